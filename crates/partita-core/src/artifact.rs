@@ -1,0 +1,106 @@
+//! Artifacts: the named values that steps make, and the documents that describe them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{Digest, FieldHasher};
+use crate::literal::Literal;
+use crate::time::Timestamp;
+
+/// One immutable value of an artifact, as the step that made it records it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ArtifactVersion {
+    /// The artifact's name: `PIPELINE.STEP.OUTPUT`.
+    pub artifact: String,
+    /// The version's id, unique in the artifact store.
+    pub id: String,
+    /// The value's type in its author's language: `module.qualname`.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The format that its materializer writes.
+    pub format: String,
+    /// The content digest; see [`content_digest`].
+    pub digest: Digest,
+    /// Bytes of all files.
+    pub size: u64,
+    /// The value itself, where it is small enough to live in the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Literal>,
+    /// What its materializer says of it: shapes, types, counts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, Literal>,
+}
+
+/// One file of an artifact version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArtifactFile {
+    /// Path in the version's folder, with `/` between segments.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// BLAKE3 of the bytes.
+    pub digest: Digest,
+}
+
+/// `artifacts/<artifact>/<id>/manifest.json`: what an artifact version consists of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Manifest {
+    /// The document format's version.
+    pub version: u32,
+    /// The artifact version it describes.
+    #[serde(flatten)]
+    pub artifact: ArtifactHeader,
+    /// The files, sorted by path.
+    pub files: Vec<ArtifactFile>,
+    /// The run that made it.
+    pub run_id: String,
+    /// The step that made it.
+    pub step: String,
+    /// When it was complete.
+    pub created_at: Timestamp,
+}
+
+/// What a manifest says of its artifact version as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArtifactHeader {
+    /// The artifact's name.
+    pub artifact: String,
+    /// The version's id.
+    pub id: String,
+    /// The value's type in its author's language.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The format of the files.
+    pub format: String,
+    /// The content digest.
+    pub digest: Digest,
+}
+
+/// Name of the only file of an inlined value, for its content digest.
+pub const INLINE_FILE: &str = "data.json";
+
+/// Returns the content digest of an artifact version: its format and its files, by path, size and
+/// digest. A value has the same digest whether it is inlined or not.
+pub fn content_digest(format: &str, files: &[ArtifactFile]) -> Digest {
+    let mut hasher = FieldHasher::default();
+    hasher.field("format", format.as_bytes());
+    for file in files {
+        hasher
+            .field("path", file.path.as_bytes())
+            .field("size", &file.size.to_le_bytes())
+            .field("digest", file.digest.to_string().as_bytes());
+    }
+    hasher.finish()
+}
+
+/// Returns the files of an inlined value, as [`content_digest`] takes them.
+pub fn inline_files(value: &Literal) -> [ArtifactFile; 1] {
+    let bytes = value.text().as_bytes();
+    [ArtifactFile {
+        path: INLINE_FILE.to_owned(),
+        size: bytes.len() as u64,
+        digest: Digest::of(bytes),
+    }]
+}

@@ -1,0 +1,106 @@
+//! Cache keys: what a step's result depends on, and nothing else.
+
+use std::collections::BTreeMap;
+
+use crate::deployment::{Environment, Source, Step};
+use crate::digest::{Digest, FieldHasher};
+
+/// The content of an input, as the key sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputContent {
+    /// The artifact version's content digest.
+    pub digest: Digest,
+    /// The value's type, since two types can share an encoding.
+    pub type_name: String,
+}
+
+/// Returns the part of a key that all invocations of one source share.
+///
+/// It covers what the step reaches in the source root, the distributions it reaches and the
+/// environment it runs in; no names of steps, no times, no paths and no ids.
+pub fn source_digest(source: &Source, environment: &Environment) -> Digest {
+    let mut hasher = FieldHasher::default();
+    hasher
+        .field("interpreter", environment.interpreter.as_bytes())
+        .field("platform", environment.platform.as_bytes());
+    for part in &source.parts {
+        hasher
+            .field("part", part.name.as_bytes())
+            .field("kind", part.kind.as_bytes())
+            .field("digest", part.digest.to_string().as_bytes());
+    }
+    for (name, version) in &source.distributions {
+        hasher
+            .field("distribution", name.as_bytes())
+            .field("version", version.as_bytes());
+    }
+    hasher.finish()
+}
+
+/// Returns the cache key of `step`, whose code has `source_digest` and whose inputs, by flattened
+/// name, have `inputs` as their contents.
+pub fn key(step: &Step, source_digest: Digest, inputs: &BTreeMap<String, InputContent>) -> Digest {
+    let mut hasher = FieldHasher::default();
+    hasher.field("source", source_digest.to_string().as_bytes());
+    for (name, value) in &step.parameters {
+        hasher
+            .field("parameter", name.as_bytes())
+            .field("value", value.text().as_bytes());
+    }
+    for (name, input) in &step.inputs {
+        hasher.field("input shape", name.as_bytes());
+        shape(&mut hasher, input);
+    }
+    for (name, content) in inputs {
+        hasher
+            .field("input", name.as_bytes())
+            .field("type", content.type_name.as_bytes())
+            .field("digest", content.digest.to_string().as_bytes());
+    }
+    for output in &step.outputs {
+        hasher
+            .field("output", output.name.as_bytes())
+            .field("type", output.type_name.as_deref().unwrap_or_default().as_bytes())
+            .field("materializer", output.materializer.as_deref().unwrap_or_default().as_bytes());
+    }
+    if let Some(version) = &step.config.cache_version {
+        hasher.field("version", version.as_bytes());
+    }
+    for (path, digest) in &step.config.cache_files {
+        hasher
+            .field("file", path.as_bytes())
+            .field("digest", digest.to_string().as_bytes());
+    }
+    for (variable, digest) in &step.config.cache_environment {
+        let text = digest.map(|digest| digest.to_string()).unwrap_or_default();
+        hasher
+            .field("variable", variable.as_bytes())
+            .field("digest", text.as_bytes());
+    }
+    hasher.finish()
+}
+
+/// Adds how literals and artifacts are nested, without naming the steps they come from.
+fn shape(hasher: &mut FieldHasher, input: &crate::deployment::Input) {
+    use crate::deployment::Input;
+    match input {
+        Input::Value(literal) => {
+            hasher.field("value", literal.text().as_bytes());
+        }
+        Input::Output(_) | Input::Artifact(_) => {
+            hasher.field("artifact", b"");
+        }
+        Input::List(items) | Input::Tuple(items) => {
+            let tag = if matches!(input, Input::List(_)) { "list" } else { "tuple" };
+            hasher.field(tag, &items.len().to_le_bytes());
+            items.iter().for_each(|item| shape(hasher, item));
+        }
+        Input::Dict(items) => {
+            hasher.field("dict", &items.len().to_le_bytes());
+            for (key, item) in items {
+                hasher.field("key", key.as_bytes());
+                shape(hasher, item);
+            }
+        }
+    }
+}

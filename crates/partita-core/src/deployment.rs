@@ -1,0 +1,263 @@
+//! The pipeline deployment: pipeline, stack and settings compiled into one immutable document.
+//!
+//! It is all that an orchestrator ever gets. Its JSON Schema is `docs/reference/deployment.schema.json`.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::literal::Literal;
+use crate::settings::{FailureMode, Resources, Retry, Span};
+use crate::stack::Stack;
+
+/// The version of the document that this code reads and writes.
+pub const VERSION: u32 = 1;
+
+/// A compiled pipeline on one stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// The document format's version; 1.
+    pub version: u32,
+    /// The content digest of everything below, shortened to 32 hexadecimal digits.
+    pub id: String,
+    /// What applies to the pipeline as a whole.
+    pub pipeline: Pipeline,
+    /// The stack it was compiled for.
+    pub stack: Stack,
+    /// What its steps' cache keys take from the place where they run.
+    pub environment: Environment,
+    /// The code of its steps, by source.
+    pub sources: BTreeMap<String, Source>,
+    /// The step invocations, in topological order.
+    pub steps: Vec<Step>,
+}
+
+/// What applies to a pipeline as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// The pipeline's name.
+    pub name: String,
+    /// Where it is defined.
+    pub source: String,
+    /// The values that it was called with, defaults included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Literal>,
+    /// What becomes of the run when a step has failed.
+    #[serde(default)]
+    pub failure_mode: FailureMode,
+    /// What is called when a run ends.
+    #[serde(default, skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
+}
+
+/// The place where steps run, as far as it can change their results.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Environment {
+    /// The interpreter and its minor version, such as `cpython-3.11`.
+    pub interpreter: String,
+    /// The platform's ABI, such as `linux-x86_64`.
+    pub platform: String,
+}
+
+/// The code of a step: what it is called and what it reaches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The file it is defined in, relative to the source root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Everything of the source root that it reaches, itself first.
+    pub parts: Vec<SourcePart>,
+    /// The third-party distributions that it reaches, with their versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub distributions: BTreeMap<String, String>,
+    /// Where a whole file counts, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// One function, class, constant or file that a step reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourcePart {
+    /// Its name: `module.qualname`, or a path.
+    pub name: String,
+    /// `function`, `class`, `constant`, `module`, `file` or `closure`.
+    pub kind: String,
+    /// The digest of its meaning.
+    pub digest: Digest,
+}
+
+/// One use of a step in the pipeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The invocation's name, unique in the pipeline.
+    pub name: String,
+    /// The key of its code in `sources`: `module:qualname`.
+    pub source: String,
+    /// The literal values it is called with, defaults included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Literal>,
+    /// Where its other values come from.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, Input>,
+    /// The steps that end before it begins, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstream_steps: Vec<String>,
+    /// What it makes, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Output>,
+    /// How it runs.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub config: StepConfig,
+}
+
+/// Where a step's value comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// A literal inside a list or a mapping of inputs.
+    Value(Literal),
+    /// An output of another step.
+    Output(OutputReference),
+    /// An artifact version that is in the artifact store already.
+    Artifact(crate::artifact::ArtifactVersion),
+    /// A list of inputs.
+    List(Vec<Input>),
+    /// A tuple of inputs.
+    Tuple(Vec<Input>),
+    /// A mapping of inputs.
+    Dict(IndexMap<String, Input>),
+}
+
+/// An output of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutputReference {
+    /// The step invocation.
+    pub step: String,
+    /// The name of its output.
+    pub output: String,
+}
+
+/// A declared output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Its name.
+    pub name: String,
+    /// The declared type, `module.qualname`; absent if the author declared none.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub type_name: Option<String>,
+    /// The materializer that the author chose, `module.qualname`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub materializer: Option<String>,
+}
+
+/// How a step runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StepConfig {
+    /// Whether an earlier result with the same key is taken.
+    #[serde(skip_serializing_if = "is_true")]
+    pub enable_cache: bool,
+    /// The author's own key material.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_version: Option<String>,
+    /// The digests of files that the author lists as key material, by path.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub cache_files: BTreeMap<String, Digest>,
+    /// The digests of values of environment variables that the author lists as key material.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub cache_environment: BTreeMap<String, Option<Digest>>,
+    /// The age at which an earlier result is no longer taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_expiry: Option<Span>,
+    /// How a failed attempt is retried.
+    #[serde(skip_serializing_if = "Retry::is_never")]
+    pub retry: Retry,
+    /// The longest time that an attempt may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// What it needs of a machine.
+    #[serde(skip_serializing_if = "is_default")]
+    pub resources: Resources,
+    /// What is called when it has ended.
+    #[serde(skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
+}
+
+impl Default for StepConfig {
+    fn default() -> Self {
+        Self {
+            enable_cache: true,
+            cache_version: None,
+            cache_files: BTreeMap::new(),
+            cache_environment: BTreeMap::new(),
+            cache_expiry: None,
+            retry: Retry::default(),
+            timeout: None,
+            resources: Resources::default(),
+            hooks: Hooks::default(),
+        }
+    }
+}
+
+/// Functions that are called when something has ended, as `module:qualname`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hooks {
+    /// Called after outputs are safely stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_success: Option<String>,
+    /// Called after the last failed attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<String>,
+}
+
+impl Hooks {
+    /// Returns whether there is nothing to call.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Input {
+    /// Calls `visit` with each output of another step that this input takes.
+    pub fn visit_outputs<'a>(&'a self, visit: &mut impl FnMut(&'a OutputReference)) {
+        match self {
+            Self::Value(_) | Self::Artifact(_) => {}
+            Self::Output(reference) => visit(reference),
+            Self::List(items) | Self::Tuple(items) => {
+                items.iter().for_each(|item| item.visit_outputs(visit));
+            }
+            Self::Dict(items) => items.values().for_each(|item| item.visit_outputs(visit)),
+        }
+    }
+}
+
+impl Deployment {
+    /// Returns the id that this content must have.
+    ///
+    /// # Errors
+    /// If a value cannot be written as JSON, which no deployment read from JSON has.
+    pub fn content_id(&self) -> Result<String, serde_json::Error> {
+        let content = (&self.version, &self.pipeline, &self.stack, &self.environment, &self.sources, &self.steps);
+        Ok(Digest::of(&serde_json::to_vec(&content)?).short())
+    }
+}
+
+
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

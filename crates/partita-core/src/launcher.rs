@@ -1,0 +1,111 @@
+//! The step launcher: the smallest kind of orchestrator.
+
+use std::sync::Arc;
+
+use crate::deployment::{Deployment, Step};
+use crate::run::{Failure, StepResult};
+
+/// One try at one step of a run.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The deployment that is executed.
+    pub deployment: Arc<Deployment>,
+    /// The run.
+    pub run_id: Arc<str>,
+    /// The step, as an index into the deployment's steps.
+    pub step: usize,
+    /// The attempt's number, from 1.
+    pub number: u32,
+    /// Why the step was not cached, for its record.
+    pub cache_reason: Option<Arc<str>>,
+}
+
+impl Attempt {
+    /// Returns the step it runs.
+    pub fn step(&self) -> &Step {
+        &self.deployment.steps[self.step]
+    }
+
+    /// Returns the id that backends carry, so that `find` works: `RUN/STEP-INDEX/NUMBER`.
+    pub fn id(&self) -> String {
+        format!("{}/{}/{}", self.run_id, self.step, self.number)
+    }
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Its step is committed; the result, where the launcher has it at hand.
+    Completed(Option<Arc<StepResult>>),
+    /// It failed and may be retried.
+    Failed(Failure),
+    /// It was cancelled, by the engine or by an interrupt; it is not retried.
+    Cancelled,
+}
+
+/// What a launcher calls when it learns, by itself, that an attempt has ended.
+pub trait Reports: Send + Sync {
+    /// Reports the end of the attempt `number` of the step with this index. Repeated and late
+    /// reports are ignored.
+    fn ended(&self, step: usize, number: u32, outcome: Outcome);
+}
+
+/// A backend's name for a launched attempt.
+pub type Job = String;
+
+/// Where a launched attempt stands.
+#[derive(Debug, Clone)]
+pub enum JobStatus {
+    /// It waits or runs.
+    Active,
+    /// It has ended.
+    Ended(Outcome),
+}
+
+/// Why a launcher could not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LaunchError {
+    /// The backend cannot be reached; the same call may succeed later.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The backend refuses.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Starts steps one by one, knows how they stand, and cancels them; the engine does the rest.
+///
+/// A launcher that learns of ends by itself says so through `reports` and never blocks in
+/// `launch`; one that does not is polled.
+pub trait StepLauncher: Send + Sync {
+    /// Starts an attempt.
+    ///
+    /// # Errors
+    /// If it was not started.
+    fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError>;
+
+    /// Returns where a job stands.
+    ///
+    /// # Errors
+    /// If that cannot be found out now.
+    fn poll(&self, job: &Job) -> Result<JobStatus, LaunchError>;
+
+    /// Asks a job to end; its end is still reported.
+    ///
+    /// # Errors
+    /// If the backend did not take the request.
+    fn cancel(&self, job: &Job) -> Result<(), LaunchError>;
+
+    /// Returns the seconds between two polls; `None` if every end is reported.
+    fn poll_interval(&self) -> Option<f64> {
+        None
+    }
+
+    /// Finds the job of an attempt again after the engine was killed.
+    ///
+    /// # Errors
+    /// If that cannot be found out now.
+    fn find(&self, _attempt_id: &str) -> Result<Option<Job>, LaunchError> {
+        Ok(None)
+    }
+}

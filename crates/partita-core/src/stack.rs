@@ -1,0 +1,124 @@
+//! Stacks, their components, and the flavors that components are instances of.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::literal::Literal;
+
+/// What a component does in a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ComponentType {
+    /// Makes the steps of a deployment run, in order, somewhere.
+    Orchestrator,
+    /// Keeps deployments, runs and artifacts.
+    ArtifactStore,
+}
+
+impl ComponentType {
+    /// Every component type.
+    pub const ALL: [Self; 2] = [Self::Orchestrator, Self::ArtifactStore];
+
+    /// Returns the word that documents use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Orchestrator => "orchestrator",
+            Self::ArtifactStore => "artifact_store",
+        }
+    }
+
+    /// Returns the word that the command line uses.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Orchestrator => "orchestrator",
+            Self::ArtifactStore => "artifact-store",
+        }
+    }
+}
+
+impl fmt::Display for ComponentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.as_str().replace('_', " "))
+    }
+}
+
+impl FromStr for ComponentType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not a component type"))
+    }
+}
+
+/// A configured instance of a flavor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Component {
+    /// Its name, unique among components of its type.
+    pub name: String,
+    /// What it does.
+    #[serde(rename = "type")]
+    pub component_type: ComponentType,
+    /// The flavor it is an instance of.
+    pub flavor: String,
+    /// Its configuration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, Literal>,
+}
+
+/// A named set of components.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// The orchestrators; the first is the default.
+    pub orchestrators: Vec<Component>,
+    /// Where its artifacts are kept.
+    pub artifact_store: Component,
+}
+
+impl Stack {
+    /// Returns the orchestrator of steps that name none.
+    pub fn orchestrator(&self) -> Option<&Component> {
+        self.orchestrators.first()
+    }
+}
+
+/// A kind of component: its name, its type, and what configures it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flavor {
+    /// Its name, unique among flavors of its type.
+    pub name: String,
+    /// The component type of its instances.
+    #[serde(rename = "type")]
+    pub component_type: ComponentType,
+    /// One sentence on what it does.
+    pub description: String,
+    /// Where its implementation comes from: `built-in`, or a source.
+    pub source: String,
+    /// The JSON Schema of its configuration.
+    pub config_schema: serde_json::Value,
+}
+
+/// What an orchestrator can do for a step; a pipeline that asks for more is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// Steps at once; `None` for as many as are ready.
+    pub max_parallelism: Option<usize>,
+    /// Whether an attempt can be ended when its time is over.
+    pub timeouts: bool,
+    /// Whether an attempt gets the memory it asked for, and no more.
+    pub memory: bool,
+    /// Whether an attempt gets graphics processors of its own.
+    pub gpus: bool,
+    /// Whether unenforceable requests are let through because its owner said so.
+    pub allow_unenforced: bool,
+}

@@ -1,0 +1,106 @@
+//! The states of runs and step runs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! statuses {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// Returns the word that documents and commands use.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownStatus;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err(UnknownStatus(text.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+/// A word that names no status.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a status")]
+pub struct UnknownStatus(String);
+
+statuses! {
+    /// The state of a run.
+    RunStatus {
+        /// Its documents are being written.
+        Initializing = "initializing",
+        /// A backend has it and has not begun.
+        Submitted = "submitted",
+        /// Steps run or wait.
+        Running = "running",
+        /// Every step completed or was cached.
+        Completed = "completed",
+        /// A step failed.
+        Failed = "failed",
+        /// Someone cancelled it.
+        Cancelled = "cancelled",
+        /// Its engine died; `resume` continues it.
+        Interrupted = "interrupted",
+    }
+}
+
+statuses! {
+    /// The state of a step run.
+    StepStatus {
+        /// It waits for its upstream steps or for a slot.
+        Waiting = "waiting",
+        /// An attempt runs.
+        Running = "running",
+        /// An attempt failed and the next one is due.
+        Retrying = "retrying",
+        /// An attempt succeeded and is committed.
+        Completed = "completed",
+        /// An earlier commit with the same cache key was taken over.
+        Cached = "cached",
+        /// No attempt is left.
+        Failed = "failed",
+        /// It never ran because something upstream failed or the run stopped.
+        Skipped = "skipped",
+        /// It was running or waiting when the run was cancelled.
+        Cancelled = "cancelled",
+    }
+}
+
+impl RunStatus {
+    /// Returns whether the run will not change any more, short of being resumed.
+    pub fn is_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Interrupted)
+    }
+}
+
+impl StepStatus {
+    /// Returns whether the step's outputs are there.
+    pub fn is_successful(self) -> bool {
+        matches!(self, Self::Completed | Self::Cached)
+    }
+
+    /// Returns whether the step will not change any more in this run.
+    pub fn is_ended(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Running | Self::Retrying)
+    }
+}

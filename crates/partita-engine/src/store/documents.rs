@@ -1,0 +1,165 @@
+//! Typed reading of the documents in an artifact store.
+
+use partita_core::deployment::{self, Deployment};
+use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{ArtifactStore, Result, StoreError, layout};
+
+/// The largest document that is read, in bytes.
+const SIZE_LIMIT: usize = 256 << 20;
+
+/// Reads the documents of an artifact store.
+#[derive(Clone, Copy)]
+pub struct Documents<'a> {
+    store: &'a dyn ArtifactStore,
+}
+
+/// Parses a document, refusing versions other than `version`.
+///
+/// # Errors
+/// What is wrong with it and what to do, in that order.
+pub fn read_document<T: DeserializeOwned>(
+    bytes: &[u8],
+    version: u32,
+) -> std::result::Result<T, (String, String)> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let mend = || "it was cut off or edited; delete the run that it belongs to, or restore the file".to_owned();
+    if bytes.len() > SIZE_LIMIT {
+        return Err((format!("it has {} bytes; at most {SIZE_LIMIT} are read", bytes.len()), mend()));
+    }
+    let found: Version = serde_json::from_slice(bytes).map_err(|error| (error.to_string(), mend()))?;
+    if found.version != version {
+        let reason = format!("it has version {}, and this Partita reads version {version}", found.version);
+        return Err((reason, "use the Partita that wrote it, or a newer one".to_owned()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| (error.to_string(), mend()))
+}
+
+impl<'a> Documents<'a> {
+    /// Returns a reader of `store`.
+    pub fn new(store: &'a dyn ArtifactStore) -> Self {
+        Self { store }
+    }
+
+    /// Reads a deployment.
+    ///
+    /// # Errors
+    /// If it is missing, damaged or of another version.
+    pub fn deployment(&self, id: &str) -> Result<Deployment> {
+        self.read(&layout::deployment(id), deployment::VERSION)
+    }
+
+    /// Reads a run's header.
+    ///
+    /// # Errors
+    /// If it is missing, damaged or of another version.
+    pub fn run_header(&self, run_id: &str) -> Result<RunHeader> {
+        self.read(&layout::run_header(run_id), run::VERSION)
+    }
+
+    /// Reads a run's end, if it has ended.
+    ///
+    /// # Errors
+    /// If it is damaged or of another version.
+    pub fn run_end(&self, run_id: &str) -> Result<Option<RunEnd>> {
+        present(self.read(&layout::run_end(run_id), run::VERSION))
+    }
+
+    /// Reads a run's events, in order. A last line that was cut off by a crash is left out.
+    ///
+    /// # Errors
+    /// If they cannot be read or a line is damaged.
+    pub fn events(&self, run_id: &str) -> Result<Vec<Event>> {
+        let path = layout::events(run_id);
+        let Some(bytes) = present(self.store.read(&path))? else {
+            return Ok(Vec::new());
+        };
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        bytes[..whole]
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).map_err(|error| self.bad(&path, error.to_string())))
+            .collect()
+    }
+
+    /// Reads a step's commit, if it has one.
+    ///
+    /// # Errors
+    /// If it is damaged or of another version.
+    pub fn commit(&self, run_id: &str, index: usize, step: &str) -> Result<Option<StepResult>> {
+        present(self.read(&layout::commit(run_id, index, step), run::VERSION))
+    }
+
+    /// Reads an attempt's result, if it has one.
+    ///
+    /// # Errors
+    /// If it is damaged or of another version.
+    pub fn result(&self, run_id: &str, index: usize, step: &str, number: u32) -> Result<Option<StepResult>> {
+        present(self.read(&layout::result(run_id, index, step, number), run::VERSION))
+    }
+
+    /// Reads a cache entry, if there is one.
+    ///
+    /// # Errors
+    /// If it is damaged or of another version.
+    pub fn cache_entry(&self, key: &partita_core::digest::Digest) -> Result<Option<StepResult>> {
+        present(self.read(&layout::cache(key), run::VERSION))
+    }
+
+    /// Returns the numbers of a step's attempts that left anything, in order.
+    ///
+    /// # Errors
+    /// If they cannot be listed.
+    pub fn attempts(&self, run_id: &str, index: usize, step: &str) -> Result<Vec<u32>> {
+        let folder = format!("{}/attempts", layout::step(run_id, index, step));
+        let mut numbers: Vec<u32> = self
+            .store
+            .list(&folder)?
+            .iter()
+            .filter_map(|name| name.trim_end_matches('/').parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Returns the ids of all runs, oldest first.
+    ///
+    /// # Errors
+    /// If they cannot be listed.
+    pub fn run_ids(&self) -> Result<Vec<String>> {
+        let names = self.store.list("runs")?;
+        Ok(names.iter().filter_map(|name| name.strip_suffix('/')).map(str::to_owned).collect())
+    }
+
+    fn read<T: DeserializeOwned>(&self, path: &str, version: u32) -> Result<T> {
+        let bytes = self.store.read(path)?;
+        read_document(&bytes, version).map_err(|(reason, help)| StoreError::BadDocument {
+            path: path.to_owned(),
+            uri: self.store.uri().to_owned(),
+            reason,
+            help,
+        })
+    }
+
+    fn bad(&self, path: &str, reason: String) -> StoreError {
+        StoreError::BadDocument {
+            path: path.to_owned(),
+            uri: self.store.uri().to_owned(),
+            reason,
+            help: "it was cut off or edited; delete the run that it belongs to, or restore the file".to_owned(),
+        }
+    }
+}
+
+fn present<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

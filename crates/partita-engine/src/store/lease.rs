@@ -1,0 +1,121 @@
+//! The lease of a run: who drives it.
+//!
+//! Locally it is an operating-system record lock on `lease.json`, which dies with its holder
+//! however that ends. A record lock belongs to a process, so children that a step forks and
+//! leaves behind do not keep it; but closing any descriptor of the file drops it, so this process
+//! remembers what it holds and never opens such a file again.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use partita_core::run::{Lease, VERSION};
+
+use crate::clock;
+
+static HELD: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+
+fn held() -> MutexGuard<'static, HashSet<PathBuf>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who drives a run now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseState {
+    /// Nobody.
+    Free,
+    /// A living engine; its lease, unless it is just being written.
+    Held(Option<Lease>),
+}
+
+/// The lease of a run, given back when dropped.
+#[derive(Debug)]
+pub struct LeaseGuard {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Drop for LeaseGuard {
+    fn drop(&mut self) {
+        let mut held = held();
+        drop(self.file.take());
+        held.remove(&self.path);
+    }
+}
+
+/// What came of asking for a lease.
+pub(super) enum Taken {
+    Mine(LeaseGuard),
+    Theirs(Option<Lease>),
+}
+
+/// Takes the lease kept at `path`, whose folder exists.
+pub(super) fn take(path: &Path) -> std::io::Result<Taken> {
+    let mut held = held();
+    if held.contains(path) {
+        return Ok(Taken::Theirs(Some(lease())));
+    }
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    match fcntl(file.as_fd(), FcntlArg::F_SETLK(&whole_file(libc::F_WRLCK))) {
+        Ok(_) => {}
+        Err(Errno::EAGAIN | Errno::EACCES) => return Ok(Taken::Theirs(read(&mut file))),
+        Err(error) => return Err(error.into()),
+    }
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(&serde_json::to_vec(&lease())?)?;
+    held.insert(path.to_owned());
+    Ok(Taken::Mine(LeaseGuard { path: path.to_owned(), file: Some(file) }))
+}
+
+/// Returns who holds the lease kept at `path`.
+pub(super) fn state(path: &Path) -> std::io::Result<LeaseState> {
+    let held = held();
+    if held.contains(path) {
+        return Ok(LeaseState::Held(Some(lease())));
+    }
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(LeaseState::Free),
+        Err(error) => return Err(error),
+    };
+    let mut lock = whole_file(libc::F_WRLCK);
+    fcntl(file.as_fd(), FcntlArg::F_GETLK(&mut lock))?;
+    if i32::from(lock.l_type) == libc::F_UNLCK {
+        return Ok(LeaseState::Free);
+    }
+    Ok(LeaseState::Held(read(&mut file)))
+}
+
+fn lease() -> Lease {
+    Lease { version: VERSION, pid: std::process::id(), host: host(), since: clock::now() }
+}
+
+fn host() -> String {
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_else(|| "this machine".to_owned())
+}
+
+fn read(file: &mut File) -> Option<Lease> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn whole_file(kind: i32) -> libc::flock {
+    libc::flock {
+        l_type: kind as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}

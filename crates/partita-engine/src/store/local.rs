@@ -1,0 +1,317 @@
+//! The `local` flavor: an artifact store in a folder of this machine, over `object_store`.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_executor::block_on;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Location;
+use object_store::{CopyMode, CopyOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+
+use super::lease::{self, Taken};
+use super::{ArtifactStore, LeaseGuard, LeaseState, Result, Staging, StoreError, layout};
+
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The death of any process.
+    #[default]
+    Process,
+    /// The loss of power as well, at the cost of a disk flush for each document.
+    Power,
+}
+
+/// An artifact store in a local folder.
+#[derive(Debug)]
+pub struct LocalArtifactStore {
+    root: PathBuf,
+    uri: String,
+    objects: Arc<LocalFileSystem>,
+}
+
+/// Where artifact versions are prepared, on the same file system as the rest.
+const STAGING: &str = "staging";
+
+impl LocalArtifactStore {
+    /// Opens the store in `root`, making the folder if it is not there.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or entered.
+    pub fn open(root: &Path, durability: Durability) -> Result<Self> {
+        let uri = format!("file://{}", root.display());
+        let failed = |error: &dyn std::fmt::Display| StoreError::Failed {
+            path: String::new(),
+            uri: uri.clone(),
+            reason: error.to_string(),
+            help: "; check that the folder exists and that you may write to it".to_owned(),
+        };
+        fs::create_dir_all(root).map_err(|error| failed(&error))?;
+        let root = root.canonicalize().map_err(|error| failed(&error))?;
+        let objects = LocalFileSystem::new_with_prefix(&root)
+            .map_err(|error| failed(&error))?
+            .with_fsync(durability == Durability::Power);
+        let uri = format!("file://{}", root.display());
+        Ok(Self { root, uri, objects: Arc::new(objects) })
+    }
+
+    fn location(path: &str) -> Result<Location> {
+        let outside = || StoreError::OutsideStore(path.chars().take(200).collect());
+        if path.is_empty() || path.starts_with('/') {
+            return Err(outside());
+        }
+        Location::parse(path).map_err(|_| outside())
+    }
+
+    fn file(&self, path: &str) -> Result<PathBuf> {
+        Self::location(path)?;
+        Ok(self.root.join(path))
+    }
+
+    fn failed(&self, path: &str, error: &std::io::Error) -> StoreError {
+        if error.kind() == ErrorKind::NotFound {
+            return StoreError::NotFound { path: path.to_owned(), uri: self.uri.clone() };
+        }
+        StoreError::Failed {
+            path: path.to_owned(),
+            uri: self.uri.clone(),
+            reason: error.to_string(),
+            help: help(error.kind()).to_owned(),
+        }
+    }
+
+    fn object_failed(&self, path: &str, error: object_store::Error) -> StoreError {
+        if matches!(error, object_store::Error::NotFound { .. }) {
+            return StoreError::NotFound { path: path.to_owned(), uri: self.uri.clone() };
+        }
+        let mut cause: &dyn std::error::Error = &error;
+        loop {
+            if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+                return self.failed(path, io);
+            }
+            match cause.source() {
+                Some(deeper) => cause = deeper,
+                None => break,
+            }
+        }
+        StoreError::Failed {
+            path: path.to_owned(),
+            uri: self.uri.clone(),
+            reason: error.to_string(),
+            help: String::new(),
+        }
+    }
+
+    fn created(&self, path: &str, outcome: object_store::Result<()>) -> Result<bool> {
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(self.object_failed(path, error)),
+        }
+    }
+
+    fn make_parent(&self, path: &str, file: &Path) -> Result<()> {
+        let parent = file.parent().unwrap_or(&self.root);
+        fs::create_dir_all(parent).map_err(|error| self.failed(path, &error))
+    }
+}
+
+fn help(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "; free some space (`partita store gc` removes what no run needs) and resume the run"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "; make the folder writable, or set `PARTITA_HOME` to one that is"
+        }
+        _ => "",
+    }
+}
+
+impl ArtifactStore for LocalArtifactStore {
+    fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    fn read(&self, path: &str) -> Result<Bytes> {
+        let location = Self::location(path)?;
+        block_on(async { self.objects.get(&location).await?.bytes().await })
+            .map_err(|error| self.object_failed(path, error))
+    }
+
+    fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
+        let location = Self::location(path)?;
+        block_on(self.objects.put(&location, bytes.into()))
+            .map(drop)
+            .map_err(|error| self.object_failed(path, error))
+    }
+
+    fn create(&self, path: &str, bytes: Bytes) -> Result<bool> {
+        let location = Self::location(path)?;
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let outcome = block_on(self.objects.put_opts(&location, bytes.into(), options)).map(drop);
+        self.created(path, outcome)
+    }
+
+    fn link(&self, from: &str, to: &str) -> Result<bool> {
+        let (source, target) = (Self::location(from)?, Self::location(to)?);
+        let options = CopyOptions::new().with_mode(CopyMode::Create);
+        let outcome = block_on(self.objects.copy_opts(&source, &target, options));
+        self.created(to, outcome)
+    }
+
+    fn append(&self, path: &str, line: &[u8]) -> Result<()> {
+        let file = self.file(path)?;
+        let mut whole = Vec::with_capacity(line.len() + 1);
+        whole.extend_from_slice(line);
+        whole.push(b'\n');
+        let open = || fs::OpenOptions::new().create(true).append(true).open(&file);
+        let opened = match open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.make_parent(path, &file)?;
+                open()
+            }
+            opened => opened,
+        };
+        opened
+            .and_then(|mut file| file.write_all(&whole))
+            .map_err(|error| self.failed(path, &error))
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(self.file(prefix)?) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(self.failed(prefix, &error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| self.failed(prefix, &error))?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.contains('#') {
+                names.push(if is_folder { format!("{name}/") } else { name });
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn delete(&self, prefix: &str) -> Result<()> {
+        let file = self.file(prefix)?;
+        let outcome = match fs::symlink_metadata(&file) {
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&file),
+            Ok(_) => fs::remove_file(&file),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(self.failed(prefix, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn staging(&self, path: &str) -> Result<Staging> {
+        Self::location(path)?;
+        let parent = self.root.join(STAGING);
+        let folder = fs::create_dir_all(&parent)
+            .and_then(|()| tempfile::Builder::new().prefix("").tempdir_in(&parent))
+            .map_err(|error| self.failed(path, &error))?;
+        Ok(Staging { folder, path: path.to_owned() })
+    }
+
+    fn publish(&self, staging: Staging) -> Result<()> {
+        let target = self.file(&staging.path)?;
+        self.make_parent(&staging.path, &target)?;
+        fs::rename(staging.folder.path(), &target)
+            .map_err(|error| self.failed(&staging.path, &error))?;
+        // The folder has moved; there is nothing left to remove.
+        let _ = staging.folder.keep();
+        Ok(())
+    }
+
+    fn fetch(&self, path: &str) -> Result<PathBuf> {
+        let folder = self.file(path)?;
+        match fs::metadata(&folder) {
+            Ok(_) => Ok(folder),
+            Err(error) => Err(self.failed(path, &error)),
+        }
+    }
+
+    fn lease(&self, run_id: &str) -> Result<LeaseGuard> {
+        let path = layout::lease(run_id);
+        let file = self.file(&path)?;
+        self.make_parent(&path, &file)?;
+        match lease::take(&file).map_err(|error| self.failed(&path, &error))? {
+            Taken::Mine(guard) => Ok(guard),
+            Taken::Theirs(lease) => Err(StoreError::LeaseHeld {
+                run_id: run_id.to_owned(),
+                pid: lease.as_ref().map_or(0, |lease| lease.pid),
+                host: lease.as_ref().map_or("this machine", |lease| &lease.host).to_owned(),
+                since: lease.map_or_else(|| "just now".to_owned(), |lease| lease.since.to_string()),
+            }),
+        }
+    }
+
+    fn lease_state(&self, run_id: &str) -> Result<LeaseState> {
+        let path = layout::lease(run_id);
+        lease::state(&self.file(&path)?).map_err(|error| self.failed(&path, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, LocalArtifactStore) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = LocalArtifactStore::open(folder.path(), Durability::Process).expect("a store");
+        (folder, store)
+    }
+
+    #[test]
+    fn the_first_writer_wins_and_links_share_its_bytes() {
+        let (_folder, store) = store();
+        assert!(store.create("a/b.json", Bytes::from_static(b"1")).expect("created"));
+        assert!(!store.create("a/b.json", Bytes::from_static(b"2")).expect("not created"));
+        assert!(store.link("a/b.json", "c/d.json").expect("linked"));
+        assert!(!store.link("a/b.json", "c/d.json").expect("not linked"));
+        assert_eq!(store.read("c/d.json").expect("read").as_ref(), b"1");
+        store.write("a/b.json", Bytes::from_static(b"3")).expect("written");
+        assert_eq!(store.read("c/d.json").expect("read").as_ref(), b"1");
+    }
+
+    #[test]
+    fn paths_never_leave_the_store() {
+        let (_folder, store) = store();
+        for path in ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/./b", "a/.."] {
+            assert!(matches!(store.read(path), Err(StoreError::OutsideStore(_))), "{path}");
+            assert!(matches!(store.delete(path), Err(StoreError::OutsideStore(_))), "{path}");
+            assert!(matches!(store.staging(path), Err(StoreError::OutsideStore(_))), "{path}");
+        }
+    }
+
+    #[test]
+    fn staged_files_appear_only_when_published() {
+        let (_folder, store) = store();
+        let staging = store.staging("artifacts/x/1").expect("staging");
+        fs::write(staging.folder().join("data.npy"), b"bytes").expect("written");
+        assert!(store.list("artifacts/x").expect("listed").is_empty());
+        store.publish(staging).expect("published");
+        assert_eq!(store.list("artifacts/x/1").expect("listed"), ["data.npy"]);
+        assert!(store.list("staging").expect("listed").is_empty());
+    }
+
+    #[test]
+    fn a_lease_has_one_holder_and_is_free_after_it() {
+        let (_folder, store) = store();
+        assert_eq!(store.lease_state("r").expect("state"), LeaseState::Free);
+        let guard = store.lease("r").expect("lease");
+        assert!(matches!(store.lease_state("r").expect("state"), LeaseState::Held(Some(_))));
+        assert!(matches!(store.lease("r"), Err(StoreError::LeaseHeld { .. })));
+        drop(guard);
+        assert_eq!(store.lease_state("r").expect("state"), LeaseState::Free);
+        store.lease("r").expect("lease again");
+    }
+}

@@ -1,0 +1,180 @@
+//! Artifact stores: where deployments, runs and artifacts are kept.
+//!
+//! The layout is the wire format between steps; see [`layout`].
+
+mod documents;
+pub mod layout;
+mod lease;
+mod local;
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+pub use documents::{Documents, read_document};
+pub use lease::{LeaseGuard, LeaseState};
+pub use local::{Durability, LocalArtifactStore};
+
+/// Why an artifact store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is nothing at this path.
+    #[error("`{path}` is not in the artifact store `{uri}`")]
+    NotFound {
+        /// The path in the store.
+        path: String,
+        /// The store.
+        uri: String,
+    },
+    /// A path that would leave the store.
+    #[error("`{0}` is not a path inside an artifact store; it may not be absolute, empty or contain `..`")]
+    OutsideStore(String),
+    /// A document that is not what its place says.
+    #[error("the document `{path}` in the artifact store `{uri}` cannot be read: {reason}; {help}")]
+    BadDocument {
+        /// The path in the store.
+        path: String,
+        /// The store.
+        uri: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do.
+        help: String,
+    },
+    /// Content that does not have the digest it was stored with.
+    #[error("`{path}` in the artifact store `{uri}` is corrupt: its content no longer has the digest it was stored with; delete the run that made it, or run that step again with `--no-cache`")]
+    Corrupt {
+        /// The path in the store.
+        path: String,
+        /// The store.
+        uri: String,
+    },
+    /// The run is driven by another engine.
+    #[error("run `{run_id}` is driven by process {pid} on `{host}` since {since}; wait for it, or end that process")]
+    LeaseHeld {
+        /// The run.
+        run_id: String,
+        /// The engine's process.
+        pid: u32,
+        /// Its machine.
+        host: String,
+        /// When it took the lease.
+        since: String,
+    },
+    /// The disk, or the backend, failed.
+    #[error("the artifact store `{uri}` failed at `{path}`: {reason}{help}")]
+    Failed {
+        /// The path in the store.
+        path: String,
+        /// The store.
+        uri: String,
+        /// What the system said.
+        reason: String,
+        /// What to do, with a leading separator, or nothing.
+        help: String,
+    },
+}
+
+/// A `Result` with a [`StoreError`].
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A place that keeps documents and artifacts under `/`-separated paths.
+///
+/// Every write is whole or not there at all, whatever happens to the writer.
+pub trait ArtifactStore: Send + Sync {
+    /// Returns the store's URI.
+    fn uri(&self) -> &str;
+
+    /// Returns the bytes at `path`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there are none.
+    fn read(&self, path: &str) -> Result<Bytes>;
+
+    /// Puts `bytes` at `path`, in place of what is there.
+    ///
+    /// # Errors
+    /// If they could not be stored whole.
+    fn write(&self, path: &str, bytes: Bytes) -> Result<()>;
+
+    /// Makes the bytes at `from` appear at `to` as well, unless something is there already.
+    /// Returns whether it was made.
+    ///
+    /// # Errors
+    /// If it could not be done.
+    fn link(&self, from: &str, to: &str) -> Result<bool>;
+
+    /// Puts `bytes` at `path` unless something is there already. Returns whether they were put.
+    ///
+    /// # Errors
+    /// If they could not be stored whole.
+    fn create(&self, path: &str, bytes: Bytes) -> Result<bool>;
+
+    /// Adds one line to the end of `path`.
+    ///
+    /// # Errors
+    /// If it could not be stored whole.
+    fn append(&self, path: &str, line: &[u8]) -> Result<()>;
+
+    /// Returns the names directly under `prefix`, sorted; folders end in `/`.
+    ///
+    /// # Errors
+    /// If they cannot be listed; a missing prefix lists nothing.
+    fn list(&self, prefix: &str) -> Result<Vec<String>>;
+
+    /// Deletes everything under `prefix`, and what is at it.
+    ///
+    /// # Errors
+    /// If something remains.
+    fn delete(&self, prefix: &str) -> Result<()>;
+
+    /// Returns a new, empty local folder for files that will become the artifact folder `path`.
+    ///
+    /// # Errors
+    /// If there is no room for one.
+    fn staging(&self, path: &str) -> Result<Staging>;
+
+    /// Makes the files of `staging` appear at its path, whole.
+    ///
+    /// # Errors
+    /// If they could not be stored whole.
+    fn publish(&self, staging: Staging) -> Result<()>;
+
+    /// Returns a local folder that holds the files of the artifact folder `path`, to be read only.
+    ///
+    /// # Errors
+    /// If they cannot be fetched.
+    fn fetch(&self, path: &str) -> Result<PathBuf>;
+
+    /// Takes the lease of a run, which ends with the guard or with this process.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseHeld`] if another engine has it.
+    fn lease(&self, run_id: &str) -> Result<LeaseGuard>;
+
+    /// Returns who drives a run now.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    fn lease_state(&self, run_id: &str) -> Result<LeaseState>;
+}
+
+/// A local folder in which the files of one artifact version are prepared.
+#[derive(Debug)]
+pub struct Staging {
+    folder: tempfile::TempDir,
+    path: String,
+}
+
+impl Staging {
+    /// Returns the folder to write to.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns the path in the store that the files will have.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}

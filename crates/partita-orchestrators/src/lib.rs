@@ -1,0 +1,1 @@
+//! The built-in orchestrators of Partita, one module a flavor.
