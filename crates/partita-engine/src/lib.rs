@@ -3,4 +3,5 @@
 //! It never prints, prompts or reads the environment; its callers do.
 
 pub mod clock;
+pub mod step_runner;
 pub mod store;

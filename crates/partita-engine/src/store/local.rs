@@ -162,11 +162,8 @@ impl ArtifactStore for LocalArtifactStore {
         self.created(to, outcome)
     }
 
-    fn append(&self, path: &str, line: &[u8]) -> Result<()> {
+    fn appender(&self, path: &str) -> Result<Box<dyn Write + Send>> {
         let file = self.file(path)?;
-        let mut whole = Vec::with_capacity(line.len() + 1);
-        whole.extend_from_slice(line);
-        whole.push(b'\n');
         let open = || fs::OpenOptions::new().create(true).append(true).open(&file);
         let opened = match open() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -175,9 +172,10 @@ impl ArtifactStore for LocalArtifactStore {
             }
             opened => opened,
         };
-        opened
-            .and_then(|mut file| file.write_all(&whole))
-            .map_err(|error| self.failed(path, &error))
+        match opened {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) => Err(self.failed(path, &error)),
+        }
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {

@@ -7,6 +7,7 @@ pub mod layout;
 mod lease;
 mod local;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -111,11 +112,11 @@ pub trait ArtifactStore: Send + Sync {
     /// If they could not be stored whole.
     fn create(&self, path: &str, bytes: Bytes) -> Result<bool>;
 
-    /// Adds one line to the end of `path`.
+    /// Opens `path` for adding lines at its end; each write is one or more whole lines.
     ///
     /// # Errors
-    /// If it could not be stored whole.
-    fn append(&self, path: &str, line: &[u8]) -> Result<()>;
+    /// If it cannot be written.
+    fn appender(&self, path: &str) -> Result<Box<dyn Write + Send>>;
 
     /// Returns the names directly under `prefix`, sorted; folders end in `/`.
     ///

@@ -1,0 +1,322 @@
+//! Saves what a step returned and commits it; the first success wins.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use partita_core::artifact::{
+    ArtifactFile, ArtifactHeader, ArtifactVersion, Manifest, content_digest, inline_files,
+};
+use partita_core::digest::Digest;
+use partita_core::launcher::Attempt;
+use partita_core::run::{InputReference, StepResult, VERSION};
+use partita_core::status::StepStatus;
+use partita_core::time::Timestamp;
+
+use super::inputs::{self, InputValue};
+use super::{Committed, Content, NewOutput, Returned, RunContext, Stopped};
+use crate::clock;
+use crate::store::{ArtifactStore, Result, Staging, StoreError, layout, read_document};
+
+/// Name of the document that describes an artifact folder.
+const MANIFEST: &str = "manifest.json";
+/// Files from this size on are hashed by several threads, in bytes.
+const LARGE_FILE: u64 = 1 << 20;
+
+/// Returns the name of the artifact that an output makes.
+pub(super) fn artifact_name(attempt: &Attempt, output: &str) -> String {
+    format!("{}.{}.{output}", attempt.deployment.pipeline.name, attempt.step().name)
+}
+
+/// Publishes the outputs, writes the attempt's result and commits the step.
+///
+/// If another attempt has committed first, these outputs are discarded and its result returned.
+pub(super) fn commit(
+    context: &RunContext,
+    attempt: &Attempt,
+    started_at: Timestamp,
+    inputs: &BTreeMap<String, InputValue>,
+    returned: Returned,
+) -> Result<Committed> {
+    let mut outputs = BTreeMap::new();
+    for output in returned.outputs {
+        outputs.insert(output.name.clone(), publish(context, attempt, output)?);
+    }
+    let caches = attempt.step().config.enable_cache;
+    let key = caches.then(|| context.key(attempt.step, inputs));
+    let result = Arc::new(StepResult {
+        status: StepStatus::Completed,
+        inputs: references(inputs),
+        outputs,
+        cache_key: key,
+        metadata: returned.metadata,
+        ..blank(context, attempt, started_at)
+    });
+    record(context, attempt, &result)?;
+    let name = &attempt.step().name;
+    let path = layout::result(&context.run_id, attempt.step, name, attempt.number);
+    if !context.store.link(&path, &layout::commit(&context.run_id, attempt.step, name))? {
+        return lost(context, attempt, &result);
+    }
+    if let Some(key) = key {
+        cache(context, &path, key)?;
+    }
+    context.remember(attempt.step, Arc::clone(&result));
+    Ok(result)
+}
+
+/// Makes the result the answer for its key; a newer result replaces an older one.
+fn cache(context: &RunContext, result: &str, key: Digest) -> Result<()> {
+    let path = layout::cache(&key);
+    if !context.store.link(result, &path)? {
+        context.store.write(&path, context.store.read(result)?)?;
+    }
+    Ok(())
+}
+
+/// Takes over the commit that was first, and removes what this attempt made.
+fn lost(context: &RunContext, attempt: &Attempt, mine: &StepResult) -> Result<Committed> {
+    for version in mine.outputs.values().filter(|version| version.value.is_none()) {
+        context.store.delete(&layout::artifact(version))?;
+    }
+    context.committed(attempt.step)?.ok_or_else(|| StoreError::NotFound {
+        path: layout::commit(&context.run_id, attempt.step, &attempt.step().name),
+        uri: context.store.uri().to_owned(),
+    })
+}
+
+/// Writes an attempt's result.
+pub(super) fn record(context: &RunContext, attempt: &Attempt, result: &StepResult) -> Result<()> {
+    let path = layout::result(&context.run_id, attempt.step, &attempt.step().name, attempt.number);
+    context.store.write(&path, encode(context, &path, result)?.into())
+}
+
+/// Returns the record of an attempt that has nothing to commit.
+pub(super) fn unsuccessful(
+    context: &RunContext,
+    attempt: &Attempt,
+    started_at: Timestamp,
+    stopped: &Stopped,
+) -> StepResult {
+    let (status, error) = match stopped {
+        Stopped::Failed(failure) => (StepStatus::Failed, Some(failure.clone())),
+        Stopped::Cancelled => (StepStatus::Cancelled, None),
+    };
+    StepResult { status, error, ..blank(context, attempt, started_at) }
+}
+
+/// Writes the commit of a step whose outputs an earlier run made. Returns the commit that stands.
+pub(crate) fn commit_cached(
+    context: &RunContext,
+    step: usize,
+    inputs: &BTreeMap<String, InputValue>,
+    entry: &StepResult,
+    reason: String,
+) -> Result<Committed> {
+    let now = clock::now();
+    let name = &context.deployment.steps[step].name;
+    let result = Arc::new(StepResult {
+        version: VERSION,
+        run_id: context.run_id.to_string(),
+        step: name.clone(),
+        attempt: 0,
+        status: StepStatus::Cached,
+        started_at: now,
+        ended_at: now,
+        inputs: references(inputs),
+        outputs: entry.outputs.clone(),
+        cache_key: entry.cache_key,
+        cache_reason: Some(reason),
+        cached_from: Some(entry.cached_from.clone().unwrap_or_else(|| entry.run_id.clone())),
+        error: None,
+        metadata: entry.metadata.clone(),
+    });
+    let path = layout::commit(&context.run_id, step, name);
+    if context.store.create(&path, encode(context, &path, &*result)?.into())? {
+        context.remember(step, Arc::clone(&result));
+        return Ok(result);
+    }
+    context.committed(step)?.ok_or_else(|| StoreError::NotFound {
+        path,
+        uri: context.store.uri().to_owned(),
+    })
+}
+
+fn blank(context: &RunContext, attempt: &Attempt, started_at: Timestamp) -> StepResult {
+    StepResult {
+        version: VERSION,
+        run_id: context.run_id.to_string(),
+        step: attempt.step().name.clone(),
+        attempt: attempt.number,
+        status: StepStatus::Failed,
+        started_at,
+        ended_at: clock::now(),
+        inputs: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        cache_key: None,
+        cache_reason: attempt.cache_reason.as_deref().map(str::to_owned),
+        cached_from: None,
+        error: None,
+        metadata: BTreeMap::new(),
+    }
+}
+
+fn references(inputs: &BTreeMap<String, InputValue>) -> BTreeMap<String, InputReference> {
+    let mut references = BTreeMap::new();
+    inputs::visit(inputs, &mut |name, version| {
+        let reference = InputReference {
+            artifact: version.artifact.clone(),
+            id: version.id.clone(),
+            digest: version.digest,
+        };
+        references.insert(name, reference);
+    });
+    references
+}
+
+fn publish(context: &RunContext, attempt: &Attempt, output: NewOutput) -> Result<ArtifactVersion> {
+    let artifact = artifact_name(attempt, &output.name);
+    match output.content {
+        Content::Inline(value) => {
+            let files = inline_files(&value);
+            Ok(ArtifactVersion {
+                artifact,
+                id: clock::new_id(),
+                type_name: output.type_name,
+                digest: content_digest(&output.format, &files),
+                format: output.format,
+                size: files[0].size,
+                value: Some(value),
+                metadata: output.metadata,
+            })
+        }
+        Content::Files(staging) => {
+            let files = digest_files(&*context.store, &staging)?;
+            let id = staging.path().rsplit('/').next().unwrap_or_default().to_owned();
+            let version = ArtifactVersion {
+                artifact,
+                id,
+                type_name: output.type_name,
+                digest: content_digest(&output.format, &files),
+                format: output.format,
+                size: files.iter().map(|file| file.size).sum(),
+                value: None,
+                metadata: output.metadata,
+            };
+            write_manifest(context, attempt, &version, files, &staging)?;
+            context.store.publish(staging)?;
+            Ok(version)
+        }
+    }
+}
+
+fn write_manifest(
+    context: &RunContext,
+    attempt: &Attempt,
+    version: &ArtifactVersion,
+    files: Vec<ArtifactFile>,
+    staging: &Staging,
+) -> Result<()> {
+    let manifest = Manifest {
+        version: VERSION,
+        artifact: ArtifactHeader {
+            artifact: version.artifact.clone(),
+            id: version.id.clone(),
+            type_name: version.type_name.clone(),
+            format: version.format.clone(),
+            digest: version.digest,
+        },
+        files,
+        run_id: context.run_id.to_string(),
+        step: attempt.step().name.clone(),
+        created_at: clock::now(),
+    };
+    let path = staging.folder().join(MANIFEST);
+    let bytes = encode(context, staging.path(), &manifest)?;
+    fs::write(path, bytes).map_err(|error| failed(&*context.store, staging.path(), &error))
+}
+
+/// Returns the files of a staged folder, sorted by path, with their digests.
+fn digest_files(store: &dyn ArtifactStore, staging: &Staging) -> Result<Vec<ArtifactFile>> {
+    let mut files = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    let fail = |error: &std::io::Error| failed(store, staging.path(), error);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(staging.folder().join(&folder)).map_err(|error| fail(&error))? {
+            let entry = entry.map_err(|error| fail(&error))?;
+            let path = folder.join(entry.file_name());
+            let metadata = entry.metadata().map_err(|error| fail(&error))?;
+            if metadata.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.to_str().ok_or_else(|| StoreError::OutsideStore(path.display().to_string()))?;
+            let digest = digest_file(&entry.path(), metadata.len()).map_err(|error| fail(&error))?;
+            files.push(ArtifactFile { path: name.to_owned(), size: metadata.len(), digest });
+        }
+    }
+    files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+fn digest_file(path: &Path, size: u64) -> std::io::Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    if size >= LARGE_FILE {
+        hasher.update_mmap_rayon(path)?;
+    } else {
+        hasher.update(&fs::read(path)?);
+    }
+    Ok(hasher.finalize().into())
+}
+
+/// Returns a local folder with the files of an artifact version, after checking every digest.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if the content is not what was stored.
+pub fn load_folder(store: &dyn ArtifactStore, version: &ArtifactVersion) -> Result<PathBuf> {
+    let path = layout::artifact(version);
+    let folder = store.fetch(&path)?;
+    let corrupt = |file: &str| StoreError::Corrupt {
+        path: format!("{path}/{file}"),
+        uri: store.uri().to_owned(),
+    };
+    let document = format!("{path}/{MANIFEST}");
+    let manifest: Manifest =
+        read_document(&store.read(&document)?, VERSION).map_err(|(reason, help)| StoreError::BadDocument {
+            path: document.clone(),
+            uri: store.uri().to_owned(),
+            reason,
+            help,
+        })?;
+    if content_digest(&version.format, &manifest.files) != version.digest {
+        return Err(corrupt(MANIFEST));
+    }
+    for file in &manifest.files {
+        let inside = Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
+        let local = folder.join(&file.path);
+        let digest = digest_file(&local, file.size);
+        if !inside || digest.ok() != Some(file.digest) {
+            return Err(corrupt(&file.path));
+        }
+    }
+    Ok(folder)
+}
+
+fn encode<T: serde::Serialize>(context: &RunContext, path: &str, document: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(document).map_err(|error| StoreError::BadDocument {
+        path: path.to_owned(),
+        uri: context.store.uri().to_owned(),
+        reason: error.to_string(),
+        help: "this is a fault in Partita".to_owned(),
+    })
+}
+
+fn failed(store: &dyn ArtifactStore, path: &str, error: &std::io::Error) -> StoreError {
+    StoreError::Failed {
+        path: path.to_owned(),
+        uri: store.uri().to_owned(),
+        reason: error.to_string(),
+        help: String::new(),
+    }
+}

@@ -1,0 +1,190 @@
+//! The step runner: resolve inputs, look in the cache, load, call, save, commit.
+//!
+//! It exists once. A language plugs into it as a [`StepCaller`], which loads values, calls the
+//! author's function and saves what it returned; everything else happens here. The same runner
+//! serves the engine's driver and, in another process, a step entrypoint.
+
+mod commit;
+mod context;
+mod inputs;
+mod log;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use partita_core::launcher::{Attempt, Outcome};
+use partita_core::literal::Literal;
+use partita_core::run::{EventKind, Failure, StepResult};
+
+pub use commit::load_folder;
+pub use context::RunContext;
+pub use inputs::InputValue;
+pub use log::{LogStream, StepLog};
+
+use crate::clock;
+use crate::store::{ArtifactStore, Staging, StoreError, layout};
+
+/// The language's side of a step.
+pub trait StepCaller {
+    /// Loads the inputs, calls the step, and saves what it returned.
+    ///
+    /// # Errors
+    /// Why there is nothing to commit.
+    fn call(&mut self, call: &StepCall<'_>) -> Result<Returned, Stopped>;
+
+    /// Calls the author's hook after a commit; a hook that raises is not the step's failure.
+    ///
+    /// # Errors
+    /// What the hook raised.
+    fn on_success(&mut self, attempt: &Attempt) -> Result<(), String>;
+
+    /// Calls the author's hook after the last failed attempt.
+    ///
+    /// # Errors
+    /// What the hook raised.
+    fn on_failure(&mut self, attempt: &Attempt, failure: &Failure) -> Result<(), String>;
+}
+
+/// What a language needs to call a step once.
+pub struct StepCall<'a> {
+    /// The attempt.
+    pub attempt: &'a Attempt,
+    /// The values that come from other steps, by input.
+    pub inputs: &'a BTreeMap<String, InputValue>,
+    /// Where its output goes.
+    pub log: Arc<StepLog>,
+    store: &'a dyn ArtifactStore,
+}
+
+impl StepCall<'_> {
+    /// Returns a folder for the files of the output `name`.
+    ///
+    /// # Errors
+    /// If there is no room for one.
+    pub fn stage(&self, name: &str) -> Result<Staging, StoreError> {
+        let artifact = commit::artifact_name(self.attempt, name);
+        self.store.staging(&layout::artifact_folder(&artifact, &clock::new_id()))
+    }
+}
+
+/// What a call returned, saved but not committed.
+#[derive(Debug, Default)]
+pub struct Returned {
+    /// The outputs, by name.
+    pub outputs: Vec<NewOutput>,
+    /// What the step noted about itself.
+    pub metadata: BTreeMap<String, Literal>,
+}
+
+/// An output that is saved but not committed.
+#[derive(Debug)]
+pub struct NewOutput {
+    /// Its name.
+    pub name: String,
+    /// The value's type: `module.qualname`.
+    pub type_name: String,
+    /// The format its materializer wrote.
+    pub format: String,
+    /// What its materializer says of it.
+    pub metadata: BTreeMap<String, Literal>,
+    /// The value.
+    pub content: Content,
+}
+
+/// Where a saved value is.
+#[derive(Debug)]
+pub enum Content {
+    /// In the document.
+    Inline(Literal),
+    /// In files.
+    Files(Staging),
+}
+
+/// Why a call has nothing to commit.
+#[derive(Debug)]
+pub enum Stopped {
+    /// The step failed, or its output cannot be kept.
+    Failed(Failure),
+    /// Someone interrupted it; it is not a failure and is not retried.
+    Cancelled,
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(Failure::ours(error.to_string()))
+    }
+}
+
+/// Largest value that lives in its step's result, in bytes of JSON text.
+pub const INLINE_LIMIT: usize = 8 << 10;
+
+/// Runs one attempt to its commit.
+pub fn run_attempt(context: &RunContext, attempt: &Attempt, caller: &mut dyn StepCaller) -> Outcome {
+    let started_at = clock::now();
+    let step = attempt.step();
+    context.note(EventKind::AttemptStarted { step: step.name.clone(), attempt: attempt.number });
+    let log = Arc::new(StepLog::new(
+        Arc::clone(&context.store),
+        layout::log(&context.run_id, attempt.step, &step.name, attempt.number),
+    ));
+    let inputs = match context.inputs(attempt.step) {
+        Ok(inputs) => inputs,
+        Err(error) => {
+            let stopped = Stopped::Failed(Failure::ours(error.to_string()));
+            return stop(context, attempt, started_at, stopped, caller);
+        }
+    };
+    let call = StepCall { attempt, inputs: &inputs, log: Arc::clone(&log), store: &*context.store };
+    let ended = caller.call(&call).and_then(|returned| {
+        log.finish();
+        commit::commit(context, attempt, started_at, &inputs, returned).map_err(Stopped::from)
+    });
+    match ended {
+        Ok(result) => {
+            hook_ran(context, attempt, "on_success", caller.on_success(attempt));
+            Outcome::Completed(Some(result))
+        }
+        Err(stopped) => {
+            log.finish();
+            stop(context, attempt, started_at, stopped, caller)
+        }
+    }
+}
+
+fn stop(
+    context: &RunContext,
+    attempt: &Attempt,
+    started_at: partita_core::time::Timestamp,
+    stopped: Stopped,
+    caller: &mut dyn StepCaller,
+) -> Outcome {
+    let mut result = commit::unsuccessful(context, attempt, started_at, &stopped);
+    if let Err(error) = commit::record(context, attempt, &result) {
+        // The failure itself must still be told; that it could not be recorded is added to it.
+        let unrecorded = format!("; its record could not be written: {error}");
+        match &mut result.error {
+            Some(failure) => failure.message.push_str(&unrecorded),
+            None => result.error = Some(Failure::ours(unrecorded)),
+        }
+    }
+    match stopped {
+        Stopped::Cancelled => Outcome::Cancelled,
+        Stopped::Failed(failure) => {
+            let failure = result.error.unwrap_or(failure);
+            if context.is_last(attempt) {
+                hook_ran(context, attempt, "on_failure", caller.on_failure(attempt, &failure));
+            }
+            Outcome::Failed(failure)
+        }
+    }
+}
+
+fn hook_ran(context: &RunContext, attempt: &Attempt, hook: &str, outcome: Result<(), String>) {
+    if let Err(error) = outcome {
+        let step = Some(attempt.step().name.clone());
+        context.note(EventKind::HookFailed { step, hook: hook.to_owned(), error });
+    }
+}
+
+/// A step's committed result.
+pub type Committed = Arc<StepResult>;
