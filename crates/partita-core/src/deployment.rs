@@ -15,6 +15,10 @@ use crate::stack::Stack;
 
 /// The version of the document that this code reads and writes.
 pub const VERSION: u32 = 1;
+/// Bytes that a document may have: 256 MiB.
+pub const MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Lists and objects that may lie within one another in a document.
+pub const MAX_DEPTH: usize = 127;
 
 /// A compiled pipeline on one stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -185,6 +189,9 @@ pub struct StepConfig {
     /// The longest time that an attempt may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
+    /// The orchestrator that runs it, if that is not the stack's default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orchestrator: Option<String>,
     /// What it needs of a machine.
     #[serde(skip_serializing_if = "is_default")]
     pub resources: Resources,
@@ -203,6 +210,7 @@ impl Default for StepConfig {
             cache_expiry: None,
             retry: Retry::default(),
             timeout: None,
+            orchestrator: None,
             resources: Resources::default(),
             hooks: Hooks::default(),
         }
@@ -242,17 +250,94 @@ impl Input {
     }
 }
 
+/// Why bytes are not a deployment that this code can use.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidDeployment {
+    /// More than [`MAX_BYTES`].
+    #[error("it has {0} bytes; a deployment has at most {MAX_BYTES}")]
+    TooLarge(usize),
+    /// More than [`MAX_DEPTH`] levels.
+    #[error("its lists and objects lie {0} deep; a deployment has at most {MAX_DEPTH} levels")]
+    TooDeep(usize),
+    /// Not the JSON of a deployment.
+    #[error("it is damaged or not a deployment: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Another version than [`VERSION`].
+    #[error("it has version {0}, and this Partita reads version {VERSION}; update Partita, or compile the pipeline again")]
+    UnknownVersion(u64),
+    /// An id that its content does not have.
+    #[error("its id is `{written}`, but its content has id `{computed}`: it was changed after it was compiled; compile the pipeline again")]
+    WrongId {
+        /// The id in the document.
+        written: String,
+        /// The id of its content.
+        computed: String,
+    },
+}
+
+/// What every version of the document has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
 impl Deployment {
+    /// Reads a document and checks that its content is the one it was compiled with.
+    ///
+    /// # Errors
+    /// What makes it unusable; the caller knows where it lies.
+    pub fn read(bytes: &[u8]) -> Result<Self, InvalidDeployment> {
+        if bytes.len() > MAX_BYTES {
+            return Err(InvalidDeployment::TooLarge(bytes.len()));
+        }
+        // Literals are kept as text, which the parser does not look into.
+        let depth = nesting(bytes);
+        if depth > MAX_DEPTH {
+            return Err(InvalidDeployment::TooDeep(depth));
+        }
+        let Versioned { version } = serde_json::from_slice(bytes)?;
+        if version != u64::from(VERSION) {
+            return Err(InvalidDeployment::UnknownVersion(version));
+        }
+        let deployment: Self = serde_json::from_slice(bytes)?;
+        let computed = deployment.content_id()?;
+        if computed == deployment.id {
+            return Ok(deployment);
+        }
+        let written = deployment.id.chars().take(80).collect();
+        Err(InvalidDeployment::WrongId { written, computed })
+    }
+
     /// Returns the id that this content must have.
     ///
     /// # Errors
     /// If a value cannot be written as JSON, which no deployment read from JSON has.
     pub fn content_id(&self) -> Result<String, serde_json::Error> {
-        let content = (&self.version, &self.pipeline, &self.stack, &self.environment, &self.sources, &self.steps);
+        let Self { version, id: _, pipeline, stack, environment, sources, steps } = self;
+        let content = (version, pipeline, stack, environment, sources, steps);
         Ok(Digest::of(&serde_json::to_vec(&content)?).short())
     }
 }
 
+/// Returns how deep lists and objects lie within one another in JSON text.
+pub fn nesting(json: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
 
 fn is_true(value: &bool) -> bool {
     *value

@@ -24,7 +24,8 @@ pub struct PipelineSpec {
     /// The values that it was called with, defaults included.
     #[serde(default)]
     pub parameters: BTreeMap<String, Literal>,
-    /// Its options as the author gave them, least important layer first.
+    /// Its options as the author gave them, least important layer first: the decorator's, which is
+    /// there even if it is empty, then one for each `with_options`.
     #[serde(default)]
     pub options: Vec<Layer>,
     /// Called when a run ends.

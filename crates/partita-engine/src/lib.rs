@@ -2,6 +2,13 @@
 //!
 //! It never prints, prompts or reads the environment; its callers do.
 
+pub mod cache;
 pub mod clock;
+pub mod compile;
+pub mod drive;
+pub mod home;
+pub mod metadata;
+pub mod runs;
+pub mod schedule;
 pub mod step_runner;
 pub mod store;

@@ -43,13 +43,12 @@ pub(super) fn commit(
     for output in returned.outputs {
         outputs.insert(output.name.clone(), publish(context, attempt, output)?);
     }
-    let caches = attempt.step().config.enable_cache;
-    let key = caches.then(|| context.key(attempt.step, inputs));
+    let key = context.key(attempt.step, inputs);
     let result = Arc::new(StepResult {
         status: StepStatus::Completed,
         inputs: references(inputs),
         outputs,
-        cache_key: key,
+        cache_key: Some(key),
         metadata: returned.metadata,
         ..blank(context, attempt, started_at)
     });
@@ -59,7 +58,7 @@ pub(super) fn commit(
     if !context.store.link(&path, &layout::commit(&context.run_id, attempt.step, name))? {
         return lost(context, attempt, &result);
     }
-    if let Some(key) = key {
+    if attempt.step().config.enable_cache {
         cache(context, &path, key)?;
     }
     context.remember(attempt.step, Arc::clone(&result));
@@ -162,7 +161,8 @@ fn blank(context: &RunContext, attempt: &Attempt, started_at: Timestamp) -> Step
     }
 }
 
-fn references(inputs: &BTreeMap<String, InputValue>) -> BTreeMap<String, InputReference> {
+/// Returns what a result says of the artifact versions it took.
+pub(crate) fn references(inputs: &BTreeMap<String, InputValue>) -> BTreeMap<String, InputReference> {
     let mut references = BTreeMap::new();
     inputs::visit(inputs, &mut |name, version| {
         let reference = InputReference {

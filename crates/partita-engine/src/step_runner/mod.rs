@@ -17,6 +17,7 @@ use partita_core::literal::Literal;
 use partita_core::run::{EventKind, Failure, StepResult};
 
 pub use commit::load_folder;
+pub(crate) use commit::{commit_cached, references};
 pub use context::RunContext;
 pub use inputs::InputValue;
 pub use log::{LogStream, StepLog};

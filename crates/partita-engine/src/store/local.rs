@@ -10,12 +10,15 @@ use futures_executor::block_on;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
 use object_store::{CopyMode, CopyOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::lease::{self, Taken};
 use super::{ArtifactStore, LeaseGuard, LeaseState, Result, Staging, StoreError, layout};
 
 /// What a commit survives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Durability {
     /// The death of any process.
     #[default]

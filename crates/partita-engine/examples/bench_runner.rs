@@ -1,0 +1,236 @@
+//! Measures the DAG runner alone: driver and scheduler with a launcher and a resolver that do
+//! nothing. Run it with `cargo run --release -p partita-engine --example bench_runner`; numbers of
+//! steps may follow, else it takes 10,000, 100,000 and 1,000,000.
+//!
+//! Memory is what planning and running allocate at most beyond the deployment itself.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+use partita_core::deployment::{Deployment, Environment, Hooks, Pipeline, Step, StepConfig};
+use partita_core::launcher::{
+    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
+};
+use partita_core::run::StepResult;
+use partita_core::settings::FailureMode;
+use partita_core::stack::{Component, ComponentType, Stack};
+use partita_core::status::{RunStatus, StepStatus};
+use partita_core::time::Timestamp;
+use partita_engine::drive::{Drive, Driver, Observer, Resolution, Resolver, RunEvent};
+use partita_engine::schedule::{Action, Event, Outcome as Ended, Plan, Resolved, Scheduler};
+
+/// The system's allocator, which counts.
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// Counting allocations takes an allocator, and an allocator takes unsafe code; it forwards.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
+        PEAK.fetch_max(live, Relaxed);
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// Says at once that an attempt has completed.
+struct Nothing(Arc<StepResult>);
+
+impl StepLauncher for Nothing {
+    fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
+        let outcome = Outcome::Completed(Some(Arc::clone(&self.0)));
+        reports.ended(attempt.step, attempt.number, outcome);
+        Ok(Job::new())
+    }
+
+    fn poll(&self, _: &Job) -> Result<JobStatus, LaunchError> {
+        Ok(JobStatus::Active)
+    }
+
+    fn cancel(&self, _: &Job) -> Result<(), LaunchError> {
+        Ok(())
+    }
+}
+
+impl Resolver for Nothing {
+    fn resolve(&self, _: usize) -> Resolution {
+        Resolution::Run { reason: None }
+    }
+
+    fn committed(&self, _: usize) -> Option<Arc<StepResult>> {
+        None
+    }
+}
+
+impl Observer for Nothing {
+    fn on(&self, _: &RunEvent) {}
+}
+
+/// A shape of graphs: which steps a step waits for.
+type Shape = (&'static str, fn(usize) -> Vec<usize>);
+
+const LAYER: usize = 100;
+
+const SHAPES: [Shape; 3] = [
+    ("chain", |step| step.checked_sub(1).into_iter().collect()),
+    ("fan-out", |step| if step == 0 { Vec::new() } else { vec![0] }),
+    ("layers of 100, 3 edges a step", |step| match step.checked_sub(LAYER) {
+        None => Vec::new(),
+        Some(above) => {
+            let layer = above / LAYER * LAYER;
+            [0, 1, 7].map(|shift| layer + (above + shift) % LAYER).to_vec()
+        }
+    }),
+];
+
+const SLOTS: NonZeroUsize = match NonZeroUsize::new(16) {
+    Some(slots) => slots,
+    None => NonZeroUsize::MIN,
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let given: Vec<usize> =
+        std::env::args().skip(1).map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let sizes = if given.is_empty() { vec![10_000, 100_000, 1_000_000] } else { given };
+    println!("DAG runner alone, no-op launcher and resolver, {SLOTS} slots");
+    println!(
+        "{:<30} {:>9} {:>14} {:>14} {:>12} {:>12}",
+        "graph", "steps", "driver steps/s", "pure steps/s", "bytes/step", "allocs/step"
+    );
+    for (name, shape) in SHAPES {
+        for &size in &sizes {
+            measure(name, size, shape)?;
+        }
+    }
+    Ok(())
+}
+
+fn measure(name: &str, size: usize, shape: fn(usize) -> Vec<usize>) -> Result<(), Box<dyn Error>> {
+    let deployment = Arc::new(deployment(size, shape));
+    let run_id: Arc<str> = "bench".into();
+    let nothing = Nothing(result());
+    let drive = Drive {
+        deployment: &deployment,
+        run_id: &run_id,
+        launcher: &nothing,
+        resolver: &nothing,
+        observers: &[&nothing],
+    };
+    let before = LIVE.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    let driver = Driver::new(Plan::of(&deployment, SLOTS)?, drive);
+    let allocations = ALLOCATIONS.load(Relaxed);
+    let start = Instant::now();
+    let outcome = driver.run();
+    let seconds = start.elapsed().as_secs_f64();
+    let allocations = ALLOCATIONS.load(Relaxed) - allocations;
+    let bytes = PEAK.load(Relaxed).saturating_sub(before);
+    if outcome.status != RunStatus::Completed {
+        return Err(format!("the run ended as {}", outcome.status).into());
+    }
+    let pure = schedule(Plan::of(&deployment, SLOTS)?);
+    let (count, steps) = (size, size as f64);
+    println!(
+        "{name:<30} {count:>9} {:>14.0} {:>14.0} {:>12.0} {:>12.2}",
+        steps / seconds,
+        steps / pure,
+        bytes as f64 / steps,
+        allocations as f64 / steps
+    );
+    Ok(())
+}
+
+/// Plays the scheduler without a driver; returns the seconds that took.
+fn schedule(plan: Plan) -> f64 {
+    let mut scheduler = Scheduler::new(plan);
+    let (mut actions, mut events) = (Vec::new(), vec![Event::Start]);
+    let start = Instant::now();
+    while let Some(event) = events.pop() {
+        scheduler.handle(event, &mut actions);
+        events.extend(actions.drain(..).filter_map(answer));
+    }
+    start.elapsed().as_secs_f64()
+}
+
+fn answer(action: Action) -> Option<Event> {
+    match action {
+        Action::Resolve { step } => Some(Event::Resolved { step, answer: Resolved::Run }),
+        Action::Launch { step, attempt } => {
+            Some(Event::Ended { step, attempt, outcome: Ended::Completed })
+        }
+        _ => None,
+    }
+}
+
+fn deployment(size: usize, shape: fn(usize) -> Vec<usize>) -> Deployment {
+    let component = |name: &str, component_type| Component {
+        name: name.to_owned(),
+        component_type,
+        flavor: "bench".to_owned(),
+        config: BTreeMap::new(),
+    };
+    let step = |number: usize| Step {
+        name: format!("step_{number}"),
+        source: "bench:step".to_owned(),
+        parameters: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        upstream_steps: shape(number).into_iter().map(|up| format!("step_{up}")).collect(),
+        outputs: Vec::new(),
+        config: StepConfig::default(),
+    };
+    Deployment {
+        version: partita_core::deployment::VERSION,
+        id: "bench".to_owned(),
+        pipeline: Pipeline {
+            name: "bench".to_owned(),
+            source: "bench:pipeline".to_owned(),
+            parameters: BTreeMap::new(),
+            failure_mode: FailureMode::FailFast,
+            hooks: Hooks::default(),
+        },
+        stack: Stack {
+            name: "bench".to_owned(),
+            orchestrators: vec![component("bench", ComponentType::Orchestrator)],
+            artifact_store: component("bench", ComponentType::ArtifactStore),
+        },
+        environment: Environment::default(),
+        sources: BTreeMap::new(),
+        steps: (0..size).map(step).collect(),
+    }
+}
+
+fn result() -> Arc<StepResult> {
+    Arc::new(StepResult {
+        version: partita_core::run::VERSION,
+        run_id: "bench".to_owned(),
+        step: "step".to_owned(),
+        attempt: 1,
+        status: StepStatus::Completed,
+        started_at: Timestamp(0),
+        ended_at: Timestamp(0),
+        inputs: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        cache_key: None,
+        cache_reason: None,
+        cached_from: None,
+        error: None,
+        metadata: BTreeMap::new(),
+    })
+}

@@ -1,0 +1,200 @@
+//! Looks a step's result up by its key.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use partita_core::deployment::Deployment;
+use partita_core::digest::Digest;
+use partita_core::run::{Failure, InputReference, StepResult};
+
+use super::explain::{Invocation, differences};
+use crate::clock;
+use crate::drive::{Resolution, Resolver};
+use crate::metadata::RunIndex;
+use crate::step_runner::{InputValue, RunContext, commit_cached, references};
+use crate::store::{Documents, Result, StoreError, layout};
+
+/// Whether a step's result is there already.
+#[derive(Debug)]
+pub enum Lookup {
+    /// It is.
+    Hit {
+        /// The result to take over.
+        entry: Box<StepResult>,
+        /// Why it can be taken.
+        reason: String,
+    },
+    /// It is not.
+    Miss {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A deployment of an earlier run, with its steps' numbers.
+struct Earlier {
+    deployment: Deployment,
+    indices: HashMap<String, usize>,
+}
+
+/// The run whose commits a new run takes over where their keys still match.
+#[derive(Debug, Clone)]
+pub struct ResumedFrom {
+    /// The run.
+    pub run_id: String,
+    /// What it executed.
+    pub deployment_id: String,
+}
+
+/// Answers whether steps need to run, from the cache and from the run that is resumed.
+pub struct CacheResolver {
+    context: Arc<RunContext>,
+    history: Arc<dyn RunIndex>,
+    resumed_from: Option<ResumedFrom>,
+    earlier: Mutex<HashMap<String, Option<Arc<Earlier>>>>,
+}
+
+type Inputs = BTreeMap<String, InputValue>;
+
+impl CacheResolver {
+    /// Returns the resolver of a run; `resumed_from` is the run whose commits it may take over.
+    pub fn new(context: Arc<RunContext>, history: Arc<dyn RunIndex>, resumed_from: Option<ResumedFrom>) -> Self {
+        Self { context, history, resumed_from, earlier: Mutex::default() }
+    }
+
+    /// Looks a step up whose upstream steps are committed, without changing anything.
+    ///
+    /// # Errors
+    /// If its inputs cannot be found.
+    pub fn look_up(&self, step: usize) -> Result<Lookup> {
+        let inputs = self.context.inputs(step)?;
+        let key = self.context.key(step, &inputs);
+        self.look_up_key(step, &inputs, key)
+    }
+
+    fn look_up_key(&self, step: usize, inputs: &Inputs, key: Digest) -> Result<Lookup> {
+        if let Some(hit) = self.taken_over(step, key)? {
+            return Ok(hit);
+        }
+        let config = &self.context.deployment.steps[step].config;
+        if !config.enable_cache {
+            return Ok(Lookup::Miss { reason: "caching is off for this step".to_owned() });
+        }
+        let entry = match self.documents().cache_entry(&key) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Ok(Lookup::Miss { reason: self.explain(step, inputs) }),
+            Err(StoreError::BadDocument { path, reason, .. }) => {
+                let reason = format!("the cache entry `{path}` is damaged: {reason}");
+                return Ok(Lookup::Miss { reason });
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(reason) = self.unusable(&entry, config.cache_expiry.map(|span| span.0)) {
+            return Ok(Lookup::Miss { reason });
+        }
+        let reason = format!("same code, parameters and inputs as in run {}", entry.run_id);
+        Ok(Lookup::Hit { entry: Box::new(entry), reason })
+    }
+
+    /// Returns the commit of the run that is resumed, if its key still matches.
+    fn taken_over(&self, step: usize, key: Digest) -> Result<Option<Lookup>> {
+        let Some(ResumedFrom { run_id, deployment_id }) = &self.resumed_from else {
+            return Ok(None);
+        };
+        let name = &self.context.deployment.steps[step].name;
+        let Some(earlier) = self.earlier(deployment_id) else {
+            return Ok(None);
+        };
+        let Some(index) = earlier.indices.get(name) else {
+            return Ok(None);
+        };
+        let commit = self.documents().commit(run_id, *index, name)?;
+        Ok(commit.filter(|commit| commit.cache_key == Some(key)).map(|entry| Lookup::Hit {
+            entry: Box::new(entry),
+            reason: format!("taken over from run {run_id}, which this run resumes"),
+        }))
+    }
+
+    fn unusable(&self, entry: &StepResult, expiry: Option<f64>) -> Option<String> {
+        let age = clock::now().seconds_since(entry.ended_at);
+        if expiry.is_some_and(|expiry| age > expiry) {
+            return Some(format!("the earlier result, of {}, has expired", entry.ended_at));
+        }
+        let gone = entry
+            .outputs
+            .iter()
+            .filter(|(_, version)| version.value.is_none())
+            .find(|(_, version)| self.context.store.fetch(&layout::artifact(version)).is_err());
+        gone.map(|(name, _)| format!("the earlier result's output `{name}` is gone from the artifact store"))
+    }
+
+    /// Says why there is no result for a step: what changed since its latest one.
+    fn explain(&self, step: usize, inputs: &Inputs) -> String {
+        let after = &self.context.deployment.steps[step];
+        let pipeline = &self.context.deployment.pipeline.name;
+        let previous = self.history.previous_step_result(pipeline, &after.name).ok().flatten();
+        let Some((run_id, deployment_id)) = previous else {
+            return "there is no earlier result".to_owned();
+        };
+        let unknown = || format!("its earlier result, of run {run_id}, cannot be compared");
+        let Some(earlier) = self.earlier(&deployment_id) else {
+            return unknown();
+        };
+        let Some(index) = earlier.indices.get(&after.name) else {
+            return unknown();
+        };
+        let Ok(Some(commit)) = self.documents().commit(&run_id, *index, &after.name) else {
+            return unknown();
+        };
+        let before = &earlier.deployment.steps[*index];
+        let now: BTreeMap<String, InputReference> = references(inputs);
+        let found = differences(
+            &Invocation { deployment: &earlier.deployment, step: before, inputs: &commit.inputs },
+            &Invocation { deployment: &self.context.deployment, step: after, inputs: &now },
+        );
+        if found.is_empty() {
+            format!("the earlier result, of run {run_id}, was not kept in the cache")
+        } else {
+            found.join("; ")
+        }
+    }
+
+    fn earlier(&self, deployment_id: &str) -> Option<Arc<Earlier>> {
+        let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = earlier.get(deployment_id) {
+            return known.clone();
+        }
+        let read = self.documents().deployment(deployment_id).ok().map(|deployment| {
+            let indices = deployment.steps.iter().enumerate().map(|(i, step)| (step.name.clone(), i)).collect();
+            Arc::new(Earlier { deployment, indices })
+        });
+        earlier.insert(deployment_id.to_owned(), read.clone());
+        read
+    }
+
+    fn documents(&self) -> Documents<'_> {
+        Documents::new(&*self.context.store)
+    }
+
+    fn resolution(&self, step: usize) -> Result<Resolution> {
+        let inputs = self.context.inputs(step)?;
+        let key = self.context.key(step, &inputs);
+        Ok(match self.look_up_key(step, &inputs, key)? {
+            Lookup::Hit { entry, reason } => {
+                Resolution::Cached(commit_cached(&self.context, step, &inputs, &entry, reason)?)
+            }
+            Lookup::Miss { reason } => Resolution::Run { reason: Some(reason.into()) },
+        })
+    }
+}
+
+impl Resolver for CacheResolver {
+    fn resolve(&self, step: usize) -> Resolution {
+        self.resolution(step)
+            .unwrap_or_else(|error| Resolution::Failed(Failure::ours(error.to_string())))
+    }
+
+    fn committed(&self, step: usize) -> Option<Arc<StepResult>> {
+        self.context.committed(step).ok().flatten()
+    }
+}

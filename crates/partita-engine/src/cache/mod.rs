@@ -1,0 +1,6 @@
+//! The action cache: whether a step's result is there already, and if not, why not.
+
+mod explain;
+mod lookup;
+
+pub use lookup::{CacheResolver, Lookup, ResumedFrom};

@@ -1,0 +1,166 @@
+//! Checks that the stack can do what its pipeline asks, so that nothing asked for is ever dropped.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+use partita_core::diagnostic::{Diagnostic, Location, Report};
+use partita_core::stack::{Capabilities, Component};
+
+use super::CompileRequest;
+use super::messages::{listed, quoted, suggestion};
+use super::options::Options;
+
+const HELP: &str = "take the request away, use an orchestrator that can, or set \
+                    `allow_unenforced` on this one to have it ignored";
+
+/// One request that an orchestrator cannot meet, as several steps may make it.
+#[derive(PartialEq, Eq, Hash)]
+struct Unmet {
+    /// What is asked, as in "step `a` asks for …".
+    asked: String,
+    /// Why that cannot be.
+    because: String,
+    help: String,
+    location: Option<(String, u64)>,
+}
+
+/// Checks requests of steps, and tells alike ones in one problem.
+pub(super) struct CapabilityChecker<'a> {
+    request: &'a CompileRequest,
+    default: Option<&'a Component>,
+    orchestrators: HashMap<&'a str, &'a Component>,
+    unmet: IndexMap<Unmet, Vec<&'a str>>,
+}
+
+impl<'a> CapabilityChecker<'a> {
+    pub(super) fn new(request: &'a CompileRequest, report: &mut Report) -> Self {
+        let default = request.stack.orchestrator();
+        if default.is_none() {
+            let what = format!("stack {} has no orchestrator", quoted(&request.stack.name));
+            report.push(Diagnostic::new(what).help("update the stack with one, or choose another"));
+        }
+        let orchestrators = request.stack.orchestrators.iter();
+        let orchestrators =
+            orchestrators.map(|component| (component.name.as_str(), component)).collect();
+        Self { request, default, orchestrators, unmet: IndexMap::new() }
+    }
+
+    /// Checks what one step asks. Returns its orchestrator where that is not the default one.
+    pub(super) fn check(
+        &mut self,
+        step: &'a str,
+        options: &Options,
+        place: Option<&Location>,
+    ) -> Option<String> {
+        let default = self.default?;
+        let named = options.orchestrator.as_ref().filter(|placed| placed.value != default.name);
+        let (orchestrator, capabilities) = match named {
+            None => (default, self.request.capabilities),
+            Some(placed) => {
+                let location = placed.location.as_ref().or(place);
+                self.other(step, &placed.value, location)?
+            }
+        };
+        let cpus = self.request.machine.cpus;
+        for (asked, because, location) in unmet(options, &capabilities, cpus, orchestrator) {
+            self.add(step, asked, because, HELP.to_owned(), location.or(place));
+        }
+        named.map(|placed| placed.value.clone())
+    }
+
+    /// Returns an orchestrator that a step names and what it can do, or notes that it cannot serve.
+    fn other(
+        &mut self,
+        step: &'a str,
+        name: &str,
+        location: Option<&Location>,
+    ) -> Option<(&'a Component, Capabilities)> {
+        let asked = format!("orchestrator {}", quoted(name));
+        let Some(&component) = self.orchestrators.get(name) else {
+            let stack = quoted(&self.request.stack.name);
+            let mut known: Vec<&str> = self.orchestrators.keys().copied().collect();
+            known.sort_unstable();
+            let help = suggestion(name, &known);
+            let because = format!("stack {stack} does not have");
+            self.add(step, asked, because, help, location);
+            return None;
+        };
+        let Some(&capabilities) = self.request.other_capabilities.get(name) else {
+            let because = "only runs whole pipelines, not single steps of them".to_owned();
+            let help = format!("run the pipeline on a stack whose default is {}", quoted(name));
+            self.add(step, asked, because, help, location);
+            return None;
+        };
+        Some((component, capabilities))
+    }
+
+    fn add(
+        &mut self,
+        step: &'a str,
+        asked: String,
+        because: String,
+        help: String,
+        location: Option<&Location>,
+    ) {
+        let location = location.map(|location| (location.file.clone(), location.line));
+        let unmet = Unmet { asked, because, help, location };
+        self.unmet.entry(unmet).or_default().push(step);
+    }
+
+    /// Reports every request that cannot be met.
+    pub(super) fn finish(self, report: &mut Report) {
+        for (unmet, steps) in self.unmet {
+            let (noun, verb) = if steps.len() == 1 { ("step", "asks") } else { ("steps", "ask") };
+            let Unmet { asked, because, .. } = unmet;
+            let what = format!("{noun} {} {verb} for {asked}, which {because}", listed(&steps));
+            let location = unmet.location.map(|(file, line)| Location { file, line });
+            report.push(Diagnostic::new(what).help(unmet.help).at(location));
+        }
+    }
+}
+
+/// Returns what is asked of an orchestrator that it cannot do, why, and where it is asked.
+fn unmet<'o>(
+    options: &'o Options,
+    capabilities: &Capabilities,
+    cpus: usize,
+    orchestrator: &Component,
+) -> Vec<(String, String, Option<&'o Location>)> {
+    let mut unmet = Vec::new();
+    if capabilities.allow_unenforced {
+        return unmet;
+    }
+    let cannot = |what: &str| {
+        let (name, flavor) = (quoted(&orchestrator.name), quoted(&orchestrator.flavor));
+        format!("orchestrator {name} (flavor {flavor}) {what}")
+    };
+    if let Some(timeout) = options.timeout.as_ref().filter(|_| !capabilities.timeouts) {
+        let asked = format!("a timeout of {}", timeout.value);
+        unmet.push((asked, cannot("cannot enforce"), timeout.location.as_ref()));
+    }
+    if let Some(memory) = options.memory.as_ref().filter(|_| !capabilities.memory) {
+        let asked = format!("{} of memory", memory.value);
+        unmet.push((asked, cannot("cannot enforce"), memory.location.as_ref()));
+    }
+    let gpus = options.resources().gpus();
+    if gpus > 0 && !capabilities.gpus {
+        let class = options.gpu_class.as_ref();
+        let count = options.gpu_count.as_ref().map(|count| count.location.as_ref());
+        let location = count.or(class.map(|class| class.location.as_ref())).flatten();
+        let kind = class.map(|class| format!(" of class {}", quoted(&class.value)));
+        let asked = format!(
+            "{gpus} GPU{}{}",
+            if gpus == 1 { "" } else { "s" },
+            kind.unwrap_or_default()
+        );
+        unmet.push((asked, cannot("cannot give to a step"), location));
+    }
+    if let Some(cpu) = &options.cpu_count
+        && capabilities.max_parallelism == Some(1)
+        && cpu.value > cpus as f64
+    {
+        let because = cannot(&format!("does not have: this machine has {cpus}"));
+        unmet.push((format!("{} CPUs", cpu.value), because, cpu.location.as_ref()));
+    }
+    unmet
+}

@@ -1,0 +1,39 @@
+//! The driver's sense of time, apart so that tests can pass hours in no time.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+
+use super::inbox::Message;
+
+/// Tells the time since some start and waits for messages.
+pub(super) trait Clock: Send {
+    /// Returns the time since the start; it never goes back.
+    fn now(&self) -> Duration;
+
+    /// Waits for a message, until the deadline if there is one.
+    fn receive(&self, inbox: &Receiver<Message>, deadline: Option<Duration>) -> Option<Message>;
+}
+
+/// The machine's monotonic clock.
+#[derive(Debug)]
+pub(super) struct SystemClock(Instant);
+
+impl SystemClock {
+    pub(super) fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn receive(&self, inbox: &Receiver<Message>, deadline: Option<Duration>) -> Option<Message> {
+        match deadline.and_then(|deadline| self.0.checked_add(deadline)) {
+            Some(instant) => inbox.recv_deadline(instant).ok(),
+            None => inbox.recv().ok(),
+        }
+    }
+}

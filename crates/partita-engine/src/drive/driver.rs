@@ -1,0 +1,351 @@
+//! The loop: takes messages and timers, asks the scheduler, and does what it says.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use partita_core::deployment::Deployment;
+use partita_core::launcher::{Outcome as Reported, StepLauncher};
+use partita_core::run::{Failure, StepResult};
+use partita_core::status::{RunStatus, StepStatus};
+
+use super::clock::{Clock, SystemClock};
+use super::failures;
+use super::flights::{Cancel, Flights, Launch, Polled};
+use super::inbox::{self, CancelHandle, Message, Reporter};
+use super::observe::{Observer, RunEvent, RunOutcome};
+use super::resolve::{Resolution, Resolver};
+use super::timers::{Due, Timers};
+use crate::schedule::{Action, Because, Cause, Event, Outcome, Plan, Resolved, Scheduler, Timer};
+
+/// What a driver runs, and with whom.
+#[derive(Clone, Copy)]
+pub struct Drive<'a> {
+    /// The deployment that is executed.
+    pub deployment: &'a Arc<Deployment>,
+    /// The run.
+    pub run_id: &'a Arc<str>,
+    /// Starts the attempts.
+    pub launcher: &'a dyn StepLauncher,
+    /// Looks results up.
+    pub resolver: &'a dyn Resolver,
+    /// Follow the run; each is told of everything, one after another.
+    pub observers: &'a [&'a dyn Observer],
+}
+
+/// Executes one run from its beginning to its end.
+pub struct Driver<'a> {
+    drive: Drive<'a>,
+    scheduler: Scheduler,
+    flights: Flights<'a>,
+    timers: Timers,
+    clock: Box<dyn Clock + 'a>,
+    inbox: Receiver<Message>,
+    reporter: Reporter,
+    /// Events to handle before anything else, and the actions of the one being handled.
+    events: VecDeque<Event>,
+    actions: Vec<Action>,
+    /// Steps whose look-up waits until there is nothing more urgent.
+    unresolved: VecDeque<usize>,
+    /// Why each step must run, from its look-up to its end.
+    reasons: Vec<Option<Arc<str>>>,
+    results: HashMap<usize, Arc<StepResult>>,
+    /// The last failure of each step that is not at its end.
+    failures: HashMap<usize, Arc<Failure>>,
+    failed: Vec<(usize, Arc<Failure>)>,
+    polling: bool,
+    cancel_seen: bool,
+}
+
+impl<'a> Driver<'a> {
+    /// Returns the driver of a run that has not begun; the plan is one of the same deployment.
+    pub fn new(plan: Plan, drive: Drive<'a>) -> Self {
+        Self::with_clock(plan, drive, Box::new(SystemClock::start()))
+    }
+
+    pub(super) fn with_clock(plan: Plan, drive: Drive<'a>, clock: Box<dyn Clock + 'a>) -> Self {
+        let (reporter, inbox) = inbox::open();
+        let reports = Arc::new(reporter.clone());
+        let run_id = Arc::clone(drive.run_id);
+        Self {
+            reasons: vec![None; plan.graph.len()],
+            scheduler: Scheduler::new(plan),
+            flights: Flights::new(drive.deployment, run_id, drive.launcher, reports),
+            drive,
+            timers: Timers::default(),
+            clock,
+            inbox,
+            reporter,
+            events: VecDeque::new(),
+            actions: Vec::new(),
+            unresolved: VecDeque::new(),
+            results: HashMap::new(),
+            failures: HashMap::new(),
+            failed: Vec::new(),
+            polling: false,
+            cancel_seen: false,
+        }
+    }
+
+    /// Returns what cancels this run, before it begins or while it goes on.
+    pub fn cancel_handle(&self) -> CancelHandle {
+        self.reporter.cancel_handle()
+    }
+
+    /// Executes the run; returns when it is over.
+    pub fn run(mut self) -> RunOutcome {
+        self.events.push_back(Event::Start);
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                self.handle(event);
+            }
+            if let Some(status) = self.scheduler.ended() {
+                return self.outcome(status);
+            }
+            self.take_next();
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.scheduler.handle(event, &mut actions);
+        for action in actions.drain(..) {
+            self.act(action);
+        }
+        self.actions = actions;
+    }
+
+    /// Takes what is most urgent: a message, a timer, a look-up; else waits.
+    fn take_next(&mut self) {
+        if let Ok(message) = self.inbox.try_recv() {
+            self.take_message(message);
+        } else if let Some(due) = self.timers.take_due(|| self.clock.now()) {
+            self.take_due(due);
+        } else if let Some(step) = self.unresolved.pop_front() {
+            self.resolve(step);
+        } else if let Some(message) = self.clock.receive(&self.inbox, self.timers.next()) {
+            self.take_message(message);
+        }
+    }
+
+    fn take_message(&mut self, message: Message) {
+        match message {
+            Message::Ended { step, number, outcome } => self.reported(step, number, outcome),
+            Message::Cancel => {
+                if !std::mem::replace(&mut self.cancel_seen, true) {
+                    self.tell(&RunEvent::CancelRequested);
+                    self.events.push_back(Event::CancelRequested);
+                }
+            }
+        }
+    }
+
+    fn take_due(&mut self, due: Due) {
+        match due {
+            Due::Timer { step, attempt, timer } => self.timer_fired(step, attempt, timer),
+            Due::Launch { step, attempt } => {
+                let launch = self.flights.launch(step, attempt);
+                self.launched(step, attempt, launch);
+            }
+            Due::Cancel { step, attempt } => self.cancel(step, attempt),
+            Due::Poll => self.poll(),
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Resolve { step } => self.unresolved.push_back(step),
+            Action::Launch { step, attempt } => self.launch(step, attempt),
+            Action::Cancel { step, attempt } => self.cancel(step, attempt),
+            Action::SetTimer { step, attempt, timer, after } => {
+                let waits =
+                    timer == Timer::Timeout && self.flights.keep_timeout(step, attempt, after);
+                if !waits {
+                    self.set_timer(after, Due::Timer { step, attempt, timer });
+                }
+            }
+            Action::AttemptFailed { step, attempt, cause, retry_in } => {
+                let failure = self.failure(step, cause);
+                let retry_in = retry_in.map(|wait| wait.as_secs_f64());
+                self.tell(&RunEvent::AttemptFailed { step, attempt, failure, retry_in });
+            }
+            Action::StepEnded { step, status, because } => self.step_ended(step, status, because),
+            Action::RunEnded { status } => {
+                let error = failures::summary(self.drive.deployment, &self.failed);
+                self.tell(&RunEvent::RunEnded { status, error });
+            }
+        }
+    }
+
+    fn tell(&self, event: &RunEvent) {
+        for observer in self.drive.observers {
+            observer.on(event);
+        }
+    }
+
+    fn set_timer(&mut self, after: Duration, due: Due) {
+        self.timers.set(self.clock.now().saturating_add(after), due);
+    }
+
+    fn resolve(&mut self, step: usize) {
+        // The run may have stopped since the look-up was asked for.
+        if self.scheduler.status(step).is_ended() {
+            return;
+        }
+        let answer = match self.drive.resolver.resolve(step) {
+            Resolution::Cached(result) => {
+                self.results.insert(step, result);
+                Resolved::Cached
+            }
+            Resolution::Run { reason } => {
+                self.reasons[step] = reason;
+                Resolved::Run
+            }
+            Resolution::Failed(failure) => {
+                self.failures.insert(step, Arc::new(failure));
+                Resolved::Failed
+            }
+        };
+        self.events.push_back(Event::Resolved { step, answer });
+    }
+
+    fn launch(&mut self, step: usize, attempt: u32) {
+        self.failures.remove(&step);
+        self.tell(&RunEvent::StepStarted { step, attempt });
+        let launch = self.flights.begin(step, attempt, self.reasons[step].clone());
+        self.launched(step, attempt, launch);
+    }
+
+    fn launched(&mut self, step: usize, attempt: u32, launch: Launch) {
+        match launch {
+            Launch::Done { timeout } => {
+                if let Some(after) = timeout {
+                    let timer = Timer::Timeout;
+                    self.set_timer(after, Due::Timer { step, attempt, timer });
+                }
+                self.set_poll();
+            }
+            Launch::Again { after } => self.set_timer(after, Due::Launch { step, attempt }),
+            Launch::Failed(failure) => self.reported(step, attempt, Reported::Failed(failure)),
+            Launch::Stale => {}
+        }
+    }
+
+    fn cancel(&mut self, step: usize, attempt: u32) {
+        match self.flights.cancel(step, attempt) {
+            Cancel::Asked => {}
+            Cancel::Again { after } => self.set_timer(after, Due::Cancel { step, attempt }),
+            Cancel::Ended => self.reported(step, attempt, Reported::Cancelled),
+        }
+    }
+
+    fn set_poll(&mut self) {
+        if !self.polling
+            && let Some(interval) = self.flights.poll_interval()
+        {
+            self.polling = true;
+            self.set_timer(interval, Due::Poll);
+        }
+    }
+
+    fn poll(&mut self) {
+        self.polling = false;
+        for (step, attempt, polled) in self.flights.poll(self.clock.now()) {
+            match polled {
+                Polled::Ended(outcome) => self.reported(step, attempt, outcome),
+                Polled::Lost(failure) => {
+                    self.failures.insert(step, Arc::new(failure));
+                    self.lost(step, attempt);
+                }
+            }
+        }
+        self.set_poll();
+    }
+
+    fn timer_fired(&mut self, step: usize, attempt: u32, timer: Timer) {
+        match timer {
+            Timer::Grace => self.lost(step, attempt),
+            Timer::Timeout | Timer::Retry => {
+                self.events.push_back(Event::TimerFired { step, attempt, timer });
+            }
+        }
+    }
+
+    /// Takes a report; it counts only while the attempt is in flight.
+    fn reported(&mut self, step: usize, attempt: u32, reported: Reported) {
+        let Some(was_cancelled) = self.flights.end(step, attempt) else { return };
+        let interrupted = matches!(reported, Reported::Cancelled) && !was_cancelled;
+        let outcome = self.judge(step, reported);
+        self.events.push_back(Event::Ended { step, attempt, outcome });
+        if interrupted {
+            // A commit just before the interrupt saves the step, not the run.
+            self.events.push_back(Event::CancelRequested);
+        }
+    }
+
+    /// Gives an attempt up of which nothing more can be learned.
+    fn lost(&mut self, step: usize, attempt: u32) {
+        if self.flights.end(step, attempt).is_some() {
+            let outcome = if self.is_committed(step) { Outcome::Completed } else { Outcome::Lost };
+            self.events.push_back(Event::Ended { step, attempt, outcome });
+        }
+    }
+
+    /// Decides what a report means: whatever it says, a step is done once it is committed.
+    fn judge(&mut self, step: usize, reported: Reported) -> Outcome {
+        if let Reported::Completed(Some(result)) = reported {
+            self.results.insert(step, result);
+            return Outcome::Completed;
+        }
+        if self.is_committed(step) {
+            return Outcome::Completed;
+        }
+        let failure = match reported {
+            Reported::Cancelled => return Outcome::Cancelled,
+            Reported::Failed(failure) => failure,
+            Reported::Completed(_) => failures::not_committed(self.drive.deployment),
+        };
+        self.failures.insert(step, Arc::new(failure));
+        Outcome::Failed
+    }
+
+    fn is_committed(&mut self, step: usize) -> bool {
+        let result = self.drive.resolver.committed(step);
+        result.map(|result| self.results.insert(step, result)).is_some()
+    }
+
+    /// Returns the failure of an attempt and keeps it in case it is the step's last.
+    fn failure(&mut self, step: usize, cause: Cause) -> Arc<Failure> {
+        let plan = self.scheduler.plan();
+        let timeout = plan.steps[step].timeout.unwrap_or_default();
+        let failure = match (cause, self.failures.get(&step)) {
+            (Cause::Reported | Cause::Lost, Some(failure)) => return Arc::clone(failure),
+            (Cause::Lost, None) => failures::never_confirmed(timeout, plan.grace),
+            (Cause::TimedOut, _) => failures::timed_out(timeout),
+            (Cause::Reported, None) => failures::not_committed(self.drive.deployment),
+        };
+        let failure = Arc::new(failure);
+        self.failures.insert(step, Arc::clone(&failure));
+        failure
+    }
+
+    fn step_ended(&mut self, step: usize, status: StepStatus, because: Option<Because>) {
+        self.reasons[step] = None;
+        let result = self.results.remove(&step);
+        let failure = self.failures.remove(&step).filter(|_| status == StepStatus::Failed);
+        if let Some(failure) = &failure {
+            self.failed.push((step, Arc::clone(failure)));
+        }
+        self.tell(&RunEvent::StepEnded { step, status, result, failure, because });
+    }
+
+    fn outcome(self, status: RunStatus) -> RunOutcome {
+        RunOutcome {
+            status,
+            error: failures::summary(self.drive.deployment, &self.failed),
+            counts: self.scheduler.counts(),
+            failed: self.failed,
+        }
+    }
+}

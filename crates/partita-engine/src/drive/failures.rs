@@ -1,0 +1,93 @@
+//! The failures that the driver itself finds, in words.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use partita_core::deployment::Deployment;
+use partita_core::run::Failure;
+use partita_core::settings::Span;
+
+fn seconds(time: Duration) -> Span {
+    Span(time.as_secs_f64())
+}
+
+/// An attempt took too long.
+pub(super) fn timed_out(timeout: Duration) -> Failure {
+    Failure::ours(format!(
+        "timed out after {}; raise the step's `timeout` if it needs longer",
+        seconds(timeout)
+    ))
+}
+
+/// An attempt took too long and did not end when it was asked to.
+pub(super) fn never_confirmed(timeout: Duration, grace: Duration) -> Failure {
+    Failure::ours(format!(
+        "timed out after {} and did not end within {} of being cancelled; it may still run, so the \
+         step is not retried: end it by hand, then resume the run",
+        seconds(timeout),
+        seconds(grace)
+    ))
+}
+
+/// A launcher says that an attempt completed, and the artifact store knows nothing of it.
+pub(super) fn not_committed(deployment: &Deployment) -> Failure {
+    Failure::ours(format!(
+        "the orchestrator {} says that the attempt completed, but the step is not committed in the \
+         artifact store; see whether the step was started by its entrypoint and with this artifact \
+         store",
+        orchestrator(deployment)
+    ))
+}
+
+/// A backend does not start an attempt.
+pub(super) fn refused(deployment: &Deployment, error: &str) -> Failure {
+    Failure::ours(format!(
+        "the orchestrator {} refused to start the attempt: {error}",
+        orchestrator(deployment)
+    ))
+}
+
+/// A backend could not be reached to start an attempt.
+pub(super) fn unreachable(deployment: &Deployment, tries: u32, error: &str) -> Failure {
+    Failure::ours(format!(
+        "the orchestrator {} could not be reached to start the attempt, in {tries} tries: {error}",
+        orchestrator(deployment)
+    ))
+}
+
+/// A backend knows nothing of a job that it was given.
+pub(super) fn unknown_job(deployment: &Deployment, error: &str) -> Failure {
+    Failure::ours(format!(
+        "the orchestrator {} cannot say how the attempt stands: {error}",
+        orchestrator(deployment)
+    ))
+}
+
+/// A backend could not be reached for long.
+pub(super) fn silent(deployment: &Deployment, silence: Duration, error: &str) -> Failure {
+    Failure::ours(format!(
+        "the orchestrator {} could not be asked for {} how the attempt stands: {error}; it may \
+         still run, so the step is not retried: resume the run when the backend can be reached",
+        orchestrator(deployment),
+        seconds(silence)
+    ))
+}
+
+fn orchestrator(deployment: &Deployment) -> String {
+    let component = deployment.stack.orchestrator();
+    component.map_or_else(|| "of the run".to_owned(), |component| format!("`{}`", component.name))
+}
+
+/// Returns what went wrong in a run, given its failed steps, or `None` if none failed.
+pub(super) fn summary(deployment: &Deployment, failed: &[(usize, Arc<Failure>)]) -> Option<String> {
+    let (step, failure) = failed.first()?;
+    let name = &deployment.steps[*step].name;
+    let kind = if failure.kind == "partita" { "" } else { &failure.kind };
+    let colon = if kind.is_empty() || failure.message.is_empty() { "" } else { ": " };
+    let others = match failed.len() - 1 {
+        0 => String::new(),
+        1 => "; one more step failed".to_owned(),
+        count => format!("; {count} more steps failed"),
+    };
+    Some(format!("the step `{name}` failed: {kind}{colon}{}{others}", failure.message))
+}

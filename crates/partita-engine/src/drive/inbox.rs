@@ -1,0 +1,55 @@
+//! The driver's one channel: ends of attempts and requests to cancel.
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use partita_core::launcher::{Outcome, Reports};
+
+/// What others tell the driver.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// An attempt is over.
+    Ended {
+        /// The step.
+        step: usize,
+        /// The attempt's number.
+        number: u32,
+        /// How it went.
+        outcome: Outcome,
+    },
+    /// Someone wants the run to stop.
+    Cancel,
+}
+
+/// Returns both ends of a driver's channel.
+pub(super) fn open() -> (Reporter, Receiver<Message>) {
+    let (sender, inbox) = unbounded();
+    (Reporter(sender), inbox)
+}
+
+/// The end that launchers get.
+#[derive(Debug, Clone)]
+pub(super) struct Reporter(Sender<Message>);
+
+impl Reporter {
+    pub(super) fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle(self.0.clone())
+    }
+}
+
+impl Reports for Reporter {
+    fn ended(&self, step: usize, number: u32, outcome: Outcome) {
+        // A run that is over takes no reports, and late ones are to be ignored.
+        let _ = self.0.send(Message::Ended { step, number, outcome });
+    }
+}
+
+/// Cancels a run from anywhere: another thread, or whatever listens for signals.
+#[derive(Debug, Clone)]
+pub struct CancelHandle(Sender<Message>);
+
+impl CancelHandle {
+    /// Asks the run to stop: running attempts are cancelled and nothing more is started. Does
+    /// nothing if that was asked before or the run is over.
+    pub fn cancel(&self) {
+        let _ = self.0.send(Message::Cancel);
+    }
+}

@@ -1,0 +1,21 @@
+//! Carries out what the scheduler decides: the one loop that owns the state of a running run.
+//!
+//! Everything that happens reaches the loop through one channel or one heap of timers, so that it
+//! is handled one at a time and nothing polls, except launchers that cannot report ends.
+
+mod clock;
+mod driver;
+mod failures;
+mod flights;
+mod inbox;
+mod observe;
+mod resolve;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+pub use driver::{Drive, Driver};
+pub use inbox::CancelHandle;
+pub use observe::{Observer, RunEvent, RunOutcome};
+pub use resolve::{Resolution, Resolver};

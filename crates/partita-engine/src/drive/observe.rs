@@ -1,0 +1,75 @@
+//! What the driver tells of a run while it goes on, and at its end.
+
+use std::sync::Arc;
+
+use partita_core::run::{Failure, StepResult};
+use partita_core::status::{RunStatus, StepStatus};
+
+use crate::schedule::{Because, Counts};
+
+/// Follows a run: the index writer, the event log and the progress display are observers.
+///
+/// Called on the driver's thread, in order; whatever takes long is handed to another thread.
+pub trait Observer: Send + Sync {
+    /// Takes note of something that happened.
+    fn on(&self, event: &RunEvent);
+}
+
+/// Something that happened in a run.
+#[derive(Debug, Clone)]
+pub enum RunEvent {
+    /// An attempt is about to be handed to its launcher.
+    StepStarted {
+        /// The step.
+        step: usize,
+        /// The attempt's number.
+        attempt: u32,
+    },
+    /// An attempt failed.
+    AttemptFailed {
+        /// The step.
+        step: usize,
+        /// The attempt's number.
+        attempt: u32,
+        /// What went wrong.
+        failure: Arc<Failure>,
+        /// The seconds until the next attempt; `None` if there is none.
+        retry_in: Option<f64>,
+    },
+    /// A step has its last status in this run.
+    StepEnded {
+        /// The step.
+        step: usize,
+        /// `completed`, `cached`, `failed`, `skipped` or `cancelled`.
+        status: StepStatus,
+        /// Its result, if it is completed or cached.
+        result: Option<Arc<StepResult>>,
+        /// What went wrong, if it failed.
+        failure: Option<Arc<Failure>>,
+        /// Why it ended, where the reason lies outside of it.
+        because: Option<Because>,
+    },
+    /// Someone asked for the run to stop.
+    CancelRequested,
+    /// The run is over; the last event.
+    RunEnded {
+        /// `completed`, `failed` or `cancelled`.
+        status: RunStatus,
+        /// What went wrong, in one paragraph.
+        error: Option<String>,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct RunOutcome {
+    /// `completed`, `failed` or `cancelled`. A run that someone cancelled is `cancelled` even where
+    /// a step had failed before.
+    pub status: RunStatus,
+    /// What went wrong, in one paragraph.
+    pub error: Option<String>,
+    /// The steps that failed, in the order in which they did.
+    pub failed: Vec<(usize, Arc<Failure>)>,
+    /// How many steps have which status; steps committed before the run was resumed are completed.
+    pub counts: Counts,
+}

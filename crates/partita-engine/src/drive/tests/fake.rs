@@ -1,0 +1,377 @@
+//! A launcher, a resolver and an observer that do as a script says, in virtual time.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use partita_core::deployment::{Deployment, Environment, Pipeline, Step, StepConfig};
+use partita_core::launcher::{
+    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
+};
+use partita_core::run::{Failure, StepResult};
+use partita_core::settings::FailureMode;
+use partita_core::stack::{Component, ComponentType, Stack};
+use partita_core::status::StepStatus;
+use partita_core::time::Timestamp;
+
+use super::super::clock::Clock;
+use super::super::inbox::Message;
+use super::super::{CancelHandle, Observer, Resolution, Resolver, RunEvent};
+
+/// What an attempt does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Act {
+    /// It completes and hands its result over.
+    Complete,
+    /// It commits and says only that it completed.
+    Commit,
+    /// It says that it completed without having committed.
+    Pretend,
+    /// It fails.
+    Fail(&'static str),
+    /// It commits, then fails.
+    CommitAndFail,
+    /// It fails and says so twice.
+    FailTwice(&'static str),
+    /// It is interrupted.
+    Interrupt,
+    /// It commits and is interrupted.
+    CommitAndInterrupt,
+    /// It runs until it is cancelled.
+    Hang,
+    /// It runs until it is cancelled, and the answer to that is lost.
+    Slip,
+    /// It runs for ever.
+    Ignore,
+    /// It commits and runs for ever.
+    CommitAndIgnore,
+    /// It asks twice for the run to be cancelled and runs until it is.
+    CancelRun,
+    /// It takes this many seconds and is seen to have completed when polled.
+    Take(u64),
+    /// Its job cannot be asked about.
+    Silent,
+    /// Its job can be asked about every other time; the fourth time it has completed.
+    Stutter,
+    /// Its job is not known.
+    Unknown,
+    /// The backend refuses it.
+    Refuse,
+    /// The backend cannot be reached.
+    Unreachable,
+    /// The backend gets it, runs it until it is cancelled, and its answer is lost.
+    LoseAnswer,
+}
+
+/// Shared between everything that a test fakes.
+#[derive(Default)]
+pub(super) struct State {
+    now: Duration,
+    pub(super) log: Vec<String>,
+    launches: HashMap<usize, usize>,
+    jobs: HashMap<Job, (usize, u32, Act, Duration)>,
+    committed: HashSet<usize>,
+    reports: Option<Arc<dyn Reports>>,
+    polls: usize,
+    pub(super) cancel: Option<CancelHandle>,
+    pub(super) look_ups: Vec<usize>,
+}
+
+/// A run to be: the deployment and what its attempts do.
+pub(super) struct Script {
+    pub(super) deployment: Deployment,
+    pub(super) slots: NonZeroUsize,
+    poll_interval: Option<f64>,
+    acts: HashMap<usize, Vec<Act>>,
+    resolutions: HashMap<usize, Resolution>,
+    unreachable_cancels: usize,
+    state: Mutex<State>,
+}
+
+/// The words for a step's number in a log.
+fn name(step: usize) -> char {
+    char::from(b'a' + u8::try_from(step).expect("few steps"))
+}
+
+impl Script {
+    /// Returns a run of steps `a`, `b`, … that complete, given the upstream steps of each.
+    pub(super) fn new(upstream: &[&[usize]]) -> Self {
+        Self {
+            deployment: deployment(upstream),
+            slots: NonZeroUsize::MIN.saturating_add(1),
+            poll_interval: None,
+            acts: HashMap::new(),
+            resolutions: HashMap::new(),
+            unreachable_cancels: 0,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Gives what the launches of a step do, one after another; the last one is repeated.
+    pub(super) fn act<const N: usize>(mut self, step: usize, acts: [Act; N]) -> Self {
+        self.acts.insert(step, acts.to_vec());
+        self
+    }
+
+    pub(super) fn resolve(mut self, step: usize, resolution: Resolution) -> Self {
+        self.resolutions.insert(step, resolution);
+        self
+    }
+
+    pub(super) fn config(mut self, step: usize, config: StepConfig) -> Self {
+        self.deployment.steps[step].config = config;
+        self
+    }
+
+    pub(super) fn mode(mut self, mode: FailureMode) -> Self {
+        self.deployment.pipeline.failure_mode = mode;
+        self
+    }
+
+    pub(super) fn polled(mut self, interval: f64) -> Self {
+        self.poll_interval = Some(interval);
+        self
+    }
+
+    pub(super) fn unreachable_cancels(mut self, count: usize) -> Self {
+        self.unreachable_cancels = count;
+        self
+    }
+
+    pub(super) fn slots(mut self, slots: usize) -> Self {
+        self.slots = NonZeroUsize::new(slots).expect("at least one");
+        self
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it writes")
+    }
+
+    fn log(&self, line: &str) {
+        let mut state = self.state();
+        let line = format!("{}s {line}", state.now.as_secs_f64());
+        state.log.push(line);
+    }
+
+    /// Begins what the next launch of a step does.
+    fn perform(&self, step: usize, number: u32, reports: &Arc<dyn Reports>) -> Act {
+        let mut state = self.state();
+        let launch = state.launches.entry(step).or_default();
+        let acts = self.acts.get(&step).map_or(&[Act::Complete][..], Vec::as_slice);
+        let act = acts[(*launch).min(acts.len() - 1)];
+        *launch += 1;
+        let started = state.now;
+        state.reports = Some(Arc::clone(reports));
+        if !matches!(act, Act::Unreachable | Act::Refuse) {
+            state.jobs.insert(format!("{step}.{number}"), (step, number, act, started));
+        }
+        use Act::{Commit, CommitAndFail, CommitAndIgnore, CommitAndInterrupt};
+        if matches!(act, Commit | CommitAndFail | CommitAndIgnore | CommitAndInterrupt) {
+            state.committed.insert(step);
+        }
+        if let (Act::CancelRun, Some(handle)) = (act, &state.cancel) {
+            handle.cancel();
+            handle.clone().cancel();
+        }
+        act
+    }
+}
+
+impl StepLauncher for Script {
+    fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
+        let (step, number) = (attempt.step, attempt.number);
+        let reason =
+            attempt.cache_reason.map_or(String::new(), |reason| format!(" since {reason}"));
+        self.log(&format!("launch {}.{number}{reason}", name(step)));
+        let ended = |outcome| reports.ended(step, number, outcome);
+        match self.perform(step, number, reports) {
+            Act::Complete => ended(Outcome::Completed(Some(result(step)))),
+            Act::Commit | Act::Pretend => ended(Outcome::Completed(None)),
+            Act::Fail(message) => ended(Outcome::Failed(failure(message))),
+            Act::CommitAndFail => ended(Outcome::Failed(failure("too late to fail"))),
+            Act::FailTwice(message) => {
+                ended(Outcome::Failed(failure(message)));
+                ended(Outcome::Failed(failure(message)));
+            }
+            Act::Interrupt | Act::CommitAndInterrupt => ended(Outcome::Cancelled),
+            Act::Refuse => return Err(LaunchError::Refused("no such queue".to_owned())),
+            Act::Unreachable | Act::LoseAnswer => {
+                return Err(LaunchError::Unreachable("connection refused".to_owned()));
+            }
+            Act::Hang
+            | Act::Slip
+            | Act::Ignore
+            | Act::CommitAndIgnore
+            | Act::CancelRun
+            | Act::Take(_)
+            | Act::Silent
+            | Act::Stutter
+            | Act::Unknown => {}
+        }
+        Ok(format!("{step}.{number}"))
+    }
+
+    fn poll(&self, job: &Job) -> Result<JobStatus, LaunchError> {
+        let mut state = self.state();
+        let (step, _, act, started) = state.jobs[job];
+        state.polls += 1;
+        match act {
+            Act::Take(seconds) if state.now >= started + Duration::from_secs(seconds) => {
+                Ok(JobStatus::Ended(Outcome::Completed(Some(result(step)))))
+            }
+            Act::Stutter if state.polls == 4 => {
+                Ok(JobStatus::Ended(Outcome::Completed(Some(result(step)))))
+            }
+            Act::Stutter if state.polls == 2 => Ok(JobStatus::Active),
+            Act::Silent | Act::Stutter => {
+                Err(LaunchError::Unreachable("connection refused".to_owned()))
+            }
+            Act::Unknown => Err(LaunchError::Refused("no such job".to_owned())),
+            _ => Ok(JobStatus::Active),
+        }
+    }
+
+    fn cancel(&self, job: &Job) -> Result<(), LaunchError> {
+        self.log(&format!("cancel {job}"));
+        let state = self.state();
+        let (step, number, act, _) = state.jobs[job];
+        let cancels = state.log.iter().filter(|line| line.contains("s cancel ")).count();
+        if cancels <= self.unreachable_cancels {
+            return Err(LaunchError::Unreachable("connection refused".to_owned()));
+        }
+        let ends = matches!(act, Act::Hang | Act::Slip | Act::CancelRun | Act::LoseAnswer);
+        if let Some(reports) = state.reports.as_ref().filter(|_| ends) {
+            reports.ended(step, number, Outcome::Cancelled);
+        }
+        match act {
+            Act::Slip => Err(LaunchError::Unreachable("connection reset".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    fn poll_interval(&self) -> Option<f64> {
+        self.poll_interval
+    }
+
+    fn find(&self, attempt_id: &str) -> Result<Option<Job>, LaunchError> {
+        let job = attempt_id.split('/').skip(1).collect::<Vec<_>>().join(".");
+        Ok(self.state().jobs.contains_key(&job).then_some(job))
+    }
+}
+
+impl Resolver for Script {
+    fn resolve(&self, step: usize) -> Resolution {
+        self.state().look_ups.push(step);
+        self.resolutions.get(&step).cloned().unwrap_or(Resolution::Run { reason: None })
+    }
+
+    fn committed(&self, step: usize) -> Option<Arc<StepResult>> {
+        self.state().committed.contains(&step).then(|| result(step))
+    }
+}
+
+impl Observer for Script {
+    fn on(&self, event: &RunEvent) {
+        let line = match event {
+            RunEvent::StepStarted { .. } => return,
+            RunEvent::AttemptFailed { step, attempt, failure, retry_in } => {
+                let next = retry_in.map_or(String::new(), |wait| format!(", again in {wait}s"));
+                format!("failed {}.{attempt}{next}: {}", name(*step), failure.message)
+            }
+            RunEvent::StepEnded { step, status, result, failure, because } => {
+                assert_eq!(result.is_some(), status.is_successful());
+                assert_eq!(failure.is_some(), *status == StepStatus::Failed);
+                let because = because.map(|because| because.reason(&self.deployment));
+                let because = because.map_or(String::new(), |because| format!(", {because}"));
+                format!("{} {status}{because}", name(*step))
+            }
+            RunEvent::CancelRequested => "cancel requested".to_owned(),
+            RunEvent::RunEnded { status, error } => {
+                let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
+                format!("run {status}{error}")
+            }
+        };
+        self.log(&line);
+    }
+}
+
+/// Time that stands still while there is something to do, then jumps to the next deadline.
+pub(super) struct VirtualClock<'a>(pub(super) &'a Script);
+
+impl Clock for VirtualClock<'_> {
+    fn now(&self) -> Duration {
+        self.0.state().now
+    }
+
+    fn receive(&self, inbox: &Receiver<Message>, deadline: Option<Duration>) -> Option<Message> {
+        if let Ok(message) = inbox.try_recv() {
+            return Some(message);
+        }
+        self.0.state().now = deadline.expect("the driver would wait for ever");
+        None
+    }
+}
+
+pub(super) fn failure(message: &str) -> Failure {
+    let kind = "ValueError".to_owned();
+    Failure { kind, message: message.to_owned(), traceback: None, exit_code: None }
+}
+
+pub(super) fn result(step: usize) -> Arc<StepResult> {
+    Arc::new(StepResult {
+        version: partita_core::run::VERSION,
+        run_id: "run".to_owned(),
+        step: name(step).to_string(),
+        attempt: 1,
+        status: StepStatus::Completed,
+        started_at: Timestamp(0),
+        ended_at: Timestamp(0),
+        inputs: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        cache_key: None,
+        cache_reason: None,
+        cached_from: None,
+        error: None,
+        metadata: BTreeMap::new(),
+    })
+}
+
+/// Returns a deployment of steps `a`, `b`, …, given the numbers of the upstream steps of each.
+pub(super) fn deployment(upstream: &[&[usize]]) -> Deployment {
+    let component = |name: &str, component_type| Component {
+        name: name.to_owned(),
+        component_type,
+        flavor: "fake".to_owned(),
+        config: BTreeMap::new(),
+    };
+    let step = |(number, row): (usize, &&[usize])| Step {
+        name: name(number).to_string(),
+        source: "fake:step".to_owned(),
+        parameters: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        upstream_steps: row.iter().map(|&up| name(up).to_string()).collect(),
+        outputs: Vec::new(),
+        config: StepConfig::default(),
+    };
+    Deployment {
+        version: partita_core::deployment::VERSION,
+        id: "fake".to_owned(),
+        pipeline: Pipeline {
+            name: "fake".to_owned(),
+            source: "fake:pipeline".to_owned(),
+            parameters: BTreeMap::new(),
+            failure_mode: FailureMode::FailFast,
+            hooks: Default::default(),
+        },
+        stack: Stack {
+            name: "fake".to_owned(),
+            orchestrators: vec![component("backend", ComponentType::Orchestrator)],
+            artifact_store: component("store", ComponentType::ArtifactStore),
+        },
+        environment: Environment::default(),
+        sources: BTreeMap::new(),
+        steps: upstream.iter().enumerate().map(step).collect(),
+    }
+}

@@ -1,0 +1,233 @@
+//! Removes from an artifact store what nothing refers to any more.
+//!
+//! What may go is listed before what must stay, so that whatever a run adds meanwhile is never
+//! among it: an engine takes its run's lease before it writes anything else.
+
+use std::collections::HashSet;
+
+use partita_core::artifact::Manifest;
+use partita_core::deployment::{Deployment, Input};
+use partita_core::run::{StepResult, VERSION};
+
+use super::error::Result;
+use super::runs::is_live;
+use crate::store::{ArtifactStore, Documents, StoreError, layout, read_document};
+
+/// What was removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Artifact versions that no commit and no cache entry refers to.
+    pub artifact_versions: usize,
+    /// Cache entries whose artifacts are gone, or that were cut off.
+    pub cache_entries: usize,
+    /// Deployments that no run names.
+    pub deployments: usize,
+    /// What is left of runs whose deletion did not end.
+    pub runs: usize,
+    /// Folders of artifact versions that were never finished.
+    pub staging: usize,
+    /// Bytes of all artifact versions, cache entries and deployments that were removed.
+    pub bytes: u64,
+}
+
+/// Removes what nothing refers to: artifact versions, cache entries, deployments, and what crashes
+/// left behind. Whatever a run that is driven now may need stays.
+///
+/// # Errors
+/// If the store fails or a document that says what is needed cannot be read; nothing that it may
+/// refer to has been removed then.
+pub fn collect(store: &dyn ArtifactStore) -> Result<Collected> {
+    let candidates = Candidates::list(store)?;
+    let mut needs = Needs::default();
+    let mut collected = Collected::default();
+    for run_id in Documents::new(store).run_ids()? {
+        collected.runs += usize::from(needs.add_run(store, &run_id)?);
+    }
+    for name in store.list("cache")? {
+        match needs.add_cache_entry(store, &format!("cache/{name}"))? {
+            None => {}
+            Some(bytes) => {
+                collected.cache_entries += 1;
+                collected.bytes += bytes;
+            }
+        }
+    }
+    candidates.remove(store, &needs, &mut collected)?;
+    Ok(collected)
+}
+
+/// What was there before anything was found to be needed.
+struct Candidates {
+    staging: Vec<String>,
+    deployments: Vec<String>,
+    artifacts: Vec<String>,
+}
+
+/// Where artifact versions are prepared.
+const STAGING: &str = "staging";
+
+impl Candidates {
+    fn list(store: &dyn ArtifactStore) -> Result<Self> {
+        let staging = paths(store, STAGING)?;
+        let deployments = paths(store, "deployments")?;
+        let mut artifacts = Vec::new();
+        for artifact in paths(store, "artifacts")? {
+            artifacts.extend(paths(store, &artifact)?);
+        }
+        Ok(Self { staging, deployments, artifacts })
+    }
+
+    fn remove(self, store: &dyn ArtifactStore, needs: &Needs, collected: &mut Collected) -> Result<()> {
+        for path in self.artifacts.iter().filter(|path| !needs.artifacts.contains(*path)) {
+            let Some(bytes) = size_if_dead(store, path, needs)? else { continue };
+            store.delete(path)?;
+            collected.artifact_versions += 1;
+            collected.bytes += bytes;
+        }
+        if !needs.live.is_empty() {
+            // A run that is beginning may not name its deployment yet.
+            return Ok(());
+        }
+        for path in self.deployments.iter().filter(|path| !needs.deployments.contains(*path)) {
+            collected.bytes += store.read(path)?.len() as u64;
+            store.delete(path)?;
+            collected.deployments += 1;
+        }
+        for path in &self.staging {
+            store.delete(path)?;
+            collected.staging += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the paths directly under `folder`.
+fn paths(store: &dyn ArtifactStore, folder: &str) -> Result<Vec<String>> {
+    let names = store.list(folder)?;
+    Ok(names.iter().map(|name| format!("{folder}/{}", name.trim_end_matches('/'))).collect())
+}
+
+/// Returns the bytes of an artifact version that nothing refers to, unless its run still goes on.
+fn size_if_dead(store: &dyn ArtifactStore, path: &str, needs: &Needs) -> Result<Option<u64>> {
+    let bytes = match store.read(&format!("{path}/manifest.json")) {
+        Ok(bytes) => bytes,
+        // Without a manifest it was never whole; only a run that goes on may still need it.
+        Err(StoreError::NotFound { .. }) => return Ok(needs.live.is_empty().then_some(0)),
+        Err(error) => return Err(error.into()),
+    };
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else {
+        return Ok(needs.live.is_empty().then_some(bytes.len() as u64));
+    };
+    let size: u64 = manifest.files.iter().map(|file| file.size).sum();
+    Ok((!needs.live.contains(&manifest.run_id)).then_some(size + bytes.len() as u64))
+}
+
+/// What runs and cache entries refer to, as paths in the store.
+#[derive(Default)]
+struct Needs {
+    live: HashSet<String>,
+    deployments: HashSet<String>,
+    artifacts: HashSet<String>,
+}
+
+impl Needs {
+    /// Adds what a run refers to. Returns whether it was only the rest of a deleted run, which is
+    /// removed.
+    fn add_run(&mut self, store: &dyn ArtifactStore, run_id: &str) -> Result<bool> {
+        let documents = Documents::new(store);
+        if is_live(store, run_id) {
+            self.live.insert(run_id.to_owned());
+        }
+        let header = match documents.run_header(run_id) {
+            Ok(header) => header,
+            Err(StoreError::NotFound { .. }) => return remove_rest(store, run_id),
+            Err(error) => return Err(error.into()),
+        };
+        if self.deployments.insert(layout::deployment(&header.deployment_id)) {
+            match documents.deployment(&header.deployment_id) {
+                Ok(deployment) => self.add_deployment(&deployment),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for step in paths(store, &format!("{}/steps", layout::run(run_id)))? {
+            let path = format!("{step}/commit.json");
+            match store.read(&path) {
+                Ok(bytes) => self.add_result(&parse(store, &path, &bytes)?),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(false)
+    }
+
+    fn add_deployment(&mut self, deployment: &Deployment) {
+        for input in deployment.steps.iter().flat_map(|step| step.inputs.values()) {
+            self.add_input(input);
+        }
+    }
+
+    fn add_input(&mut self, input: &Input) {
+        match input {
+            Input::Artifact(version) => {
+                self.artifacts.insert(layout::artifact(version));
+            }
+            Input::Value(_) | Input::Output(_) => {}
+            Input::List(items) | Input::Tuple(items) => items.iter().for_each(|item| self.add_input(item)),
+            Input::Dict(items) => items.values().for_each(|item| self.add_input(item)),
+        }
+    }
+
+    fn add_result(&mut self, result: &StepResult) {
+        self.artifacts.extend(result.outputs.values().map(layout::artifact));
+        let inputs = result.inputs.values();
+        self.artifacts.extend(inputs.map(|input| layout::artifact_folder(&input.artifact, &input.id)));
+    }
+
+    /// Adds what a cache entry refers to, or removes an entry that is of no use and returns its
+    /// bytes.
+    fn add_cache_entry(&mut self, store: &dyn ArtifactStore, path: &str) -> Result<Option<u64>> {
+        let bytes = match store.read(path) {
+            Ok(bytes) => bytes,
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let is_cut_off = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err();
+        if !is_cut_off {
+            let entry = parse(store, path, &bytes)?;
+            let mut folders =
+                entry.outputs.values().filter(|version| version.value.is_none()).map(layout::artifact);
+            let is_whole = folders.try_fold(true, |is_whole, folder| {
+                store.list(&folder).map(|files| is_whole && !files.is_empty())
+            })?;
+            if is_whole {
+                self.artifacts.extend(entry.outputs.values().map(layout::artifact));
+                return Ok(None);
+            }
+        }
+        store.delete(path)?;
+        Ok(Some(bytes.len() as u64))
+    }
+}
+
+/// Removes what a deletion that did not end has left of a run. Returns whether it did.
+fn remove_rest(store: &dyn ArtifactStore, run_id: &str) -> Result<bool> {
+    // Whoever has the lease is about to write the header.
+    let Ok(lease) = store.lease(run_id) else { return Ok(false) };
+    let is_rest = matches!(Documents::new(store).run_header(run_id), Err(StoreError::NotFound { .. }));
+    if is_rest {
+        store.delete(&layout::run(run_id))?;
+    }
+    drop(lease);
+    Ok(is_rest)
+}
+
+fn parse(store: &dyn ArtifactStore, path: &str, bytes: &[u8]) -> Result<StepResult> {
+    let parsed = read_document(bytes, VERSION).map_err(|(reason, help)| StoreError::BadDocument {
+        path: path.to_owned(),
+        uri: store.uri().to_owned(),
+        reason,
+        help,
+    });
+    Ok(parsed?)
+}

@@ -1,0 +1,166 @@
+//! Tells what happened to a run again, from its documents alone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use partita_core::deployment::Deployment;
+use partita_core::run::{Event, EventKind, RunEnd, RunHeader, StepResult};
+use partita_core::status::{RunStatus, StepStatus};
+
+use super::changes::{Change, RunRecord, RunStart, StepRun};
+use crate::store::{ArtifactStore, Documents, Result, StoreError, layout};
+
+/// A run as its documents have it.
+pub(super) struct Replayed {
+    pub(super) record: RunRecord,
+    /// Documents that could not be read; what they say is missing from the record.
+    pub(super) problems: Vec<StoreError>,
+}
+
+/// Returns the run as its documents have it, or `None` if it has no header.
+///
+/// `is_live` says whether an engine drives it, so that a missing end is no interruption.
+pub(super) fn replay(store: &dyn ArtifactStore, run_id: &str, is_live: bool) -> Result<Option<Replayed>> {
+    let documents = Documents::new(store);
+    let header = match documents.run_header(run_id) {
+        Ok(header) => header,
+        Err(StoreError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut replay = Replay { store, documents, run_id: Arc::from(header.id.as_str()), problems: Vec::new() };
+    let deployment = replay.noting(documents.deployment(&header.deployment_id)).map(Arc::new);
+    let events = replay.noting(documents.events(run_id)).unwrap_or_default();
+    let end = replay.noting(documents.run_end(run_id)).flatten();
+    let changes = replay.changes(deployment.as_ref(), &events, end, is_live);
+    let start = start(header, deployment, store);
+    Ok(Some(Replayed { record: RunRecord { start, changes }, problems: replay.problems }))
+}
+
+fn start(header: RunHeader, deployment: Option<Arc<Deployment>>, store: &dyn ArtifactStore) -> RunStart {
+    RunStart { header, deployment, store: store.uri().to_owned(), status: RunStatus::Running }
+}
+
+struct Replay<'a> {
+    store: &'a dyn ArtifactStore,
+    documents: Documents<'a>,
+    run_id: Arc<str>,
+    problems: Vec<StoreError>,
+}
+
+/// Changes in the order of their times; of those at one time, an attempt's start comes before its
+/// end and before the next attempt.
+type Timeline = Vec<((i64, u64), Change)>;
+
+/// The rank, among changes at one time, of a cancellation.
+const LAST: u64 = u64::MAX;
+
+impl Replay<'_> {
+    fn noting<T>(&mut self, read: Result<T>) -> Option<T> {
+        read.map_err(|problem| self.problems.push(problem)).ok()
+    }
+
+    fn changes(
+        &mut self,
+        deployment: Option<&Arc<Deployment>>,
+        events: &[Event],
+        end: Option<RunEnd>,
+        is_live: bool,
+    ) -> Vec<Change> {
+        let mut timeline = Timeline::new();
+        self.add_events(&mut timeline, deployment, events);
+        if let Some(deployment) = deployment {
+            self.add_results(&mut timeline, deployment);
+        }
+        timeline.sort_by_key(|(at, _)| *at);
+        let mut changes: Vec<Change> = timeline.into_iter().map(|(_, change)| change).collect();
+        let resumed_at = events.iter().rev().find(|event| event.kind == EventKind::Resumed);
+        // An end from before the run was taken up again is not its end.
+        let end = end.filter(|end| resumed_at.is_none_or(|event| end.ended_at >= event.at));
+        let run_id = self.run_id.clone();
+        match end {
+            Some(end) => changes.push(Change::RunEnded { run_id, end }),
+            None if is_live => {}
+            None => {
+                let error = self.problems.first().map(ToString::to_string);
+                changes.push(Change::RunInterrupted { run_id, error });
+            }
+        }
+        changes
+    }
+
+    fn step(&self, deployment: &Arc<Deployment>, index: usize) -> StepRun {
+        StepRun { run_id: self.run_id.clone(), deployment: deployment.clone(), index }
+    }
+
+    fn add_events(&self, timeline: &mut Timeline, deployment: Option<&Arc<Deployment>>, events: &[Event]) {
+        let positions: HashMap<&str, usize> = deployment
+            .iter()
+            .flat_map(|deployment| deployment.steps.iter().enumerate())
+            .map(|(index, step)| (step.name.as_str(), index))
+            .collect();
+        let step = |name: &str| Some(self.step(deployment?, *positions.get(name)?));
+        let mut latest = i64::MIN;
+        for event in events {
+            // A clock that was set back does not change the order in which things happened.
+            latest = latest.max(event.at.0);
+            let at = event.at;
+            let (rank, change) = match &event.kind {
+                EventKind::Resumed => (0, Some(Change::RunResumed { run_id: self.run_id.clone() })),
+                EventKind::AttemptStarted { step: name, attempt } => {
+                    let change = step(name).map(|step| Change::StepStarted { step, attempt: *attempt, at });
+                    (2 * u64::from(*attempt), change)
+                }
+                EventKind::StepSkipped { step: name, reason } => {
+                    (LAST, step(name).map(|step| Change::StepSkipped { step, reason: reason.clone() }))
+                }
+                EventKind::StepCancelled { step: name } => {
+                    (LAST, step(name).map(|step| Change::StepCancelled { step, at }))
+                }
+                EventKind::Metadata { key, value } => {
+                    let (run_id, key, value) = (self.run_id.clone(), key.clone(), value.clone());
+                    (0, Some(Change::RunMetadata { run_id, key, value }))
+                }
+                EventKind::CancelRequested | EventKind::HookFailed { .. } => (0, None),
+            };
+            timeline.extend(change.map(|change| ((latest, rank), change)));
+        }
+    }
+
+    fn add_results(&mut self, timeline: &mut Timeline, deployment: &Arc<Deployment>) {
+        let folder = format!("{}/steps", layout::run(&self.run_id));
+        let begun = self.noting(self.store.list(&folder)).unwrap_or_default();
+        for name in begun {
+            let index = name.split('-').next().and_then(|index| index.parse().ok());
+            let Some(index) = index.filter(|index| *index < deployment.steps.len()) else { continue };
+            for result in self.results(deployment, index) {
+                let step = self.step(deployment, index);
+                let rank = 2 * u64::from(result.attempt) + 1;
+                let at = (result.ended_at.0, rank);
+                let retry = &deployment.steps[index].config.retry;
+                let is_due = result.status == StepStatus::Failed && retry.wait_after(result.attempt).is_some();
+                let retrying = is_due.then(|| (at, Change::StepRetrying { step: step.clone() }));
+                timeline.push((at, Change::StepEnded { step, result: Arc::new(result) }));
+                timeline.extend(retrying);
+            }
+        }
+    }
+
+    /// Returns the results of a step: those of attempts that did not succeed, and the commit.
+    fn results(&mut self, deployment: &Deployment, index: usize) -> Vec<StepResult> {
+        let name = &deployment.steps[index].name;
+        let run_id = self.run_id.clone();
+        let commit = self.noting(self.documents.commit(&run_id, index, name)).flatten();
+        let attempts = self.noting(self.documents.attempts(&run_id, index, name)).unwrap_or_default();
+        let mut results = Vec::new();
+        for number in attempts {
+            if commit.as_ref().is_some_and(|commit| commit.attempt == number) {
+                continue;
+            }
+            let result = self.noting(self.documents.result(&run_id, index, name, number)).flatten();
+            // A success that is not the commit lost against it, or was killed before it could be.
+            results.extend(result.filter(|result| !result.status.is_successful()));
+        }
+        results.extend(commit);
+        results
+    }
+}

@@ -1,0 +1,95 @@
+//! The index of runs in SQLite.
+
+use rusqlite::params;
+
+use super::{Durability, SqliteMetadataStore, apply, queries};
+use crate::metadata::changes::{Change, RunRecord, RunStart};
+use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::views::{ArtifactView, LineageStep, RunSummary, RunView};
+use crate::metadata::{Direction, RunFilter, RunIndex, VersionFilter};
+
+/// Runs of a pipeline in which an earlier result of a step is looked for.
+const RUNS_LOOKED_AT: u32 = 200;
+
+impl RunIndex for SqliteMetadataStore {
+    fn start_run(&self, start: &RunStart) -> Result<()> {
+        self.write(Durability::Process, |transaction| {
+            let header = &start.header;
+            if let Some(other) = apply::namesake(transaction, &header.name, &header.id)? {
+                return Err(MetadataError::Exists {
+                    what: "run".to_owned(),
+                    name: header.name.clone(),
+                    help: format!(
+                        "it has the id `{other}`; choose another name, or delete it with `partita runs delete {other}`"
+                    ),
+                }
+                .into());
+            }
+            apply::start(transaction, start)
+        })
+    }
+
+    fn apply(&self, changes: &[Change]) -> Result<()> {
+        self.write(Durability::Process, |transaction| apply::changes(transaction, changes))
+    }
+
+    fn replace_run(&self, record: &RunRecord, holds: &dyn Fn() -> bool) -> Result<bool> {
+        self.write(Durability::Process, |transaction| {
+            let is_put = !holds();
+            if is_put {
+                apply::replace(transaction, record)?;
+            }
+            Ok(is_put)
+        })
+    }
+
+    fn forget_run(&self, run_id: &str, holds: &dyn Fn() -> bool) -> Result<()> {
+        self.write(Durability::Process, |transaction| {
+            if holds() { Ok(()) } else { apply::forget(transaction, run_id) }
+        })
+    }
+
+    fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>> {
+        self.read(|connection| queries::runs(connection, filter))
+    }
+
+    fn unended_runs(&self) -> Result<Vec<RunSummary>> {
+        let condition = "status IN ('initializing', 'submitted', 'running') ORDER BY key";
+        self.read(|connection| queries::summaries(connection, condition, params![]))
+    }
+
+    fn matching_runs(&self, reference: &str) -> Result<Vec<RunSummary>> {
+        self.read(|connection| queries::matching(connection, reference))
+    }
+
+    fn run(&self, run_id: &str) -> Result<Option<RunView>> {
+        self.read(|connection| queries::run(connection, run_id))
+    }
+
+    fn versions(&self, filter: &VersionFilter) -> Result<Vec<ArtifactView>> {
+        self.read(|connection| queries::versions(connection, filter))
+    }
+
+    fn neighbours(&self, version: &str, direction: Direction) -> Result<Vec<LineageStep>> {
+        self.read(|connection| queries::neighbours(connection, version, direction))
+    }
+
+    fn previous_step_result(&self, pipeline: &str, step: &str) -> Result<Option<(String, String)>> {
+        use rusqlite::OptionalExtension;
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT r.id, r.deployment_id FROM (
+                     SELECT key, id, deployment_id, started_at FROM runs WHERE pipeline = ?1
+                     ORDER BY started_at DESC, id DESC LIMIT ?3
+                 ) r
+                 CROSS JOIN step_runs s ON s.run = r.key AND s.name = ?2
+                     AND s.status IN ('completed', 'cached')
+                 ORDER BY r.started_at DESC, r.id DESC LIMIT 1",
+            )?;
+            let found = statement.query_row(params![pipeline, step, RUNS_LOOKED_AT], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            });
+            Ok(found.optional()?)
+        })
+    }
+}

@@ -1,0 +1,249 @@
+//! The rows of stacks, components and flavors.
+
+use std::collections::BTreeMap;
+
+use partita_core::stack::{Component, ComponentType, Flavor, Stack};
+use rusqlite::{Connection, Row, params};
+
+use super::record::{column, json};
+use super::{Attempted, Durability, SqliteMetadataStore};
+use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::registry::{Item, Registry, Save, StackReferences};
+
+impl Registry for SqliteMetadataStore {
+    fn components(&self, kind: ComponentType) -> Result<Vec<Component>> {
+        self.read(|connection| components(connection, kind))
+    }
+
+    fn save_component(&self, component: &Component, save: Save) -> Result<()> {
+        let item = Item::Component(component.component_type);
+        item.check_name(&component.name)?;
+        item.check_editable(&component.name)?;
+        self.write(Durability::Power, |transaction| {
+            let names: Vec<String> = components(transaction, component.component_type)?
+                .into_iter()
+                .map(|known| known.name)
+                .collect();
+            check_presence(item, &component.name, &names, save)?;
+            transaction.execute(
+                "INSERT OR REPLACE INTO components (type, name, flavor, config) VALUES (?, ?, ?, ?)",
+                params![
+                    component.component_type.as_str(),
+                    component.name,
+                    component.flavor,
+                    json(&component.config)?,
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn delete_component(&self, kind: ComponentType, name: &str) -> Result<()> {
+        let item = Item::Component(kind);
+        item.check_editable(name)?;
+        self.write(Durability::Power, |transaction| {
+            let users: Vec<String> = transaction
+                .prepare("SELECT DISTINCT stack FROM stack_components WHERE type = ? AND name = ? ORDER BY stack")?
+                .query_map(params![kind.as_str(), name], |row| row.get::<_, String>(0))?
+                .map(|stack| stack.map(|stack| format!("stack `{stack}`")))
+                .collect::<rusqlite::Result<_>>()?;
+            if !users.is_empty() {
+                let help = "give those stacks another one with `partita stack update`, or delete them first";
+                return Err(in_use(item, name, users, help).into());
+            }
+            let deleted = transaction.execute(
+                "DELETE FROM components WHERE type = ? AND name = ?",
+                params![kind.as_str(), name],
+            )?;
+            if deleted == 0 {
+                let known = components(transaction, kind)?;
+                let names: Vec<&str> = known.iter().map(|known| known.name.as_str()).collect();
+                return Err(item.not_found(name, &names).into());
+            }
+            Ok(())
+        })
+    }
+
+    fn stacks(&self) -> Result<Vec<Stack>> {
+        self.read(stacks)
+    }
+
+    fn save_stack(&self, stack: &StackReferences, save: Save) -> Result<()> {
+        Item::Stack.check_name(&stack.name)?;
+        Item::Stack.check_editable(&stack.name)?;
+        check_orchestrators(stack)?;
+        self.write(Durability::Power, |transaction| {
+            check_presence(Item::Stack, &stack.name, &stack_names(transaction)?, save)?;
+            transaction.execute("INSERT OR IGNORE INTO stacks (name) VALUES (?)", [&stack.name])?;
+            transaction.execute("DELETE FROM stack_components WHERE stack = ?", [&stack.name])?;
+            let store = [stack.artifact_store.clone()];
+            put(transaction, &stack.name, ComponentType::Orchestrator, &stack.orchestrators)?;
+            put(transaction, &stack.name, ComponentType::ArtifactStore, &store)
+        })
+    }
+
+    fn delete_stack(&self, name: &str) -> Result<()> {
+        Item::Stack.check_editable(name)?;
+        self.write(Durability::Power, |transaction| {
+            transaction.execute("DELETE FROM stack_components WHERE stack = ?", [name])?;
+            if transaction.execute("DELETE FROM stacks WHERE name = ?", [name])? == 0 {
+                return Err(Item::Stack.not_found(name, &stack_names(transaction)?).into());
+            }
+            Ok(())
+        })
+    }
+
+    fn registered_flavors(&self, kind: ComponentType) -> Result<Vec<Flavor>> {
+        self.read(|connection| registered(connection, kind))
+    }
+
+    fn save_flavor(&self, flavor: &Flavor, built_in: &[Flavor], save: Save) -> Result<()> {
+        let item = Item::Flavor(flavor.component_type);
+        item.check_name(&flavor.name)?;
+        item.check_not_built_in(&flavor.name, built_in)?;
+        self.write(Durability::Power, |transaction| {
+            let names: Vec<String> = registered(transaction, flavor.component_type)?
+                .into_iter()
+                .map(|known| known.name)
+                .collect();
+            check_presence(item, &flavor.name, &names, save)?;
+            transaction.execute(
+                "INSERT OR REPLACE INTO flavors (type, name, description, source, config_schema)
+                 VALUES (?, ?, ?, ?, ?)",
+                params![
+                    flavor.component_type.as_str(),
+                    flavor.name,
+                    flavor.description,
+                    flavor.source,
+                    json(&flavor.config_schema)?,
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn delete_flavor(&self, kind: ComponentType, name: &str, built_in: &[Flavor]) -> Result<()> {
+        let item = Item::Flavor(kind);
+        item.check_not_built_in(name, built_in)?;
+        self.write(Durability::Power, |transaction| {
+            let users: Vec<String> = components(transaction, kind)?
+                .into_iter()
+                .filter(|component| component.flavor == name)
+                .map(|component| format!("{kind} `{}`", component.name))
+                .collect();
+            let is_there = registered(transaction, kind)?.iter().any(|flavor| flavor.name == name);
+            if is_there && !users.is_empty() {
+                return Err(in_use(item, name, users, "delete those components first").into());
+            }
+            let deleted = transaction
+                .execute("DELETE FROM flavors WHERE type = ? AND name = ?", params![kind.as_str(), name])?;
+            if deleted == 0 {
+                let known = registered(transaction, kind)?;
+                let names = known.iter().chain(built_in).map(|known| known.name.as_str());
+                return Err(item.not_found(name, &names.collect::<Vec<_>>()).into());
+            }
+            Ok(())
+        })
+    }
+}
+
+fn in_use(item: Item, name: &str, users: Vec<String>, help: &str) -> MetadataError {
+    MetadataError::InUse {
+        what: item.to_string(),
+        name: name.to_owned(),
+        users,
+        help: help.to_owned(),
+    }
+}
+
+fn check_presence(item: Item, name: &str, names: &[String], save: Save) -> Result<()> {
+    let is_there = names.iter().any(|known| known == name);
+    match save {
+        Save::Register if is_there => Err(item.exists(name)),
+        Save::Update if !is_there => Err(item.not_found(name, names)),
+        _ => Ok(()),
+    }
+}
+
+fn check_orchestrators(stack: &StackReferences) -> Result<()> {
+    if stack.orchestrators.is_empty() {
+        let help = "name at least one with `-o ORCHESTRATOR`";
+        return Err(Item::Stack.invalid(&stack.name, "it has no orchestrator", help));
+    }
+    for (position, name) in stack.orchestrators.iter().enumerate() {
+        if stack.orchestrators[..position].contains(name) {
+            let reason = format!("it names the orchestrator `{name}` twice");
+            return Err(Item::Stack.invalid(&stack.name, reason, "name each orchestrator once"));
+        }
+    }
+    Ok(())
+}
+
+fn put(connection: &Connection, stack: &str, kind: ComponentType, names: &[String]) -> Attempted<()> {
+    let known = components(connection, kind)?;
+    let known: Vec<&str> = known.iter().map(|component| component.name.as_str()).collect();
+    for (position, name) in names.iter().enumerate() {
+        if !known.contains(&name.as_str()) {
+            return Err(Item::Component(kind).not_found(name, &known).into());
+        }
+        connection.execute(
+            "INSERT INTO stack_components (stack, type, position, name) VALUES (?, ?, ?, ?)",
+            params![stack, kind.as_str(), position as i64, name],
+        )?;
+    }
+    Ok(())
+}
+
+fn component(row: &Row<'_>, kind: ComponentType) -> rusqlite::Result<Component> {
+    let config: BTreeMap<_, _> = column(row, 2)?;
+    Ok(Component { name: row.get(0)?, component_type: kind, flavor: row.get(1)?, config })
+}
+
+fn components(connection: &Connection, kind: ComponentType) -> Attempted<Vec<Component>> {
+    let mut statement = connection
+        .prepare_cached("SELECT name, flavor, config FROM components WHERE type = ? ORDER BY name")?;
+    let rows = statement.query_map([kind.as_str()], |row| component(row, kind))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn stack_names(connection: &Connection) -> Attempted<Vec<String>> {
+    let mut statement = connection.prepare_cached("SELECT name FROM stacks ORDER BY name")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn stacks(connection: &Connection) -> Attempted<Vec<Stack>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT c.name, c.flavor, c.config FROM stack_components s
+         JOIN components c ON c.type = s.type AND c.name = s.name
+         WHERE s.stack = ? AND s.type = ? ORDER BY s.position",
+    )?;
+    let mut part = |stack: &str, kind: ComponentType| -> rusqlite::Result<Vec<Component>> {
+        statement.query_map(params![stack, kind.as_str()], |row| component(row, kind))?.collect()
+    };
+    let mut stacks = Vec::new();
+    for name in stack_names(connection)? {
+        let orchestrators = part(&name, ComponentType::Orchestrator)?;
+        let artifact_store = part(&name, ComponentType::ArtifactStore)?
+            .pop()
+            .ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        stacks.push(Stack { name, orchestrators, artifact_store });
+    }
+    Ok(stacks)
+}
+
+fn registered(connection: &Connection, kind: ComponentType) -> Attempted<Vec<Flavor>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, description, source, config_schema FROM flavors WHERE type = ? ORDER BY name",
+    )?;
+    let rows = statement.query_map([kind.as_str()], |row| {
+        Ok(Flavor {
+            name: row.get(0)?,
+            component_type: kind,
+            description: row.get(1)?,
+            source: row.get(2)?,
+            config_schema: column(row, 3)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -1,0 +1,331 @@
+//! A home with an engine in miniature: it writes a run's documents and tells the index, as the
+//! real one does, so that what the index shows can be compared with what the documents say.
+
+mod collecting;
+mod opening;
+mod rebuilding;
+mod registering;
+mod showing;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use partita_core::artifact::ArtifactVersion;
+use partita_core::deployment::{self, Deployment, Environment, Pipeline, Step, StepConfig};
+use partita_core::digest::Digest;
+use partita_core::literal::Literal;
+use partita_core::run::{
+    Event, EventKind, Failure, InputReference, RunEnd, RunHeader, StepResult, VERSION,
+};
+use partita_core::settings::{FailureMode, Retry};
+use partita_core::stack::{Component, ComponentType, Stack};
+use partita_core::status::{RunStatus, StepStatus};
+use partita_core::time::Timestamp;
+
+use super::*;
+use crate::store::{ArtifactStore, Durability, LeaseGuard, LocalArtifactStore, layout};
+
+struct Home {
+    folder: tempfile::TempDir,
+    store: Arc<LocalArtifactStore>,
+    index: Arc<SqliteMetadataStore>,
+}
+
+impl Home {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = LocalArtifactStore::open(&folder.path().join("store"), Durability::Process);
+        let index = SqliteMetadataStore::open(&folder.path().join("metadata.db"));
+        let (store, index) = (Arc::new(store.expect("a store")), Arc::new(index.expect("an index")));
+        Self { folder, store, index }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("metadata.db")
+    }
+
+    fn with_runs<T>(&self, ask: impl FnOnce(&Runs<'_>) -> T) -> T {
+        let store = self.store.clone();
+        let stores = move |uri: &str| (uri == store.uri()).then(|| store.clone() as Arc<dyn ArtifactStore>);
+        ask(&Runs::new(&*self.index, &stores))
+    }
+
+    fn get(&self, reference: &str) -> Result<RunView> {
+        self.with_runs(|runs| runs.get(reference))
+    }
+
+    fn append_event(&self, run_id: &str, line: &str) {
+        let mut events = self.store.appender(&layout::events(run_id)).expect("opened");
+        events.write_all(format!("{line}\n").as_bytes()).expect("appended");
+    }
+
+    /// Everything that can be seen of runs, artifacts and lineage, as JSON text.
+    fn everything(&self) -> String {
+        let runs = self.with_runs(|runs| runs.list(&RunFilter::default())).expect("runs");
+        let views: Vec<RunView> = runs.iter().map(|run| self.get(&run.id).expect("a run")).collect();
+        let artifacts = Artifacts::new(&*self.index);
+        let versions = artifacts.list(&VersionFilter::default()).expect("versions");
+        let lineage: Vec<Lineage> = versions
+            .iter()
+            .map(|view| artifacts.lineage(&view.version.artifact_version).expect("lineage"))
+            .collect();
+        serde_json::to_string_pretty(&(runs, views, versions, lineage)).expect("JSON")
+    }
+
+    /// Loses the database and makes it again from the artifact store.
+    fn rebuilt(mut self) -> Self {
+        let folder = self.folder.path().join("new.db");
+        self.index = Arc::new(SqliteMetadataStore::open(&folder).expect("a new index"));
+        let store = self.store.clone();
+        let rebuilt = self.with_runs(|runs| runs.rebuild(&*store)).expect("rebuilt");
+        assert!(rebuilt.problems.is_empty(), "{:?}", rebuilt.problems);
+        self
+    }
+}
+
+/// A chain of steps, each taking the one before.
+fn chain(names: &[&str]) -> Arc<Deployment> {
+    let step = |(index, name): (usize, &&str)| Step {
+        name: (*name).to_owned(),
+        source: format!("m:{name}"),
+        parameters: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        upstream_steps: index.checked_sub(1).map(|index| names[index].to_owned()).into_iter().collect(),
+        outputs: Vec::new(),
+        config: StepConfig {
+            retry: Retry { max_retries: 1, ..Retry::default() },
+            ..StepConfig::default()
+        },
+    };
+    let component = |component_type| Component {
+        name: "default".to_owned(),
+        component_type,
+        flavor: "local".to_owned(),
+        config: BTreeMap::new(),
+    };
+    let mut deployment = Deployment {
+        version: deployment::VERSION,
+        id: String::new(),
+        pipeline: Pipeline {
+            name: "digits".to_owned(),
+            source: "m:digits".to_owned(),
+            parameters: BTreeMap::new(),
+            failure_mode: FailureMode::default(),
+            hooks: deployment::Hooks::default(),
+        },
+        stack: Stack {
+            name: "default".to_owned(),
+            orchestrators: vec![component(ComponentType::Orchestrator)],
+            artifact_store: component(ComponentType::ArtifactStore),
+        },
+        environment: Environment::default(),
+        sources: BTreeMap::new(),
+        steps: names.iter().enumerate().map(step).collect(),
+    };
+    deployment.id = deployment.content_id().expect("an id");
+    Arc::new(deployment)
+}
+
+/// An engine that drives one run.
+struct Engine<'a> {
+    home: &'a Home,
+    writer: IndexWriter,
+    run_id: Arc<str>,
+    deployment: Arc<Deployment>,
+    lease: Option<LeaseGuard>,
+    now: i64,
+    attempts: HashMap<usize, u32>,
+    versions: HashMap<usize, ArtifactVersion>,
+}
+
+impl<'a> Engine<'a> {
+    /// Begins run `number`, which is that many hours younger than run 0.
+    fn start(home: &'a Home, number: u32, deployment: &Arc<Deployment>) -> Self {
+        let run_id = format!("{number:032x}");
+        let now = 1_700_000_000_000_000 + i64::from(number) * 3_600_000_000;
+        let header = RunHeader {
+            version: VERSION,
+            id: run_id.clone(),
+            name: format!("run-{number}"),
+            pipeline: deployment.pipeline.name.clone(),
+            deployment_id: deployment.id.clone(),
+            stack: "default".to_owned(),
+            orchestrator: "default".to_owned(),
+            orchestrator_run_id: run_id.clone(),
+            started_at: Timestamp(now),
+            user: None,
+            target: None,
+            resumed_from: None,
+        };
+        let lease = home.store.lease(&run_id).expect("a lease");
+        let start = RunStart {
+            header,
+            deployment: Some(deployment.clone()),
+            store: home.store.uri().to_owned(),
+            status: RunStatus::Running,
+        };
+        home.index.start_run(&start).expect("started");
+        let engine = Self {
+            home,
+            writer: IndexWriter::start(home.index.clone()).expect("a writer"),
+            run_id: Arc::from(run_id.as_str()),
+            deployment: deployment.clone(),
+            lease: Some(lease),
+            now,
+            attempts: HashMap::new(),
+            versions: HashMap::new(),
+        };
+        engine.write(&layout::deployment(&deployment.id), &**deployment);
+        engine.write(&layout::run_header(&run_id), &start.header);
+        engine
+    }
+
+    fn write(&self, path: &str, document: &impl serde::Serialize) {
+        let bytes = Bytes::from(serde_json::to_vec(document).expect("JSON"));
+        self.home.store.write(path, bytes).expect("written");
+    }
+
+    fn tick(&mut self) -> Timestamp {
+        self.now += 1_000_000;
+        Timestamp(self.now)
+    }
+
+    fn step(&self, index: usize) -> StepRun {
+        StepRun { run_id: self.run_id.clone(), deployment: self.deployment.clone(), index }
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.deployment.steps[index].name.clone()
+    }
+
+    fn event(&mut self, kind: EventKind) -> Timestamp {
+        let at = self.tick();
+        let line = serde_json::to_string(&Event { at, kind }).expect("JSON");
+        self.home.append_event(&self.run_id, &line);
+        at
+    }
+
+    fn begin(&mut self, index: usize) {
+        let attempt = self.attempts.get(&index).map_or(1, |last| last + 1);
+        self.attempts.insert(index, attempt);
+        let at = self.event(EventKind::AttemptStarted { step: self.name(index), attempt });
+        self.writer.record(Change::StepStarted { step: self.step(index), attempt, at });
+    }
+
+    fn result(&mut self, index: usize, status: StepStatus) -> StepResult {
+        let (started_at, ended_at) = (self.tick(), self.tick());
+        let input = index.checked_sub(1).and_then(|before| self.versions.get(&before));
+        let reference = |version: &ArtifactVersion| InputReference {
+            artifact: version.artifact.clone(),
+            id: version.id.clone(),
+            digest: version.digest,
+        };
+        StepResult {
+            version: VERSION,
+            run_id: self.run_id.to_string(),
+            step: self.name(index),
+            attempt: self.attempts.get(&index).copied().unwrap_or(0),
+            status,
+            started_at,
+            ended_at,
+            inputs: input.map(|version| ("x".to_owned(), reference(version))).into_iter().collect(),
+            outputs: BTreeMap::new(),
+            cache_key: None,
+            cache_reason: Some("caching is off".to_owned()),
+            cached_from: None,
+            error: None,
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    /// Commits a step; odd ones keep their value in the commit.
+    fn succeed(&mut self, index: usize) {
+        let mut result = self.result(index, StepStatus::Completed);
+        let name = self.name(index);
+        let value = (index % 2 == 1).then(|| Literal::parse("0.97").expect("a value"));
+        let version = ArtifactVersion {
+            artifact: format!("digits.{name}.output"),
+            id: format!("{}{index:04x}{}", self.run_id, result.attempt),
+            type_name: "builtins.float".to_owned(),
+            format: "json".to_owned(),
+            digest: Digest::of(name.as_bytes()),
+            size: 4,
+            value,
+            metadata: BTreeMap::new(),
+        };
+        result.metadata.insert("epochs".to_owned(), Literal::parse("3").expect("a value"));
+        result.outputs.insert("output".to_owned(), version);
+        self.commit(index, result);
+    }
+
+    /// Takes a step over from another engine's run.
+    fn take(&mut self, index: usize, other: &ArtifactVersion, from: &str) {
+        let mut result = self.result(index, StepStatus::Cached);
+        result.attempt = 0;
+        result.cached_from = Some(from.to_owned());
+        result.outputs.insert("output".to_owned(), other.clone());
+        self.commit(index, result);
+    }
+
+    fn commit(&mut self, index: usize, result: StepResult) {
+        let name = self.name(index);
+        if result.attempt > 0 {
+            self.write(&layout::result(&self.run_id, index, &name, result.attempt), &result);
+        }
+        self.write(&layout::commit(&self.run_id, index, &name), &result);
+        self.versions.insert(index, result.outputs["output"].clone());
+        self.writer.record(Change::StepEnded { step: self.step(index), result: Arc::new(result) });
+    }
+
+    fn fail(&mut self, index: usize) {
+        let mut result = self.result(index, StepStatus::Failed);
+        result.error = Some(Failure { kind: "ValueError".to_owned(), ..Failure::ours("no such digit") });
+        let path = layout::result(&self.run_id, index, &self.name(index), result.attempt);
+        self.write(&path, &result);
+        let is_due = result.attempt <= 1;
+        self.writer.record(Change::StepEnded { step: self.step(index), result: Arc::new(result) });
+        if is_due {
+            self.writer.record(Change::StepRetrying { step: self.step(index) });
+        }
+    }
+
+    fn skip(&mut self, index: usize) {
+        let reason = "`load` failed".to_owned();
+        self.event(EventKind::StepSkipped { step: self.name(index), reason: reason.clone() });
+        self.writer.record(Change::StepSkipped { step: self.step(index), reason });
+    }
+
+    fn cancel(&mut self, index: usize) {
+        let at = self.event(EventKind::StepCancelled { step: self.name(index) });
+        self.writer.record(Change::StepCancelled { step: self.step(index), at });
+    }
+
+    fn note(&mut self, key: &str, value: &str) {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.event(EventKind::Metadata { key: key.clone(), value: value.clone() });
+        self.writer.record(Change::RunMetadata { run_id: self.run_id.clone(), key, value });
+    }
+
+    /// Ends the run and gives the lease back.
+    fn end(mut self, status: RunStatus) {
+        let end = RunEnd { version: VERSION, status, ended_at: self.tick(), error: None };
+        self.write(&layout::run_end(&self.run_id), &end);
+        self.writer.record(Change::RunEnded { run_id: self.run_id.clone(), end });
+        self.writer.flush().expect("flushed");
+        drop(self.lease.take());
+    }
+
+    /// Dies without a word; what the writer had was written, or not, as chance has it.
+    fn die(mut self) {
+        drop(self.lease.take());
+    }
+
+    /// Dies, and another engine takes the run up.
+    fn resume(&mut self) {
+        self.event(EventKind::Resumed);
+        self.writer.record(Change::RunResumed { run_id: self.run_id.clone() });
+    }
+}

@@ -1,0 +1,289 @@
+//! A run that this process drives.
+//!
+//! The order of writes is what makes a crash at any moment harmless: the lease, the index row, the
+//! deployment, `run.json`, then steps, then `end.json`. A row without `run.json` is no run.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use partita_core::deployment::Deployment;
+use partita_core::launcher::StepLauncher;
+use partita_core::name;
+use partita_core::run::{EventKind, RunEnd, RunHeader, Target, VERSION};
+use partita_core::stack::Capabilities;
+use partita_core::status::RunStatus;
+
+use super::observers::{EventRecorder, IndexObserver};
+use crate::cache::{CacheResolver, ResumedFrom};
+use crate::clock;
+use crate::drive::{CancelHandle, Drive, Driver, Observer, RunOutcome};
+use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart};
+use crate::schedule::Plan;
+use crate::step_runner::RunContext;
+use crate::store::{ArtifactStore, Documents, LeaseGuard, StoreError, layout};
+
+/// Why a run could not begin, go on or end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The artifact store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The metadata store failed.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The run's name is not one.
+    #[error("`{name}` cannot be a run's name: {reason}; choose another one with `--name`")]
+    BadName {
+        /// The name, shortened.
+        name: String,
+        /// What is wrong with it.
+        reason: name::InvalidName,
+    },
+    /// A finished run has nothing left to do.
+    #[error("run `{0}` is completed; there is nothing to resume")]
+    AlreadyCompleted(String),
+    /// A fault in Partita.
+    #[error("the deployment cannot be executed: {0}; this is a fault in Partita")]
+    Internal(String),
+}
+
+/// What a new run is made of.
+pub struct NewRun {
+    /// What it executes.
+    pub deployment: Arc<Deployment>,
+    /// Its name; one is made if it is absent.
+    pub name: Option<String>,
+    /// How its code can be loaded again.
+    pub target: Option<Target>,
+    /// The operating-system user.
+    pub user: Option<String>,
+    /// The run whose commits it takes over.
+    pub resumed_from: Option<ResumedFrom>,
+}
+
+/// A run that this process has the lease of.
+pub struct LiveRun {
+    header: RunHeader,
+    context: Arc<RunContext>,
+    committed: Vec<bool>,
+    first_attempts: Vec<u32>,
+    resumed_from: Option<ResumedFrom>,
+    metadata: Arc<dyn MetadataStore>,
+    index: Arc<IndexWriter>,
+    _lease: LeaseGuard,
+}
+
+impl LiveRun {
+    /// Begins a new run.
+    ///
+    /// # Errors
+    /// If its name is taken or is none, or its documents cannot be written.
+    pub fn begin(
+        new: NewRun,
+        store: Arc<dyn ArtifactStore>,
+        metadata: Arc<dyn MetadataStore>,
+    ) -> Result<Self, RunError> {
+        let started_at = clock::now();
+        let id = clock::new_id();
+        let pipeline = new.deployment.pipeline.name.clone();
+        let name = new.name.unwrap_or_else(|| default_name(&pipeline, &id, started_at));
+        name::check(&name).map_err(|reason| RunError::BadName { name: shortened(&name), reason })?;
+        let header = RunHeader {
+            version: VERSION,
+            name,
+            pipeline,
+            deployment_id: new.deployment.id.clone(),
+            stack: new.deployment.stack.name.clone(),
+            orchestrator: new.deployment.stack.orchestrator().map(|o| o.name.clone()).unwrap_or_default(),
+            orchestrator_run_id: id.clone(),
+            started_at,
+            user: new.user,
+            target: new.target,
+            resumed_from: new.resumed_from.as_ref().map(|from| from.run_id.clone()),
+            id,
+        };
+        let lease = store.lease(&header.id)?;
+        metadata.start_run(&RunStart {
+            header: header.clone(),
+            deployment: Some(Arc::clone(&new.deployment)),
+            store: store.uri().to_owned(),
+            status: RunStatus::Running,
+        })?;
+        create(&*store, &layout::deployment(&header.deployment_id), &*new.deployment)?;
+        create(&*store, &layout::run_header(&header.id), &header)?;
+        let first_attempts = vec![1; new.deployment.steps.len()];
+        Ok(Self {
+            committed: vec![false; new.deployment.steps.len()],
+            context: Arc::new(RunContext::new(&header.id, new.deployment, store, first_attempts.clone())),
+            first_attempts,
+            header,
+            resumed_from: new.resumed_from,
+            index: Arc::new(IndexWriter::start(Arc::clone(&metadata) as _)?),
+            metadata,
+            _lease: lease,
+        })
+    }
+
+    /// Takes up a run that was interrupted, cancelled or failed. Its commits stand.
+    ///
+    /// # Errors
+    /// If another engine drives it, it is completed, or its documents cannot be read.
+    pub fn resume(
+        run_id: &str,
+        store: Arc<dyn ArtifactStore>,
+        metadata: Arc<dyn MetadataStore>,
+    ) -> Result<Self, RunError> {
+        let lease = store.lease(run_id)?;
+        let documents = Documents::new(&*store);
+        let header = documents.run_header(run_id)?;
+        let ended = documents.run_end(run_id)?;
+        if ended.is_some_and(|end| end.status == RunStatus::Completed) {
+            return Err(RunError::AlreadyCompleted(header.name));
+        }
+        let deployment = Arc::new(documents.deployment(&header.deployment_id)?);
+        let (committed, first_attempts) = progress(&documents, run_id, &deployment)?;
+        store.delete(&layout::run_end(run_id))?;
+        let context = RunContext::new(run_id, deployment, Arc::clone(&store), first_attempts.clone());
+        context.note(EventKind::Resumed);
+        let index = Arc::new(IndexWriter::start(Arc::clone(&metadata) as _)?);
+        index.record(Change::RunResumed { run_id: run_id.into() });
+        let resumed_from = match &header.resumed_from {
+            Some(earlier) => documents
+                .run_header(earlier)
+                .ok()
+                .map(|earlier| ResumedFrom { run_id: earlier.id, deployment_id: earlier.deployment_id }),
+            None => None,
+        };
+        Ok(Self {
+            context: Arc::new(context),
+            committed,
+            first_attempts,
+            header,
+            resumed_from,
+            index,
+            metadata,
+            _lease: lease,
+        })
+    }
+
+    /// Returns the run's header.
+    pub fn header(&self) -> &RunHeader {
+        &self.header
+    }
+
+    /// Returns what its attempts share.
+    pub fn context(&self) -> &Arc<RunContext> {
+        &self.context
+    }
+
+    /// Returns whether each step was committed before this engine took the run.
+    pub fn committed(&self) -> &[bool] {
+        &self.committed
+    }
+
+    /// Executes the run to its end and records how it ended. `begun` gets what cancels it.
+    ///
+    /// # Errors
+    /// If its end cannot be recorded.
+    pub fn execute(
+        self,
+        launcher: &dyn StepLauncher,
+        capabilities: &Capabilities,
+        observers: &[&dyn Observer],
+        begun: impl FnOnce(CancelHandle),
+    ) -> Result<RunOutcome, RunError> {
+        let plan = self.plan(capabilities)?;
+        let history: Arc<dyn crate::metadata::RunIndex> = Arc::clone(&self.metadata) as _;
+        let resolver = CacheResolver::new(Arc::clone(&self.context), history, self.resumed_from.clone());
+        let indexing = IndexObserver::new(Arc::clone(&self.context), Arc::clone(&self.index));
+        let recording = EventRecorder::new(Arc::clone(&self.context));
+        let mut all: Vec<&dyn Observer> = vec![&indexing, &recording];
+        all.extend_from_slice(observers);
+        let run_id = Arc::clone(&self.context.run_id);
+        let driver = Driver::new(plan, Drive {
+            deployment: &self.context.deployment,
+            run_id: &run_id,
+            launcher,
+            resolver: &resolver,
+            observers: &all,
+        });
+        begun(driver.cancel_handle());
+        let outcome = driver.run();
+        self.end(&outcome)?;
+        Ok(outcome)
+    }
+
+    fn plan(&self, capabilities: &Capabilities) -> Result<Plan, RunError> {
+        let parallelism = capabilities.max_parallelism.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MAX);
+        let mut plan = Plan::of(&self.context.deployment, parallelism)
+            .map_err(|error| RunError::Internal(error.to_string()))?;
+        for (index, step) in plan.steps.iter_mut().enumerate() {
+            step.committed = self.committed[index];
+            step.first_attempt = self.first_attempts[index];
+        }
+        Ok(plan)
+    }
+
+    fn end(&self, outcome: &RunOutcome) -> Result<(), RunError> {
+        let end = RunEnd {
+            version: VERSION,
+            status: outcome.status,
+            ended_at: clock::now(),
+            error: outcome.error.clone(),
+        };
+        let store = &*self.context.store;
+        let path = layout::run_end(&self.header.id);
+        store.write(&path, encode(store, &path, &end)?.into())?;
+        self.index.record(Change::RunEnded { run_id: Arc::clone(&self.context.run_id), end });
+        self.index.flush()?;
+        Ok(())
+    }
+}
+
+/// Returns which steps are committed, and the number of each step's next attempt.
+fn progress(
+    documents: &Documents<'_>,
+    run_id: &str,
+    deployment: &Deployment,
+) -> Result<(Vec<bool>, Vec<u32>), StoreError> {
+    let mut last_attempts = std::collections::HashMap::new();
+    for event in documents.events(run_id)? {
+        if let EventKind::AttemptStarted { step, attempt } = event.kind {
+            let last = last_attempts.entry(step).or_insert(0);
+            *last = attempt.max(*last);
+        }
+    }
+    let mut committed = Vec::with_capacity(deployment.steps.len());
+    let mut next = Vec::with_capacity(deployment.steps.len());
+    for (index, step) in deployment.steps.iter().enumerate() {
+        committed.push(documents.commit(run_id, index, &step.name)?.is_some());
+        let recorded = documents.attempts(run_id, index, &step.name)?.last().copied().unwrap_or(0);
+        let started = last_attempts.get(&step.name).copied().unwrap_or(0);
+        next.push(recorded.max(started) + 1);
+    }
+    Ok((committed, next))
+}
+
+fn default_name(pipeline: &str, id: &str, at: partita_core::time::Timestamp) -> String {
+    let moment: String = at.to_string().chars().take(19).map(|c| if c == 'T' || c == ':' { '-' } else { c }).collect();
+    let base: String = pipeline.chars().take(name::NAME_LENGTH - 40).collect();
+    format!("{base}-{moment}-{}", &id[id.len() - 6..])
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(60).flat_map(char::escape_debug).collect()
+}
+
+fn create<T: serde::Serialize>(store: &dyn ArtifactStore, path: &str, document: &T) -> Result<(), StoreError> {
+    store.create(path, encode(store, path, document)?.into()).map(drop)
+}
+
+fn encode<T: serde::Serialize>(store: &dyn ArtifactStore, path: &str, document: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(document).map_err(|error| StoreError::BadDocument {
+        path: path.to_owned(),
+        uri: store.uri().to_owned(),
+        reason: error.to_string(),
+        help: "this is a fault in Partita".to_owned(),
+    })
+}

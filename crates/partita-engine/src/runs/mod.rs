@@ -1,0 +1,8 @@
+//! The life of a run: it begins, is executed, ends, and can be resumed; and what it would do.
+
+mod live;
+mod observers;
+mod plan;
+
+pub use live::{LiveRun, NewRun, RunError};
+pub use plan::{PlannedStep, Verdict, plan};

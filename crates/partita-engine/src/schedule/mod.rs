@@ -1,0 +1,22 @@
+//! Decides what a run does next, purely: `(state, event) -> actions`.
+//!
+//! No clock, no threads and no I/O: [`drive`](crate::drive) carries the actions out and brings back
+//! events. Steps are numbers everywhere; their state is arrays indexed by them, each event costs
+//! O(out-degree), and a run is swept over as a whole only when it begins and when it stops.
+
+mod event;
+mod graph;
+mod plan;
+mod scheduler;
+mod state;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod table;
+
+pub use event::{Action, Because, Cause, Event, Outcome, Resolved, Timer};
+pub use graph::{Graph, InvalidGraph};
+pub use plan::{Plan, StepPlan};
+pub use scheduler::Scheduler;
+pub use state::Counts;

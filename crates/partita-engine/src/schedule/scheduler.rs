@@ -1,0 +1,334 @@
+//! The scheduler: the one place that decides what a run does next.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use partita_core::settings::FailureMode;
+use partita_core::status::{RunStatus, StepStatus};
+
+use super::event::{Action, Because, Cause, Event, Outcome, Resolved, Timer};
+use super::plan::{Plan, StepPlan};
+use super::state::{Counts, Phase, StepState, Stop};
+
+/// Turns events into actions.
+///
+/// A step that is ready is looked up in the cache at once; only if it must run does it wait for a
+/// slot. Of the steps that wait for one, the first in topological order gets it.
+#[derive(Debug, Clone)]
+pub struct Scheduler {
+    plan: Plan,
+    /// The truth; everything below follows from it.
+    steps: Vec<StepState>,
+    phase: Phase,
+    counts: Counts,
+    /// Exactly the steps that are `Ready`.
+    ready: BinaryHeap<Reverse<u32>>,
+    /// How many steps are `Running` or `Stopping`.
+    slots_taken: usize,
+}
+
+impl Scheduler {
+    /// Returns the scheduler of a run that has not begun.
+    pub fn new(mut plan: Plan) -> Self {
+        plan.steps.resize(plan.graph.len(), StepPlan::default());
+        let mut steps: Vec<_> = (0..plan.graph.len())
+            .map(|step| StepState::Waiting { upstream: plan.graph.upstream_count(step) })
+            .collect();
+        for (step, rules) in plan.steps.iter_mut().enumerate() {
+            rules.first_attempt = rules.first_attempt.max(1);
+            if rules.committed {
+                steps[step] = StepState::Ended(StepStatus::Completed);
+                for &next in plan.graph.downstream(step) {
+                    if let StepState::Waiting { upstream } = &mut steps[next as usize] {
+                        *upstream -= 1;
+                    }
+                }
+            }
+        }
+        let mut counts = Counts::default();
+        for (state, rules) in steps.iter().zip(&plan.steps) {
+            counts.add(state.status(rules.first_attempt));
+        }
+        let ready = BinaryHeap::new();
+        Self { plan, steps, phase: Phase::Idle, counts, ready, slots_taken: 0 }
+    }
+
+    /// Takes an event and adds the actions that follow from it, in the order to do them.
+    pub fn handle(&mut self, event: Event, actions: &mut Vec<Action>) {
+        if self.ended().is_some() {
+            return;
+        }
+        match event {
+            Event::Start => self.start(actions),
+            Event::Resolved { step, answer } => self.resolved(step, answer, actions),
+            Event::Ended { step, attempt, outcome } => {
+                self.attempt_ended(step, attempt, outcome, actions);
+            }
+            Event::TimerFired { step, attempt, timer } => {
+                self.timer_fired(step, attempt, timer, actions);
+            }
+            Event::CancelRequested => self.stop(Because::RunCancelled, actions),
+        }
+        self.launch_ready(actions);
+        self.end_if_done(actions);
+    }
+
+    /// Returns how the run ended, once it has.
+    pub fn ended(&self) -> Option<RunStatus> {
+        match self.phase {
+            Phase::Ended(status) => Some(status),
+            Phase::Idle | Phase::Running | Phase::Stopping(_) => None,
+        }
+    }
+
+    /// Returns where a step stands.
+    pub fn status(&self, step: usize) -> StepStatus {
+        self.steps[step].status(self.plan.steps[step].first_attempt)
+    }
+
+    /// Returns how many steps have which status.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Returns what the run was begun with.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    #[cfg(test)]
+    pub(super) fn state(&self, step: usize) -> StepState {
+        self.steps[step]
+    }
+
+    fn start(&mut self, actions: &mut Vec<Action>) {
+        if self.phase != Phase::Idle {
+            return;
+        }
+        self.phase = Phase::Running;
+        for step in 0..self.steps.len() {
+            if self.steps[step] == (StepState::Waiting { upstream: 0 }) {
+                self.resolve(step, actions);
+            }
+        }
+    }
+
+    fn resolve(&mut self, step: usize, actions: &mut Vec<Action>) {
+        self.set(step, StepState::Resolving);
+        actions.push(Action::Resolve { step });
+    }
+
+    fn resolved(&mut self, step: usize, answer: Resolved, actions: &mut Vec<Action>) {
+        if self.steps.get(step) != Some(&StepState::Resolving) {
+            return;
+        }
+        match answer {
+            Resolved::Cached => self.succeed(step, StepStatus::Cached, actions),
+            Resolved::Run => self.queue(step, self.plan.steps[step].first_attempt),
+            Resolved::Failed => self.fail(step, actions),
+        }
+    }
+
+    fn attempt_ended(
+        &mut self,
+        step: usize,
+        number: u32,
+        outcome: Outcome,
+        actions: &mut Vec<Action>,
+    ) {
+        let stop = match self.steps.get(step) {
+            Some(&StepState::Running { attempt }) if attempt == number => None,
+            Some(&StepState::Stopping { attempt, why }) if attempt == number => Some(why),
+            _ => return,
+        };
+        self.slots_taken -= 1;
+        match (outcome, stop) {
+            // A commit counts, however late.
+            (Outcome::Completed, _) => self.succeed(step, StepStatus::Completed, actions),
+            // What a cancelled attempt says of its end is the echo of the cancellation.
+            (_, Some(Stop::Run)) => self.cancelled(step, actions),
+            (Outcome::Lost, _) => self.attempt_failed(step, number, Cause::Lost, actions),
+            (_, Some(Stop::TimedOut)) => {
+                self.attempt_failed(step, number, Cause::TimedOut, actions);
+            }
+            (Outcome::Failed, None) => self.attempt_failed(step, number, Cause::Reported, actions),
+            // Nobody here asked for it: an interrupt reached the attempt first.
+            (Outcome::Cancelled, None) => {
+                self.end(step, StepStatus::Cancelled, Some(Because::RunCancelled), actions);
+                self.stop(Because::RunCancelled, actions);
+            }
+        }
+    }
+
+    fn timer_fired(&mut self, step: usize, number: u32, timer: Timer, actions: &mut Vec<Action>) {
+        match (timer, self.steps.get(step)) {
+            (Timer::Timeout, Some(&StepState::Running { attempt })) if attempt == number => {
+                self.cancel(step, attempt, Stop::TimedOut, actions);
+            }
+            (Timer::Retry, Some(&StepState::Delayed { attempt })) if attempt == number => {
+                self.queue(step, attempt);
+            }
+            (Timer::Grace, Some(&StepState::Stopping { attempt, .. })) if attempt == number => {
+                self.attempt_ended(step, number, Outcome::Lost, actions);
+            }
+            _ => {}
+        }
+    }
+
+    fn queue(&mut self, step: usize, attempt: u32) {
+        self.set(step, StepState::Ready { attempt });
+        // The graph has numbered its steps with 32 bits.
+        self.ready.push(Reverse(step as u32));
+    }
+
+    fn launch_ready(&mut self, actions: &mut Vec<Action>) {
+        while self.slots_taken < self.plan.max_parallelism.get() {
+            let Some(Reverse(step)) = self.ready.pop() else { return };
+            let step = step as usize;
+            let StepState::Ready { attempt } = self.steps[step] else { continue };
+            self.slots_taken += 1;
+            self.set(step, StepState::Running { attempt });
+            actions.push(Action::Launch { step, attempt });
+            if let Some(after) = self.plan.steps[step].timeout {
+                actions.push(Action::SetTimer { step, attempt, timer: Timer::Timeout, after });
+            }
+        }
+    }
+
+    fn cancel(&mut self, step: usize, attempt: u32, why: Stop, actions: &mut Vec<Action>) {
+        self.set(step, StepState::Stopping { attempt, why });
+        let after = self.plan.grace;
+        actions.push(Action::Cancel { step, attempt });
+        actions.push(Action::SetTimer { step, attempt, timer: Timer::Grace, after });
+    }
+
+    fn succeed(&mut self, step: usize, status: StepStatus, actions: &mut Vec<Action>) {
+        self.end(step, status, None, actions);
+        for at in 0..self.plan.graph.downstream(step).len() {
+            let next = self.plan.graph.downstream(step)[at] as usize;
+            if let StepState::Waiting { upstream } = &mut self.steps[next] {
+                *upstream -= 1;
+                if *upstream == 0 {
+                    self.resolve(next, actions);
+                }
+            }
+        }
+    }
+
+    fn attempt_failed(
+        &mut self,
+        step: usize,
+        number: u32,
+        cause: Cause,
+        actions: &mut Vec<Action>,
+    ) {
+        let may_retry = self.phase == Phase::Running && cause != Cause::Lost;
+        let wait = self.plan.steps[step].wait_after(number).filter(|_| may_retry);
+        actions.push(Action::AttemptFailed { step, attempt: number, cause, retry_in: wait });
+        let attempt = number.saturating_add(1);
+        match wait {
+            None => self.fail(step, actions),
+            Some(wait) if wait.is_zero() => self.queue(step, attempt),
+            Some(after) => {
+                self.set(step, StepState::Delayed { attempt });
+                actions.push(Action::SetTimer { step, attempt, timer: Timer::Retry, after });
+            }
+        }
+    }
+
+    fn fail(&mut self, step: usize, actions: &mut Vec<Action>) {
+        self.end(step, StepStatus::Failed, None, actions);
+        self.skip_downstream(step, actions);
+        if self.phase == Phase::Running && self.plan.failure_mode != FailureMode::ContinueOnFailure
+        {
+            self.stop(Because::RunStopped { step }, actions);
+        }
+    }
+
+    fn cancelled(&mut self, step: usize, actions: &mut Vec<Action>) {
+        let because = match self.phase {
+            Phase::Stopping(because) => Some(because),
+            Phase::Idle | Phase::Running | Phase::Ended(_) => None,
+        };
+        self.end(step, StepStatus::Cancelled, because, actions);
+    }
+
+    /// Ends everything that can only be reached through a failed step. Each step is ended once, so
+    /// all failures of a run together cost no more than its edges.
+    fn skip_downstream(&mut self, failed: usize, actions: &mut Vec<Action>) {
+        let because = Some(Because::UpstreamFailed { step: failed });
+        let mut stack = vec![failed];
+        while let Some(step) = stack.pop() {
+            for at in 0..self.plan.graph.downstream(step).len() {
+                let next = self.plan.graph.downstream(step)[at] as usize;
+                if matches!(self.steps[next], StepState::Waiting { .. }) {
+                    self.end(next, StepStatus::Skipped, because, actions);
+                    stack.push(next);
+                }
+            }
+        }
+    }
+
+    /// Starts nothing more from here on. A cancellation overrides a stop because of a failure.
+    fn stop(&mut self, because: Because, actions: &mut Vec<Action>) {
+        if self.phase == Phase::Stopping(Because::RunCancelled) {
+            return;
+        }
+        self.phase = Phase::Stopping(because);
+        self.ready.clear();
+        let cancelled = because == Because::RunCancelled;
+        let cancels = cancelled || self.plan.failure_mode == FailureMode::FailFast;
+        for step in 0..self.steps.len() {
+            match self.steps[step] {
+                StepState::Running { attempt } if cancels => {
+                    self.cancel(step, attempt, Stop::Run, actions);
+                }
+                StepState::Waiting { .. }
+                | StepState::Resolving
+                | StepState::Ready { .. }
+                | StepState::Delayed { .. } => {
+                    let status = match self.status(step) {
+                        _ if cancelled => StepStatus::Cancelled,
+                        // Its attempt failed, and there will be no other.
+                        StepStatus::Retrying => StepStatus::Failed,
+                        _ => StepStatus::Skipped,
+                    };
+                    self.end(step, status, Some(because), actions);
+                }
+                StepState::Running { .. } | StepState::Stopping { .. } | StepState::Ended(_) => {}
+            }
+        }
+    }
+
+    fn end(
+        &mut self,
+        step: usize,
+        status: StepStatus,
+        because: Option<Because>,
+        actions: &mut Vec<Action>,
+    ) {
+        self.set(step, StepState::Ended(status));
+        actions.push(Action::StepEnded { step, status, because });
+    }
+
+    fn end_if_done(&mut self, actions: &mut Vec<Action>) {
+        if self.phase == Phase::Idle || self.counts.unended() > 0 {
+            return;
+        }
+        let status = match self.phase {
+            _ if self.counts.successful() == self.counts.total() => RunStatus::Completed,
+            Phase::Stopping(Because::RunCancelled) => RunStatus::Cancelled,
+            _ => RunStatus::Failed,
+        };
+        self.phase = Phase::Ended(status);
+        actions.push(Action::RunEnded { status });
+    }
+
+    /// Every transition of a step, so that the counts always agree with the states.
+    fn set(&mut self, step: usize, state: StepState) {
+        let first = self.plan.steps[step].first_attempt;
+        let before = std::mem::replace(&mut self.steps[step], state);
+        debug_assert!(!matches!(before, StepState::Ended(_)), "step {step} had ended");
+        self.counts.change(before.status(first), state.status(first));
+    }
+}

@@ -1,0 +1,55 @@
+"""Partita runs machine-learning pipelines on any orchestrator.
+
+Example:
+    >>> from partita import pipeline, step
+    >>> @step
+    ... def double(x: int) -> int:
+    ...     return 2 * x
+    >>> @pipeline
+    ... def twice(x: int = 1):
+    ...     double(double(x))
+    >>> twice(3).status  # doctest: +SKIP
+    'completed'
+"""
+
+from __future__ import annotations
+
+from partita._native import __version__
+from partita.context import get_step_context, log_metadata
+from partita.errors import PartitaError, PipelineError, StepFailedError
+from partita.pipeline import pipeline
+from partita.settings import ResourceSettings, StepRetryConfig
+from partita.step import step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from partita.client import Client
+    from partita.materializers import BaseMaterializer
+
+__all__ = [
+    "BaseMaterializer",
+    "Client",
+    "PartitaError",
+    "PipelineError",
+    "ResourceSettings",
+    "StepFailedError",
+    "StepRetryConfig",
+    "__version__",
+    "get_step_context",
+    "log_metadata",
+    "pipeline",
+    "step",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Imports what few scripts need when they ask for it."""
+    if name == "Client":
+        from partita.client import Client
+
+        return Client
+    if name == "BaseMaterializer":
+        from partita.materializers import BaseMaterializer
+
+        return BaseMaterializer
+    raise AttributeError(f"module `partita` has no attribute `{name}`")

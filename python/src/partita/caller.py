@@ -1,0 +1,193 @@
+"""Calls steps for the engine: loads their inputs, calls them, saves what they return."""
+
+from __future__ import annotations
+
+from partita import _native, context, materializers
+from partita.capture import Capture
+from partita.signature import OUTPUT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from partita.signature import Output
+    from partita.step import Step
+
+#: What the engine gets for an output: name, type, format, metadata and the value if it is inlined.
+Saved = tuple[str, str, str, "bytes | None", "bytes | None"]
+
+
+class OutputError(Exception):
+    """What a step returned is not what it declares."""
+
+
+class Caller:
+    """The steps of one run, as the engine calls them.
+
+    Attributes:
+        exceptions: The exception that each step failed with, by name.
+    """
+
+    def __init__(self, steps: dict[str, Step]) -> None:
+        """Takes the steps by the names of their invocations."""
+        self._steps = steps
+        self._data_type: Any = None
+        self.exceptions: dict[str, BaseException] = {}
+
+    def call(self, call: _native.StepCall) -> list[Saved]:
+        """Calls a step once."""
+        step = self._steps[call.step_name]
+        parameters = call.parameters()
+        values = {**parameters, **self._inputs(step, call)}
+        current = context.StepContext(call, call.run_name, parameters)
+        positional = [values.pop(name) for name in step.signature.positional_only]
+        context.enter(current)
+        try:
+            with Capture(call.log):
+                returned = step.entrypoint(*positional, **values)
+                outputs = match(step.name, step.signature.outputs, returned)
+                saved = [self._save(step, call, current, *output) for output in outputs]
+        finally:
+            context.enter(None)
+        if current.metadata:
+            call.set_metadata(_native.encode_value(current.metadata) or b"{}")
+        return saved
+
+    def load(self, name: str, format_id: str, folder: str, type_name: str, trusted: bool) -> Any:
+        """Loads an input from files, for the engine."""
+        del name
+        return materializers.load(
+            format_id, folder, data_type=self._data_type, type_name=type_name, trust_pickles=trusted
+        )
+
+    def succeeded(self, step_name: str) -> None:
+        """Calls the author's hook after a commit."""
+        hook = self._steps[step_name].on_success
+        if hook is not None:
+            hook()
+
+    def failed(self, step_name: str) -> None:
+        """Calls the author's hook after the last failed attempt."""
+        hook = self._steps[step_name].on_failure
+        if hook is not None:
+            call_failure_hook(hook, self.exceptions.get(step_name))
+
+    def describe(self, step_name: str, error: BaseException) -> tuple[str, str, str | None]:
+        """Returns an exception's type, its message and the author's part of its traceback."""
+        self.exceptions[step_name] = error
+        kind = type(error)
+        own = kind.__module__.startswith("partita.") or kind.__module__ == "partita"
+        if own and not isinstance(error, context.PartitaError):
+            return ("partita", str(error), None)
+        name = kind.__qualname__
+        if kind.__module__ not in ("builtins", "__main__"):
+            name = f"{kind.__module__}.{name}"
+        if isinstance(error, SystemExit):
+            message = f"the step called `sys.exit({error.code!r})`; return or raise instead"
+        else:
+            message = str(error)
+        return (name, message, _traceback(error))
+
+    def _inputs(self, step: Step, call: _native.StepCall) -> dict[str, Any]:
+        inputs: dict[str, Any] = {}
+        for name in call.input_names():
+            self._data_type = step.signature.types.get(name)
+            inputs[name] = call.load_input(name, self.load)
+        return inputs
+
+    def _save(
+        self,
+        step: Step,
+        call: _native.StepCall,
+        current: context.StepContext,
+        output: Output,
+        value: Any,
+    ) -> Saved:
+        chosen = step.materializer(output.name)
+        name = output.name
+        kind = type(value)
+        if chosen is None and name not in current.folders:
+            data = materializers.save_inline(value)
+            if data is not None and len(data) <= call.inline_limit:
+                return (name, f"{kind.__module__}.{kind.__qualname__}", "json", None, data)
+        folder = current.folders.get(name) or call.stage(name)
+        saved = materializers.save(value, folder, materializer=chosen)
+        metadata = _native.encode_value(context.plain(saved.metadata)) if saved.metadata else None
+        return (name, saved.type_name, saved.format, metadata, None)
+
+
+def call_failure_hook(hook: Callable[..., object], error: BaseException | None) -> None:
+    """Calls a failure hook, with the exception if it takes one."""
+    code = getattr(hook, "__code__", None)
+    if code is not None and code.co_argcount == 0:
+        hook()
+    else:
+        hook(error)
+
+
+def match(step: str, outputs: list[Output], returned: Any) -> list[tuple[Output, Any]]:
+    """Pairs what a step returned with the outputs it declares.
+
+    Raises:
+        OutputError: There are more or fewer, or one is of another type.
+    """
+    if not outputs:
+        if returned is not None:
+            raise OutputError(
+                f"step `{step}` declares no output (`-> None`) and returned a value of type "
+                f"`{type(returned).__qualname__}`; declare it, or return nothing."
+            )
+        return []
+    if len(outputs) == 1:
+        pairs = [(outputs[0], returned)]
+    else:
+        names = ", ".join(output.name for output in outputs)
+        if not isinstance(returned, (tuple, list)):
+            raise OutputError(
+                f"step `{step}` declares {len(outputs)} outputs ({names}) and returned one value "
+                f"of type `{type(returned).__qualname__}`; return a tuple of {len(outputs)}."
+            )
+        values: list[Any] = list(returned)  # pyright: ignore[reportUnknownArgumentType]
+        if len(values) != len(outputs):
+            raise OutputError(
+                f"step `{step}` declares {len(outputs)} outputs ({names}) and returned "
+                f"{len(values)} values; return one for each."
+            )
+        pairs = list(zip(outputs, values, strict=True))
+    for output, value in pairs:
+        _check_type(step, output, value)
+    return pairs
+
+
+#: Declared types that are checked; a subclass and an int for a float are let through.
+_CHECKED = (bool, int, float, str, bytes, list, dict, tuple)
+
+
+def _check_type(step: str, output: Output, value: Any) -> None:
+    declared = output.data_type
+    declared = getattr(declared, "__origin__", None) or declared
+    if declared not in _CHECKED or isinstance(value, declared):
+        return
+    if declared is float and type(value) is int:
+        return
+    name = "its output" if output.name == OUTPUT else f"its output `{output.name}`"
+    raise OutputError(
+        f"step `{step}` declares {name} as `{declared.__name__}` and returned a value of type "
+        f"`{type(value).__qualname__}`; return what it declares, or declare what it returns."
+    )
+
+
+def _traceback(error: BaseException) -> str:
+    import traceback
+
+    entries = traceback.TracebackException(type(error), error, error.__traceback__)
+    _leave_out_own_frames(entries)
+    return "".join(entries.format())
+
+
+def _leave_out_own_frames(entries: Any) -> None:
+    while entries is not None:
+        frames = [frame for frame in entries.stack if frame.filename != __file__]
+        entries.stack[:] = frames
+        entries = entries.__cause__ or entries.__context__

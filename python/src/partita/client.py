@@ -1,0 +1,188 @@
+"""Looks at runs, artifacts, stacks and components, and loads values back."""
+
+from __future__ import annotations
+
+from partita import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Artifact:
+    """One immutable value that a step made.
+
+    Attributes:
+        name: The artifact's name: `PIPELINE.STEP.OUTPUT`.
+        id: The version's id.
+        uri: Where it is.
+        type: The value's type.
+        digest: The digest of its content.
+        size: Bytes.
+        materializer: The format it is stored in.
+    """
+
+    def __init__(self, view: dict[str, Any]) -> None:
+        """Wraps what the engine says of a version."""
+        self.name: str = view["artifact"]
+        self.id: str = view["artifact_version"]
+        self.uri: str = view["uri"]
+        self.type: str = view["type"]
+        self.digest: str = view["digest"]
+        self.size: int = view["size"]
+        self.materializer: str = view["materializer"]
+
+    def load(self, *, as_type: Any = None) -> Any:
+        """Returns the value, after a check of its digest.
+
+        Args:
+            as_type: The class to make of it, where the stored type is not loaded here.
+
+        Raises:
+            PartitaError: It is gone, corrupt, or a pickle in a store that is not trusted.
+        """
+        inline, folder, format_id, trusted = _native.load_artifact(self.id)
+        if inline is not None:
+            return _native.decode_value(inline)
+        from partita import materializers
+
+        return materializers.load(
+            format_id, folder, data_type=as_type, type_name=self.type, trust_pickles=trusted
+        )
+
+    @property
+    def artifact_version_document(self) -> dict[str, Any]:
+        """The version as a pipeline passes it to a step."""
+        return _native.decode_value(_native.artifact_version(self.id))
+
+    def __repr__(self) -> str:
+        return f"<artifact {self.name} {self.id}>"
+
+
+class StepRun:
+    """A step of a run."""
+
+    def __init__(self, run_id: str, name: str, view: dict[str, Any]) -> None:
+        """Wraps what the engine says of a step run."""
+        self.name = name
+        self.status: str = view["status"]
+        self.cached: bool = view["cached"]
+        self.cache_reason: str | None = view["cache_reason"]
+        self.upstream: list[str] = view["upstream"]
+        self.attempts: list[dict[str, Any]] = view["attempts"]
+        self.inputs: dict[str, dict[str, Any]] = view["inputs"]
+        self.outputs = {key: Artifact(output) for key, output in view["outputs"].items()}
+        self.metadata: dict[str, Any] = view["metadata"]
+        self._run_id = run_id
+
+    @property
+    def log(self) -> str:
+        """What its attempts printed."""
+        return _native.read_log(self._run_id, self.name)
+
+    @property
+    def output(self) -> Artifact:
+        """Its only output.
+
+        Raises:
+            PartitaError: It has none, or several.
+        """
+        if len(self.outputs) != 1:
+            from partita.errors import PartitaError
+
+            raise PartitaError(
+                f"step `{self.name}` has {len(self.outputs)} outputs; pick one by name from "
+                f"`outputs`: `{'`, `'.join(self.outputs) or 'none'}`."
+            )
+        return next(iter(self.outputs.values()))
+
+    def __repr__(self) -> str:
+        return f"<step run {self.name}: {self.status}>"
+
+
+class PipelineRun:
+    """A run, as it was when it was asked for.
+
+    Attributes:
+        id: Its id.
+        name: Its name.
+        pipeline: The pipeline's name.
+        status: `completed`, `failed`, `cancelled`, `interrupted` or `running`.
+        error: What went wrong, in one paragraph.
+        steps: Its steps by name.
+        metadata: What was noted about it.
+    """
+
+    def __init__(self, view: dict[str, Any]) -> None:
+        """Wraps what the engine says of a run."""
+        self.id: str = view["id"]
+        self.name: str = view["name"]
+        self.pipeline: str = view["pipeline"]
+        self.status: str = view["status"]
+        self.error: str | None = view.get("error")
+        self.started_at: str | None = view.get("started_at")
+        self.ended_at: str | None = view.get("ended_at")
+        self.metadata: dict[str, Any] = view.get("metadata", {})
+        self._view = view
+
+    @property
+    def steps(self) -> dict[str, StepRun]:
+        """Its steps by name, in the order of the pipeline."""
+        if "steps" not in self._view:
+            self._view = _native.decode_value(_native.get_run(self.id))
+        steps: dict[str, Any] = self._view["steps"]
+        return {name: StepRun(self.id, name, step) for name, step in steps.items()}
+
+    def __repr__(self) -> str:
+        return f"<run {self.name}: {self.status}>"
+
+
+class Client:
+    """Asks the home that `PARTITA_HOME` names.
+
+    Example:
+        >>> Client().get_run("latest").steps["train"].outputs["model"].load()  # doctest: +SKIP
+    """
+
+    def list_runs(
+        self,
+        *,
+        pipeline: str | None = None,
+        status: str | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+    ) -> list[PipelineRun]:
+        """Returns runs, latest first."""
+        views = _native.decode_value(_native.list_runs(pipeline, status, name, limit))
+        return [PipelineRun(view) for view in views]
+
+    def get_run(self, run: str) -> PipelineRun:
+        """Returns the run with this name or id, an unambiguous prefix of its id, or `latest`.
+
+        Raises:
+            PartitaError: There is none, or several.
+        """
+        return PipelineRun(_native.decode_value(_native.get_run(run)))
+
+    def list_artifacts(
+        self, *, artifact: str | None = None, run: str | None = None, limit: int | None = None
+    ) -> list[Artifact]:
+        """Returns artifact versions, latest first."""
+        views = _native.decode_value(_native.list_artifacts(artifact, run, limit))
+        return [Artifact(view) for view in views]
+
+    def get_artifact(self, artifact: str) -> Artifact:
+        """Returns the latest version of an artifact, or the version with this id.
+
+        Raises:
+            PartitaError: There is none.
+        """
+        return Artifact(_native.decode_value(_native.get_artifact(artifact)))
+
+    def list_stacks(self) -> list[dict[str, Any]]:
+        """Returns the stacks, by name."""
+        return _native.decode_value(_native.list_stacks())
+
+    def list_components(self, component_type: str) -> list[dict[str, Any]]:
+        """Returns the components of a type: `orchestrator` or `artifact_store`."""
+        return _native.decode_value(_native.list_components(component_type))

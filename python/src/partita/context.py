@@ -1,0 +1,114 @@
+"""What a step can learn of the run it is in, and note about itself."""
+
+from __future__ import annotations
+
+from partita import _native
+from partita.errors import PartitaError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from partita.client import PipelineRun
+
+_current: StepContext | None = None
+
+
+class StepContext:
+    """The step run that is going on.
+
+    Attributes:
+        run_id: The run's id.
+        run_name: The run's name.
+        pipeline_name: The pipeline's name.
+        step_name: The step invocation's name.
+        attempt: The attempt's number, from 1.
+        parameters: The literal values that the step was called with.
+    """
+
+    def __init__(
+        self, call: _native.StepCall, run_name: str, parameters: Mapping[str, Any]
+    ) -> None:
+        """Describes a call; the runner makes it."""
+        self.run_id = call.run_id
+        self.run_name = run_name
+        self.pipeline_name = call.pipeline_name
+        self.step_name = call.step_name
+        self.attempt = call.attempt
+        self.parameters = dict(parameters)
+        self.metadata: dict[str, Any] = {}
+        self.folders: dict[str, str] = {}
+        self._call = call
+
+    def add_metadata(self, metadata: Mapping[str, Any] | None = None, /, **values: Any) -> None:
+        """Notes values about this step run.
+
+        Raises:
+            PartitaError: A value is not plain data.
+        """
+        self.metadata.update(plain({**(metadata or {}), **values}))
+
+    def output_folder(self, name: str = "output") -> str:
+        """Returns a folder whose files become part of the output `name` when it is stored."""
+        if name not in self.folders:
+            self.folders[name] = self._call.stage(name)
+        return self.folders[name]
+
+
+def get_step_context() -> StepContext:
+    """Returns the context of the step that is running.
+
+    Raises:
+        PartitaError: No step is running.
+    """
+    if _current is None:
+        raise PartitaError("no step is running here; call `get_step_context()` inside a step.")
+    return _current
+
+
+def enter(context: StepContext | None) -> None:
+    """Makes `context` the current one, or says that no step is running any more."""
+    global _current
+    _current = context
+
+
+def log_metadata(metadata: Mapping[str, Any], *, run: PipelineRun | str | None = None) -> None:
+    """Notes values about the step that is running, or about a run.
+
+    Args:
+        metadata: Plain data by key.
+        run: A run, its name or its id; the running step if it is not given.
+
+    Raises:
+        PartitaError: A value is not plain data, or there is neither a step nor a run.
+
+    Example:
+        >>> log_metadata({"rows": 1797})  # doctest: +SKIP
+    """
+    if run is None:
+        get_step_context().add_metadata(metadata)
+        return
+    reference = run if isinstance(run, str) else run.id
+    data = _native.encode_value(plain(metadata))
+    _native.add_run_metadata(reference, data or b"{}")
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns metadata that documents can hold.
+
+    Raises:
+        PartitaError: A value is not plain data.
+    """
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        item: Any = getattr(value, "item", None)
+        if callable(item) and type(value).__module__ == "numpy":
+            value = item()  # A numpy scalar means the number it holds.
+        if type(key) is not str or _native.encode_value(value) is None:
+            raise PartitaError(
+                f"the metadata `{key}` is of type `{type(value).__qualname__}`; note numbers, "
+                "texts, lists and dicts, under keys that are texts."
+            )
+        found[key] = value
+    return found

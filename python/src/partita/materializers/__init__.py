@@ -1,0 +1,38 @@
+"""Turns what steps return into files, and files back into what steps receive.
+
+Open formats come first (JSON, npy, Parquet, PNG, safetensors) and pickles last. One module holds
+one family of types; it is imported, with the library it serves, only when a value of that family
+is met. `registry` picks the materializer; `BaseMaterializer` is the class to write one's own.
+
+Example:
+    >>> class BoxMaterializer(BaseMaterializer):
+    ...     ASSOCIATED_TYPES = (Box,)
+    ...     def save(self, data): Path(self.uri, "width").write_text(str(data.width))
+    ...     def load(self, data_type): return data_type(int(Path(self.uri, "width").read_text()))
+"""
+
+from __future__ import annotations
+
+from partita.materializers.base import BaseMaterializer
+from partita.materializers.errors import MaterializeError, PickleWarning, UntrustedPickleError
+from partita.materializers.registry import (
+    Saved,
+    for_format,
+    for_value,
+    load,
+    save,
+    save_inline,
+)
+
+__all__ = [
+    "BaseMaterializer",
+    "MaterializeError",
+    "PickleWarning",
+    "Saved",
+    "UntrustedPickleError",
+    "for_format",
+    "for_value",
+    "load",
+    "save",
+    "save_inline",
+]

@@ -1,0 +1,231 @@
+"""Pipelines: functions that put steps together."""
+
+from __future__ import annotations
+
+import functools
+
+from partita import source_root, tracing
+from partita.errors import PipelineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from partita.client import PipelineRun
+    from partita.settings import Settings, StepRetryConfig
+
+
+class Pipeline:
+    """A pipeline. Calling it runs it on the active stack and returns the run."""
+
+    def __init__(self, function: Callable[..., Any], *, name: str, options: dict[str, Any]) -> None:
+        """Makes a pipeline of a function; authors use the decorator `pipeline`."""
+        functools.update_wrapper(self, function)
+        self.entrypoint = function
+        self.__partita_pipeline__ = function
+        self.name = name
+        self.on_success: Callable[[], object] | None = options.pop("on_success", None)
+        self.on_failure: Callable[[BaseException], object] | None = options.pop("on_failure", None)
+        self.options = options
+        self.later_options: dict[str, Any] = {}
+        self.config_path: str | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the pipeline and returns its run; inside another pipeline, adds its steps to that.
+
+        Raises:
+            StepFailedError: A step failed.
+            PipelineError: The pipeline is not one that can run; nothing has run.
+            KeyboardInterrupt: The run was cancelled.
+        """
+        if tracing.current() is not None:
+            return self.entrypoint(*args, **kwargs)
+        from partita import running
+
+        return running.run(self, self.bind(args, kwargs))
+
+    def with_options(
+        self, *, config_path: str | None = None, run_name: str | None = None, **options: Any
+    ) -> Pipeline:
+        """Returns the pipeline with other options.
+
+        Args:
+            config_path: A YAML file of options.
+            run_name: The name of its runs.
+            **options: Options of `pipeline`, and `steps={name: {option: value}}`.
+
+        Example:
+            >>> digits.with_options(enable_cache=False)(depth=5)  # doctest: +SKIP
+        """
+        hooks = {"on_success": self.on_success, "on_failure": self.on_failure}
+        for hook in hooks:
+            hooks[hook] = options.pop(hook, hooks[hook])
+        name = options.pop("name", self.name)
+        copy = Pipeline(self.entrypoint, name=name, options={**self.options, **hooks})
+        later = {key: value for key, value in options.items() if value is not None}
+        copy.later_options = {**self.later_options, **later}
+        if run_name is not None:
+            copy.later_options["run_name"] = run_name
+        copy.config_path = config_path or self.config_path
+        return copy
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Returns the arguments of a call by name, without defaults.
+
+        Raises:
+            PipelineError: There is one too many.
+        """
+        code = self.entrypoint.__code__
+        names = code.co_varnames[: code.co_argcount]
+        if len(args) > len(names):
+            raise PipelineError(
+                f"pipeline `{self.name}` takes {len(names)} parameters and got {len(args)}."
+            )
+        return {**dict(zip(names, args, strict=False)), **kwargs}
+
+    def __repr__(self) -> str:
+        return f"<pipeline {self.name}>"
+
+
+def pipeline(
+    function: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    enable_cache: bool | None = None,
+    cache_version: str | int | None = None,
+    cache_expiry: str | float | None = None,
+    failure_mode: str | None = None,
+    retry: StepRetryConfig | None = None,
+    settings: Mapping[str, Settings | Mapping[str, Any]] | None = None,
+    on_success: Callable[[], object] | None = None,
+    on_failure: Callable[[BaseException], object] | None = None,
+    **other: Any,
+) -> Any:
+    """Makes a pipeline of a function that calls steps.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        name: The pipeline's name; the function's if it is not given.
+        enable_cache: Whether earlier results are taken; steps can say otherwise.
+        cache_version: Key material of your own for every step.
+        cache_expiry: The age at which earlier results are no longer taken, such as `7d`.
+        failure_mode: `fail_fast`, `stop_on_failure` or `continue_on_failure`.
+        retry: How failed attempts are retried, where a step does not say.
+        settings: Settings by key, where a step does not say.
+        on_success: Called after a completed run.
+        on_failure: Called with the exception after a failed run.
+        **other: Refused when the pipeline is compiled, with the nearest option that is known.
+
+    Example:
+        >>> @pipeline(enable_cache=False)
+        ... def digits(depth: int = 3):
+        ...     report(train(load(), depth=depth))
+    """
+    options = {
+        "enable_cache": enable_cache,
+        "cache_version": cache_version,
+        "cache_expiry": cache_expiry,
+        "failure_mode": failure_mode,
+        "retry": retry,
+        "settings": settings,
+        "on_success": on_success,
+        "on_failure": on_failure,
+        **other,
+    }
+
+    def decorate(function: Callable[..., Any]) -> Pipeline:
+        if not hasattr(function, "__code__"):
+            raise PipelineError(
+                f"`@pipeline` takes a plain function, not `{function!r}`; put it next to the `def`."
+            )
+        given = {key: value for key, value in options.items() if value is not None}
+        return Pipeline(function, name=name or function.__name__, options=given)
+
+    return decorate if function is None else decorate(function)
+
+
+def trace(target: Pipeline, arguments: dict[str, Any], root: str) -> tracing.Trace:
+    """Runs a pipeline's function once and returns what it calls."""
+    from partita.literals import save_literal
+
+    found = tracing.Trace(root, functools.partial(save_literal, target.name))
+    found.run(target.entrypoint, arguments)
+    return found
+
+
+def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> dict[str, Any]:
+    """Returns the pipeline spec of a trace, as the engine takes it."""
+    import os
+    import sys
+
+    function = target.entrypoint
+    place = source_root.location(function)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    parameters: dict[str, Any] = {}
+    for name, value in arguments.items():
+        written = value if tracing.is_plain(value) else repr(value)
+        parameters[name] = written
+    return {
+        "name": target.name,
+        "source": f"{source_root.module_name(function, found.root)}:{function.__qualname__}",
+        "location": place,
+        "parameters": parameters,
+        "options": [tracing.layer(target.options, place), tracing.layer(target.later_options, None)],
+        "hooks": tracing.hooks(target),
+        "environment": {
+            "interpreter": f"{sys.implementation.name}-{version}",
+            "platform": f"{sys.platform}-{os.uname().machine}",
+        },
+        "sources": found.sources,
+        "definitions": found.definitions,
+        "steps": found.steps,
+    }
+
+
+def bind_defaults(target: Pipeline, given: dict[str, Any]) -> dict[str, Any]:
+    """Returns the values that a pipeline is called with, defaults included.
+
+    Raises:
+        PipelineError: A parameter is unknown, missing or of the wrong type.
+    """
+    from partita.signature import Signature
+
+    signature = Signature(target.entrypoint)
+    problems: list[str] = []
+    for name, value in given.items():
+        if name not in signature.names and not signature.open:
+            problems.append(_unknown(name, signature.names))
+            continue
+        kinds = signature.kinds(name)
+        if kinds is not None and not _fits(value, kinds):
+            problems.append(
+                f"the parameter `{name}` is declared as `{' or '.join(kinds)}` and got "
+                f"`{value!r}` of type `{type(value).__qualname__}`."
+            )
+        elif kinds == ["float"] and type(value) is int:
+            given = {**given, name: float(value)}
+    values = {**signature.defaults, **given}
+    problems.extend(
+        f"the parameter `{name}` is missing; give it a value with `--param {name}=…`, or in the call."
+        for name in signature.names
+        if name not in values
+    )
+    if problems:
+        raise PipelineError(f"pipeline `{target.name}`: " + " Also: ".join(problems))
+    return values
+
+
+def _unknown(name: str, names: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return f"there is no parameter `{name}`; did you mean `{near[0]}`?"
+    known = f"it takes `{'`, `'.join(names)}`" if names else "it takes none"
+    return f"there is no parameter `{name}`; {known}."
+
+
+def _fits(value: Any, kinds: list[str]) -> bool:
+    kind = "None" if value is None else type(value).__name__
+    return kind in kinds or (kind == "int" and "float" in kinds)

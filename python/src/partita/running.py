@@ -1,0 +1,153 @@
+"""Runs, plans, compiles and resumes pipelines through the engine."""
+
+from __future__ import annotations
+
+import sys
+
+from partita import _native, source_root
+from partita.caller import Caller, call_failure_hook
+from partita.errors import PipelineError, StepFailedError
+from partita.pipeline import bind_defaults, spec, trace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from partita.client import PipelineRun
+    from partita.pipeline import Pipeline
+    from partita.step import Step
+
+#: The file that is being loaded because someone asked for a pipeline in it.
+loading: str | None = None
+
+
+class Request:
+    """A traced pipeline and how it was asked for."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        given: dict[str, Any],
+        *,
+        command_line: dict[str, Any] | None = None,
+    ) -> None:
+        """Traces a pipeline.
+
+        Args:
+            pipeline: The pipeline.
+            given: The parameters of the call.
+            command_line: What the command line said: `stack`, `config`, `enable_cache`,
+                `run_name`, `quiet` and `verbose`.
+        """
+        asked = command_line or {}
+        config = asked.get("config") or pipeline.config_path
+        if config is not None:
+            configured = _native.decode_value(_native.config_parameters(config))
+            given = {**given, **configured, **asked.get("parameters", {})}
+        root = source_root.of_function(pipeline.entrypoint)
+        values = bind_defaults(pipeline, given)
+        found = trace(pipeline, values, root)
+        self.pipeline = pipeline
+        self.steps: dict[str, Step] = found.used
+        self.document = _encoded(
+            {
+                "source_root": root,
+                "spec": spec(pipeline, values, found),
+                "config": config,
+                "stack": asked.get("stack"),
+                "enable_cache": asked.get("enable_cache"),
+                "run_name": asked.get("run_name"),
+                "quiet": bool(asked.get("quiet")),
+                "verbose": bool(asked.get("verbose")),
+                "target": _target(pipeline, root),
+            }
+        )
+
+
+def run(
+    pipeline: Pipeline, given: dict[str, Any], *, command_line: dict[str, Any] | None = None
+) -> PipelineRun:
+    """Runs a pipeline to its end and returns its run.
+
+    Raises:
+        StepFailedError: A step failed.
+        PipelineError: The pipeline is not one that can run.
+        KeyboardInterrupt: The run was cancelled.
+    """
+    if loading is not None:
+        raise PipelineError(
+            f"pipeline `{pipeline.name}` is called while `{loading}` is being loaded, which would "
+            f"run it each time the file is imported; put the call under "
+            f'`if __name__ == "__main__":`.'
+        )
+    request = Request(pipeline, given, command_line=command_line)
+    caller = Caller(request.steps)
+    return _finish(pipeline, caller, _native.run(request.document, caller))
+
+
+def resume(
+    pipeline: Pipeline, run_id: str, given: dict[str, Any], command_line: dict[str, Any]
+) -> PipelineRun:
+    """Continues a run that has not completed; its finished steps stay finished.
+
+    Raises:
+        StepFailedError: A step failed.
+        PartitaError: The run cannot be resumed.
+        KeyboardInterrupt: The run was cancelled.
+    """
+    request = Request(pipeline, given, command_line=command_line)
+    caller = Caller(request.steps)
+    return _finish(pipeline, caller, _native.resume(request.document, run_id, caller))
+
+
+def _finish(pipeline: Pipeline, caller: Caller, outcome: bytes) -> PipelineRun:
+    from partita.client import Client
+
+    ended = _native.decode_value(outcome)
+    finished = Client().get_run(ended["run_id"])
+    if ended["status"] == "completed":
+        if pipeline.on_success is not None:
+            _hook(pipeline.on_success)
+        return finished
+    if ended["status"] == "cancelled":
+        raise KeyboardInterrupt(f"run `{finished.name}` was cancelled")
+    name = ended["failed"][0] if ended["failed"] else ""
+    error = StepFailedError(ended["error"] or "the run failed", run=finished, step_name=name)
+    error.__cause__ = caller.exceptions.get(name)
+    if pipeline.on_failure is not None:
+        on_failure = pipeline.on_failure
+        _hook(lambda: call_failure_hook(on_failure, error.__cause__ or error))
+    raise error
+
+
+def _hook(hook: Any) -> None:
+    """Calls a pipeline's hook; one that raises is told of, and does not change how a run ended."""
+    try:
+        hook()
+    except Exception as error:
+        print(f"warning: the pipeline's hook raised {error!r}", file=sys.stderr)
+
+
+def _target(pipeline: Pipeline, root: str) -> dict[str, str] | None:
+    """Returns how the pipeline can be loaded again, or `None` if it was typed in."""
+    import os
+
+    function = pipeline.entrypoint
+    if not os.path.isfile(function.__code__.co_filename):
+        return None
+    name = source_root.module_name(function, root)
+    return {
+        "source_root": root,
+        "source": f"{name}:{function.__qualname__}",
+        "interpreter": sys.executable,
+    }
+
+
+def _encoded(document: dict[str, Any]) -> bytes:
+    data = _native.encode_value(document)
+    if data is None:
+        raise PipelineError(
+            "an option holds a value that cannot be written down; use numbers, texts, lists and "
+            "dicts."
+        )
+    return data

@@ -1,0 +1,81 @@
+"""Settings that authors write in code."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Settings:
+    """A group of options, of which only those that were given count."""
+
+    _options: dict[str, Any]
+
+    def options(self) -> dict[str, Any]:
+        """Returns the options that were given."""
+        return dict(self._options)
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{key}={value!r}" for key, value in self._options.items())
+        return f"{type(self).__name__}({given})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._options == vars(other)["_options"]
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self)))
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+class ResourceSettings(Settings):
+    """What a step needs of a machine.
+
+    Example:
+        >>> ResourceSettings(cpu_count=2, memory="2GB")
+        ResourceSettings(cpu_count=2, memory='2GB')
+    """
+
+    def __init__(
+        self,
+        *,
+        cpu_count: float | None = None,
+        gpu_count: int | None = None,
+        gpu_class: str | None = None,
+        memory: str | None = None,
+    ) -> None:
+        """Describes the resources.
+
+        Args:
+            cpu_count: Processor cores; fractions are allowed.
+            gpu_count: Graphics processors.
+            gpu_class: The kind of graphics processor, in the backend's words.
+            memory: A number and a unit, such as `512MiB` or `1.5GB`.
+        """
+        self._options = _given(
+            cpu_count=cpu_count, gpu_count=gpu_count, gpu_class=gpu_class, memory=memory
+        )
+
+
+class StepRetryConfig(Settings):
+    """How often, and how patiently, a failed step is retried.
+
+    Example:
+        >>> StepRetryConfig(max_retries=3, delay=1, backoff=2)  # waits 1, 2 and 4 seconds
+        StepRetryConfig(max_retries=3, delay=1, backoff=2)
+    """
+
+    def __init__(
+        self, *, max_retries: int, delay: float | None = None, backoff: float | None = None
+    ) -> None:
+        """Describes the retries.
+
+        Args:
+            max_retries: Attempts allowed after the first one.
+            delay: Seconds before the first retry; 0 if it is not given.
+            backoff: Factor by which the wait grows with each further one; 1 if it is not given.
+        """
+        self._options = _given(max_retries=max_retries, delay=delay, backoff=backoff)

@@ -1,0 +1,154 @@
+"""Steps: functions that a pipeline can be made of."""
+
+from __future__ import annotations
+
+import functools
+
+from partita import tracing
+from partita.errors import PipelineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from partita.materializers import BaseMaterializer
+    from partita.settings import Settings, StepRetryConfig
+    from partita.signature import Signature
+
+
+class Step:
+    """A step. Inside a pipeline a call adds it to the pipeline; elsewhere it calls the function."""
+
+    def __init__(self, function: Callable[..., Any], *, name: str, options: dict[str, Any]) -> None:
+        """Makes a step of a function; authors use the decorator `step`."""
+        functools.update_wrapper(self, function)
+        self.entrypoint = function
+        self.__partita_step__ = function
+        self.name = name
+        self.on_success: Callable[[], object] | None = options.pop("on_success", None)
+        self.on_failure: Callable[[BaseException], object] | None = options.pop("on_failure", None)
+        self.output_materializers = options.pop("output_materializers", None)
+        self.options = options
+        self._signature: Signature | None = None
+
+    @property
+    def signature(self) -> Signature:
+        """What the step takes and makes."""
+        if self._signature is None:
+            from partita.signature import Signature
+
+            self._signature = Signature(self.entrypoint)
+        return self._signature
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Adds the step to the pipeline that is being traced, or calls the function.
+
+        In a pipeline, `after` names steps that must end before, and `id` the invocation.
+        """
+        trace = tracing.current()
+        if trace is None:
+            return self.entrypoint(*args, **kwargs)
+        return trace.invoke(self, args, kwargs)
+
+    def with_options(self, **options: Any) -> Step:
+        """Returns the step with other options; those of `step` are known."""
+        own = {"on_success": self.on_success, "on_failure": self.on_failure}
+        own["output_materializers"] = self.output_materializers
+        name = options.pop("name", self.name)
+        return Step(self.entrypoint, name=name, options=check({**self.options, **own, **options}))
+
+    def materializer(self, output: str) -> type[BaseMaterializer] | None:
+        """Returns the materializer that the author chose for an output."""
+        chosen: Any = self.output_materializers
+        if isinstance(chosen, dict):
+            mapping: dict[str, Any] = chosen  # pyright: ignore[reportUnknownVariableType]
+            return mapping.get(output)
+        return chosen
+
+    def __repr__(self) -> str:
+        return f"<step {self.name}>"
+
+
+def check(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns options of a step after a look at those that only Python understands.
+
+    Raises:
+        PipelineError: A hook cannot be called.
+    """
+    for hook in ("on_success", "on_failure"):
+        if options.get(hook) is not None and not callable(options[hook]):
+            raise PipelineError(f"`{hook}` must be a function, not `{options[hook]!r}`.")
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def step(
+    function: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    enable_cache: bool | None = None,
+    cache_version: str | int | None = None,
+    cache_files: Iterable[str] | None = None,
+    cache_environment: Iterable[str] | None = None,
+    cache_expiry: str | float | None = None,
+    retry: StepRetryConfig | None = None,
+    timeout: str | float | None = None,
+    orchestrator: str | None = None,
+    settings: Mapping[str, Settings | Mapping[str, Any]] | None = None,
+    on_success: Callable[[], object] | None = None,
+    on_failure: Callable[[BaseException], object] | None = None,
+    output_materializers: type[BaseMaterializer]
+    | Mapping[str, type[BaseMaterializer]]
+    | None = None,
+    **other: Any,
+) -> Any:
+    """Makes a step of a function.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        name: The step's name; the function's if it is not given.
+        enable_cache: Whether an earlier result with the same key is taken.
+        cache_version: Key material of your own: another value runs the step again.
+        cache_files: Files and folders, relative to the source root, that count as key material.
+        cache_environment: Environment variables whose values count as key material.
+        cache_expiry: The age at which an earlier result is no longer taken, such as `7d`.
+        retry: How a failed attempt is retried.
+        timeout: The longest time that an attempt may take, such as `10m`.
+        orchestrator: The orchestrator of the stack that runs it, if not the first one.
+        settings: Settings by key, such as `{"resources": ResourceSettings(cpu_count=2)}`.
+        on_success: Called after the outputs are safely stored.
+        on_failure: Called with the exception after the last failed attempt.
+        output_materializers: The materializer of every output, or one by output name.
+        **other: Refused when the pipeline is compiled, with the nearest option that is known.
+
+    Example:
+        >>> @step(cache_version="2")
+        ... def double(x: int) -> int:
+        ...     return 2 * x
+        >>> double(4)
+        8
+    """
+    options: dict[str, Any] = {
+        "enable_cache": enable_cache,
+        "cache_version": cache_version,
+        "cache_files": None if cache_files is None else list(cache_files),
+        "cache_environment": None if cache_environment is None else list(cache_environment),
+        "cache_expiry": cache_expiry,
+        "retry": retry,
+        "timeout": timeout,
+        "orchestrator": orchestrator,
+        "settings": settings,
+        "on_success": on_success,
+        "on_failure": on_failure,
+        "output_materializers": output_materializers,
+        **other,
+    }
+
+    def decorate(function: Callable[..., Any]) -> Step:
+        if isinstance(function, Step) or not hasattr(function, "__code__"):
+            raise PipelineError(
+                f"`@step` takes a plain function, not `{function!r}`; put it next to the `def`."
+            )
+        return Step(function, name=name or function.__name__, options=check(options))
+
+    return decorate if function is None else decorate(function)

@@ -1,0 +1,314 @@
+"""Traces a pipeline: its function runs once, and every step that it calls is written down.
+
+The result is the pipeline spec, which the engine checks and compiles.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextvars import ContextVar
+
+from partita import _native, source_root
+from partita.errors import PipelineError
+from partita.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from partita.step import Step
+
+_current: ContextVar[Trace | None] = ContextVar("partita_trace", default=None)
+
+
+def current() -> Trace | None:
+    """Returns the trace that is going on, if there is one."""
+    return _current.get()
+
+
+class StepOutput:
+    """An output that a step will make: what a pipeline passes from step to step."""
+
+    __slots__ = ("name", "step_name")
+
+    def __init__(self, step_name: str, name: str) -> None:
+        self.step_name = step_name
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<output {self.name!r} of step {self.step_name!r}>"
+
+    def _refuse(self, what: str) -> PipelineError:
+        return PipelineError(
+            f"the output `{self.name}` of step `{self.step_name}` has no value while the pipeline "
+            f"is put together, so {what}; do that inside a step."
+        )
+
+    def __bool__(self) -> bool:
+        raise self._refuse("it is neither true nor false")
+
+    def __iter__(self) -> Any:
+        raise self._refuse(
+            "it cannot be unpacked (a step with several outputs declares them as "
+            '`tuple[Annotated[A, "a"], Annotated[B, "b"]]`) or looped over'
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise self._refuse(f"it has no `{name}`")
+
+    def __getitem__(self, key: Any) -> Any:
+        raise self._refuse("it has no items")
+
+
+class StepOutputs(tuple[StepOutput, ...]):
+    """The outputs of a step that makes several, or none; they unpack in their order."""
+
+    step_name: str
+
+
+class Trace:
+    """What is written down while a pipeline's function runs."""
+
+    def __init__(self, root: str, save_literal: Callable[[str, Any], dict[str, Any]]) -> None:
+        """Starts with nothing.
+
+        Args:
+            root: The source root.
+            save_literal: Stores a value that documents cannot hold, and returns its version.
+        """
+        self.root = root
+        self.steps: list[dict[str, Any]] = []
+        self.used: dict[str, Step] = {}
+        self.sources: dict[str, Any] = {}
+        self.definitions: dict[str, Any] = {}
+        self._save_literal = save_literal
+        self._keys: dict[int, str] = {}
+        self._names: dict[str, int] = {}
+        self._taken: set[str] = set()
+
+    def run(self, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+        """Calls a pipeline's function under this trace."""
+        token = _current.set(self)
+        try:
+            function(**arguments)
+        finally:
+            _current.reset(token)
+
+    def invoke(self, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Writes down one use of a step and returns what stands for its outputs."""
+        after = kwargs.pop("after", None)
+        chosen = kwargs.pop("id", None)
+        name = self._name(step.name, chosen)
+        values = self._bind(step, name, args, kwargs)
+        spec: dict[str, Any] = {"name": name, "source": self._source(step)}
+        if chosen is not None:
+            spec["named"] = True
+        parameters: dict[str, Any] = {}
+        inputs: dict[str, Any] = {}
+        for key, value in values.items():
+            if is_plain(value):
+                parameters[key] = value
+            else:
+                inputs[key] = self._input(f"{name}.{key}", value)
+        if parameters:
+            spec["parameters"] = parameters
+        if inputs:
+            spec["inputs"] = inputs
+        if after is not None:
+            spec["after"] = _step_names(after)
+        frame = sys._getframe(2)  # The line of the pipeline that calls the step.
+        spec["location"] = {
+            "file": source_root.shown(frame.f_code.co_filename),
+            "line": frame.f_lineno,
+        }
+        self.steps.append(spec)
+        self.used[name] = step
+        outputs = [StepOutput(name, output.name) for output in step.signature.outputs]
+        if len(outputs) == 1:
+            return outputs[0]
+        several = StepOutputs(outputs)
+        several.step_name = name
+        return several
+
+    def _name(self, base: str, chosen: str | None) -> str:
+        if chosen is not None:
+            self._taken.add(str(chosen))
+            return str(chosen)
+        number = self._names.get(base, 0) + 1
+        name = base if number == 1 else f"{base}_{number}"
+        while name in self._taken:
+            number += 1
+            name = f"{base}_{number}"
+        self._names[base] = number
+        self._taken.add(name)
+        return name
+
+    def _bind(
+        self, step: Step, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        signature = step.signature
+        if len(args) > len(signature.positional):
+            raise PipelineError(
+                f"step `{name}` takes {len(signature.positional)} inputs by position, and the "
+                f"pipeline gives it {len(args)}; its inputs are `{', '.join(signature.names)}`."
+            )
+        values = dict(zip(signature.positional, args, strict=False))
+        for key, value in kwargs.items():
+            if key in values:
+                raise PipelineError(
+                    f"step `{name}` gets its input `{key}` twice, by position and by name."
+                )
+            values[key] = value
+        for key, default in signature.defaults.items():
+            values.setdefault(key, default)
+        return values
+
+    def _source(self, step: Step) -> str:
+        known = self._keys.get(id(step))
+        if known is not None:
+            return known
+        from partita.fingerprint import fingerprint
+
+        function = step.entrypoint
+        key = f"{source_root.module_name(function, self.root)}:{function.__qualname__}"
+        while key in self.definitions:
+            key += "'"  # The same function under other options is another definition.
+        found = fingerprint(function, source_root=self.root)
+        source = {key: found[key] for key in ("parts", "distributions", "notes")}
+        source["file"] = os.path.relpath(function.__code__.co_filename, self.root)
+        self.sources[key] = source
+        self.definitions[key] = _definition(step)
+        self._keys[id(step)] = key
+        return key
+
+    def _input(self, place: str, value: Any) -> dict[str, Any]:
+        if isinstance(value, StepOutput):
+            return {"output": {"step": value.step_name, "output": value.name}}
+        if isinstance(value, StepOutputs):
+            raise PipelineError(
+                f"`{place}` is given all outputs of step `{value.step_name}` at once; pass the "
+                "one it needs."
+            )
+        if is_plain(value):
+            return {"value": value}
+        version = getattr(value, "artifact_version_document", None)
+        if version is not None:
+            return {"artifact": version}
+        if _holds_outputs(value):
+            if type(value) is dict:
+                items = {str(key): self._input(place, item) for key, item in value.items()}
+                return {"dict": items}
+            return {
+                type(value).__name__: [self._input(place, item) for item in value],
+            }
+        return {"artifact": self._save_literal(place, value)}
+
+
+def _definition(step: Step) -> dict[str, Any]:
+    from partita.signature import type_name
+
+    signature = step.signature
+    inputs: dict[str, Any] = {}
+    for name in signature.names:
+        inputs[name] = {"required": name not in signature.defaults}
+        kinds = signature.kinds(name)
+        if kinds is not None:
+            inputs[name]["kinds"] = kinds
+        declared = type_name(signature.types.get(name))
+        if declared is not None:
+            inputs[name]["type"] = declared
+    outputs: list[dict[str, Any]] = []
+    for output in signature.outputs:
+        document: dict[str, Any] = {"name": output.name}
+        declared = type_name(output.data_type)
+        if declared is not None:
+            document["type"] = declared
+        materializer = step.materializer(output.name)
+        if materializer is not None:
+            document["materializer"] = f"{materializer.__module__}.{materializer.__qualname__}"
+        outputs.append(document)
+    place = source_root.location(step.entrypoint)
+    return {
+        "name": step.name,
+        "location": place,
+        "inputs": inputs,
+        "outputs": outputs,
+        "options": [layer(step.options, place)],
+        "hooks": hooks(step),
+        "open": signature.open,
+    }
+
+
+def hooks(owner: Any) -> dict[str, str]:
+    """Returns what is called when a step or a pipeline has ended, as `module:qualname`."""
+    found: dict[str, str] = {}
+    for hook in ("on_success", "on_failure"):
+        function = getattr(owner, hook)
+        if function is not None:
+            kind: Any = function if hasattr(function, "__qualname__") else type(function)
+            found[hook] = f"{kind.__module__}:{kind.__qualname__}"
+    return found
+
+
+def layer(options: dict[str, Any], place: dict[str, Any] | None) -> dict[str, Any]:
+    """Returns options as a layer of the spec, each with the place where it is written."""
+    return {"options": {key: _node(key, value, place) for key, value in options.items()}}
+
+
+def _node(key: str, value: Any, place: dict[str, Any] | None) -> dict[str, Any]:
+    if isinstance(value, Settings):
+        value = value.options()
+    elif hasattr(value, "model_dump"):  # A flavor's own settings are pydantic models.
+        value = value.model_dump(exclude_unset=True)
+    node: dict[str, Any] = {} if place is None else {"location": place}
+    if isinstance(value, dict):
+        section: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        node["value"] = {
+            "section": {str(name): _node(str(name), item, place) for name, item in section.items()}
+        }
+        return node
+    if not is_plain(value):
+        raise PipelineError(
+            f"the option `{key}` cannot be `{value!r}`; write a number, a text, a list or a dict."
+        )
+    node["value"] = {"literal": value}
+    return node
+
+
+def is_plain(value: Any) -> bool:
+    """Returns whether documents can hold a value as it is."""
+    kind = type(value)
+    if kind is int or kind is str or kind is float or kind is bool or value is None:
+        return True
+    if kind is StepOutput or kind is StepOutputs:
+        return False
+    try:
+        return _native.encode_value(value) is not None
+    except ValueError as error:
+        raise PipelineError(f"a parameter cannot be written down: {error}") from None
+
+
+def _holds_outputs(value: Any) -> bool:
+    if isinstance(value, (StepOutput, StepOutputs)) or hasattr(value, "artifact_version_document"):
+        return True
+    kind = type(value)
+    if kind is dict:
+        return any(_holds_outputs(item) for item in value.values())
+    return kind in (list, tuple) and any(_holds_outputs(item) for item in value)
+
+
+def _step_names(after: Any) -> list[str]:
+    items: list[Any] = list(after) if isinstance(after, list) else [after]
+    names: list[str] = []
+    for item in items:
+        name = item if isinstance(item, str) else getattr(item, "step_name", None)
+        if name is None:
+            raise PipelineError(
+                f"`after` takes outputs of steps or names of steps, not `{item!r}`."
+            )
+        names.append(name)
+    return names
