@@ -263,10 +263,14 @@ pub enum InvalidDeployment {
     #[error("it is damaged or not a deployment: {0}")]
     Malformed(#[from] serde_json::Error),
     /// Another version than [`VERSION`].
-    #[error("it has version {0}, and this Partita reads version {VERSION}; update Partita, or compile the pipeline again")]
+    #[error(
+        "it has version {0}, and this Partita reads version {VERSION}; update Partita, or compile the pipeline again"
+    )]
     UnknownVersion(u64),
     /// An id that its content does not have.
-    #[error("its id is `{written}`, but its content has id `{computed}`: it was changed after it was compiled; compile the pipeline again")]
+    #[error(
+        "its id is `{written}`, but its content has id `{computed}`: it was changed after it was compiled; compile the pipeline again"
+    )]
     WrongId {
         /// The id in the document.
         written: String,

@@ -2,9 +2,18 @@
 
 pub mod local;
 
-use partita_core::stack::Flavor;
+use partita_core::stack::{Capabilities, Component, Flavor};
 
 /// Returns the orchestrator flavors that need no registration.
 pub fn flavors() -> Vec<Flavor> {
     vec![local::flavor()]
+}
+
+/// Returns what an orchestrator can do, what is wrong with its configuration, or `None` if its
+/// flavor is not built in.
+pub fn capabilities(orchestrator: &Component) -> Option<Result<Capabilities, String>> {
+    match orchestrator.flavor.as_str() {
+        local::NAME => Some(local::capabilities(&orchestrator.config).map_err(|error| error.to_string())),
+        _ => None,
+    }
 }

@@ -67,7 +67,7 @@ impl From<Error> for PyErr {
 /// # Errors
 /// `ValueError` when the value is nested more than 200 levels deep, contains itself, or takes more
 /// than 1 GiB.
-pub fn encode(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
+pub(crate) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
     encode::encode(value)
 }
 
@@ -75,7 +75,7 @@ pub fn encode(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
 ///
 /// # Errors
 /// `ValueError`, naming the byte, when the bytes are not what [`encode`] writes.
-pub fn decode(py: Python<'_>, data: &[u8]) -> PyResult<Py<PyAny>> {
+pub(crate) fn decode(py: Python<'_>, data: &[u8]) -> PyResult<Py<PyAny>> {
     decode::decode(py, data).map(Bound::unbind)
 }
 
@@ -84,7 +84,7 @@ pub fn decode(py: Python<'_>, data: &[u8]) -> PyResult<Py<PyAny>> {
 /// # Errors
 /// Those of [`encode`].
 #[pyfunction]
-pub fn encode_value<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+pub(crate) fn encode_value<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
     Ok(encode(value)?.map(|data| PyBytes::new(value.py(), &data)))
 }
 
@@ -93,6 +93,6 @@ pub fn encode_value<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py
 /// # Errors
 /// Those of [`decode`].
 #[pyfunction]
-pub fn decode_value(py: Python<'_>, data: &[u8]) -> PyResult<Py<PyAny>> {
+pub(crate) fn decode_value(py: Python<'_>, data: &[u8]) -> PyResult<Py<PyAny>> {
     decode(py, data)
 }

@@ -47,7 +47,10 @@ impl<'a> FileDigests<'a> {
         match digest(&self.source_root.join(&relative)) {
             Ok(digest) => Ok((slashed(&relative), digest)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Refused {
-                what: format!("there is no file or folder {} under the source root", quoted(listed)),
+                what: format!(
+                    "there is no file or folder {} under the source root",
+                    quoted(listed)
+                ),
                 help: "write its path relative to the source root, or take it off the list",
             }),
             Err(error) => Err(Refused {
@@ -59,11 +62,8 @@ impl<'a> FileDigests<'a> {
 
     /// Returns `listed` relative to the source root, unless it leads out of it.
     fn relative(&self, listed: &Path) -> Option<PathBuf> {
-        let below = if listed.is_absolute() {
-            listed.strip_prefix(self.source_root).ok()?
-        } else {
-            listed
-        };
+        let below =
+            if listed.is_absolute() { listed.strip_prefix(self.source_root).ok()? } else { listed };
         let mut relative = PathBuf::new();
         for component in below.components() {
             match component {
@@ -111,8 +111,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         for entry in std::fs::read_dir(&folder)? {
             let entry = entry?;
             let kind = entry.file_type()?;
-            let links_to_file =
-                || kind.is_symlink() && std::fs::metadata(entry.path()).is_ok_and(|to| to.is_file());
+            let links_to_file = || {
+                kind.is_symlink() && std::fs::metadata(entry.path()).is_ok_and(|to| to.is_file())
+            };
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() || links_to_file() {
@@ -143,7 +144,8 @@ mod tests {
         std::fs::create_dir_all(root.path().join("data/deep")).unwrap();
         std::fs::write(root.path().join("data/a.csv"), "1").unwrap();
         std::fs::write(root.path().join("data/deep/b.csv"), "2").unwrap();
-        let digest = FileDigests::under(root.path()).of(&listed.replace("ROOT", &root.path().to_string_lossy()));
+        let digest = FileDigests::under(root.path())
+            .of(&listed.replace("ROOT", &root.path().to_string_lossy()));
         let told = digest.map(|(path, _)| path).map_err(|refused| refused.what);
         assert_eq!(told, expected.map(str::to_owned).map_err(str::to_owned));
     }

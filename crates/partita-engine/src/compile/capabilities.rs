@@ -148,11 +148,8 @@ fn unmet<'o>(
         let count = options.gpu_count.as_ref().map(|count| count.location.as_ref());
         let location = count.or(class.map(|class| class.location.as_ref())).flatten();
         let kind = class.map(|class| format!(" of class {}", quoted(&class.value)));
-        let asked = format!(
-            "{gpus} GPU{}{}",
-            if gpus == 1 { "" } else { "s" },
-            kind.unwrap_or_default()
-        );
+        let asked =
+            format!("{gpus} GPU{}{}", if gpus == 1 { "" } else { "s" }, kind.unwrap_or_default());
         unmet.push((asked, cannot("cannot give to a step"), location));
     }
     if let Some(cpu) = &options.cpu_count

@@ -122,7 +122,13 @@ impl Reader<'_> {
         nodes
     }
 
-    fn value(&mut self, key: &str, placed: Placed, place: Place, inner: Place) -> Option<NodeValue> {
+    fn value(
+        &mut self,
+        key: &str,
+        placed: Placed,
+        place: Place,
+        inner: Place,
+    ) -> Option<NodeValue> {
         let line = placed.referenced.line();
         match placed.value {
             Value::Mapping(entries) if place != Place::Parameters => {
@@ -151,7 +157,13 @@ impl Reader<'_> {
                 into.push_str(&serde_json::Value::from(value).to_string());
             }
             Value::Float(value) => {
-                let word = if value.is_nan() { "nan" } else if value > 0.0 { "inf" } else { "-inf" };
+                let word = if value.is_nan() {
+                    "nan"
+                } else if value > 0.0 {
+                    "inf"
+                } else {
+                    "-inf"
+                };
                 into.push_str(&format!(r#"{{"$partita":"float","value":"{word}"}}"#));
             }
             Value::Text(text) => into.push_str(&serde_json::Value::from(text).to_string()),
@@ -272,11 +284,15 @@ mod tests {
         let help = "mend the line, or the one above it";
         check(
             "a: 1\n b: 2\n",
-            &format!("run.yaml:2: {invalid}: mapping values are not allowed in this context; {help}"),
+            &format!(
+                "run.yaml:2: {invalid}: mapping values are not allowed in this context; {help}"
+            ),
         );
         check(
             "a: 1\na: 2\n",
-            &format!("run.yaml:2: {invalid}: duplicate mapping key `a` is not allowed here; {help}"),
+            &format!(
+                "run.yaml:2: {invalid}: duplicate mapping key `a` is not allowed here; {help}"
+            ),
         );
         check("- a\n", "`run.yaml` holds a list, not keys and values; write `key: value` lines");
         check(

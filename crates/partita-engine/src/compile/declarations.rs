@@ -25,8 +25,8 @@ pub(super) fn check(spec: &PipelineSpec, overrides: &Overrides, report: &mut Rep
     let mut undefined = BTreeSet::new();
     for step in &spec.steps {
         check_name("a step", &step.name, step.location.as_ref().or(place), report);
-        let is_known = spec.definitions.contains_key(&step.source)
-            && spec.sources.contains_key(&step.source);
+        let is_known =
+            spec.definitions.contains_key(&step.source) && spec.sources.contains_key(&step.source);
         if !is_known && undefined.insert(&step.source) {
             let (name, source) = (quoted(&step.name), quoted(&step.source));
             let what = format!("step {name} uses {source}, which the spec does not define");

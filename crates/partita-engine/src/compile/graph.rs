@@ -99,9 +99,8 @@ fn upstream_of(step: &StepSpec, names: &Names<'_>, report: &mut Report) -> Vec<u
             unknown.push(name);
             let what =
                 format!("step {} waits for {}, which is no step", quoted(&step.name), quoted(name));
-            report.push(
-                Diagnostic::new(what).help(names.suggestion(name)).at(step.location.clone()),
-            );
+            report
+                .push(Diagnostic::new(what).help(names.suggestion(name)).at(step.location.clone()));
         }
     };
     step.inputs.values().for_each(|input| input.visit_outputs(&mut |output| add(&output.step)));

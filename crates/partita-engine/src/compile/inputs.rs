@@ -105,7 +105,8 @@ impl<'a> InputChecker<'a> {
             .map(|(name, _)| name.as_str())
             .collect();
         if !missing.is_empty() {
-            let what = format!("step {} is called without {}", quoted(&step.name), listed(&missing));
+            let what =
+                format!("step {} is called without {}", quoted(&step.name), listed(&missing));
             self.report.push(
                 Diagnostic::new(what)
                     .help("give a value for each, or give it a default in the step's definition")
@@ -248,8 +249,11 @@ impl<'a> InputChecker<'a> {
             (_, Some(type_name)) => scalar(type_name).unwrap_or(type_name).to_owned(),
             _ => "another type".to_owned(),
         };
-        let what =
-            format!("input {} of step {} takes {takes}, not {is}", quoted(name), quoted(&step.name));
+        let what = format!(
+            "input {} of step {} takes {takes}, not {is}",
+            quoted(name),
+            quoted(&step.name)
+        );
         let help = "give it a value of that type, or change the step's annotation";
         self.report.push(Diagnostic::new(what).help(help).at(location.cloned()));
     }
@@ -289,7 +293,9 @@ fn scalar(type_name: &str) -> Option<&'static str> {
     let name = type_name.strip_prefix("builtins.").unwrap_or(type_name);
     match name {
         "NoneType" | "types.NoneType" => Some("None"),
-        _ => ["None", "bool", "int", "float", "str", "bytes"].into_iter().find(|known| *known == name),
+        _ => ["None", "bool", "int", "float", "str", "bytes"]
+            .into_iter()
+            .find(|known| *known == name),
     }
 }
 

@@ -199,10 +199,8 @@ fn section_of(node: &Node) -> Option<Cow<'_, Section>> {
         NodeValue::Section(section) => Some(Cow::Borrowed(section)),
         NodeValue::Literal(literal) if literal.kind() == Kind::Dict => {
             let values: BTreeMap<String, Literal> = serde_json::from_str(literal.text()).ok()?;
-            let node = |value| Node {
-                location: node.location.clone(),
-                value: NodeValue::Literal(value),
-            };
+            let node =
+                |value| Node { location: node.location.clone(), value: NodeValue::Literal(value) };
             Some(Cow::Owned(values.into_iter().map(|(key, value)| (key, node(value))).collect()))
         }
         NodeValue::Literal(_) => None,

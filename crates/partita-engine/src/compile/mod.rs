@@ -213,7 +213,9 @@ fn steps(spec: &mut PipelineSpec, graph: Graph, plans: Vec<StepPlan>) -> Vec<Ste
                 parameters,
                 inputs,
                 upstream_steps,
-                outputs: definition.map(|definition| definition.outputs.clone()).unwrap_or_default(),
+                outputs: definition
+                    .map(|definition| definition.outputs.clone())
+                    .unwrap_or_default(),
                 config: plan.config,
             })
         })

@@ -184,8 +184,11 @@ impl<'a> ConfigMaker<'a> {
                         cache_files.insert(path, digest);
                     }
                     Err(refused) => {
-                        let what =
-                            format!("`cache_files` of step {}: {}", quoted(&step.name), refused.what);
+                        let what = format!(
+                            "`cache_files` of step {}: {}",
+                            quoted(&step.name),
+                            refused.what
+                        );
                         self.refuse(listed, path, what, refused.help, step, report);
                     }
                 }

@@ -49,7 +49,8 @@ pub(super) fn read(file: &str, text: &str) -> Result<Value, Diagnostic> {
     serde_saphyr::from_str_with_options::<Placed>(text, options())
         .map(|placed| placed.value)
         .map_err(|error| {
-            let location = error.location().map(|at| Location { file: file.to_owned(), line: at.line() });
+            let location =
+                error.location().map(|at| Location { file: file.to_owned(), line: at.line() });
             let message = error.without_snippet().render_with_formatter(&UserMessageFormatter);
             // The parser ends its messages with a place of its own, which the diagnostic has.
             let what = message.split(" at line ").next().unwrap_or(&message).trim_end_matches('.');

@@ -10,6 +10,7 @@ use partita_core::artifact::{
 };
 use partita_core::digest::Digest;
 use partita_core::launcher::Attempt;
+use partita_core::literal::Literal;
 use partita_core::run::{InputReference, StepResult, VERSION};
 use partita_core::status::StepStatus;
 use partita_core::time::Timestamp;
@@ -88,7 +89,7 @@ fn lost(context: &RunContext, attempt: &Attempt, mine: &StepResult) -> Result<Co
 /// Writes an attempt's result.
 pub(super) fn record(context: &RunContext, attempt: &Attempt, result: &StepResult) -> Result<()> {
     let path = layout::result(&context.run_id, attempt.step, &attempt.step().name, attempt.number);
-    context.store.write(&path, encode(context, &path, result)?.into())
+    context.store.write(&path, encode(&*context.store, &path, result)?.into())
 }
 
 /// Returns the record of an attempt that has nothing to commit.
@@ -132,7 +133,7 @@ pub(crate) fn commit_cached(
         metadata: entry.metadata.clone(),
     });
     let path = layout::commit(&context.run_id, step, name);
-    if context.store.create(&path, encode(context, &path, &*result)?.into())? {
+    if context.store.create(&path, encode(&*context.store, &path, &*result)?.into())? {
         context.remember(step, Arc::clone(&result));
         return Ok(result);
     }
@@ -204,16 +205,50 @@ fn publish(context: &RunContext, attempt: &Attempt, output: NewOutput) -> Result
                 value: None,
                 metadata: output.metadata,
             };
-            write_manifest(context, attempt, &version, files, &staging)?;
+            let maker = (&*context.run_id, attempt.step().name.as_str());
+            write_manifest(&*context.store, maker, &version, files, &staging)?;
             context.store.publish(staging)?;
             Ok(version)
         }
     }
 }
 
+/// Publishes a value that no step made. The same content is one version, whoever passes it.
+///
+/// # Errors
+/// If it cannot be stored.
+pub fn publish_literal(
+    store: &dyn ArtifactStore,
+    artifact: &str,
+    type_name: String,
+    format: String,
+    metadata: BTreeMap<String, Literal>,
+    staging: Staging,
+) -> Result<ArtifactVersion> {
+    let files = digest_files(store, &staging)?;
+    let digest = content_digest(&format, &files);
+    let version = ArtifactVersion {
+        artifact: artifact.to_owned(),
+        id: digest.short(),
+        type_name,
+        format,
+        digest,
+        size: files.iter().map(|file| file.size).sum(),
+        value: None,
+        metadata,
+    };
+    let path = layout::artifact(&version);
+    if store.list(&path)?.is_empty() {
+        let staging = staging.moved_to(path);
+        write_manifest(store, ("", ""), &version, files, &staging)?;
+        store.publish(staging)?;
+    }
+    Ok(version)
+}
+
 fn write_manifest(
-    context: &RunContext,
-    attempt: &Attempt,
+    store: &dyn ArtifactStore,
+    (run_id, step): (&str, &str),
     version: &ArtifactVersion,
     files: Vec<ArtifactFile>,
     staging: &Staging,
@@ -228,13 +263,13 @@ fn write_manifest(
             digest: version.digest,
         },
         files,
-        run_id: context.run_id.to_string(),
-        step: attempt.step().name.clone(),
+        run_id: run_id.to_owned(),
+        step: step.to_owned(),
         created_at: clock::now(),
     };
     let path = staging.folder().join(MANIFEST);
-    let bytes = encode(context, staging.path(), &manifest)?;
-    fs::write(path, bytes).map_err(|error| failed(&*context.store, staging.path(), &error))
+    let bytes = encode(store, staging.path(), &manifest)?;
+    fs::write(path, bytes).map_err(|error| failed(store, staging.path(), &error))
 }
 
 /// Returns the files of a staged folder, sorted by path, with their digests.
@@ -303,10 +338,10 @@ pub fn load_folder(store: &dyn ArtifactStore, version: &ArtifactVersion) -> Resu
     Ok(folder)
 }
 
-fn encode<T: serde::Serialize>(context: &RunContext, path: &str, document: &T) -> Result<Vec<u8>> {
+fn encode<T: serde::Serialize>(store: &dyn ArtifactStore, path: &str, document: &T) -> Result<Vec<u8>> {
     serde_json::to_vec(document).map_err(|error| StoreError::BadDocument {
         path: path.to_owned(),
-        uri: context.store.uri().to_owned(),
+        uri: store.uri().to_owned(),
         reason: error.to_string(),
         help: "this is a fault in Partita".to_owned(),
     })

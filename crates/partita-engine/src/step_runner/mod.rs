@@ -16,7 +16,7 @@ use partita_core::launcher::{Attempt, Outcome};
 use partita_core::literal::Literal;
 use partita_core::run::{EventKind, Failure, StepResult};
 
-pub use commit::load_folder;
+pub use commit::{load_folder, publish_literal};
 pub(crate) use commit::{commit_cached, references};
 pub use context::RunContext;
 pub use inputs::InputValue;
@@ -54,16 +54,29 @@ pub struct StepCall<'a> {
     pub inputs: &'a BTreeMap<String, InputValue>,
     /// Where its output goes.
     pub log: Arc<StepLog>,
-    store: &'a dyn ArtifactStore,
+    store: &'a Arc<dyn ArtifactStore>,
 }
 
 impl StepCall<'_> {
-    /// Returns a folder for the files of the output `name`.
+    /// Returns what makes folders for the files of its outputs.
+    pub fn stager(&self) -> Stager {
+        Stager { attempt: self.attempt.clone(), store: Arc::clone(self.store) }
+    }
+}
+
+/// Makes folders for the files of a step's outputs.
+pub struct Stager {
+    attempt: Attempt,
+    store: Arc<dyn ArtifactStore>,
+}
+
+impl Stager {
+    /// Returns a new folder for the files of the output `name`.
     ///
     /// # Errors
     /// If there is no room for one.
     pub fn stage(&self, name: &str) -> Result<Staging, StoreError> {
-        let artifact = commit::artifact_name(self.attempt, name);
+        let artifact = commit::artifact_name(&self.attempt, name);
         self.store.staging(&layout::artifact_folder(&artifact, &clock::new_id()))
     }
 }
@@ -135,7 +148,7 @@ pub fn run_attempt(context: &RunContext, attempt: &Attempt, caller: &mut dyn Ste
             return stop(context, attempt, started_at, stopped, caller);
         }
     };
-    let call = StepCall { attempt, inputs: &inputs, log: Arc::clone(&log), store: &*context.store };
+    let call = StepCall { attempt, inputs: &inputs, log: Arc::clone(&log), store: &context.store };
     let ended = caller.call(&call).and_then(|returned| {
         log.finish();
         commit::commit(context, attempt, started_at, &inputs, returned).map_err(Stopped::from)

@@ -174,6 +174,12 @@ impl Staging {
         self.folder.path()
     }
 
+    /// Returns the same files, to be published elsewhere.
+    #[must_use]
+    pub fn moved_to(self, path: String) -> Self {
+        Self { path, ..self }
+    }
+
     /// Returns the path in the store that the files will have.
     pub fn path(&self) -> &str {
         &self.path

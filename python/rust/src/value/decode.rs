@@ -22,12 +22,7 @@ pub(super) fn decode<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, P
         at: error.valid_up_to(),
         problem: "it is not UTF-8".into(),
     })?;
-    let mut decoder = Decoder {
-        py,
-        text,
-        at: 0,
-        nesting: 0,
-    };
+    let mut decoder = Decoder { py, text, at: 0, nesting: 0 };
     decoder.space();
     let value = decoder.value()?;
     decoder.space();
@@ -148,9 +143,7 @@ impl<'a, 'py> Decoder<'a, 'py> {
         self.space();
         let start = self.at;
         if self.peek() != Some(b'"') {
-            return Err(self
-                .error("a key in double quotes should stand here")
-                .into());
+            return Err(self.error("a key in double quotes should stand here").into());
         }
         let key = self.text()?;
         self.space();
@@ -294,30 +287,21 @@ impl<'a, 'py> Decoder<'a, 'py> {
 }
 
 fn error_at(at: usize, problem: impl Into<String>) -> Error {
-    Error::Syntax {
-        at,
-        problem: problem.into(),
-    }
+    Error::Syntax { at, problem: problem.into() }
 }
 
 /// Makes the value that a tagged object stands for.
 fn untag<'py>(object: &Bound<'py, PyDict>, at: usize) -> PyResult<Bound<'py, PyAny>> {
     let wrong = |problem: &str| PyErr::from(error_at(at, problem));
-    let (Some(kind), Some(value), 2) = (
-        object.get_item(TAG)?,
-        object.get_item("value")?,
-        object.len(),
-    ) else {
-        return Err(wrong(
-            "a tagged object has the keys `$partita` and `value` and no other",
-        ));
+    let (Some(kind), Some(value), 2) =
+        (object.get_item(TAG)?, object.get_item("value")?, object.len())
+    else {
+        return Err(wrong("a tagged object has the keys `$partita` and `value` and no other"));
     };
     let kind = kind.extract::<String>().unwrap_or_default();
     untagged(&kind, &value).map_err(|error| {
         let reason = error.value(object.py());
-        wrong(&format!(
-            "a value of kind `{kind}` cannot be made: {reason}"
-        ))
+        wrong(&format!("a value of kind `{kind}` cannot be made: {reason}"))
     })
 }
 
@@ -357,9 +341,7 @@ fn pairs<'py>(items: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyDict>> {
 
 fn base64(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     let text = value.cast::<PyString>().map_err(PyErr::from)?;
-    BASE64
-        .decode(text.to_str()?)
-        .map_err(|error| refused(&error.to_string()))
+    BASE64.decode(text.to_str()?).map_err(|error| refused(&error.to_string()))
 }
 
 fn non_finite(name: &str) -> PyResult<f64> {

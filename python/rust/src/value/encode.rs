@@ -29,10 +29,7 @@ impl<E: Into<PyErr>> From<E> for Stop {
 
 /// Encodes `value`; `None` when its type, or that of a part, is not the format's.
 pub(super) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
-    let mut encoder = Encoder {
-        out: Vec::with_capacity(64),
-        depth: 0,
-    };
+    let mut encoder = Encoder { out: Vec::with_capacity(64), depth: 0 };
     match encoder.value(value) {
         Ok(()) => Ok(Some(encoder.out)),
         Err(Stop::Foreign) => Ok(None),
@@ -233,10 +230,8 @@ impl Encoder {
         }
         let encoded = self.out.split_off(start);
         let starts = std::iter::once(0).chain(ends.iter().copied());
-        let mut items: Vec<&[u8]> = starts
-            .zip(&ends)
-            .map(|(from, &to)| &encoded[from..to])
-            .collect();
+        let mut items: Vec<&[u8]> =
+            starts.zip(&ends).map(|(from, &to)| &encoded[from..to]).collect();
         items.sort_unstable();
         self.out.push(b'[');
         self.out.extend_from_slice(&items.join(&b','));
@@ -280,6 +275,5 @@ impl Encoder {
 
 /// Says whether a key can be the name in a JSON object.
 fn is_plain_key(key: &Bound<'_, PyAny>) -> bool {
-    key.cast_exact::<PyString>()
-        .is_ok_and(|key| key.to_str().is_ok_and(|key| key != TAG))
+    key.cast_exact::<PyString>().is_ok_and(|key| key.to_str().is_ok_and(|key| key != TAG))
 }

@@ -106,16 +106,16 @@ def _read(directory: str) -> tuple[Any, Any]:
 
 def _lost(frame: Any) -> dict[str, Any]:
     """Returns what Parquet does not keep, in plain values."""
-    dtypes = list(enumerate(frame.dtypes))
+    dtypes: list[Any] = list(frame.dtypes)
     labels = frame.columns
     is_range = isinstance(labels, pd.RangeIndex)
     return {
         "freq": getattr(frame.index, "freqstr", None),
         "labels": [labels.start, labels.stop, labels.step] if is_range else None,
-        "objects": [position for position, dtype in dtypes if dtype == object],
+        "objects": [position for position, dtype in enumerate(dtypes) if dtype == "O"],
         "categories": [
             [position, dtype.categories.tolist(), str(dtype.categories.dtype), dtype.ordered]
-            for position, dtype in dtypes
+            for position, dtype in enumerate(dtypes)
             if isinstance(dtype, pd.CategoricalDtype)
         ],
     }

@@ -62,7 +62,7 @@ def dump(data: Any, path: str) -> None:
         write: Any = importlib.import_module("cloudpickle").dump
     except ImportError:
         write = pickle.dump
-        hint = "install `cloudpickle`, which stores functions and classes of any kind, or "
+        hint = "install `cloudpickle`, which stores functions and classes of any kind, "
     else:
         hint = ""
     try:
@@ -72,6 +72,7 @@ def dump(data: Any, path: str) -> None:
         raise
     except Exception as error:
         raise MaterializeError(
-            f"a value of type `{name_of(kind_of(data))}` cannot be stored: {error}. Return the data "
-            f"it holds instead (a list, an array, a path), {hint}write a `BaseMaterializer` for it"
+            f"a value of type `{name_of(kind_of(data))}` cannot be stored: {error}. Return the "
+            f"data it holds instead (a list, an array, a path), {hint}or write a "
+            f"`BaseMaterializer` for it"
         ) from error

@@ -257,12 +257,12 @@ def candidates(value: Any) -> Iterator[type[BaseMaterializer]]:
         yield _built_in("pickle")
 
 
-def _formats(value: Any, kind: type) -> tuple[str, ...]:
+def _formats(value: Any, kind: type[Any]) -> tuple[str, ...]:
     if kind is str and len(value) > MAX_INLINE_TEXT:
         return ("text", "json")
     if kind is bytes and len(value) > MAX_INLINE_BYTES:
         return ("bytes",)
-    if issubclass(kind, dict) and "torch" in sys.modules and _is_state(value):
+    if dict in kind.__mro__ and "torch" in sys.modules and _is_state(value):
         return ("safetensors/torch", "torch")
     if kind in _PLAIN:
         return _PLAIN[kind]
@@ -273,7 +273,7 @@ def _formats(value: Any, kind: type) -> tuple[str, ...]:
     if hasattr(kind, "__dataclass_fields__") and kind.__new__ is object.__new__:
         # One that is made by a `__new__` of its own cannot be made again from its fields.
         return ("dataclass",)
-    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+    if tuple in kind.__mro__ and hasattr(kind, "_fields"):
         return ("container",)
     return ()
 

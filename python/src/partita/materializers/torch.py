@@ -118,13 +118,13 @@ def _named(data: Any) -> tuple[str, dict[str, Any]]:
     """
     if isinstance(data, torch.Tensor):
         return _record("tensor", [_TENSOR], {}), {_TENSOR: data}
-    if type(data) is not dict and type(data) is not OrderedDict:
+    if classes.kind_of(data) not in (dict, OrderedDict):
         raise Unsuitable("it is of a subclass of `dict`, which would be lost")
     attributes: dict[str, Any] = dict(getattr(data, "__dict__", {}))
     versions = attributes.pop(_VERSIONS, {})
     if attributes:
         raise Unsuitable("its dictionary has attributes, which would be lost")
-    tensors: dict[str, Any] = dict(data)  # pyright: ignore[reportUnknownArgumentType]
+    tensors: dict[str, Any] = dict(data)
     return _record(classes.kind_of(data).__name__, list(tensors), dict(versions)), tensors
 
 

@@ -97,8 +97,7 @@ class Reader:
         fields = {k: self.value(item, hints.get(k, hint)) for k, item in node["fields"].items()}
         names: tuple[str, ...] = kind._fields  # pyright: ignore[reportAttributeAccessIssue]
         _check_fields(kind, stored=set(fields), known=set(names), needed=set(names))
-        make: Any = tuple.__new__
-        return make(kind, [fields[name] for name in names])
+        return tuple.__new__(kind, [fields[name] for name in names])  # pyright: ignore[reportUnknownMemberType]
 
     def _dataclass(self, node: dict[str, Any], hint: Any) -> Any:
         import dataclasses

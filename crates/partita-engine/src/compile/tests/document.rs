@@ -31,7 +31,10 @@ fn deployment() -> Deployment {
             "outputs": [{"name": "model"}],
         },
     });
-    let request = CompileRequest { capabilities: ABLE, ..request_with("timeout: 10m\nenable_cache: false\n") };
+    let request = CompileRequest {
+        capabilities: ABLE,
+        ..request_with("timeout: 10m\nenable_cache: false\n")
+    };
     compile(spec(vec![train, load, plain("notify")]), &request).unwrap().deployment
 }
 
@@ -42,7 +45,8 @@ fn the_document_is_written_as_it_always_was() {
 
 #[test]
 fn the_schema_file_describes_the_types() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/deployment.schema.json");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/deployment.schema.json");
     let schema = serde_json::to_string_pretty(&schemars::schema_for!(Deployment)).unwrap() + "\n";
     if std::env::var_os("PARTITA_UPDATE_SCHEMA").is_some() {
         std::fs::write(&path, &schema).unwrap();
@@ -78,12 +82,22 @@ fn check(change: impl Fn(String) -> String, expected: Result<(), &str>) {
 
 #[test]
 fn a_reader_refuses_what_it_does_not_know() {
-    let replaced = |from: &'static str, to: &'static str| move |text: String| text.replacen(from, to, 1);
+    let replaced =
+        |from: &'static str, to: &'static str| move |text: String| text.replacen(from, to, 1);
     check(|text| text, Ok(()));
     check(|text| text.replace(",\"", ",\n  \""), Ok(()));
-    check(replaced(r#""version":1"#, r#""version":2"#), Err("it has version 2, and this Partita reads version 1; update Partita"));
-    check(replaced(r#""depth":3"#, r#""depth":4"#), Err("it was changed after it was compiled; compile the pipeline again"));
-    check(replaced(r#""name":"digits""#, r#""name":"digits","colour":"red""#), Err("unknown field `colour`"));
+    check(
+        replaced(r#""version":1"#, r#""version":2"#),
+        Err("it has version 2, and this Partita reads version 1; update Partita"),
+    );
+    check(
+        replaced(r#""depth":3"#, r#""depth":4"#),
+        Err("it was changed after it was compiled; compile the pipeline again"),
+    );
+    check(
+        replaced(r#""name":"digits""#, r#""name":"digits","colour":"red""#),
+        Err("unknown field `colour`"),
+    );
     check(|text| text[..text.len() / 2].to_owned(), Err("it is damaged or not a deployment"));
     check(|_| "[]".to_owned(), Err("it is damaged or not a deployment"));
     check(|_| "{}".to_owned(), Err("missing field `version`"));

@@ -25,8 +25,8 @@ fn later_layers_win_in_the_documented_order() {
     };
     let (decorator, used) = (version("decorator"), version("used"));
     check(&[], json!({}), "", Value::Null);
-    check(&[decorator.clone()], json!({}), "", json!("decorator"));
-    check(&[decorator.clone()], version("step"), "", json!("step"));
+    check(std::slice::from_ref(&decorator), json!({}), "", json!("decorator"));
+    check(std::slice::from_ref(&decorator), version("step"), "", json!("step"));
     check(&[decorator.clone(), used.clone()], version("step"), "", json!("used"));
     check(&[decorator, used.clone()], version("step"), "cache_version: 2", json!("2"));
     let steps = "cache_version: 2\nsteps: {a: {cache_version: 3}}";
@@ -68,7 +68,13 @@ fn retries_and_resources_are_put_together_key_by_key() {
         json!({"cpu_count": 2.0, "gpu_class": "a100", "memory": "2GiB"}),
     );
     check(json!({"timeout": 90}), json!({"timeout": null}), "", "/config/timeout", json!("90s"));
-    check(json!({"orchestrator": "docker"}), json!({}), "", "/config/orchestrator", json!("docker"));
+    check(
+        json!({"orchestrator": "docker"}),
+        json!({}),
+        "",
+        "/config/orchestrator",
+        json!("docker"),
+    );
     check(json!({"orchestrator": "default"}), json!({}), "", "/config/orchestrator", Value::Null);
 }
 
@@ -92,7 +98,8 @@ fn parameters_are_replaced_and_converted_to_what_the_step_takes() {
 #[test]
 fn a_plain_value_is_a_parameter_however_it_was_traced() {
     let inputs = json!({"x": {"kinds": ["float"], "required": true}});
-    let step = json!({"name": "a", "inputs": {"x": {"value": 1}}, "definition": {"inputs": inputs}});
+    let step =
+        json!({"name": "a", "inputs": {"x": {"value": 1}}, "definition": {"inputs": inputs}});
     let compiled = compile(spec(vec![step]), &request()).unwrap();
     let step = &compiled.deployment.steps[0];
     assert!(step.inputs.is_empty());
@@ -115,5 +122,8 @@ fn key_material_is_digested_and_the_run_is_named() {
         json!({"cache_files": {"x.csv": digest}, "cache_environment": {"SET": digest, "UNSET": null}})
     );
     assert_eq!(compiled.run_name.as_deref(), Some("monday"));
-    assert_eq!(serde_json::to_value(compiled.deployment.pipeline.failure_mode).unwrap(), "continue_on_failure");
+    assert_eq!(
+        serde_json::to_value(compiled.deployment.pipeline.failure_mode).unwrap(),
+        "continue_on_failure"
+    );
 }

@@ -2,6 +2,7 @@
 
 mod document;
 mod layering;
+mod option_problems;
 mod problems;
 mod properties;
 
@@ -29,7 +30,8 @@ fn spec(steps: Vec<Value>) -> PipelineSpec {
     for (index, mut step) in steps.into_iter().enumerate() {
         let name = step["name"].as_str().unwrap().to_owned();
         let source = format!("digits:{name}_{index}");
-        let part = json!({"name": source, "kind": "function", "digest": Digest::of(name.as_bytes())});
+        let part =
+            json!({"name": source, "kind": "function", "digest": Digest::of(name.as_bytes())});
         spec["sources"][&source] = json!({"file": "digits.py", "parts": [part]});
         let definition = step.as_object_mut().unwrap().remove("definition").unwrap_or(json!({}));
         spec["definitions"][&source] = json!({
@@ -68,7 +70,10 @@ fn with_options(name: &str, options: Value) -> Value {
 /// Returns a layer as an SDK traces it, its mappings as literals.
 fn layer(options: Value) -> Value {
     let node = |(key, value): (&String, &Value)| {
-        (key.clone(), json!({"value": {"literal": value}, "location": {"file": "digits.py", "line": 5}}))
+        (
+            key.clone(),
+            json!({"value": {"literal": value}, "location": {"file": "digits.py", "line": 5}}),
+        )
     };
     let nodes: serde_json::Map<_, _> = options.as_object().unwrap().iter().map(node).collect();
     json!({ "options": nodes })

@@ -7,7 +7,7 @@ use super::super::{CompileRequest, compile};
 use super::*;
 
 /// Checks that `spec` has exactly the problems `expected`, in order.
-fn check_with(spec: PipelineSpec, request: &CompileRequest, expected: &[&str]) {
+pub(super) fn check_with(spec: PipelineSpec, request: &CompileRequest, expected: &[&str]) {
     let found = match compile(spec, request) {
         Ok(_) => Vec::new(),
         Err(report) => report.problems.iter().map(ToString::to_string).collect(),
@@ -15,11 +15,11 @@ fn check_with(spec: PipelineSpec, request: &CompileRequest, expected: &[&str]) {
     assert_eq!(found, expected);
 }
 
-fn check(steps: Vec<Value>, expected: &[&str]) {
+pub(super) fn check(steps: Vec<Value>, expected: &[&str]) {
     check_with(spec(steps), &request(), expected);
 }
 
-fn check_config(config: &str, expected: &[&str]) {
+pub(super) fn check_config(config: &str, expected: &[&str]) {
     let typed = json!({"depth": {"kinds": ["int"], "required": false}});
     let steps = vec![called("train", json!({"depth": 1}), typed), plain("report")];
     check_with(spec(steps), &request_with(config), expected);
@@ -30,13 +30,17 @@ fn cycles_are_named_in_the_direction_of_values() {
     const HELP: &str = "take away one of these inputs, or one of these steps' `after`";
     check(
         vec![after("a", &["c"]), after("b", &["a"]), after("c", &["b"]), after("d", &["a"])],
-        &[&format!("digits.py:10: the steps wait for one another in a circle: `a` → `b` → `c` → `a`; {HELP}")],
+        &[&format!(
+            "digits.py:10: the steps wait for one another in a circle: `a` → `b` → `c` → `a`; {HELP}"
+        )],
     );
     check(
         vec![after("a", &["a"]), plain("b"), after("c", &["d"]), after("d", &["c"])],
         &[
             &format!("digits.py:10: step `a` waits for itself: `a` → `a`; {HELP}"),
-            &format!("digits.py:12: the steps wait for one another in a circle: `c` → `d` → `c`; {HELP}"),
+            &format!(
+                "digits.py:12: the steps wait for one another in a circle: `c` → `d` → `c`; {HELP}"
+            ),
         ],
     );
     let ring = (0..100).map(|at| after(&format!("s{at}"), &[&format!("s{}", (at + 99) % 100)]));
@@ -52,7 +56,9 @@ fn steps_that_are_not_there_are_named_with_the_nearest_one() {
     );
     check(
         vec![plain("load"), after("train", &["zebra", "zebra"])],
-        &["digits.py:11: step `train` waits for `zebra`, which is no step; known are `load`, `train`"],
+        &[
+            "digits.py:11: step `train` waits for `zebra`, which is no step; known are `load`, `train`",
+        ],
     );
     check_config(
         "steps:\n  trian: {enable_cache: false}\n",
@@ -78,7 +84,9 @@ fn names_must_be_names_and_be_there_once() {
         &request(),
         &[
             &format!("digits.py:1: ` ` cannot be the name of a pipeline: it is empty; {HELP}"),
-            &format!("digits.py:10: `a\\nb` cannot be the name of a step: it has a control character at position 1; {HELP}"),
+            &format!(
+                "digits.py:10: `a\\nb` cannot be the name of a step: it has a control character at position 1; {HELP}"
+            ),
         ],
     );
     let outputs = json!({"outputs": [{"name": "x"}, {"name": "x"}, {"name": ""}]});
@@ -89,7 +97,12 @@ fn names_must_be_names_and_be_there_once() {
             &format!("`` cannot be the name of an output: it is empty; {HELP}"),
         ],
     );
-    check(vec![], &["digits.py:1: pipeline `digits` has no steps; call at least one step in the pipeline function"]);
+    check(
+        vec![],
+        &[
+            "digits.py:1: pipeline `digits` has no steps; call at least one step in the pipeline function",
+        ],
+    );
 }
 
 #[test]
@@ -126,7 +139,11 @@ fn parameters_are_checked_by_name_and_type() {
         &["digits.py:10: step `train` has no input `depht`; did you mean `depth`?"],
     );
     check(
-        vec![called("train", json!({}), json!({"x": {"required": true}, "y": {"required": true}, "z": {"required": false}}))],
+        vec![called(
+            "train",
+            json!({}),
+            json!({"x": {"required": true}, "y": {"required": true}, "z": {"required": false}}),
+        )],
         &["digits.py:10: step `train` is called without `x` and `y`; \
            give a value for each, or give it a default in the step's definition"],
     );
@@ -144,9 +161,7 @@ fn parameters_are_checked_by_name_and_type() {
 #[test]
 fn wired_inputs_are_checked_by_output_and_type() {
     let made = |type_name: &str| json!({"name": "load", "definition": {"outputs": [{"name": "data", "type": type_name}]}});
-    let wired = |output_name: &str, input: Value| {
-        json!({"name": "train", "inputs": {"x": output("load", output_name)}, "definition": {"inputs": {"x": input}}})
-    };
+    let wired = |output_name: &str, input: Value| json!({"name": "train", "inputs": {"x": output("load", output_name)}, "definition": {"inputs": {"x": input}}});
     check(
         vec![made("builtins.int"), wired("dta", json!({"required": true}))],
         &["digits.py:11: input `x` of step `train` takes output `dta` of step `load`, \
@@ -154,8 +169,17 @@ fn wired_inputs_are_checked_by_output_and_type() {
     );
     let mismatch = "digits.py:11: input `x` of step `train` takes str, not int (output `data` of step `load`); \
                     give it a value of that type, or change the step's annotation";
-    check(vec![made("builtins.int"), wired("data", json!({"type": "builtins.str", "required": true}))], &[mismatch]);
-    check(vec![made("builtins.int"), wired("data", json!({"kinds": ["str"], "required": true}))], &[mismatch]);
+    check(
+        vec![
+            made("builtins.int"),
+            wired("data", json!({"type": "builtins.str", "required": true})),
+        ],
+        &[mismatch],
+    );
+    check(
+        vec![made("builtins.int"), wired("data", json!({"kinds": ["str"], "required": true}))],
+        &[mismatch],
+    );
     for (made_type, input) in [
         ("builtins.int", json!({"type": "builtins.float", "kinds": ["float"], "required": true})),
         ("builtins.int", json!({"type": "typing.Union", "required": true})),
@@ -166,163 +190,16 @@ fn wired_inputs_are_checked_by_output_and_type() {
         check(vec![made(made_type), wired("data", input)], &[]);
     }
     check(
-        vec![plain("load"), json!({"name": "train", "inputs": {"y": {"list": [output("load", "x")]}},
-            "definition": {"inputs": {"y": {"kinds": ["int"], "required": true}}}})],
+        vec![
+            plain("load"),
+            json!({"name": "train", "inputs": {"y": {"list": [output("load", "x")]}},
+            "definition": {"inputs": {"y": {"kinds": ["int"], "required": true}}}}),
+        ],
         &[
             "digits.py:11: input `y` of step `train` takes output `x` of step `load`, which has no such output; the only one is `output`",
             "digits.py:11: input `y` of step `train` takes int, not list; give it a value of that type, or change the step's annotation",
         ],
     );
-}
-
-#[test]
-fn unknown_keys_name_the_nearest_known_one_with_file_and_line() {
-    check_config(
-        "enable_cahce: false\nmemory: 1GB\nsteps:\n  train:\n    retry: {max_retry: 3}\n    failure_mode: fail_fast\n\
-         settings:\n  docker: {parent_image: x}\n  resources: {cpus: 2}\n",
-        &[
-            "run.yaml:1: `enable_cahce` is not an option of pipeline `digits`; did you mean `enable_cache`?",
-            "run.yaml:2: `memory` is not an option of pipeline `digits`; did you mean `settings.resources.memory`?",
-            "run.yaml:8: `docker` is not a key of `settings` of pipeline `digits`; the only one is `resources`",
-            "run.yaml:9: `cpus` is not a key of `settings.resources` of pipeline `digits`; \
-             known are `cpu_count`, `gpu_class`, `gpu_count`, `memory`",
-            "run.yaml:6: `failure_mode` cannot be set on step `train`; it applies to the pipeline as a whole; set it there",
-            "run.yaml:5: `max_retry` is not a key of `retry` of step `train`; did you mean `max_retries`?",
-        ],
-    );
-    check(
-        vec![with_options("train", json!({"retry": {"max_retry": 3}, "retry.delay": 1}))],
-        &[
-            "digits.py:5: `max_retry` is not a key of `retry` of step `train`; did you mean `max_retries`?",
-            "digits.py:5: `retry.delay` is not an option of step `train`; known are `cache_environment`, \
-             `cache_expiry`, `cache_files`, `cache_version`, `enable_cache`, `orchestrator`, `parameters`, \
-             `retry`, `settings`, `timeout`",
-        ],
-    );
-}
-
-#[test]
-fn option_values_are_checked_by_shape_and_limits() {
-    for (option, told) in [
-        (json!({"enable_cache": "no"}), "`enable_cache` of step `a` takes true or false, not `\"no\"`"),
-        (json!({"cache_version": 1.5}), "`cache_version` of step `a` takes text or an integer, not `1.5`"),
-        (json!({"cache_files": "x.csv"}), "`cache_files` of step `a` takes a list of paths, not `\"x.csv\"`"),
-        (json!({"cache_environment": ["A=1"]}), "`cache_environment` of step `a`: `A=1` is not the name of an environment variable; \
-          list names alone; values are taken from the environment"),
-        (json!({"cache_expiry": "soon"}), "`cache_expiry` of step `a`: `soon` is not a length of time; \
-          write seconds, or a number and a unit, such as `30s`, `10m`, `2h` or `7d`"),
-        (json!({"timeout": 0}), "`timeout` of step `a`: `0` is not a length of time; write a length of time that is more than 0, such as `30s`"),
-        (json!({"timeout": -1.5}), "`timeout` of step `a`: `-1.5` is not a length of time; write a length of time that is more than 0, such as `30s`"),
-        (json!({"timeout": true}), "`timeout` of step `a` takes seconds, or a number and a unit such as `30s`, `10m`, `2h` or `7d`, not `true`"),
-        (json!({"retry": 3}), "`retry` of step `a` takes the keys `max_retries`, `delay` and `backoff`, not `3`"),
-        (json!({"retry": {"max_retries": -1}}), "`retry.max_retries` of step `a`: `-1` is less than 0; write a whole number from 0 on"),
-        (json!({"retry": {"max_retries": 1.5}}), "`retry.max_retries` of step `a` takes a whole number, not `1.5`"),
-        (json!({"retry": {"delay": -2}}), "`retry.delay` of step `a`: `-2` is less than 0; write the seconds to wait, or 0 to wait not at all"),
-        (json!({"retry": {"backoff": 0}}), "`retry.backoff` of step `a`: `0` is less than 1; write the factor by which the wait grows, or 1 to keep it"),
-        (json!({"settings": {"resources": {"cpu_count": 0}}}), "`settings.resources.cpu_count` of step `a`: `0` is not more than 0; \
-          write a number of cores such as 2 or 0.5, or leave it out"),
-        (json!({"settings": {"resources": {"gpu_count": -1}}}), "`settings.resources.gpu_count` of step `a`: `-1` is less than 0; write a whole number from 0 on"),
-        (json!({"settings": {"resources": {"memory": "2 apples"}}}), "`settings.resources.memory` of step `a`: `2 apples` is not an amount of memory; \
-          write a number and a unit, such as `512MiB` or `1.5GB`"),
-        (json!({"settings": {"resources": {"memory": 2}}}), "`settings.resources.memory` of step `a`: `2` is not an amount of memory; \
-          write a number and a unit, such as `512MiB` or `1.5GB`"),
-        (json!({"settings": {"resources": {"gpu_class": " "}}}), "`settings.resources.gpu_class` of step `a`: it is empty"),
-    ] {
-        check(vec![with_options("a", option)], &[&format!("digits.py:5: {told}")]);
-    }
-    check(vec![with_options("a", json!({"retry": null, "timeout": null, "cache_files": []}))], &[]);
-    check_config(
-        "failure_mode: fail_slow\nrun_name: \"\"\nsteps: {train: 3}\n",
-        &[
-            "run.yaml:1: `failure_mode` of pipeline `digits`: `fail_slow` is not a failure mode; did you mean `fail_fast`?",
-            "run.yaml:2: `run_name` of pipeline `digits`: it is empty; choose a name of 1 to 256 characters on one line",
-            "run.yaml:3: step `train` has no options in `steps`; write option keys and values under it",
-        ],
-    );
-}
-
-#[test]
-fn parameters_of_the_configuration_and_the_command_line_are_checked() {
-    check_config(
-        "parameters: {depht: 4}\nsteps:\n  train:\n    parameters: {depth: '4', dpeth: 1}\n",
-        &[
-            "run.yaml:1: pipeline `digits` has no parameter `depht`; did you mean `depth`?",
-            "run.yaml:4: input `depth` of step `train` takes int, not str (`\"4\"`); \
-             give it a value of that type, or change the step's annotation",
-            "run.yaml:4: step `train` has no input `dpeth`; did you mean `depth`?",
-        ],
-    );
-    check_config("parameters: {depth: 3}\nsteps: {train: {parameters: {depth: 4}}}\n", &[]);
-    check_config(
-        "parameters: {depth: 4}\n",
-        &["run.yaml:1: parameter `depth` of pipeline `digits` is `4` here, but it was called with `3`; \
-           give it in one of the two places"],
-    );
-    let mut request = request();
-    request.overrides.parameters = vec![("width".to_owned(), literal("1"))];
-    let told = "pipeline `digits` has no parameter `width`; the only one is `depth`";
-    check_with(spec(vec![plain("a")]), &request, &[told]);
-    let wired = json!({"name": "b", "inputs": {"x": output("a", "output")},
-        "definition": {"inputs": {"x": {"required": true}}}});
-    check_with(
-        spec(vec![plain("a"), wired]),
-        &request_with("steps: {b: {parameters: {x: 1}}}"),
-        &["run.yaml:1: input `x` of step `b` comes from another step, so a parameter cannot set it; \
-           take the parameter away, or call the step with a plain value"],
-    );
-}
-
-#[test]
-fn key_files_that_are_not_there_are_told_once_a_list() {
-    check_config(
-        "cache_files: [gone.csv, ../x]\n",
-        &[
-            "run.yaml:1: `cache_files` of step `train`: there is no file or folder `gone.csv` under the source root; \
-             write its path relative to the source root, or take it off the list",
-            "run.yaml:1: `cache_files` of step `train`: `../x` lies outside the source root; \
-             list paths under the source root, relative to it",
-        ],
-    );
-}
-
-#[test]
-fn a_stack_that_cannot_do_what_is_asked_is_refused() {
-    const HELP: &str = "take the request away, use an orchestrator that can, or set `allow_unenforced` on this one to have it ignored";
-    let resources = json!({"cpu_count": 8, "gpu_class": "a100", "memory": "1.5GB"});
-    let demanding = || vec![with_options("a", json!({"timeout": "10m", "settings": {"resources": resources}})), plain("b")];
-    let default = "orchestrator `default` (flavor `local`)";
-    check(
-        demanding(),
-        &[
-            &format!("digits.py:5: step `a` asks for a timeout of 600s, which {default} cannot enforce; {HELP}"),
-            &format!("digits.py:5: step `a` asks for 1500MB of memory, which {default} cannot enforce; {HELP}"),
-            &format!("digits.py:5: step `a` asks for 1 GPU of class `a100`, which {default} cannot give to a step; {HELP}"),
-            &format!("digits.py:5: step `a` asks for 8 CPUs, which {default} does not have: this machine has 2; {HELP}"),
-        ],
-    );
-    let mut lenient = request();
-    lenient.capabilities.allow_unenforced = true;
-    check_with(spec(demanding()), &lenient, &[]);
-    check_with(spec(demanding()), &CompileRequest { capabilities: ABLE, ..request() }, &[]);
-    check(vec![with_options("a", json!({"settings": {"resources": {"gpu_count": 0, "cpu_count": 2}}}))], &[]);
-    check_config("timeout: 1h\n", &[&format!("run.yaml:1: steps `train` and `report` ask for a timeout of 3600s, which {default} cannot enforce; {HELP}")]);
-}
-
-#[test]
-fn steps_name_orchestrators_of_the_stack_that_can_serve_them() {
-    check(vec![with_options("a", json!({"orchestrator": "docker", "timeout": "10m"}))], &[]);
-    check(
-        vec![with_options("a", json!({"orchestrator": "dokcer"}))],
-        &["digits.py:5: step `a` asks for orchestrator `dokcer`, which stack `default` does not have; did you mean `docker`?"],
-    );
-    check(
-        vec![with_options("a", json!({"orchestrator": "kubeflow"}))],
-        &["digits.py:5: step `a` asks for orchestrator `kubeflow`, which only runs whole pipelines, not single steps of them; \
-           run the pipeline on a stack whose default is `kubeflow`"],
-    );
-    let mut bare = request();
-    bare.stack.orchestrators.clear();
-    check_with(spec(vec![plain("a")]), &bare, &["stack `default` has no orchestrator; update the stack with one, or choose another"]);
 }
 
 #[test]
@@ -333,7 +210,10 @@ fn twelve_different_problems_are_told_at_once() {
         after("c", &["nowhere"]),
         called("d", json!({"x": "1"}), json!({"x": {"kinds": ["int"], "required": true}})),
         called("e", json!({"y": 1}), json!({"z": {"required": true}})),
-        with_options("f", json!({"retries": 1, "timeout": "soon", "settings": {"resources": {"memory": "1"}}})),
+        with_options(
+            "f",
+            json!({"retries": 1, "timeout": "soon", "settings": {"resources": {"memory": "1"}}}),
+        ),
         with_options("g", json!({"timeout": 5, "cache_files": ["gone"]})),
         plain(""),
         plain("d"),

@@ -31,8 +31,10 @@ fn wired(steps: usize, edges: &BTreeSet<(usize, usize)>) -> PipelineSpec {
 /// Checks that each step of a circle waits for the one named before it.
 fn is_circle(message: &str, edges: &BTreeSet<(usize, usize)>) -> bool {
     let Some((_, way)) = message.split_once(": ") else { return false };
-    let way: Vec<Option<usize>> =
-        way.split(" → ").map(|name| name.trim_matches('`').strip_prefix('s')?.parse().ok()).collect();
+    let way: Vec<Option<usize>> = way
+        .split(" → ")
+        .map(|name| name.trim_matches('`').strip_prefix('s')?.parse().ok())
+        .collect();
     let elided = way.contains(&None);
     way.first() == way.last()
         && way.windows(2).all(|pair| match (pair[0], pair[1]) {

@@ -89,7 +89,7 @@ fn play(engine: &mut Engine<'_>, happenings: &[Happening], other: Option<&HashMa
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_rebuilt_index_shows_what_the_live_one_did(

@@ -1,1 +1,146 @@
-//! x
+//! What describe, list and find answer.
+
+use super::*;
+
+/// Run 0: a failed attempt and a success, then a step that fails for good, then one that never ran.
+fn failed_run(home: &Home) {
+    let mut engine = Engine::start(home, 0, &chain(&["load", "train", "report"]));
+    engine.begin(0);
+    engine.fail(0);
+    engine.begin(0);
+    engine.succeed(0);
+    engine.begin(1);
+    engine.fail(1);
+    engine.begin(1);
+    engine.fail(1);
+    engine.skip(2);
+    engine.note("seed", "7");
+    engine.end(RunStatus::Failed);
+}
+
+fn keys(value: &serde_json::Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+#[test]
+fn the_json_of_a_run_has_the_documented_keys_in_order() {
+    let home = Home::new();
+    failed_run(&home);
+    let view = serde_json::to_value(home.get("run-0").expect("a run")).expect("JSON");
+    assert_eq!(
+        keys(&view).join(" "),
+        "id name pipeline status stack orchestrator orchestrator_run_id deployment_id started_at ended_at \
+         duration_s error metadata steps"
+    );
+    assert_eq!(keys(&view["steps"]), ["load", "train", "report"]);
+    let load = &view["steps"]["load"];
+    assert_eq!(
+        keys(load).join(" "),
+        "status cached cache_reason upstream started_at ended_at duration_s attempts inputs outputs metadata"
+    );
+    assert_eq!(keys(&load["attempts"][0]).join(" "), "number status started_at ended_at exit_code error log");
+    assert_eq!(
+        keys(&load["outputs"]["output"]).join(" "),
+        "artifact artifact_version uri type materializer digest size"
+    );
+    assert_eq!(load["attempts"][0]["error"], "ValueError: no such digit");
+    assert_eq!(load["attempts"][1]["status"], "completed");
+    assert_eq!(view["steps"]["train"]["status"], "failed");
+    assert_eq!(view["steps"]["train"]["upstream"][0], "load");
+    assert_eq!(view["steps"]["report"]["reason"], "`load` failed");
+    assert_eq!(view["metadata"]["seed"], 7);
+}
+
+#[test]
+fn inputs_and_outputs_say_where_their_bytes_are() {
+    let home = Home::new();
+    let mut engine = Engine::start(&home, 0, &chain(&["load", "train", "report"]));
+    for step in 0..3 {
+        engine.begin(step);
+        engine.succeed(step);
+    }
+    engine.end(RunStatus::Completed);
+    let steps = home.get("latest").expect("a run").steps;
+    let uri = home.store.uri();
+    let load = &steps["load"].outputs["output"];
+    assert_eq!(load.uri, format!("{uri}/artifacts/digits.load.output/{}", load.artifact_version));
+    assert_eq!(steps["train"].inputs["x"].uri, load.uri);
+    let run = format!("{:032x}", 0);
+    let inlined = format!("{uri}/runs/{run}/steps/1-train/commit.json#/outputs/output/value");
+    assert_eq!(steps["train"].outputs["output"].uri, inlined);
+    assert_eq!(steps["report"].inputs["x"].uri, inlined);
+    let artifacts = Artifacts::new(&*home.index);
+    let view = artifacts.find("digits.train.output").expect("an artifact");
+    let version = artifacts.read(&*home.store, &view).expect("read");
+    assert_eq!(version.value.expect("a value").text(), "0.97");
+}
+
+#[test]
+fn runs_are_found_by_name_id_beginning_or_as_the_latest() {
+    let home = Home::new();
+    for number in [0, 1, 0x1f00] {
+        Engine::start(&home, number, &chain(&["load"])).end(RunStatus::Completed);
+    }
+    let name = |reference: &str| home.get(reference).map(|run| run.name).map_err(|error| error.to_string());
+    let full = format!("{:032x}", 1);
+    assert_eq!(name("run-1").as_deref(), Ok("run-1"));
+    assert_eq!(name(&full).as_deref(), Ok("run-1"));
+    assert_eq!(name("latest").as_deref(), Ok("run-7936"));
+    assert_eq!(
+        name("1").expect_err("unknown"),
+        "there is no run `1`; `partita runs list` shows them all"
+    );
+    assert_eq!(name("00000000000000000000000000001f").as_deref(), Ok("run-7936"));
+    assert!(name("000").expect_err("ambiguous").starts_with("`000` may mean several runs: `"));
+    assert_eq!(
+        name("run-11").expect_err("unknown"),
+        "there is no run `run-11` (did you mean `run-1`?); `partita runs list` shows them all"
+    );
+}
+
+#[test]
+fn a_name_is_given_to_one_run_only() {
+    let home = Home::new();
+    failed_run(&home);
+    let header = home.get("run-0").expect("a run").header.expect("a header");
+    let other = RunHeader { id: "f".repeat(32), ..header };
+    let start = RunStart { header: other, deployment: None, store: String::new(), status: RunStatus::Running };
+    assert!(matches!(home.index.start_run(&start), Err(MetadataError::Exists { .. })));
+}
+
+#[test]
+fn the_previous_result_of_a_step_is_the_latest_committed_one() {
+    let home = Home::new();
+    let mut first = Engine::start(&home, 0, &chain(&["load", "train"]));
+    for step in 0..2 {
+        first.begin(step);
+        first.succeed(step);
+    }
+    first.end(RunStatus::Completed);
+    let changed = chain(&["train"]);
+    let mut second = Engine::start(&home, 1, &changed);
+    second.begin(0);
+    second.fail(0);
+    second.end(RunStatus::Failed);
+    let previous = |step| home.index.previous_step_result("digits", step).expect("an answer").map(|(run, _)| run);
+    assert_eq!(previous("train"), Some(format!("{:032x}", 0)));
+    let mut third = Engine::start(&home, 2, &changed);
+    third.begin(0);
+    third.succeed(0);
+    third.end(RunStatus::Completed);
+    assert_eq!(previous("train"), Some(format!("{:032x}", 2)));
+    assert_eq!(previous("load"), Some(format!("{:032x}", 0)));
+    assert_eq!(previous("report"), None);
+}
+
+#[test]
+fn an_error_of_the_writer_is_kept_for_whoever_flushes() {
+    let home = Home::new();
+    let engine = Engine::start(&home, 0, &chain(&["load"]));
+    let other = rusqlite::Connection::open(home.database()).expect("opened");
+    other.execute_batch("DROP TABLE run_metadata").expect("dropped");
+    let (key, value) = ("seed".to_owned(), "7".to_owned());
+    engine.writer.record(Change::RunMetadata { run_id: engine.run_id.clone(), key, value });
+    assert!(engine.writer.flush().is_err());
+    assert!(engine.writer.flush().is_ok());
+}

@@ -1,0 +1,273 @@
+//! One call of a Python step: what its inputs are, and what it returned.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use partita_cli::progress::Progress;
+use partita_core::artifact::ArtifactVersion;
+use partita_core::launcher::Attempt;
+use partita_core::literal::Literal;
+use partita_core::run::Failure;
+use partita_engine::step_runner::{
+    self as runner, Content, INLINE_LIMIT, InputValue, LogStream, NewOutput, Returned, Stager, StepLog, Stopped,
+};
+use partita_engine::store::{ArtifactStore, Staging};
+use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use crate::errors::partita_error;
+use crate::value;
+
+/// What the Python runner gets to call a step once.
+#[pyclass(frozen, module = "partita._native")]
+pub(crate) struct StepCall {
+    attempt: Attempt,
+    run_name: String,
+    inputs: BTreeMap<String, InputValue>,
+    log: Arc<StepLog>,
+    stager: Stager,
+    store: Arc<dyn ArtifactStore>,
+    trusted: bool,
+    progress: Arc<Progress>,
+    staged: Mutex<HashMap<String, Staging>>,
+    metadata: Mutex<BTreeMap<String, Literal>>,
+}
+
+#[pymethods]
+impl StepCall {
+    #[getter]
+    fn run_id(&self) -> &str {
+        &self.attempt.run_id
+    }
+
+    #[getter]
+    fn run_name(&self) -> &str {
+        &self.run_name
+    }
+
+    #[getter]
+    fn pipeline_name(&self) -> &str {
+        &self.attempt.deployment.pipeline.name
+    }
+
+    #[getter]
+    fn step_name(&self) -> &str {
+        &self.attempt.step().name
+    }
+
+    #[getter]
+    fn attempt(&self) -> u32 {
+        self.attempt.number
+    }
+
+    /// Bytes up to which a value lives in its step's result.
+    #[getter]
+    fn inline_limit(&self) -> usize {
+        INLINE_LIMIT
+    }
+
+    /// Returns the literal values that the step is called with.
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let parameters = PyDict::new(py);
+        for (name, literal) in &self.attempt.step().parameters {
+            parameters.set_item(name, value::decode(py, literal.text().as_bytes())?)?;
+        }
+        Ok(parameters)
+    }
+
+    /// Returns the names of the values that come from elsewhere.
+    fn input_names(&self) -> Vec<&str> {
+        self.inputs.keys().map(String::as_str).collect()
+    }
+
+    /// Loads an input; `load(name, format, folder, type, trusted)` loads what is in files.
+    fn load_input<'py>(&self, py: Python<'py>, name: &str, load: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let input = self.inputs.get(name).ok_or_else(|| PyKeyError::new_err(name.to_owned()))?;
+        self.load_value(py, name, input, load)
+    }
+
+    /// Returns a folder for the files of an output; the same one for the same output.
+    fn stage(&self, py: Python<'_>, name: &str) -> PyResult<String> {
+        let mut staged = lock(&self.staged);
+        if !staged.contains_key(name) {
+            let made = self.stager.stage(name).map_err(|error| partita_error(py, error))?;
+            staged.insert(name.to_owned(), made);
+        }
+        Ok(staged.get(name).map(|staging| staging.folder().display().to_string()).unwrap_or_default())
+    }
+
+    /// Records text that the step printed to `stdout` or `stderr`.
+    fn log(&self, stream: &str, text: &str) {
+        self.progress.pause();
+        let stream = if stream == "stderr" { LogStream::Stderr } else { LogStream::Stdout };
+        self.log.write(stream, text);
+    }
+
+    /// Notes what the step says of itself.
+    fn set_metadata(&self, py: Python<'_>, metadata: &[u8]) -> PyResult<()> {
+        *lock(&self.metadata) = literals(py, metadata)?;
+        Ok(())
+    }
+}
+
+impl StepCall {
+    fn load_value<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        input: &InputValue,
+        load: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let all = |items: &[InputValue]| {
+            items.iter().map(|item| self.load_value(py, name, item, load)).collect::<PyResult<Vec<_>>>()
+        };
+        match input {
+            InputValue::Literal(literal) => decode(py, literal),
+            InputValue::Artifact(version) => self.load_artifact(py, name, version, load),
+            InputValue::List(items) => Ok(PyList::new(py, all(items)?)?.into_any()),
+            InputValue::Tuple(items) => Ok(PyTuple::new(py, all(items)?)?.into_any()),
+            InputValue::Dict(items) => {
+                let dict = PyDict::new(py);
+                for (key, item) in items {
+                    dict.set_item(key, self.load_value(py, name, item, load)?)?;
+                }
+                Ok(dict.into_any())
+            }
+        }
+    }
+
+    fn load_artifact<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        version: &ArtifactVersion,
+        load: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(literal) = &version.value {
+            return decode(py, literal);
+        }
+        let store = &self.store;
+        let folder = py
+            .detach(|| runner::load_folder(&**store, version))
+            .map_err(|error| partita_error(py, error))?;
+        load.call1((name, &version.format, folder.display().to_string(), &version.type_name, self.trusted))
+    }
+}
+
+fn decode<'py>(py: Python<'py>, literal: &Literal) -> PyResult<Bound<'py, PyAny>> {
+    Ok(value::decode(py, literal.text().as_bytes())?.into_bound(py))
+}
+
+fn literals(py: Python<'_>, metadata: &[u8]) -> PyResult<BTreeMap<String, Literal>> {
+    serde_json::from_slice(metadata).map_err(|error| partita_error(py, error))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An output as Python returns it: name, type, format, metadata, inlined value.
+type Saved = (String, String, String, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// Calls Python steps for the step runner.
+pub(crate) struct PyCaller<'a, 'py> {
+    pub(crate) py: Python<'py>,
+    pub(crate) caller: &'a Bound<'py, PyAny>,
+    pub(crate) run_name: &'a str,
+    pub(crate) store: &'a Arc<dyn ArtifactStore>,
+    pub(crate) trusted: bool,
+    pub(crate) progress: &'a Arc<Progress>,
+    /// Whether Ctrl-C was pressed during the call.
+    pub(crate) interrupted: bool,
+}
+
+impl PyCaller<'_, '_> {
+    fn stopped(&mut self, attempt: &Attempt, error: PyErr) -> Stopped {
+        if error.is_instance_of::<PyKeyboardInterrupt>(self.py) {
+            self.interrupted = true;
+            return Stopped::Cancelled;
+        }
+        let described = self
+            .caller
+            .call_method1("describe", (&attempt.step().name, error.value(self.py)))
+            .and_then(|described| described.extract::<(String, String, Option<String>)>());
+        Stopped::Failed(match described {
+            Ok((kind, message, traceback)) => Failure { kind, message, traceback, exit_code: None },
+            Err(_) => Failure { message: error.to_string(), ..Failure::ours("") },
+        })
+    }
+
+    fn returned(&self, call: &StepCall, saved: Vec<Saved>) -> Result<Returned, Stopped> {
+        let mut staged = lock(&call.staged);
+        let mut outputs = Vec::with_capacity(saved.len());
+        for (name, type_name, format, metadata, inline) in saved {
+            let damaged = |error: serde_json::Error| {
+                Stopped::Failed(Failure::ours(format!("the output `{name}` was saved wrongly: {error}")))
+            };
+            let metadata = match metadata {
+                Some(bytes) => serde_json::from_slice(&bytes).map_err(damaged)?,
+                None => BTreeMap::new(),
+            };
+            let content = match inline {
+                Some(bytes) => Content::Inline(serde_json::from_slice(&bytes).map_err(damaged)?),
+                None => Content::Files(staged.remove(&name).ok_or_else(|| {
+                    Stopped::Failed(Failure::ours(format!("the output `{name}` was not saved")))
+                })?),
+            };
+            outputs.push(NewOutput { name, type_name, format, metadata, content });
+        }
+        Ok(Returned { outputs, metadata: std::mem::take(&mut lock(&call.metadata)) })
+    }
+
+    fn hook(&mut self, method: &str, attempt: &Attempt) -> Result<(), String> {
+        match self.caller.call_method1(method, (&attempt.step().name,)) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.interrupted |= error.is_instance_of::<PyKeyboardInterrupt>(self.py);
+                Err(error.to_string())
+            }
+        }
+    }
+}
+
+impl runner::StepCaller for PyCaller<'_, '_> {
+    fn call(&mut self, call: &runner::StepCall<'_>) -> Result<Returned, Stopped> {
+        let native = StepCall {
+            attempt: call.attempt.clone(),
+            run_name: self.run_name.to_owned(),
+            inputs: call.inputs.clone(),
+            log: Arc::clone(&call.log),
+            stager: call.stager(),
+            store: Arc::clone(self.store),
+            trusted: self.trusted,
+            progress: Arc::clone(self.progress),
+            staged: Mutex::default(),
+            metadata: Mutex::default(),
+        };
+        let native = Bound::new(self.py, native).map_err(|error| self.stopped(call.attempt, error))?;
+        let saved = self
+            .caller
+            .call_method1("call", (&native,))
+            .and_then(|saved| saved.extract::<Vec<Saved>>());
+        self.progress.resume();
+        match saved {
+            Ok(saved) => self.returned(native.get(), saved),
+            Err(error) => Err(self.stopped(call.attempt, error)),
+        }
+    }
+
+    fn on_success(&mut self, attempt: &Attempt) -> Result<(), String> {
+        if attempt.step().config.hooks.on_success.is_none() {
+            return Ok(());
+        }
+        self.hook("succeeded", attempt)
+    }
+
+    fn on_failure(&mut self, attempt: &Attempt, _failure: &Failure) -> Result<(), String> {
+        if attempt.step().config.hooks.on_failure.is_none() {
+            return Ok(());
+        }
+        self.hook("failed", attempt)
+    }
+}

@@ -1,0 +1,294 @@
+//! Runs, resumes, plans and compiles traced pipelines.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use partita_cli::progress::{Progress, Style};
+use partita_cli::session::Session;
+use partita_core::deployment::Deployment;
+use partita_core::diagnostic::Report;
+use partita_core::literal::Literal;
+use partita_core::run::Target;
+use partita_core::spec::PipelineSpec;
+use partita_core::stack::{Capabilities, Stack};
+use partita_engine::cache::ResumedFrom;
+use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Machine, Overrides};
+use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
+use partita_engine::runs::{self, LiveRun, NewRun, RunError};
+use partita_engine::step_runner::run_attempt;
+use partita_engine::store::{ArtifactStore, Documents};
+use partita_core::launcher::Outcome;
+use partita_orchestrators::local::{self, LocalLauncher, Next};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use serde::{Deserialize, Serialize};
+
+use crate::call::PyCaller;
+use crate::errors::{partita_error, pipeline_error};
+
+/// What Python asks for.
+#[derive(Deserialize)]
+struct Request {
+    source_root: PathBuf,
+    spec: PipelineSpec,
+    config: Option<PathBuf>,
+    stack: Option<String>,
+    enable_cache: Option<bool>,
+    run_name: Option<String>,
+    target: Option<Target>,
+    quiet: bool,
+    verbose: bool,
+}
+
+/// A compiled pipeline with the place where it runs.
+struct Prepared {
+    session: Session,
+    stack: Stack,
+    capabilities: Capabilities,
+    store: Arc<dyn ArtifactStore>,
+    compiled: Compiled,
+    target: Option<Target>,
+    style: Style,
+}
+
+/// How a run ended, for Python.
+#[derive(Serialize)]
+struct Ended<'a> {
+    run_id: &'a str,
+    status: &'a str,
+    error: Option<&'a str>,
+    failed: Vec<&'a str>,
+}
+
+fn parse(py: Python<'_>, request: &[u8]) -> PyResult<Request> {
+    serde_json::from_slice(request)
+        .map_err(|error| pipeline_error(py, format!("the traced pipeline cannot be read: {error}")))
+}
+
+fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
+    let session = Session::open(&request.source_root).map_err(|error| partita_error(py, error))?;
+    let stack = session.stack(request.stack.as_deref()).map_err(|error| partita_error(py, error))?;
+    let capabilities = session.capabilities(&stack).map_err(|error| partita_error(py, error))?;
+    let store = session.artifact_store(&stack).map_err(|error| partita_error(py, error))?;
+    let report = |report: Report| pipeline_error(py, report);
+    let config = request.config.as_deref().map(ConfigFile::read).transpose().map_err(report)?;
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let compile = CompileRequest {
+        stack: stack.clone(),
+        capabilities,
+        other_capabilities: BTreeMap::new(),
+        machine: Machine { cpus },
+        config,
+        overrides: Overrides {
+            parameters: Vec::new(),
+            enable_cache: request.enable_cache,
+            run_name: request.run_name,
+        },
+        source_root: request.source_root,
+        environment_variables: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+            .collect(),
+    };
+    let compiled = partita_engine::compile::compile(request.spec, &compile).map_err(report)?;
+    let style = Style { quiet: request.quiet, verbose: request.verbose };
+    Ok(Prepared { session, stack, capabilities, store, compiled, target: request.target, style })
+}
+
+/// Compiles a traced pipeline, runs it to its end and returns how it ended.
+#[pyfunction]
+pub(crate) fn run<'py>(
+    py: Python<'py>,
+    request: &[u8],
+    caller: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let prepared = prepare(py, parse(py, request)?)?;
+    start(py, prepared, None, caller)
+}
+
+/// Continues a run: the same run if its code is what it was, else a new one that takes over every
+/// commit whose key still matches.
+#[pyfunction]
+pub(crate) fn resume<'py>(
+    py: Python<'py>,
+    request: &[u8],
+    run_id: &str,
+    caller: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let request = parse(py, request)?;
+    let sources = request.spec.sources.clone();
+    let environment = request.spec.environment.clone();
+    let mut request = request;
+    let session = Session::open(&request.source_root).map_err(|error| partita_error(py, error))?;
+    let run = session
+        .home()
+        .with_runs(|runs| runs.get(run_id))
+        .map_err(|error| partita_error(py, error))?;
+    request.stack.get_or_insert_with(|| run.stack.clone());
+    let prepared = prepare(py, request)?;
+    let earlier = Documents::new(&*prepared.store)
+        .deployment(&run.deployment_id)
+        .map_err(|error| partita_error(py, error))?;
+    let unchanged = earlier.sources == sources
+        && earlier.environment == environment
+        && earlier.pipeline.parameters == prepared.compiled.deployment.pipeline.parameters;
+    if !unchanged {
+        let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id };
+        return start(py, prepared, Some(from), caller);
+    }
+    let metadata = Arc::clone(prepared.session.home().metadata());
+    let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata)
+        .map_err(|error| partita_error(py, error))?;
+    execute(py, live, &prepared, caller)
+}
+
+fn start<'py>(
+    py: Python<'py>,
+    mut prepared: Prepared,
+    resumed_from: Option<ResumedFrom>,
+    caller: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let new = NewRun {
+        deployment: Arc::new(prepared.compiled.deployment.clone()),
+        name: prepared.compiled.run_name.take(),
+        target: prepared.target.take(),
+        user: std::env::var("USER").ok(),
+        resumed_from,
+    };
+    let metadata = Arc::clone(prepared.session.home().metadata());
+    let live =
+        LiveRun::begin(new, Arc::clone(&prepared.store), metadata).map_err(|error| partita_error(py, error))?;
+    execute(py, live, &prepared, caller)
+}
+
+fn execute<'py>(
+    py: Python<'py>,
+    live: LiveRun,
+    prepared: &Prepared,
+    caller: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let context = Arc::clone(live.context());
+    let header = live.header().clone();
+    let deployment: Arc<Deployment> = Arc::clone(&context.deployment);
+    let progress = Arc::new(Progress::new(Arc::clone(&deployment), &header.name, prepared.style));
+    let trusted = prepared
+        .session
+        .home()
+        .trusts_pickles(&prepared.stack.artifact_store)
+        .map_err(|error| partita_error(py, error))?;
+    let (launcher, steps) = local::open().map_err(|error| partita_error(py, error))?;
+    let capabilities = prepared.capabilities;
+    let outcome = std::thread::scope(|scope| {
+        let (send_handle, handle) = mpsc::channel::<CancelHandle>();
+        let observer: Arc<Progress> = Arc::clone(&progress);
+        let driver = scope.spawn(move || drive(live, &launcher, &capabilities, &*observer, send_handle));
+        let handle = py.detach(move || handle.recv().ok());
+        let cancel = || {
+            if let Some(handle) = &handle {
+                handle.cancel();
+            }
+        };
+        loop {
+            if py.check_signals().is_err() {
+                cancel();
+            }
+            match py.detach(|| steps.next()) {
+                Next::Step(attempt, reports) => {
+                    let mut calls = PyCaller {
+                        py,
+                        caller,
+                        run_name: &header.name,
+                        store: &context.store,
+                        trusted,
+                        progress: &progress,
+                        interrupted: false,
+                    };
+                    let outcome = run_attempt(&context, &attempt, &mut calls);
+                    if calls.interrupted || matches!(outcome, Outcome::Cancelled) {
+                        cancel();
+                    }
+                    reports.ended(attempt.step, attempt.number, outcome);
+                }
+                Next::Signal => {}
+                Next::Ended => break,
+            }
+        }
+        py.detach(|| driver.join())
+    });
+    let outcome = match outcome {
+        Ok(outcome) => outcome.map_err(|error| partita_error(py, error))?,
+        Err(_) => return Err(partita_error(py, "the engine stopped; this is a fault in Partita")),
+    };
+    ended(py, &header.id, &deployment, &outcome)
+}
+
+/// Drives a run on a thread of its own and tells the main thread when it is over, however it ends.
+fn drive(
+    live: LiveRun,
+    launcher: &LocalLauncher,
+    capabilities: &Capabilities,
+    observer: &dyn Observer,
+    handle: mpsc::Sender<CancelHandle>,
+) -> Result<RunOutcome, RunError> {
+    struct End<'a>(&'a LocalLauncher);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.end();
+        }
+    }
+    let _end = End(launcher);
+    live.execute(launcher, capabilities, &[observer], move |cancel| {
+        // The main thread waits for it before anything else.
+        let _ = handle.send(cancel);
+    })
+}
+
+fn ended<'py>(
+    py: Python<'py>,
+    run_id: &str,
+    deployment: &Deployment,
+    outcome: &RunOutcome,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let ended = Ended {
+        run_id,
+        status: outcome.status.as_str(),
+        error: outcome.error.as_deref(),
+        failed: outcome.failed.iter().map(|(step, _)| deployment.steps[*step].name.as_str()).collect(),
+    };
+    bytes(py, &ended)
+}
+
+/// Returns what a run of a traced pipeline would do, as JSON.
+#[pyfunction]
+pub(crate) fn plan<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let prepared = prepare(py, parse(py, request)?)?;
+    let history = Arc::clone(prepared.session.home().metadata());
+    let planned = runs::plan(Arc::new(prepared.compiled.deployment), prepared.store, history)
+        .map_err(|error| partita_error(py, error))?;
+    bytes(py, &planned)
+}
+
+/// Returns the deployment of a traced pipeline, as JSON with one key a line.
+#[pyfunction]
+pub(crate) fn compile<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let prepared = prepare(py, parse(py, request)?)?;
+    let mut text =
+        serde_json::to_vec_pretty(&prepared.compiled.deployment).map_err(|error| partita_error(py, error))?;
+    text.push(b'\n');
+    Ok(PyBytes::new(py, &text))
+}
+
+/// Returns the pipeline parameters of a configuration file.
+#[pyfunction]
+pub(crate) fn config_parameters(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyBytes>> {
+    let config = ConfigFile::read(&path).map_err(|report| pipeline_error(py, report))?;
+    let parameters: BTreeMap<&str, &Literal> = config.parameters().collect();
+    bytes(py, &parameters)
+}
+
+/// Returns a document as bytes.
+pub(crate) fn bytes<'py, T: Serialize + ?Sized>(py: Python<'py>, document: &T) -> PyResult<Bound<'py, PyBytes>> {
+    let text = serde_json::to_vec(document).map_err(|error| partita_error(py, error))?;
+    Ok(PyBytes::new(py, &text))
+}

@@ -1,0 +1,47 @@
+//! The native module of the Python package `partita`: the engine, as the package's own files call it.
+//!
+//! Documents cross the border as the bytes of the `json` format, so that neither side imports a
+//! parser of its own. Nothing here is public; the package's Python files are.
+
+mod call;
+mod engine;
+mod errors;
+mod look;
+mod staging;
+mod value;
+
+use pyo3::prelude::*;
+
+/// Returns the BLAKE3 digest of bytes as 64 hexadecimal digits.
+#[pyfunction]
+fn digest(data: &[u8]) -> String {
+    blake3::hash(data).to_hex().to_string()
+}
+
+/// The native half of `partita`.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<call::StepCall>()?;
+    module.add_class::<staging::Staging>()?;
+    module.add_function(wrap_pyfunction!(digest, module)?)?;
+    module.add_function(wrap_pyfunction!(value::encode_value, module)?)?;
+    module.add_function(wrap_pyfunction!(value::decode_value, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::run, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::resume, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::plan, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::compile, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::config_parameters, module)?)?;
+    module.add_function(wrap_pyfunction!(look::get_run, module)?)?;
+    module.add_function(wrap_pyfunction!(look::run_parameters, module)?)?;
+    module.add_function(wrap_pyfunction!(look::list_runs, module)?)?;
+    module.add_function(wrap_pyfunction!(look::list_artifacts, module)?)?;
+    module.add_function(wrap_pyfunction!(look::get_artifact, module)?)?;
+    module.add_function(wrap_pyfunction!(look::artifact_version, module)?)?;
+    module.add_function(wrap_pyfunction!(look::load_artifact, module)?)?;
+    module.add_function(wrap_pyfunction!(look::read_log, module)?)?;
+    module.add_function(wrap_pyfunction!(look::add_run_metadata, module)?)?;
+    module.add_function(wrap_pyfunction!(look::list_stacks, module)?)?;
+    module.add_function(wrap_pyfunction!(look::list_components, module)?)?;
+    Ok(())
+}

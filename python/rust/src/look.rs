@@ -1,0 +1,196 @@
+//! Looks things up for the Python client.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use partita_cli::session::Session;
+use partita_core::artifact::ArtifactVersion;
+use partita_core::literal::Literal;
+use partita_core::run::{Event, EventKind};
+use partita_core::stack::ComponentType;
+use partita_engine::clock;
+use partita_engine::metadata::{Artifacts, Change, Registry, RunFilter, RunIndex, VersionFilter};
+use partita_engine::step_runner::load_folder;
+use partita_engine::store::{Documents, StoreError, layout};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use serde::Deserialize;
+
+use crate::engine::bytes;
+use crate::errors::partita_error;
+
+fn session(py: Python<'_>) -> PyResult<Session> {
+    Session::open(Path::new(".")).map_err(|error| partita_error(py, error))
+}
+
+/// Returns a run with its steps.
+#[pyfunction]
+pub(crate) fn get_run<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'py, PyBytes>> {
+    let session = session(py)?;
+    let run = session.home().with_runs(|runs| runs.get(reference)).map_err(|error| partita_error(py, error))?;
+    bytes(py, &run)
+}
+
+/// Returns the parameters that a run's pipeline was called with.
+#[pyfunction]
+pub(crate) fn run_parameters<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'py, PyBytes>> {
+    let session = session(py)?;
+    let run = session.home().with_runs(|runs| runs.find(reference)).map_err(|error| partita_error(py, error))?;
+    let store = store_at(py, &session, &run.store)?;
+    let deployment =
+        Documents::new(&*store.1).deployment(&run.deployment_id).map_err(|error| partita_error(py, error))?;
+    bytes(py, &deployment.pipeline.parameters)
+}
+
+/// Returns runs without their steps, latest first.
+#[pyfunction]
+pub(crate) fn list_runs(
+    py: Python<'_>,
+    pipeline: Option<String>,
+    status: Option<String>,
+    name: Option<String>,
+    limit: Option<usize>,
+) -> PyResult<Bound<'_, PyBytes>> {
+    let status = status.map(|status| status.parse()).transpose().map_err(|error| partita_error(py, error))?;
+    let filter = RunFilter { pipeline, status, name, limit };
+    let session = session(py)?;
+    let runs = session.home().with_runs(|runs| runs.list(&filter)).map_err(|error| partita_error(py, error))?;
+    bytes(py, &runs)
+}
+
+/// Returns artifact versions, latest first.
+#[pyfunction]
+pub(crate) fn list_artifacts(
+    py: Python<'_>,
+    artifact: Option<String>,
+    run: Option<String>,
+    limit: Option<usize>,
+) -> PyResult<Bound<'_, PyBytes>> {
+    let session = session(py)?;
+    let run_id = run
+        .map(|run| session.home().with_runs(|runs| runs.find(&run)).map(|run| run.id))
+        .transpose()
+        .map_err(|error| partita_error(py, error))?;
+    let filter = VersionFilter { artifact, run_id, limit, ..VersionFilter::default() };
+    let index = session.home().metadata();
+    let versions = Artifacts::new(&**index).list(&filter).map_err(|error| partita_error(py, error))?;
+    bytes(py, &versions)
+}
+
+/// Returns an artifact version.
+#[pyfunction]
+pub(crate) fn get_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'py, PyBytes>> {
+    let session = session(py)?;
+    let index = session.home().metadata();
+    let version = Artifacts::new(&**index).find(reference).map_err(|error| partita_error(py, error))?;
+    bytes(py, &version)
+}
+
+type Store = (partita_core::stack::Component, std::sync::Arc<dyn partita_engine::store::ArtifactStore>);
+
+fn store_at(py: Python<'_>, session: &Session, uri: &str) -> PyResult<Store> {
+    session.home().store_at(uri).ok_or_else(|| {
+        let help = "register it with `partita artifact-store register NAME --flavor=local --path=FOLDER`";
+        partita_error(py, format!("the artifact store `{uri}` is not among the registered ones; {help}"))
+    })
+}
+
+fn found(py: Python<'_>, reference: &str) -> PyResult<(ArtifactVersion, Store, Session)> {
+    let session = session(py)?;
+    let index = session.home().metadata();
+    let artifacts = Artifacts::new(&**index);
+    let view = artifacts.find(reference).map_err(|error| partita_error(py, error))?;
+    let run = session.home().with_runs(|runs| runs.find(&view.run_id)).map_err(|error| partita_error(py, error))?;
+    let store = store_at(py, &session, &run.store)?;
+    let version = artifacts.read(&*store.1, &view).map_err(|error| partita_error(py, error))?;
+    Ok((version, store, session))
+}
+
+/// Returns an artifact version as documents hold it.
+#[pyfunction]
+pub(crate) fn artifact_version<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'py, PyBytes>> {
+    bytes(py, &found(py, reference)?.0)
+}
+
+/// A loaded artifact: its inlined value or its folder, its format, and whether pickles are trusted.
+type Loaded<'py> = (Option<Bound<'py, PyBytes>>, Option<String>, String, bool);
+
+/// Returns what is needed to load an artifact version, after a check of its digests.
+#[pyfunction]
+pub(crate) fn load_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<Loaded<'py>> {
+    let (version, (component, store), session) = found(py, reference)?;
+    let trusted = session.home().trusts_pickles(&component).map_err(|error| partita_error(py, error))?;
+    if let Some(value) = &version.value {
+        return Ok((Some(PyBytes::new(py, value.text().as_bytes())), None, version.format, trusted));
+    }
+    let folder =
+        py.detach(|| load_folder(&*store, &version)).map_err(|error| partita_error(py, error))?;
+    Ok((None, Some(folder.display().to_string()), version.format, trusted))
+}
+
+/// Returns what a step of a run printed, in all its attempts.
+#[pyfunction]
+pub(crate) fn read_log(py: Python<'_>, run_id: &str, step: &str) -> PyResult<String> {
+    #[derive(Deserialize)]
+    struct Line {
+        line: String,
+    }
+    let session = session(py)?;
+    let run = session.home().with_runs(|runs| runs.get(run_id)).map_err(|error| partita_error(py, error))?;
+    let (_, store) = store_at(py, &session, &run.store)?;
+    let mut text = String::new();
+    let (Some(index), Some(view)) = (run.steps.get_index_of(step), run.steps.get(step)) else {
+        return Ok(text);
+    };
+    for attempt in &view.attempts {
+        let lines = match store.read(&layout::log(run_id, index, step, attempt.number)) {
+            Ok(lines) => lines,
+            Err(StoreError::NotFound { .. }) => continue,
+            Err(error) => return Err(partita_error(py, error)),
+        };
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            if let Ok(Line { line }) = serde_json::from_slice(line) {
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// Notes values about a run.
+#[pyfunction]
+pub(crate) fn add_run_metadata(py: Python<'_>, reference: &str, metadata: &[u8]) -> PyResult<()> {
+    let values: BTreeMap<String, Literal> =
+        serde_json::from_slice(metadata).map_err(|error| partita_error(py, error))?;
+    let session = session(py)?;
+    let run = session.home().with_runs(|runs| runs.find(reference)).map_err(|error| partita_error(py, error))?;
+    let (_, store) = store_at(py, &session, &run.store)?;
+    let mut events = store.appender(&layout::events(&run.id)).map_err(|error| partita_error(py, error))?;
+    let mut changes = Vec::new();
+    for (key, value) in values {
+        let value = value.text().to_owned();
+        let kind = EventKind::Metadata { key: key.clone(), value: value.clone() };
+        let mut line = serde_json::to_vec(&Event { at: clock::now(), kind }).map_err(|error| partita_error(py, error))?;
+        line.push(b'\n');
+        events.write_all(&line).map_err(|error| partita_error(py, error))?;
+        changes.push(Change::RunMetadata { run_id: run.id.as_str().into(), key, value });
+    }
+    session.home().metadata().apply(&changes).map_err(|error| partita_error(py, error))
+}
+
+/// Returns the stacks.
+#[pyfunction]
+pub(crate) fn list_stacks(py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
+    let stacks = session(py)?.home().metadata().stacks().map_err(|error| partita_error(py, error))?;
+    bytes(py, &stacks)
+}
+
+/// Returns the components of a type.
+#[pyfunction]
+pub(crate) fn list_components<'py>(py: Python<'py>, component_type: &str) -> PyResult<Bound<'py, PyBytes>> {
+    let kind: ComponentType = component_type.parse().map_err(|error: String| partita_error(py, error))?;
+    let components = session(py)?.home().metadata().components(kind).map_err(|error| partita_error(py, error))?;
+    bytes(py, &components)
+}

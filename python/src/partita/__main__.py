@@ -1,0 +1,130 @@
+"""What the `partita` command starts for targets written in Python: `python -m partita VERB JSON`."""
+
+from __future__ import annotations
+
+import sys
+
+from partita import _native, running, target
+from partita.errors import PartitaError, StepFailedError
+from partita.signature import kinds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from partita.pipeline import Pipeline
+
+DONE, FAILED, CANCELLED = 0, 1, 130
+
+
+def main(arguments: list[str]) -> int:
+    """Does what the command was asked to; returns the exit code."""
+    if len(arguments) != 2 or arguments[0] not in VERBS:
+        print("error: this is started by the `partita` command; type `partita`.", file=sys.stderr)
+        return 2
+    verb, request = arguments[0], _native.decode_value(arguments[1].encode())
+    try:
+        VERBS[verb](request)
+    except StepFailedError:
+        return FAILED  # The progress display has told of it.
+    except PartitaError as error:
+        return _refuse(str(error))
+    except target.AuthorError as error:
+        return _author_failed(error.__cause__ or error)
+    except KeyboardInterrupt:
+        return CANCELLED
+    return DONE
+
+
+def _run(request: dict[str, Any]) -> None:
+    pipeline = target.find(request["target"])
+    running.run(pipeline, _parameters(pipeline, request), command_line=_options(request))
+
+
+def _resume(request: dict[str, Any]) -> None:
+    pipeline = target.find(request["target"], root=request.get("source_root"))
+    given = _native.decode_value(_native.run_parameters(request["run_id"]))
+    given.update(_parameters(pipeline, request))
+    running.resume(pipeline, request["run_id"], given, _options(request))
+
+
+def _plan(request: dict[str, Any]) -> None:
+    planned = _native.plan(_traced(request).document)
+    _native.show_plan(planned, request.get("format") or "table", bool(request.get("verbose")))
+
+
+def _compile(request: dict[str, Any]) -> None:
+    document = _native.compile(_traced(request).document)
+    output = request.get("output")
+    if output is None:
+        sys.stdout.buffer.write(document)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with open(output, "wb") as file:
+            file.write(document)
+    except OSError as error:
+        raise PartitaError(f"`{output}` cannot be written: {error.strerror}.") from None
+
+
+def _traced(request: dict[str, Any]) -> running.Request:
+    pipeline = target.find(request["target"])
+    return running.Request(
+        pipeline, _parameters(pipeline, request), command_line=_options(request)
+    )
+
+
+def _options(request: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in request.items() if key != "parameters"}
+
+
+def _parameters(pipeline: Pipeline, request: dict[str, Any]) -> dict[str, Any]:
+    """Reads `K=V` by the parameter's annotation: a text stays a text, the rest is JSON."""
+    from partita.signature import Signature
+
+    types = Signature(pipeline.entrypoint).types
+    values: dict[str, Any] = {}
+    for name, text in (request.get("parameters") or {}).items():
+        values[name] = _parameter(text, kinds(types.get(name)))
+    return values
+
+
+def _parameter(text: str, accepted: list[str] | None) -> Any:
+    if accepted == ["str"]:
+        return text
+    spelled = {"True": "true", "False": "false", "None": "null"}.get(text, text)
+    try:
+        return _native.decode_value(spelled.encode())
+    except ValueError:
+        return text
+
+
+def _refuse(message: str) -> int:
+    sys.stdout.flush()
+    print(f"error: {message}", file=sys.stderr)
+    return FAILED
+
+
+def _author_failed(error: BaseException) -> int:
+    """Shows the author's own traceback, without the frames of whatever loaded the file."""
+    import traceback
+
+    entries = traceback.TracebackException.from_exception(error)
+    own = ("importlib", "partita")
+    entries.stack[:] = [
+        frame
+        for frame in entries.stack
+        if not frame.filename.startswith("<frozen")
+        and not any(f"/{name}/" in frame.filename for name in own)
+    ]
+    print("".join(entries.format()), end="", file=sys.stderr)
+    return _refuse(
+        f"the pipeline's file cannot be loaded: {type(error).__name__}: {error}; correct it and "
+        "try again."
+    )
+
+
+VERBS = {"run": _run, "resume": _resume, "plan": _plan, "compile": _compile}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""Encodes annotations: a step's arguments are instances of the classes that these name."""
+
+from __future__ import annotations
+
+import typing
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from .framing import frame, text
+from .naming import is_class, type_of
+from .scan import scan
+
+if TYPE_CHECKING:
+    from .lookup import Context
+    from .values import Encoder
+
+_compiled: dict[str, CodeType | None] = {}
+
+
+def encode(value: Any, encoder: Encoder, context: Context) -> bytes:
+    """Returns the encoding of an annotation, be it text or a type."""
+    if isinstance(value, str):
+        return _encode_text(value, encoder, context)
+    if isinstance(value, typing.ForwardRef):
+        return _encode_text(value.__forward_arg__, encoder, context)
+    if is_class(value):
+        return encoder.type_reference(value)
+    if isinstance(getattr(value, "__args__", None), tuple):
+        return _encode_generic(value, encoder, context)
+    if isinstance(value, (list, tuple)):
+        items: list[Any] = list(value)  # type: ignore[reportUnknownArgumentType]
+        return frame("list", *(encode(item, encoder, context) for item in items))
+    if type(value).__module__ == "typing" or value is None or value is Ellipsis:
+        return frame("typing", text(repr(value)))
+    return _encode_metadata(value, encoder)
+
+
+def _encode_text(value: str, encoder: Encoder, context: Context) -> bytes:
+    if value not in _compiled:
+        try:
+            _compiled[value] = compile(value, "<annotation>", "eval")
+        except (SyntaxError, ValueError):
+            _compiled[value] = None
+    code = _compiled[value]
+    if code is None:
+        return frame("text", text(value))
+    reached = [encoder.walk.look_up(use, context) for use in scan(code).uses]
+    return frame("text", text(value), *reached)
+
+
+def _encode_generic(value: Any, encoder: Encoder, context: Context) -> bytes:
+    origin: Any = getattr(value, "__origin__", type_of(value))
+    metadata = getattr(value, "__metadata__", ())
+    return frame(
+        "generic",
+        encode(origin, encoder, context),
+        *(encode(argument, encoder, context) for argument in value.__args__),
+        *(_encode_metadata(item, encoder) for item in metadata),
+    )
+
+
+def _encode_metadata(value: Any, encoder: Encoder) -> bytes:
+    """Encodes what `Annotated` carries: text and numbers by value, other objects by their class."""
+    if isinstance(value, (str, int, float, bytes, type(None))):
+        return encoder.encode(value)
+    kind = type_of(value)
+    return frame("of", text(kind.__module__), text(kind.__qualname__))

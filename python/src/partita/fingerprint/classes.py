@@ -1,0 +1,147 @@
+"""Encodes a class: its bases, and everything in its body that can change what it does."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from .framing import frame, text
+from .functions import code_zone
+from .lookup import Context
+from .modules import STANDARD
+from .naming import type_of, undescribed
+
+if TYPE_CHECKING:
+    from .values import Encoder
+
+# What Python derives from the rest, or from where the class stands.
+_DERIVED = frozenset(
+    {"__module__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"}
+    | {"__abstractmethods__", "_abc_impl", "__parameters__", "__annotations_cache__"}
+    | {"__dataclass_params__", "__dataclass_fields__", "__annotations__", "__orig_bases__"}
+    | {"__signature__", "__qualname__", "__class_vars__", "__private_attributes__"}
+)
+_DESCRIPTORS = ("member_descriptor", "getset_descriptor", "_tuplegetter")
+
+
+def encode(kind: type, encoder: Encoder) -> bytes:
+    """Returns the encoding of `kind`, whose module is in the source root."""
+    module = sys.modules.get(kind.__module__)
+    name = encoder.walk.root.name(kind.__module__)
+    space = vars(module) if module is not None else {}
+    context = Context(space, kind.__module__, f"{name}.{kind.__qualname__}", {}, quiet=True)
+    metaclass: type = type(kind)
+    generic_bases: Any = vars(kind).get("__orig_bases__", ())
+    return frame(
+        "class",
+        text(kind.__qualname__),
+        frame("bases", *map(encoder.type_reference, kind.__bases__)),
+        encoder.type_reference(metaclass),
+        frame("generics", *(encoder.annotation(base, context) for base in generic_bases)),
+        frame("annotations", *_annotations(kind, encoder, context)),
+        frame("fields", *_fields(kind, encoder, context)),
+        frame("members", *_members(kind, encoder)),
+    )
+
+
+def _annotations(kind: type, encoder: Encoder, context: Context) -> list[bytes]:
+    """Encodes the annotations of the body, in order, which is that of a dataclass's fields."""
+    try:
+        annotations = kind.__annotations__ if "__annotations__" in vars(kind) else {}
+    except Exception:  # they may be evaluated only now, and name what is not there
+        annotations = {}
+    return [
+        frame("annotation", text(name), encoder.annotation(value, context))
+        for name, value in annotations.items()
+    ]
+
+
+def _fields(kind: type, encoder: Encoder, context: Context) -> list[bytes]:
+    """Encodes the fields of a dataclass or of a pydantic model, instead of its code."""
+    held = vars(kind)
+    encoded = [text(repr(held.get("__dataclass_params__")))]
+    for name, field in held.get("__dataclass_fields__", {}).items():
+        flags = (field.init, field.repr, field.hash, field.compare, getattr(field, "kw_only", None))
+        encoded.append(
+            frame(
+                "field",
+                text(name),
+                _default(field.default, encoder),
+                _default(field.default_factory, encoder),
+                encoder.encode(flags),
+                encoder.encode(dict(field.metadata)),
+            )
+        )
+    for name, field in held.get("__pydantic_fields__", {}).items():
+        encoded.append(
+            frame(
+                "field",
+                text(name),
+                encoder.annotation(field.annotation, context),
+                _default(field.default, encoder),
+                encoder.encode(field.default_factory),
+                text(repr(field)),
+            )
+        )
+    return encoded
+
+
+def _default(value: Any, encoder: Encoder) -> bytes:
+    kind = type_of(value)
+    if kind.__module__ == "dataclasses" or kind.__name__ == "PydanticUndefinedType":
+        return frame("no default")
+    return encoder.encode(value)
+
+
+def _members(kind: type, encoder: Encoder) -> list[bytes]:
+    held = vars(kind)
+    if Enum in kind.__mro__:
+        members: Any = getattr(kind, "__members__", {})
+        return [
+            *(frame("member", text(m), encoder.encode(e.value)) for m, e in members.items()),
+            *(
+                _member(k, held[k], encoder)
+                for k in sorted(held)
+                if _is_enum_method(held[k], encoder)
+            ),
+        ]
+    return [
+        _member(name, held[name], encoder)
+        for name in sorted(held)
+        if name not in _DERIVED
+        and not name.startswith("__pydantic")
+        and not _is_generated(kind, held[name], encoder)
+    ]
+
+
+def _member(name: str, value: Any, encoder: Encoder) -> bytes:
+    if type(value).__name__ in _DESCRIPTORS:
+        return frame("slot", text(name))
+    if type(value).__name__ == "PydanticDescriptorProxy":
+        wrapped = value.wrapped
+        return frame(
+            "validated", text(name), encoder.encode(wrapped), text(repr(value.decorator_info.info))
+        )
+    return frame("attribute", text(name), encoder.encode(value))
+
+
+def _is_enum_method(value: Any, encoder: Encoder) -> bool:
+    """Returns whether `value` in an enum's body was written there, not put there by `enum`."""
+    function = value.fget if isinstance(value, property) else undescribed(value)
+    return isinstance(function, FunctionType) and code_zone(function, encoder) != STANDARD
+
+
+def _is_generated(kind: type, value: Any, encoder: Encoder) -> bool:
+    """Returns whether `value` is a method that was made from the fields, or by Python's library."""
+    function = undescribed(value)
+    if not isinstance(function, FunctionType):
+        return False
+    wrapped = getattr(function, "__wrapped__", None)
+    if wrapped is None and code_zone(function, encoder) == STANDARD:
+        return True
+    innermost = wrapped if isinstance(wrapped, FunctionType) else function
+    file = innermost.__code__.co_filename
+    from_fields = hasattr(kind, "__dataclass_fields__") or issubclass(kind, tuple)
+    return file.startswith("<attrs generated") or (from_fields and file == "<string>")

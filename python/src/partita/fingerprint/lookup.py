@@ -1,0 +1,212 @@
+"""Resolves what code looks up, in the live namespaces, to what it reaches.
+
+Attributes are followed through modules only: `helpers.text.clean` reaches that one function, while
+a module that is passed on, indexed by `getattr` or imported by a computed name counts as a whole.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import sys
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import library
+from .framing import frame, text
+from .modules import DISTRIBUTION, OUTSIDE, SOURCE, STANDARD, absolute, find
+from .naming import is_class, unwrap_step
+
+if TYPE_CHECKING:
+    from .reach import Walk
+    from .scan import Import, Use
+
+# Builtins by which code can reach names that it doesn't show.
+_DYNAMIC_BUILTINS = frozenset({"eval", "exec", "globals", "__import__"})
+_DYNAMIC_MODULES = frozenset({"runpy", "pkgutil", "imp", "zipimport"})
+# Attributes of a module that describe it rather than belong to its code.
+_MODULE_FACTS = frozenset({"__name__", "__file__", "__package__", "__builtins__", "__cached__"})
+_MODULE_DOORS = frozenset({"__dict__", "__path__", "__spec__", "__loader__"})
+
+
+class Context(NamedTuple):
+    """Where code looks its names up.
+
+    `where` is the code's own name, for notes; a `quiet` one may name things that are not there.
+    """
+
+    space: dict[str, Any]
+    module: str
+    where: str
+    cells: dict[str, Any]
+    quiet: bool = False
+    package: str = ""
+
+
+class _Spot(NamedTuple):
+    """A value, and the module and name that it was found under."""
+
+    value: Any
+    module: str
+    name: str
+
+
+def look_up(walk: Walk, use: Use, context: Context) -> bytes:
+    """Returns a reference to what `use` reaches; empty where that is nothing that counts."""
+    if use.kind == "import" and use.source is not None:
+        return _look_up_import(walk, use, use.source, context)
+    if use.kind == "free":
+        value = context.cells.get(use.name)
+        if not isinstance(value, ModuleType):
+            return b""
+        return _follow(walk, _Spot(value, context.module, use.name), use, context)
+    if use.name in context.space:
+        value = context.space[use.name]
+        walk.bindings.append((context.space, use.name, value))
+        if use.name in _MODULE_FACTS or use.name in _MODULE_DOORS:
+            return b""
+        return _follow(walk, _Spot(value, context.module, use.name), use, context)
+    if hasattr(builtins, use.name):
+        return _look_up_builtin(walk, use, context)
+    walk.bindings.append((context.space, use.name, walk.MISSING))
+    if not context.quiet and use.name not in _MODULE_FACTS:
+        walk.notes.add(f"`{use.name}`, which {context.where} names, is not defined anywhere")
+    return frame("unresolved")
+
+
+def _look_up_builtin(walk: Walk, use: Use, context: Context) -> bytes:
+    walk.bindings.append((context.space, use.name, walk.MISSING))
+    if use.name not in _DYNAMIC_BUILTINS:
+        return b""
+    if use.name == "__import__" and use.argument is not None:
+        return _import_whole(walk, use.argument, context)
+    return _dynamic(walk, f"`{use.name}`", context)
+
+
+def _look_up_import(walk: Walk, use: Use, source: Import, context: Context) -> bytes:
+    package = context.package or context.space.get("__package__") or ""
+    name = absolute(source.module, source.level, package)
+    if source.star:
+        return _import_whole(walk, name, context)
+    if sys.modules.get(name) is None:
+        return _import_whole(walk, name, context, source.members)
+    found = name.partition(".")[0] if source.binds_top else name
+    path = source.members + use.attributes
+    spot = _Spot(sys.modules[found], found, found)
+    return _follow(walk, spot, use._replace(attributes=path), context)
+
+
+def _import_whole(walk: Walk, name: str, context: Context, members: tuple[str, ...] = ()) -> bytes:
+    """Reaches all of a module, loaded or not, and what of it is taken that is a module itself."""
+    module = sys.modules.get(name)
+    if module is not None:
+        return walk.whole(module)
+    if name.partition(".")[0] in sys.stdlib_module_names:
+        return frame("external", text(name))
+    try:
+        found = find(name)
+    except (ImportError, AttributeError, ValueError):
+        found = None
+    if found is None:
+        if not context.quiet:
+            walk.notes.add(f"`{name}`, which {context.where} imports, is not found")
+        return frame("unresolved")
+    walk.unloaded(found)
+    for member in members:
+        inner = find(f"{name}.{member}") if found.search else None
+        if inner is not None:
+            walk.unloaded(inner)
+    return frame("module", text(name))
+
+
+def _dynamic(walk: Walk, how: str, context: Context) -> bytes:
+    """Reaches the whole module that looks names up in a way that can't be seen through."""
+    module = sys.modules.get(context.module)
+    if module is None:
+        return b""
+    because = f"{context.where} uses {how}"
+    return walk.whole(module, because=because, any_name=True)
+
+
+def _follow(walk: Walk, spot: _Spot, use: Use, context: Context) -> bytes:
+    """Follows the attributes of `use` through modules, to an object or to a whole module."""
+    left = list(use.attributes)
+    while isinstance(spot.value, ModuleType):
+        module = spot.value
+        zone = walk.root.zone(module)
+        if zone == OUTSIDE or not left or left[0] in _MODULE_DOORS:
+            return _end_at_module(walk, module, zone, context)
+        name = left.pop(0)
+        if name in vars(module):
+            value = vars(module)[name]
+        else:
+            value = sys.modules.get(f"{module.__name__}.{name}", walk.MISSING)
+        if zone == SOURCE:
+            if name in _MODULE_FACTS:
+                return b""
+            walk.bindings.append((vars(module), name, vars(module).get(name, walk.MISSING)))
+            if value is walk.MISSING:
+                return _missing_attribute(walk, module, name, context)
+        elif not isinstance(value, ModuleType):
+            return _end_outside(walk, module, _Spot(value, module.__name__, name), use, context)
+        spot = _Spot(value, module.__name__, name)
+    return _refer(walk, spot, use, context)
+
+
+def _end_at_module(walk: Walk, module: ModuleType, zone: str, context: Context) -> bytes:
+    if zone == STANDARD and (module is importlib or module.__name__ in _DYNAMIC_MODULES):
+        return _dynamic(walk, f"`{module.__name__}`", context)
+    return walk.whole(module)
+
+
+def _end_outside(walk: Walk, module: ModuleType, spot: _Spot, use: Use, context: Context) -> bytes:
+    """Ends at something in a module of Python's own or of a distribution."""
+    if walk.root.zone(module) == DISTRIBUTION:
+        walk.external(module)
+    elif (module is sys and spot.name == "modules") or module.__name__ in _DYNAMIC_MODULES:
+        return _dynamic(walk, f"`{module.__name__}.{spot.name}`", context)
+    elif module is importlib or (module is builtins and spot.name in _DYNAMIC_BUILTINS):
+        return _import_dynamically(walk, f"{module.__name__}.{spot.name}", use, context)
+    return frame("external", text(module.__name__), text(spot.name))
+
+
+def _import_dynamically(walk: Walk, how: str, use: Use, context: Context) -> bytes:
+    if use.argument is not None and how.endswith("import_module"):
+        if not use.argument.startswith("."):
+            return _import_whole(walk, use.argument, context)
+    return _dynamic(walk, f"`{how}`", context)
+
+
+def _missing_attribute(walk: Walk, module: ModuleType, name: str, context: Context) -> bytes:
+    """Ends at an attribute that isn't there: made by `__getattr__`, not yet imported, or wrong."""
+    if "__getattr__" in vars(module) or not hasattr(module, "__path__"):
+        return walk.whole(module)
+    found = find(f"{module.__name__}.{name}")
+    if found is None:
+        return walk.whole(module)
+    return _import_whole(walk, found.name, context)
+
+
+def _refer(walk: Walk, spot: _Spot, use: Use, context: Context) -> bytes:
+    """Returns a reference to a value: by its own name if it is at home, else by where it is."""
+    if spot.value is importlib.import_module:
+        return _import_dynamically(walk, "importlib.import_module", use, context)
+    if spot.value is sys.modules:
+        return _dynamic(walk, "`sys.modules`", context)
+    value = unwrap_step(spot.value)
+    if library.is_ignored(value):
+        return b""
+    from .values import Encoder
+
+    name = f"{walk.root.name(spot.module)}.{spot.name}"
+    if callable(value):
+        known = Encoder(walk, name, spot.module, spot.name).reference(value)
+        if known is not None:
+            return known
+    kind = "constant"
+    if isinstance(value, FunctionType):
+        kind = "closure" if value.__closure__ else "function"
+    elif is_class(value):
+        kind = "class"
+    walk.add(name, kind, value, spot.module, spot.name)
+    return frame("reference", text(name))
