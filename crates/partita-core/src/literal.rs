@@ -98,6 +98,7 @@ impl Kind {
             Some("tuple") => Self::Tuple,
             Some("bytes") => Self::Bytes,
             Some("float") => Self::Float,
+            Some("int") => Self::Int,
             Some("str") => Self::Str,
             Some("dict") => Self::Dict,
             _ => Self::Other,

@@ -35,8 +35,10 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let moment = jiff::Timestamp::deserialize(deserializer)?;
-        Ok(Self(moment.as_microsecond()))
+        let moment = jiff::Timestamp::deserialize(deserializer)?.as_microsecond();
+        // The last second that can be read has microseconds that cannot be written again.
+        jiff::Timestamp::from_microsecond(moment).map_err(serde::de::Error::custom)?;
+        Ok(Self(moment))
     }
 }
 
@@ -47,5 +49,20 @@ impl JsonSchema for Timestamp {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_read_can_be_written() {
+        let read = |text: &str| serde_json::from_value::<Timestamp>(text.into()).ok();
+        for text in ["-009999-01-02T01:59:59Z", "2026-11-23T22:06:53.172325Z", "9999-12-30T22:00:00Z"] {
+            let moment = read(text).expect(text);
+            assert_eq!(read(&moment.to_string()), Some(moment), "{text}");
+        }
+        assert_eq!(read("9999-12-30T22:00:00.999999999Z"), None);
     }
 }

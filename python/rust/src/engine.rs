@@ -16,7 +16,7 @@ use partita_core::stack::{Capabilities, Stack};
 use partita_engine::cache::ResumedFrom;
 use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Machine, Overrides};
 use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
-use partita_engine::runs::{self, LiveRun, NewRun, RunError};
+use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError};
 use partita_engine::step_runner::run_attempt;
 use partita_engine::store::{ArtifactStore, Documents};
 use partita_core::launcher::Outcome;
@@ -216,10 +216,13 @@ fn execute<'py>(
         }
         py.detach(|| driver.join())
     });
-    let outcome = match outcome {
-        Ok(outcome) => outcome.map_err(|error| partita_error(py, error))?,
+    let Executed { outcome, index_error } = match outcome {
+        Ok(executed) => executed.map_err(|error| partita_error(py, error))?,
         Err(_) => return Err(partita_error(py, "the engine stopped; this is a fault in Partita")),
     };
+    if let Some(error) = index_error {
+        progress.warn(&format!("the index lacks part of this run: {error}; `partita store rebuild` makes it again"));
+    }
     ended(py, &header.id, &deployment, &outcome)
 }
 
@@ -230,7 +233,7 @@ fn drive(
     capabilities: &Capabilities,
     observer: &dyn Observer,
     handle: mpsc::Sender<CancelHandle>,
-) -> Result<RunOutcome, RunError> {
+) -> Result<Executed, RunError> {
     struct End<'a>(&'a LocalLauncher);
     impl Drop for End<'_> {
         fn drop(&mut self) {
@@ -271,7 +274,7 @@ pub(crate) fn plan<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, 
 
 /// Returns the deployment of a traced pipeline, as JSON with one key a line.
 #[pyfunction]
-pub(crate) fn compile<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn compile_pipeline<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     let prepared = prepare(py, parse(py, request)?)?;
     let mut text =
         serde_json::to_vec_pretty(&prepared.compiled.deployment).map_err(|error| partita_error(py, error))?;

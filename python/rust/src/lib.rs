@@ -30,7 +30,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engine::run, module)?)?;
     module.add_function(wrap_pyfunction!(engine::resume, module)?)?;
     module.add_function(wrap_pyfunction!(engine::plan, module)?)?;
-    module.add_function(wrap_pyfunction!(engine::compile, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::compile_pipeline, module)?)?;
     module.add_function(wrap_pyfunction!(engine::config_parameters, module)?)?;
     module.add_function(wrap_pyfunction!(look::get_run, module)?)?;
     module.add_function(wrap_pyfunction!(look::run_parameters, module)?)?;

@@ -1,4 +1,4 @@
-"""What the `partita` command starts for targets written in Python: `python -m partita VERB JSON`."""
+"""What the `partita` command starts for a Python target: `python -m partita VERB JSON`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _plan(request: dict[str, Any]) -> None:
 
 
 def _compile(request: dict[str, Any]) -> None:
-    document = _native.compile(_traced(request).document)
+    document = _native.compile_pipeline(_traced(request).document)
     output = request.get("output")
     if output is None:
         sys.stdout.buffer.write(document)
@@ -69,9 +69,7 @@ def _compile(request: dict[str, Any]) -> None:
 
 def _traced(request: dict[str, Any]) -> running.Request:
     pipeline = target.find(request["target"])
-    return running.Request(
-        pipeline, _parameters(pipeline, request), command_line=_options(request)
-    )
+    return running.Request(pipeline, _parameters(pipeline, request), command_line=_options(request))
 
 
 def _options(request: dict[str, Any]) -> dict[str, Any]:
@@ -83,8 +81,9 @@ def _parameters(pipeline: Pipeline, request: dict[str, Any]) -> dict[str, Any]:
     from partita.signature import Signature
 
     types = Signature(pipeline.entrypoint).types
+    texts: dict[str, str] = request.get("parameters") or {}
     values: dict[str, Any] = {}
-    for name, text in (request.get("parameters") or {}).items():
+    for name, text in texts.items():
         values[name] = _parameter(text, kinds(types.get(name)))
     return values
 

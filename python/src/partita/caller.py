@@ -106,7 +106,7 @@ class Caller:
     ) -> Saved:
         chosen = step.materializer(output.name)
         name = output.name
-        kind = type(value)
+        kind: Any = type(value)
         if chosen is None and name not in current.folders:
             data = materializers.save_inline(value)
             if data is not None and len(data) <= call.inline_limit:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from partita.client import PipelineRun
     from partita.settings import Settings, StepRetryConfig
 
 
@@ -171,7 +170,10 @@ def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> d
         "source": f"{source_root.module_name(function, found.root)}:{function.__qualname__}",
         "location": place,
         "parameters": parameters,
-        "options": [tracing.layer(target.options, place), tracing.layer(target.later_options, None)],
+        "options": [
+            tracing.layer(target.options, place),
+            tracing.layer(target.later_options, None),
+        ],
         "hooks": tracing.hooks(target),
         "environment": {
             "interpreter": f"{sys.implementation.name}-{version}",
@@ -207,7 +209,7 @@ def bind_defaults(target: Pipeline, given: dict[str, Any]) -> dict[str, Any]:
             given = {**given, name: float(value)}
     values = {**signature.defaults, **given}
     problems.extend(
-        f"the parameter `{name}` is missing; give it a value with `--param {name}=…`, or in the call."
+        f"the parameter `{name}` is missing; give it with `--param {name}=…` or in the call."
         for name in signature.names
         if name not in values
     )

@@ -120,7 +120,8 @@ class Trace:
             spec["inputs"] = inputs
         if after is not None:
             spec["after"] = _step_names(after)
-        frame = sys._getframe(2)  # The line of the pipeline that calls the step.
+        # The line of the pipeline that calls the step.
+        frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
         spec["location"] = {
             "file": source_root.shown(frame.f_code.co_filename),
             "line": frame.f_lineno,
@@ -200,7 +201,8 @@ class Trace:
             return {"artifact": version}
         if _holds_outputs(value):
             if type(value) is dict:
-                items = {str(key): self._input(place, item) for key, item in value.items()}
+                mapping: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+                items = {str(key): self._input(place, item) for key, item in mapping.items()}
                 return {"dict": items}
             return {
                 type(value).__name__: [self._input(place, item) for item in value],
@@ -281,7 +283,7 @@ def _node(key: str, value: Any, place: dict[str, Any] | None) -> dict[str, Any]:
 
 def is_plain(value: Any) -> bool:
     """Returns whether documents can hold a value as it is."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind is int or kind is str or kind is float or kind is bool or value is None:
         return True
     if kind is StepOutput or kind is StepOutputs:
@@ -295,14 +297,16 @@ def is_plain(value: Any) -> bool:
 def _holds_outputs(value: Any) -> bool:
     if isinstance(value, (StepOutput, StepOutputs)) or hasattr(value, "artifact_version_document"):
         return True
-    kind = type(value)
+    kind: Any = type(value)
     if kind is dict:
         return any(_holds_outputs(item) for item in value.values())
     return kind in (list, tuple) and any(_holds_outputs(item) for item in value)
 
 
 def _step_names(after: Any) -> list[str]:
-    items: list[Any] = list(after) if isinstance(after, list) else [after]
+    items: list[Any] = [after]
+    if isinstance(after, list):
+        items = after  # pyright: ignore[reportUnknownVariableType]
     names: list[str] = []
     for item in items:
         name = item if isinstance(item, str) else getattr(item, "step_name", None)

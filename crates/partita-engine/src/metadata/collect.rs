@@ -77,7 +77,12 @@ impl Candidates {
         Ok(Self { staging, deployments, artifacts })
     }
 
-    fn remove(self, store: &dyn ArtifactStore, needs: &Needs, collected: &mut Collected) -> Result<()> {
+    fn remove(
+        self,
+        store: &dyn ArtifactStore,
+        needs: &Needs,
+        collected: &mut Collected,
+    ) -> Result<()> {
         for path in self.artifacts.iter().filter(|path| !needs.artifacts.contains(*path)) {
             let Some(bytes) = size_if_dead(store, path, needs)? else { continue };
             store.delete(path)?;
@@ -173,7 +178,9 @@ impl Needs {
                 self.artifacts.insert(layout::artifact(version));
             }
             Input::Value(_) | Input::Output(_) => {}
-            Input::List(items) | Input::Tuple(items) => items.iter().for_each(|item| self.add_input(item)),
+            Input::List(items) | Input::Tuple(items) => {
+                items.iter().for_each(|item| self.add_input(item))
+            }
             Input::Dict(items) => items.values().for_each(|item| self.add_input(item)),
         }
     }
@@ -181,7 +188,8 @@ impl Needs {
     fn add_result(&mut self, result: &StepResult) {
         self.artifacts.extend(result.outputs.values().map(layout::artifact));
         let inputs = result.inputs.values();
-        self.artifacts.extend(inputs.map(|input| layout::artifact_folder(&input.artifact, &input.id)));
+        self.artifacts
+            .extend(inputs.map(|input| layout::artifact_folder(&input.artifact, &input.id)));
     }
 
     /// Adds what a cache entry refers to, or removes an entry that is of no use and returns its
@@ -195,8 +203,11 @@ impl Needs {
         let is_cut_off = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err();
         if !is_cut_off {
             let entry = parse(store, path, &bytes)?;
-            let mut folders =
-                entry.outputs.values().filter(|version| version.value.is_none()).map(layout::artifact);
+            let mut folders = entry
+                .outputs
+                .values()
+                .filter(|version| version.value.is_none())
+                .map(layout::artifact);
             let is_whole = folders.try_fold(true, |is_whole, folder| {
                 store.list(&folder).map(|files| is_whole && !files.is_empty())
             })?;
@@ -214,7 +225,8 @@ impl Needs {
 fn remove_rest(store: &dyn ArtifactStore, run_id: &str) -> Result<bool> {
     // Whoever has the lease is about to write the header.
     let Ok(lease) = store.lease(run_id) else { return Ok(false) };
-    let is_rest = matches!(Documents::new(store).run_header(run_id), Err(StoreError::NotFound { .. }));
+    let is_rest =
+        matches!(Documents::new(store).run_header(run_id), Err(StoreError::NotFound { .. }));
     if is_rest {
         store.delete(&layout::run(run_id))?;
     }

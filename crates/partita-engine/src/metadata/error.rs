@@ -43,7 +43,9 @@ pub enum MetadataError {
         candidates: Vec<String>,
     },
     /// Something that every home has and keeps.
-    #[error("the {what} `{name}` belongs to every home and cannot be changed or deleted; register one of your own with `{command}`")]
+    #[error(
+        "the {what} `{name}` belongs to every home and cannot be changed or deleted; register one of your own with `{command}`"
+    )]
     Protected {
         /// What it is.
         what: String,
@@ -77,19 +79,25 @@ pub enum MetadataError {
         help: String,
     },
     /// A database that may not be written to.
-    #[error("the metadata store `{path}` cannot be written to; make the file and its folder writable, or set `PARTITA_HOME` to a folder that is")]
+    #[error(
+        "the metadata store `{path}` cannot be written to; make the file and its folder writable, or set `PARTITA_HOME` to a folder that is"
+    )]
     ReadOnly {
         /// The database.
         path: String,
     },
     /// No room.
-    #[error("the disk that holds the metadata store `{path}` is full; free some space (`partita store gc` removes what no run needs) and try again")]
+    #[error(
+        "the disk that holds the metadata store `{path}` is full; free some space (`partita store gc` removes what no run needs) and try again"
+    )]
     Full {
         /// The database.
         path: String,
     },
     /// A file that is not a database, or no longer one.
-    #[error("the metadata store `{path}` is not a database that Partita can read ({reason}); move the file away and type `partita store rebuild`: runs and artifacts come back, stacks and components have to be registered again")]
+    #[error(
+        "the metadata store `{path}` is not a database that Partita can read ({reason}); move the file away and type `partita store rebuild`: runs and artifacts come back, stacks and components have to be registered again"
+    )]
     Corrupt {
         /// The database.
         path: String,
@@ -97,7 +105,9 @@ pub enum MetadataError {
         reason: String,
     },
     /// A database of a Partita to come.
-    #[error("the metadata store `{path}` has version {found}, and this Partita knows versions up to {known}; use the newer Partita that wrote it, or set `PARTITA_HOME` to another folder")]
+    #[error(
+        "the metadata store `{path}` has version {found}, and this Partita knows versions up to {known}; use the newer Partita that wrote it, or set `PARTITA_HOME` to another folder"
+    )]
     Newer {
         /// The database.
         path: String,
@@ -107,7 +117,9 @@ pub enum MetadataError {
         known: i64,
     },
     /// Another process kept the database for longer than anyone should wait.
-    #[error("another process has kept the metadata store `{path}` busy for a minute; end it, or wait until it is done, and try again")]
+    #[error(
+        "another process has kept the metadata store `{path}` busy for a minute; end it, or wait until it is done, and try again"
+    )]
     Busy {
         /// The database.
         path: String,

@@ -37,7 +37,11 @@ impl<'a> Artifacts<'a> {
     /// # Errors
     /// [`MetadataError::NotFound`] or [`MetadataError::Ambiguous`].
     pub fn find(&self, reference: &str) -> Result<ArtifactView> {
-        let named = VersionFilter { artifact: Some(reference.to_owned()), limit: Some(1), ..VersionFilter::default() };
+        let named = VersionFilter {
+            artifact: Some(reference.to_owned()),
+            limit: Some(1),
+            ..VersionFilter::default()
+        };
         if let Some(latest) = self.index.versions(&named)?.pop() {
             return Ok(latest);
         }
@@ -50,7 +54,9 @@ impl<'a> Artifacts<'a> {
             ..VersionFilter::default()
         };
         let mut found = self.index.versions(&begun)?;
-        if let Some(exact) = found.iter().position(|view| view.version.artifact_version == reference) {
+        if let Some(exact) =
+            found.iter().position(|view| view.version.artifact_version == reference)
+        {
             return Ok(found.swap_remove(exact));
         }
         match found.len() {
@@ -61,14 +67,18 @@ impl<'a> Artifacts<'a> {
                 reference: reference.to_owned(),
                 candidates: found
                     .iter()
-                    .map(|view| format!("`{}` ({})", view.version.artifact_version, view.version.artifact))
+                    .map(|view| {
+                        format!("`{}` ({})", view.version.artifact_version, view.version.artifact)
+                    })
                     .collect(),
             }),
         }
     }
 
     fn unknown<T>(&self, reference: &str) -> Result<T> {
-        let known = self.index.versions(&VersionFilter { limit: Some(1000), ..VersionFilter::default() })?;
+        let known = self
+            .index
+            .versions(&VersionFilter { limit: Some(1000), ..VersionFilter::default() })?;
         let names = known.iter().map(|view| view.version.artifact.as_str());
         Err(MetadataError::NotFound {
             what: "artifact".to_owned(),
@@ -136,7 +146,10 @@ impl<'a> Artifacts<'a> {
                 what: "artifact version".to_owned(),
                 name: view.version.artifact_version.clone(),
                 nearest: None,
-                help: format!("run `{}` has lost it; run the step again with `--no-cache`", view.run),
+                help: format!(
+                    "run `{}` has lost it; run the step again with `--no-cache`",
+                    view.run
+                ),
             }
         })
     }

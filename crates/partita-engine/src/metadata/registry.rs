@@ -97,7 +97,8 @@ pub trait Registry: Send + Sync {
     /// [`MetadataError::NotFound`] if there is none.
     fn component(&self, kind: ComponentType, name: &str) -> Result<Component> {
         let components = self.components(kind)?;
-        let names: Vec<String> = components.iter().map(|component| component.name.clone()).collect();
+        let names: Vec<String> =
+            components.iter().map(|component| component.name.clone()).collect();
         pick(components, |component| component.name == name)
             .ok_or_else(|| Item::Component(kind).not_found(name, &names))
     }
@@ -191,11 +192,17 @@ impl Item {
     }
 
     pub(super) fn exists(self, name: &str) -> MetadataError {
-        let help = format!("choose another name, or change it with `{} {name}`", self.command("update"));
+        let help =
+            format!("choose another name, or change it with `{} {name}`", self.command("update"));
         MetadataError::Exists { what: self.to_string(), name: name.to_owned(), help }
     }
 
-    pub(super) fn invalid(self, name: &str, reason: impl fmt::Display, help: &str) -> MetadataError {
+    pub(super) fn invalid(
+        self,
+        name: &str,
+        reason: impl fmt::Display,
+        help: &str,
+    ) -> MetadataError {
         MetadataError::Invalid {
             what: self.to_string(),
             name: shown(name),

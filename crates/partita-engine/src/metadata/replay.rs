@@ -20,14 +20,19 @@ pub(super) struct Replayed {
 /// Returns the run as its documents have it, or `None` if it has no header.
 ///
 /// `is_live` says whether an engine drives it, so that a missing end is no interruption.
-pub(super) fn replay(store: &dyn ArtifactStore, run_id: &str, is_live: bool) -> Result<Option<Replayed>> {
+pub(super) fn replay(
+    store: &dyn ArtifactStore,
+    run_id: &str,
+    is_live: bool,
+) -> Result<Option<Replayed>> {
     let documents = Documents::new(store);
     let header = match documents.run_header(run_id) {
         Ok(header) => header,
         Err(StoreError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut replay = Replay { store, documents, run_id: Arc::from(header.id.as_str()), problems: Vec::new() };
+    let mut replay =
+        Replay { store, documents, run_id: Arc::from(header.id.as_str()), problems: Vec::new() };
     let deployment = replay.noting(documents.deployment(&header.deployment_id)).map(Arc::new);
     let events = replay.noting(documents.events(run_id)).unwrap_or_default();
     let end = replay.noting(documents.run_end(run_id)).flatten();
@@ -36,7 +41,11 @@ pub(super) fn replay(store: &dyn ArtifactStore, run_id: &str, is_live: bool) -> 
     Ok(Some(Replayed { record: RunRecord { start, changes }, problems: replay.problems }))
 }
 
-fn start(header: RunHeader, deployment: Option<Arc<Deployment>>, store: &dyn ArtifactStore) -> RunStart {
+fn start(
+    header: RunHeader,
+    deployment: Option<Arc<Deployment>>,
+    store: &dyn ArtifactStore,
+) -> RunStart {
     RunStart { header, deployment, store: store.uri().to_owned(), status: RunStatus::Running }
 }
 
@@ -92,7 +101,12 @@ impl Replay<'_> {
         StepRun { run_id: self.run_id.clone(), deployment: deployment.clone(), index }
     }
 
-    fn add_events(&self, timeline: &mut Timeline, deployment: Option<&Arc<Deployment>>, events: &[Event]) {
+    fn add_events(
+        &self,
+        timeline: &mut Timeline,
+        deployment: Option<&Arc<Deployment>>,
+        events: &[Event],
+    ) {
         let positions: HashMap<&str, usize> = deployment
             .iter()
             .flat_map(|deployment| deployment.steps.iter().enumerate())
@@ -107,12 +121,14 @@ impl Replay<'_> {
             let (rank, change) = match &event.kind {
                 EventKind::Resumed => (0, Some(Change::RunResumed { run_id: self.run_id.clone() })),
                 EventKind::AttemptStarted { step: name, attempt } => {
-                    let change = step(name).map(|step| Change::StepStarted { step, attempt: *attempt, at });
+                    let change =
+                        step(name).map(|step| Change::StepStarted { step, attempt: *attempt, at });
                     (2 * u64::from(*attempt), change)
                 }
-                EventKind::StepSkipped { step: name, reason } => {
-                    (LAST, step(name).map(|step| Change::StepSkipped { step, reason: reason.clone() }))
-                }
+                EventKind::StepSkipped { step: name, reason } => (
+                    LAST,
+                    step(name).map(|step| Change::StepSkipped { step, reason: reason.clone() }),
+                ),
                 EventKind::StepCancelled { step: name } => {
                     (LAST, step(name).map(|step| Change::StepCancelled { step, at }))
                 }
@@ -131,13 +147,16 @@ impl Replay<'_> {
         let begun = self.noting(self.store.list(&folder)).unwrap_or_default();
         for name in begun {
             let index = name.split('-').next().and_then(|index| index.parse().ok());
-            let Some(index) = index.filter(|index| *index < deployment.steps.len()) else { continue };
+            let Some(index) = index.filter(|index| *index < deployment.steps.len()) else {
+                continue;
+            };
             for result in self.results(deployment, index) {
                 let step = self.step(deployment, index);
                 let rank = 2 * u64::from(result.attempt) + 1;
                 let at = (result.ended_at.0, rank);
                 let retry = &deployment.steps[index].config.retry;
-                let is_due = result.status == StepStatus::Failed && retry.wait_after(result.attempt).is_some();
+                let is_due = result.status == StepStatus::Failed
+                    && retry.wait_after(result.attempt).is_some();
                 let retrying = is_due.then(|| (at, Change::StepRetrying { step: step.clone() }));
                 timeline.push((at, Change::StepEnded { step, result: Arc::new(result) }));
                 timeline.extend(retrying);
@@ -150,7 +169,8 @@ impl Replay<'_> {
         let name = &deployment.steps[index].name;
         let run_id = self.run_id.clone();
         let commit = self.noting(self.documents.commit(&run_id, index, name)).flatten();
-        let attempts = self.noting(self.documents.attempts(&run_id, index, name)).unwrap_or_default();
+        let attempts =
+            self.noting(self.documents.attempts(&run_id, index, name)).unwrap_or_default();
         let mut results = Vec::new();
         for number in attempts {
             if commit.as_ref().is_some_and(|commit| commit.attempt == number) {

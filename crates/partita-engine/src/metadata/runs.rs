@@ -87,7 +87,10 @@ impl<'a> Runs<'a> {
             _ => Err(MetadataError::Ambiguous {
                 what: "runs".to_owned(),
                 reference: reference.to_owned(),
-                candidates: found.iter().map(|run| format!("`{}` ({})", run.id, run.name)).collect(),
+                candidates: found
+                    .iter()
+                    .map(|run| format!("`{}` ({})", run.id, run.name))
+                    .collect(),
             }),
         }
     }
@@ -101,7 +104,8 @@ impl<'a> Runs<'a> {
         Err(MetadataError::NotFound {
             what: "run".to_owned(),
             name: reference.chars().take(name::NAME_LENGTH).collect(),
-            nearest: name::nearest(reference, runs.iter().map(|run| run.name.as_str())).map(str::to_owned),
+            nearest: name::nearest(reference, runs.iter().map(|run| run.name.as_str()))
+                .map(str::to_owned),
             help: help.to_owned(),
         })
     }

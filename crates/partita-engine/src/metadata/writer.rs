@@ -56,7 +56,8 @@ impl IndexWriter {
     /// [`super::Runs::refresh`].
     pub fn flush(&self) -> Result<()> {
         let (answer, answered) = bounded(1);
-        let sent = self.sender.as_ref().is_some_and(|sender| sender.send(Message::Flush(answer)).is_ok());
+        let sent =
+            self.sender.as_ref().is_some_and(|sender| sender.send(Message::Flush(answer)).is_ok());
         if !sent {
             return Err(stopped("its writer has stopped"));
         }
@@ -99,7 +100,10 @@ fn write(index: &dyn RunIndex, receiver: &Receiver<Message>) {
 }
 
 /// Returns what is to be written together, and who waits for it.
-fn gather(first: Message, receiver: &Receiver<Message>) -> (Vec<Change>, Option<Sender<Result<()>>>) {
+fn gather(
+    first: Message,
+    receiver: &Receiver<Message>,
+) -> (Vec<Change>, Option<Sender<Result<()>>>) {
     let deadline = Instant::now() + LINGER;
     let mut changes = Vec::new();
     let mut next = Some(first);

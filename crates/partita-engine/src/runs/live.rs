@@ -13,7 +13,7 @@ use partita_core::run::{EventKind, RunEnd, RunHeader, Target, VERSION};
 use partita_core::stack::Capabilities;
 use partita_core::status::RunStatus;
 
-use super::observers::{EventRecorder, IndexObserver};
+use super::observers::Recorder;
 use crate::cache::{CacheResolver, ResumedFrom};
 use crate::clock;
 use crate::drive::{CancelHandle, Drive, Driver, Observer, RunOutcome};
@@ -60,6 +60,14 @@ pub struct NewRun {
     pub user: Option<String>,
     /// The run whose commits it takes over.
     pub resumed_from: Option<ResumedFrom>,
+}
+
+/// How a run went.
+pub struct Executed {
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Why the index lacks something of it, if it does; its documents are whole.
+    pub index_error: Option<MetadataError>,
 }
 
 /// A run that this process has the lease of.
@@ -192,13 +200,12 @@ impl LiveRun {
         capabilities: &Capabilities,
         observers: &[&dyn Observer],
         begun: impl FnOnce(CancelHandle),
-    ) -> Result<RunOutcome, RunError> {
+    ) -> Result<Executed, RunError> {
         let plan = self.plan(capabilities)?;
         let history: Arc<dyn crate::metadata::RunIndex> = Arc::clone(&self.metadata) as _;
         let resolver = CacheResolver::new(Arc::clone(&self.context), history, self.resumed_from.clone());
-        let indexing = IndexObserver::new(Arc::clone(&self.context), Arc::clone(&self.index));
-        let recording = EventRecorder::new(Arc::clone(&self.context));
-        let mut all: Vec<&dyn Observer> = vec![&indexing, &recording];
+        let recorder = Recorder::new(Arc::clone(&self.context), Arc::clone(&self.index));
+        let mut all: Vec<&dyn Observer> = vec![&recorder];
         all.extend_from_slice(observers);
         let run_id = Arc::clone(&self.context.run_id);
         let driver = Driver::new(plan, Drive {
@@ -210,8 +217,8 @@ impl LiveRun {
         });
         begun(driver.cancel_handle());
         let outcome = driver.run();
-        self.end(&outcome)?;
-        Ok(outcome)
+        let index_error = self.end(&outcome)?;
+        Ok(Executed { outcome, index_error })
     }
 
     fn plan(&self, capabilities: &Capabilities) -> Result<Plan, RunError> {
@@ -225,7 +232,7 @@ impl LiveRun {
         Ok(plan)
     }
 
-    fn end(&self, outcome: &RunOutcome) -> Result<(), RunError> {
+    fn end(&self, outcome: &RunOutcome) -> Result<Option<MetadataError>, RunError> {
         let end = RunEnd {
             version: VERSION,
             status: outcome.status,
@@ -236,8 +243,7 @@ impl LiveRun {
         let path = layout::run_end(&self.header.id);
         store.write(&path, encode(store, &path, &end)?.into())?;
         self.index.record(Change::RunEnded { run_id: Arc::clone(&self.context.run_id), end });
-        self.index.flush()?;
-        Ok(())
+        Ok(self.index.flush().err())
     }
 }
 

@@ -4,5 +4,5 @@ mod live;
 mod observers;
 mod plan;
 
-pub use live::{LiveRun, NewRun, RunError};
+pub use live::{Executed, LiveRun, NewRun, RunError};
 pub use plan::{PlannedStep, Verdict, plan};

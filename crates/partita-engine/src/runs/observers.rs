@@ -1,23 +1,22 @@
-//! What listens to the driver in every run: the index and the run's own record of events.
+//! What listens to the driver in every run: it tells the index, and writes down what no result says.
 
 use std::sync::Arc;
 
-use partita_core::run::{EventKind, Failure, StepResult, VERSION};
+use partita_core::run::{EventKind, Failure, StepResult};
 use partita_core::status::StepStatus;
 
 use crate::clock;
 use crate::drive::{Observer, RunEvent};
 use crate::metadata::{Change, IndexWriter, StepRun};
-use crate::step_runner::RunContext;
-use crate::store::Documents;
+use crate::step_runner::{RunContext, record_lost};
 
-/// Tells the index what happens.
-pub(super) struct IndexObserver {
+/// Records a run in its index and in its events, with the same times in both.
+pub(super) struct Recorder {
     context: Arc<RunContext>,
     index: Arc<IndexWriter>,
 }
 
-impl IndexObserver {
+impl Recorder {
     pub(super) fn new(context: Arc<RunContext>, index: Arc<IndexWriter>) -> Self {
         Self { context, index }
     }
@@ -30,31 +29,32 @@ impl IndexObserver {
         }
     }
 
-    /// Returns the record of an attempt that failed, as its launcher wrote it, or as it would be
-    /// if the launcher could not.
-    fn failed_result(&self, step: usize, attempt: u32, failure: &Failure) -> Arc<StepResult> {
-        let name = &self.context.deployment.steps[step].name;
-        let written = Documents::new(&*self.context.store).result(&self.context.run_id, step, name, attempt);
-        Arc::new(written.ok().flatten().unwrap_or_else(|| StepResult {
-            version: VERSION,
-            run_id: self.context.run_id.to_string(),
-            step: name.clone(),
-            attempt,
-            status: StepStatus::Failed,
-            started_at: clock::now(),
-            ended_at: clock::now(),
-            inputs: Default::default(),
-            outputs: Default::default(),
-            cache_key: None,
-            cache_reason: None,
-            cached_from: None,
-            error: Some(failure.clone()),
-            metadata: Default::default(),
-        }))
+    fn name(&self, step: usize) -> String {
+        self.context.deployment.steps[step].name.clone()
+    }
+
+    /// Returns the record of an attempt that failed, and writes it if its launcher could not.
+    fn failed(&self, step: usize, attempt: u32, failure: &Failure) -> Arc<StepResult> {
+        Arc::new(record_lost(&self.context, step, attempt, failure))
+    }
+
+    fn ended_otherwise(&self, index: usize, status: StepStatus, reason: String) {
+        let step = self.step(index);
+        match status {
+            StepStatus::Skipped => {
+                self.context.note(EventKind::StepSkipped { step: self.name(index), reason: reason.clone() });
+                self.index.record(Change::StepSkipped { step, reason });
+            }
+            StepStatus::Cancelled => {
+                let at = self.context.note(EventKind::StepCancelled { step: self.name(index) });
+                self.index.record(Change::StepCancelled { step, at });
+            }
+            _ => {}
+        }
     }
 }
 
-impl Observer for IndexObserver {
+impl Observer for Recorder {
     fn on(&self, event: &RunEvent) {
         match event {
             RunEvent::StepStarted { step, attempt } => {
@@ -62,7 +62,7 @@ impl Observer for IndexObserver {
                 self.index.record(Change::StepStarted { step, attempt, at: clock::now() });
             }
             RunEvent::AttemptFailed { step, attempt, failure, retry_in } => {
-                let result = self.failed_result(*step, *attempt, failure);
+                let result = self.failed(*step, *attempt, failure);
                 self.index.record(Change::StepEnded { step: self.step(*step), result });
                 if retry_in.is_some() {
                     self.index.record(Change::StepRetrying { step: self.step(*step) });
@@ -72,45 +72,14 @@ impl Observer for IndexObserver {
                 let (step, result) = (self.step(*step), Arc::clone(result));
                 self.index.record(Change::StepEnded { step, result });
             }
-            RunEvent::StepEnded { step, status: StepStatus::Skipped, because, .. } => {
-                let reason = because.map(|because| because.reason(&self.context.deployment)).unwrap_or_default();
-                self.index.record(Change::StepSkipped { step: self.step(*step), reason });
+            RunEvent::StepEnded { step, status, because, .. } => {
+                let reason = because.map(|because| because.reason(&self.context.deployment));
+                self.ended_otherwise(*step, *status, reason.unwrap_or_default());
             }
-            RunEvent::StepEnded { step, status: StepStatus::Cancelled, .. } => {
-                self.index.record(Change::StepCancelled { step: self.step(*step), at: clock::now() });
+            RunEvent::CancelRequested => {
+                self.context.note(EventKind::CancelRequested);
             }
-            RunEvent::StepEnded { .. } | RunEvent::CancelRequested | RunEvent::RunEnded { .. } => {}
-        }
-    }
-}
-
-/// Writes down what no result says: skipped and cancelled steps, and requests to cancel.
-pub(super) struct EventRecorder {
-    context: Arc<RunContext>,
-}
-
-impl EventRecorder {
-    pub(super) fn new(context: Arc<RunContext>) -> Self {
-        Self { context }
-    }
-
-    fn name(&self, step: usize) -> String {
-        self.context.deployment.steps[step].name.clone()
-    }
-}
-
-impl Observer for EventRecorder {
-    fn on(&self, event: &RunEvent) {
-        match event {
-            RunEvent::StepEnded { step, status: StepStatus::Skipped, because, .. } => {
-                let reason = because.map(|because| because.reason(&self.context.deployment)).unwrap_or_default();
-                self.context.note(EventKind::StepSkipped { step: self.name(*step), reason });
-            }
-            RunEvent::StepEnded { step, status: StepStatus::Cancelled, .. } => {
-                self.context.note(EventKind::StepCancelled { step: self.name(*step) });
-            }
-            RunEvent::CancelRequested => self.context.note(EventKind::CancelRequested),
-            _ => {}
+            RunEvent::RunEnded { .. } => {}
         }
     }
 }

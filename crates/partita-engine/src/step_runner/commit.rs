@@ -11,14 +11,14 @@ use partita_core::artifact::{
 use partita_core::digest::Digest;
 use partita_core::launcher::Attempt;
 use partita_core::literal::Literal;
-use partita_core::run::{InputReference, StepResult, VERSION};
+use partita_core::run::{Failure, InputReference, StepResult, VERSION};
 use partita_core::status::StepStatus;
 use partita_core::time::Timestamp;
 
 use super::inputs::{self, InputValue};
 use super::{Committed, Content, NewOutput, Returned, RunContext, Stopped};
 use crate::clock;
-use crate::store::{ArtifactStore, Result, Staging, StoreError, layout, read_document};
+use crate::store::{ArtifactStore, Documents, Result, Staging, StoreError, layout, read_document};
 
 /// Name of the document that describes an artifact folder.
 const MANIFEST: &str = "manifest.json";
@@ -141,6 +141,30 @@ pub(crate) fn commit_cached(
         path,
         uri: context.store.uri().to_owned(),
     })
+}
+
+/// Returns the record of a failed attempt, and writes one for an attempt that could not: its
+/// process died, or its launcher found the failure.
+pub(crate) fn record_lost(context: &RunContext, step: usize, number: u32, failure: &Failure) -> StepResult {
+    let name = &context.deployment.steps[step].name;
+    let written = Documents::new(&*context.store).result(&context.run_id, step, name, number);
+    if let Ok(Some(result)) = written {
+        return result;
+    }
+    let attempt = Attempt {
+        deployment: Arc::clone(&context.deployment),
+        run_id: Arc::clone(&context.run_id),
+        step,
+        number,
+        cache_reason: None,
+    };
+    let result = StepResult { error: Some(failure.clone()), ..blank(context, &attempt, clock::now()) };
+    let path = layout::result(&context.run_id, step, name, number);
+    if let Ok(document) = encode(&*context.store, &path, &result) {
+        // A store that refuses this has failed the run already; the index still tells of it.
+        let _ = context.store.create(&path, document.into());
+    }
+    result
 }
 
 fn blank(context: &RunContext, attempt: &Attempt, started_at: Timestamp) -> StepResult {

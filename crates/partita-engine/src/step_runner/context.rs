@@ -10,6 +10,7 @@ use partita_core::artifact::ArtifactVersion;
 use partita_core::digest::Digest;
 use partita_core::launcher::Attempt;
 use partita_core::run::{Event, EventKind};
+use partita_core::time::Timestamp;
 
 use super::Committed;
 use super::inputs::{self, InputValue};
@@ -125,18 +126,20 @@ impl RunContext {
         attempt.step().config.retry.wait_after(failures).is_none()
     }
 
-    /// Adds an event to the run's record. An event that cannot be written is not worth a run:
+    /// Adds an event to the run's record and returns when it happened. An event that cannot be written is not worth a run:
     /// the documents that decide are the commits.
-    pub fn note(&self, kind: EventKind) {
+    pub fn note(&self, kind: EventKind) -> Timestamp {
+        let at = clock::now();
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         if events.is_none() {
             *events = self.store.appender(&layout::events(&self.run_id)).ok();
         }
-        let event = Event { at: clock::now(), kind };
+        let event = Event { at, kind };
         if let (Some(writer), Ok(mut line)) = (events.as_mut(), serde_json::to_vec(&event)) {
             line.push(b'\n');
             let _ = writer.write_all(&line);
         }
+        at
     }
 
     fn commits(&self) -> MutexGuard<'_, Vec<Option<Committed>>> {

@@ -17,7 +17,7 @@ use partita_core::literal::Literal;
 use partita_core::run::{EventKind, Failure, StepResult};
 
 pub use commit::{load_folder, publish_literal};
-pub(crate) use commit::{commit_cached, references};
+pub(crate) use commit::{commit_cached, record_lost, references};
 pub use context::RunContext;
 pub use inputs::InputValue;
 pub use log::{LogStream, StepLog};

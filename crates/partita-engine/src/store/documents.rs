@@ -1,6 +1,6 @@
 //! Typed reading of the documents in an artifact store.
 
-use partita_core::deployment::{self, Deployment};
+use partita_core::deployment::Deployment;
 use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -9,6 +9,9 @@ use super::{ArtifactStore, Result, StoreError, layout};
 
 /// The largest document that is read, in bytes.
 const SIZE_LIMIT: usize = 256 << 20;
+
+/// What to do about a damaged document.
+const MEND: &str = "it was cut off or edited; delete the run that it belongs to, or restore the file";
 
 /// Reads the documents of an artifact store.
 #[derive(Clone, Copy)]
@@ -28,7 +31,7 @@ pub fn read_document<T: DeserializeOwned>(
     struct Version {
         version: u32,
     }
-    let mend = || "it was cut off or edited; delete the run that it belongs to, or restore the file".to_owned();
+    let mend = || MEND.to_owned();
     if bytes.len() > SIZE_LIMIT {
         return Err((format!("it has {} bytes; at most {SIZE_LIMIT} are read", bytes.len()), mend()));
     }
@@ -51,7 +54,8 @@ impl<'a> Documents<'a> {
     /// # Errors
     /// If it is missing, damaged or of another version.
     pub fn deployment(&self, id: &str) -> Result<Deployment> {
-        self.read(&layout::deployment(id), deployment::VERSION)
+        let path = layout::deployment(id);
+        Deployment::read(&self.store.read(&path)?).map_err(|error| self.bad(&path, error.to_string()))
     }
 
     /// Reads a run's header.
@@ -151,7 +155,7 @@ impl<'a> Documents<'a> {
             path: path.to_owned(),
             uri: self.store.uri().to_owned(),
             reason,
-            help: "it was cut off or edited; delete the run that it belongs to, or restore the file".to_owned(),
+            help: MEND.to_owned(),
         }
     }
 }

@@ -49,14 +49,21 @@ fn put_deployment(connection: &Connection, deployment: &Deployment) -> Attempted
     if known {
         return Ok(());
     }
-    let positions: HashMap<&str, usize> =
-        deployment.steps.iter().enumerate().map(|(index, step)| (step.name.as_str(), index)).collect();
+    let positions: HashMap<&str, usize> = deployment
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(index, step)| (step.name.as_str(), index))
+        .collect();
     let shape: Vec<(&str, Vec<usize>)> = deployment
         .steps
         .iter()
         .map(|step| {
             let upstream = step.upstream_steps.iter();
-            (step.name.as_str(), upstream.filter_map(|name| positions.get(name.as_str()).copied()).collect())
+            (
+                step.name.as_str(),
+                upstream.filter_map(|name| positions.get(name.as_str()).copied()).collect(),
+            )
         })
         .collect();
     connection.execute(
@@ -67,7 +74,11 @@ fn put_deployment(connection: &Connection, deployment: &Deployment) -> Attempted
 }
 
 /// Returns the id of the run, other than `run_id`, that has this name.
-pub(super) fn namesake(connection: &Connection, name: &str, run_id: &str) -> Attempted<Option<String>> {
+pub(super) fn namesake(
+    connection: &Connection,
+    name: &str,
+    run_id: &str,
+) -> Attempted<Option<String>> {
     Ok(connection
         .prepare_cached("SELECT id FROM runs WHERE name = ? AND id <> ?")?
         .query_row([name, run_id], |row| row.get(0))
@@ -88,7 +99,8 @@ pub(super) fn forget(connection: &Connection, run_id: &str) -> Attempted<()> {
         connection.execute(&format!("DELETE FROM {table} WHERE run = ?"), [key])?;
     }
     let deployment: String =
-        connection.query_row("SELECT deployment_id FROM runs WHERE key = ?", [key], |row| row.get(0))?;
+        connection
+            .query_row("SELECT deployment_id FROM runs WHERE key = ?", [key], |row| row.get(0))?;
     connection.execute("DELETE FROM runs WHERE key = ?", [key])?;
     connection.execute(
         "DELETE FROM deployments WHERE id = ?1
@@ -138,7 +150,9 @@ pub(super) fn changes(connection: &Connection, changes: &[Change]) -> Attempted<
 
 fn apply(connection: &Connection, run: i64, change: &Change) -> Attempted<()> {
     match change {
-        Change::StepStarted { step, attempt, at } => steps::started(connection, run, step, *attempt, *at),
+        Change::StepStarted { step, attempt, at } => {
+            steps::started(connection, run, step, *attempt, *at)
+        }
         Change::StepRetrying { step } => steps::retrying(connection, run, step),
         Change::StepEnded { step, result } => steps::ended(connection, run, step, result),
         Change::StepSkipped { step, reason } => steps::skipped(connection, run, step, reason),
@@ -148,9 +162,12 @@ fn apply(connection: &Connection, run: i64, change: &Change) -> Attempted<()> {
         Change::RunEnded { end, .. } => ended(connection, run, end),
         Change::RunMetadata { key, value, .. } => {
             // What is not JSON after all is kept as text rather than lost.
-            let value = Literal::parse(value).map_or_else(|_| json(value), |value| Ok(value.text().to_owned()))?;
+            let value = Literal::parse(value)
+                .map_or_else(|_| json(value), |value| Ok(value.text().to_owned()))?;
             connection
-                .prepare_cached("INSERT OR REPLACE INTO run_metadata (run, key, value) VALUES (?, ?, ?)")?
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO run_metadata (run, key, value) VALUES (?, ?, ?)",
+                )?
                 .execute(params![run, key, value])?;
             Ok(())
         }

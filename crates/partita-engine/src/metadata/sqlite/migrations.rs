@@ -85,7 +85,8 @@ fn log_ahead(connection: &Connection) -> Attempted<()> {
 
 /// Refuses a database that some other program made.
 fn refuse_others(connection: &Connection, path: &Path) -> Attempted<()> {
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
         return Ok(());
     }

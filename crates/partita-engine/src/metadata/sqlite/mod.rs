@@ -23,9 +23,9 @@ use super::error::{MetadataError, Result};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Statements that stay prepared.
 const STATEMENTS: usize = 64;
-/// Pages of log (of 4 KiB) after which a writer moves them into the database; what is left is
-/// read whenever the database is opened for the first time, so it is kept small.
-const CHECKPOINT_PAGES: u32 = 256;
+/// Bytes of the write-ahead log above which it is moved into the database when that is closed.
+/// Moving costs disk flushes at the end of a process, leaving costs reading at the start of one.
+const LOG_SIZE: u64 = 1 << 20;
 
 /// Keeps the registry and the index of runs in one SQLite file.
 #[derive(Debug)]
@@ -64,6 +64,19 @@ impl From<MetadataError> for Trouble {
 
 type Attempted<T> = std::result::Result<T, Trouble>;
 
+impl Drop for SqliteMetadataStore {
+    fn drop(&mut self) {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        if std::fs::metadata(log).is_ok_and(|log| log.len() > LOG_SIZE) {
+            let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            // Where others use the database, one of them will do it.
+            let _ = connection.busy_timeout(Duration::ZERO);
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+    }
+}
+
 impl SqliteMetadataStore {
     /// Opens the database at `path`, making it and its folder if they are not there.
     ///
@@ -89,7 +102,8 @@ impl SqliteMetadataStore {
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Attempted<T>) -> Result<T> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let attempt = |connection: &mut Connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
             work(&transaction)
         };
         attempt(&mut connection).map_err(|trouble| self.told(trouble))
@@ -106,7 +120,8 @@ impl SqliteMetadataStore {
             if durability == Durability::Power {
                 connection.pragma_update(None, "synchronous", "FULL")?;
             }
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)
@@ -142,7 +157,6 @@ fn connect(path: &Path) -> Attempted<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     Ok(connection)
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record<'a> {
     pub(super) started_at: i64,
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) inputs: Cow<'a, BTreeMap<String, InputReference>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) outputs: Vec<(Cow<'a, str>, Version<'a>)>,
@@ -26,7 +26,7 @@ pub(super) struct Record<'a> {
     pub(super) cache_reason: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cached_from: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) metadata: Cow<'a, BTreeMap<String, Literal>>,
 }
 
@@ -43,18 +43,16 @@ pub(super) struct Version<'a> {
     /// Whether its value lives in the commit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) inlined: bool,
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) metadata: Cow<'a, BTreeMap<String, Literal>>,
-}
-
-fn is_empty<V: Clone>(map: &Cow<'_, BTreeMap<String, V>>) -> bool {
-    map.is_empty()
 }
 
 impl<'a> Record<'a> {
     pub(super) fn of(result: &'a StepResult) -> Self {
-        let outputs =
-            result.outputs.iter().map(|(name, version)| (Cow::from(name.as_str()), Version::of(version)));
+        let outputs = result
+            .outputs
+            .iter()
+            .map(|(name, version)| (Cow::from(name.as_str()), Version::of(version)));
         Self {
             started_at: result.started_at.0,
             inputs: Cow::Borrowed(&result.inputs),
@@ -83,7 +81,8 @@ impl<'a> Version<'a> {
 
 /// Returns `value` as JSON text.
 pub(super) fn json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 /// Returns the value in a column of JSON text.
@@ -93,7 +92,10 @@ pub(super) fn column<T: DeserializeOwned>(row: &Row<'_>, index: usize) -> rusqli
 }
 
 /// Returns the value in a column of JSON text, if there is one.
-pub(super) fn optional<T: DeserializeOwned>(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<T>> {
+pub(super) fn optional<T: DeserializeOwned>(
+    row: &Row<'_>,
+    index: usize,
+) -> rusqlite::Result<Option<T>> {
     let text = row.get_ref(index)?.as_str_or_null().map_err(|error| unreadable(index, error))?;
     text.map(serde_json::from_str).transpose().map_err(|error| unreadable(index, error))
 }
@@ -115,6 +117,9 @@ pub(super) fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Times
     Ok(row.get::<_, Option<i64>>(index)?.map(Timestamp))
 }
 
-fn unreadable<E: std::error::Error + Send + Sync + 'static>(index: usize, error: E) -> rusqlite::Error {
+fn unreadable<E: std::error::Error + Send + Sync + 'static>(
+    index: usize,
+    error: E,
+) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
 }

@@ -135,8 +135,10 @@ impl Registry for SqliteMetadataStore {
             if is_there && !users.is_empty() {
                 return Err(in_use(item, name, users, "delete those components first").into());
             }
-            let deleted = transaction
-                .execute("DELETE FROM flavors WHERE type = ? AND name = ?", params![kind.as_str(), name])?;
+            let deleted = transaction.execute(
+                "DELETE FROM flavors WHERE type = ? AND name = ?",
+                params![kind.as_str(), name],
+            )?;
             if deleted == 0 {
                 let known = registered(transaction, kind)?;
                 let names = known.iter().chain(built_in).map(|known| known.name.as_str());
@@ -179,7 +181,12 @@ fn check_orchestrators(stack: &StackReferences) -> Result<()> {
     Ok(())
 }
 
-fn put(connection: &Connection, stack: &str, kind: ComponentType, names: &[String]) -> Attempted<()> {
+fn put(
+    connection: &Connection,
+    stack: &str,
+    kind: ComponentType,
+    names: &[String],
+) -> Attempted<()> {
     let known = components(connection, kind)?;
     let known: Vec<&str> = known.iter().map(|component| component.name.as_str()).collect();
     for (position, name) in names.iter().enumerate() {
@@ -200,8 +207,9 @@ fn component(row: &Row<'_>, kind: ComponentType) -> rusqlite::Result<Component> 
 }
 
 fn components(connection: &Connection, kind: ComponentType) -> Attempted<Vec<Component>> {
-    let mut statement = connection
-        .prepare_cached("SELECT name, flavor, config FROM components WHERE type = ? ORDER BY name")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT name, flavor, config FROM components WHERE type = ? ORDER BY name",
+    )?;
     let rows = statement.query_map([kind.as_str()], |row| component(row, kind))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

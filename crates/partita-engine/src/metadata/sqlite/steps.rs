@@ -112,7 +112,12 @@ fn attempt_ended(
     Ok(())
 }
 
-fn put_versions(connection: &Connection, run: i64, step: &str, result: &StepResult) -> Attempted<()> {
+fn put_versions(
+    connection: &Connection,
+    run: i64,
+    step: &str,
+    result: &StepResult,
+) -> Attempted<()> {
     let is_made = result.status == StepStatus::Completed;
     for (output, version) in &result.outputs {
         connection
@@ -124,13 +129,20 @@ fn put_versions(connection: &Connection, run: i64, step: &str, result: &StepResu
     }
     for (input, reference) in &result.inputs {
         connection
-            .prepare_cached("INSERT OR REPLACE INTO inputs (run, step, input, version) VALUES (?, ?, ?, ?)")?
+            .prepare_cached(
+                "INSERT OR REPLACE INTO inputs (run, step, input, version) VALUES (?, ?, ?, ?)",
+            )?
             .execute(params![run, step, input, reference.id])?;
     }
     Ok(())
 }
 
-pub(super) fn skipped(connection: &Connection, run: i64, step: &StepRun, reason: &str) -> Attempted<()> {
+pub(super) fn skipped(
+    connection: &Connection,
+    run: i64,
+    step: &StepRun,
+    reason: &str,
+) -> Attempted<()> {
     connection
         .prepare_cached(
             "INSERT INTO step_runs (run, name, step, status, reason) VALUES (?, ?, ?, 'skipped', ?)
@@ -142,7 +154,12 @@ pub(super) fn skipped(connection: &Connection, run: i64, step: &StepRun, reason:
 }
 
 /// Records a cancellation; a result that came or comes from the step says when it ended.
-pub(super) fn cancelled(connection: &Connection, run: i64, step: &StepRun, at: Timestamp) -> Attempted<()> {
+pub(super) fn cancelled(
+    connection: &Connection,
+    run: i64,
+    step: &StepRun,
+    at: Timestamp,
+) -> Attempted<()> {
     connection
         .prepare_cached(
             "INSERT INTO step_runs (run, name, step, status, ended_at) VALUES (?, ?, ?, 'cancelled', ?)

@@ -39,7 +39,8 @@ impl Home {
         let folder = tempfile::tempdir().expect("a folder");
         let store = LocalArtifactStore::open(&folder.path().join("store"), Durability::Process);
         let index = SqliteMetadataStore::open(&folder.path().join("metadata.db"));
-        let (store, index) = (Arc::new(store.expect("a store")), Arc::new(index.expect("an index")));
+        let (store, index) =
+            (Arc::new(store.expect("a store")), Arc::new(index.expect("an index")));
         Self { folder, store, index }
     }
 
@@ -49,7 +50,8 @@ impl Home {
 
     fn with_runs<T>(&self, ask: impl FnOnce(&Runs<'_>) -> T) -> T {
         let store = self.store.clone();
-        let stores = move |uri: &str| (uri == store.uri()).then(|| store.clone() as Arc<dyn ArtifactStore>);
+        let stores =
+            move |uri: &str| (uri == store.uri()).then(|| store.clone() as Arc<dyn ArtifactStore>);
         ask(&Runs::new(&*self.index, &stores))
     }
 
@@ -65,7 +67,8 @@ impl Home {
     /// Everything that can be seen of runs, artifacts and lineage, as JSON text.
     fn everything(&self) -> String {
         let runs = self.with_runs(|runs| runs.list(&RunFilter::default())).expect("runs");
-        let views: Vec<RunView> = runs.iter().map(|run| self.get(&run.id).expect("a run")).collect();
+        let views: Vec<RunView> =
+            runs.iter().map(|run| self.get(&run.id).expect("a run")).collect();
         let artifacts = Artifacts::new(&*self.index);
         let versions = artifacts.list(&VersionFilter::default()).expect("versions");
         let lineage: Vec<Lineage> = versions
@@ -93,7 +96,11 @@ fn chain(names: &[&str]) -> Arc<Deployment> {
         source: format!("m:{name}"),
         parameters: BTreeMap::new(),
         inputs: BTreeMap::new(),
-        upstream_steps: index.checked_sub(1).map(|index| names[index].to_owned()).into_iter().collect(),
+        upstream_steps: index
+            .checked_sub(1)
+            .map(|index| names[index].to_owned())
+            .into_iter()
+            .collect(),
         outputs: Vec::new(),
         config: StepConfig {
             retry: Retry { max_retries: 1, ..Retry::default() },
@@ -282,7 +289,8 @@ impl<'a> Engine<'a> {
 
     fn fail(&mut self, index: usize) {
         let mut result = self.result(index, StepStatus::Failed);
-        result.error = Some(Failure { kind: "ValueError".to_owned(), ..Failure::ours("no such digit") });
+        result.error =
+            Some(Failure { kind: "ValueError".to_owned(), ..Failure::ours("no such digit") });
         let path = layout::result(&self.run_id, index, &self.name(index), result.attempt);
         self.write(&path, &result);
         let is_due = result.attempt <= 1;

@@ -66,8 +66,11 @@ fn a_newer_database_is_refused_and_left_alone() {
 fn a_file_that_is_no_database_of_ours_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let (text, foreign) = (folder.path().join("text"), folder.path().join("foreign"));
-    std::fs::write(&text, "not a database, but long enough to be taken for one. ".repeat(100)).expect("written");
-    Connection::open(&foreign).and_then(|c| c.execute_batch("CREATE TABLE theirs (x)")).expect("made");
+    std::fs::write(&text, "not a database, but long enough to be taken for one. ".repeat(100))
+        .expect("written");
+    Connection::open(&foreign)
+        .and_then(|c| c.execute_batch("CREATE TABLE theirs (x)"))
+        .expect("made");
     for path in [text, foreign] {
         let error = SqliteMetadataStore::open(&path).expect_err("refused");
         assert!(matches!(error, MetadataError::Corrupt { .. }), "{error}");
@@ -81,11 +84,14 @@ fn a_full_disk_and_a_read_only_home_are_told_apart() {
         let connection = Connection::open_in_memory().expect("opened");
         connection.execute_batch("CREATE TABLE t (x)").expect("made");
         connection.execute_batch(limit).expect("limited");
-        let error = connection.execute("INSERT INTO t VALUES (zeroblob(1000000))", []).expect_err("refused");
+        let error = connection
+            .execute("INSERT INTO t VALUES (zeroblob(1000000))", [])
+            .expect_err("refused");
         MetadataError::of_sqlite(path, &error)
     };
     assert!(matches!(refused("PRAGMA max_page_count = 2"), MetadataError::Full { .. }));
     assert!(matches!(refused("PRAGMA query_only = ON"), MetadataError::ReadOnly { .. }));
-    let error = SqliteMetadataStore::open(std::path::Path::new("/proc/partita/metadata.db")).expect_err("refused");
+    let error = SqliteMetadataStore::open(std::path::Path::new("/proc/partita/metadata.db"))
+        .expect_err("refused");
     assert!(error.to_string().contains("PARTITA_HOME"), "{error}");
 }

@@ -7,7 +7,10 @@ fn component(name: &str, flavor: &str) -> Component {
         name: name.to_owned(),
         component_type: ComponentType::Orchestrator,
         flavor: flavor.to_owned(),
-        config: BTreeMap::from([("queue".to_owned(), Literal::parse("\"a100\"").expect("a value"))]),
+        config: BTreeMap::from([(
+            "queue".to_owned(),
+            Literal::parse("\"a100\"").expect("a value"),
+        )]),
     }
 }
 
@@ -41,11 +44,19 @@ fn a_fresh_home_has_one_stack_that_stays() {
     assert_eq!(default.orchestrators[0].flavor, "local");
     assert_eq!(default.artifact_store.flavor, "local");
     let keeps = |what: &str, command: &str| {
-        format!("the {what} `default` belongs to every home and cannot be changed or deleted; register one of your own with `partita {command} register`")
+        format!(
+            "the {what} `default` belongs to every home and cannot be changed or deleted; register one of your own with `partita {command} register`"
+        )
     };
     check(home.index.delete_stack(DEFAULT), &keeps("stack", "stack"));
-    check(home.index.delete_component(ComponentType::ArtifactStore, DEFAULT), &keeps("artifact store", "artifact-store"));
-    check(home.index.save_component(&component(DEFAULT, "local"), Save::Update), &keeps("orchestrator", "orchestrator"));
+    check(
+        home.index.delete_component(ComponentType::ArtifactStore, DEFAULT),
+        &keeps("artifact store", "artifact-store"),
+    );
+    check(
+        home.index.save_component(&component(DEFAULT, "local"), Save::Update),
+        &keeps("orchestrator", "orchestrator"),
+    );
 }
 
 #[test]
@@ -53,7 +64,10 @@ fn components_and_stacks_come_back_as_they_were_stored() {
     let home = Home::new();
     home.index.save_component(&component("gpu", "local"), Save::Register).expect("registered");
     home.index.save_stack(&stack("mine", &["gpu", DEFAULT]), Save::Register).expect("registered");
-    assert_eq!(home.index.component(ComponentType::Orchestrator, "gpu").expect("a component"), component("gpu", "local"));
+    assert_eq!(
+        home.index.component(ComponentType::Orchestrator, "gpu").expect("a component"),
+        component("gpu", "local")
+    );
     let names = |stack: Stack| stack.orchestrators.into_iter().map(|o| o.name).collect::<Vec<_>>();
     assert_eq!(names(home.index.stack("mine").expect("a stack")), ["gpu", DEFAULT]);
     home.index.save_stack(&stack("mine", &[DEFAULT]), Save::Update).expect("updated");
@@ -101,7 +115,9 @@ fn built_in_flavors_are_listed_and_never_replaced_or_deleted() {
     let home = Home::new();
     let built_in = [flavor("local")];
     home.index.save_flavor(&flavor("mine"), &built_in, Save::Register).expect("registered");
-    let names = |flavors: Vec<partita_core::stack::Flavor>| flavors.into_iter().map(|f| f.name).collect::<Vec<_>>();
+    let names = |flavors: Vec<partita_core::stack::Flavor>| {
+        flavors.into_iter().map(|f| f.name).collect::<Vec<_>>()
+    };
     let listed = home.index.flavors(ComponentType::Orchestrator, &built_in).expect("flavors");
     assert_eq!(names(listed), ["local", "mine"]);
     for outcome in [
@@ -117,5 +133,8 @@ fn built_in_flavors_are_listed_and_never_replaced_or_deleted() {
     );
     home.index.delete_component(ComponentType::Orchestrator, "gpu").expect("deleted");
     home.index.delete_flavor(ComponentType::Orchestrator, "mine", &built_in).expect("deleted");
-    assert_eq!(home.index.flavor(ComponentType::Orchestrator, "local", &built_in).expect("a flavor").name, "local");
+    assert_eq!(
+        home.index.flavor(ComponentType::Orchestrator, "local", &built_in).expect("a flavor").name,
+        "local"
+    );
 }

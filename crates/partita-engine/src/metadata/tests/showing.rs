@@ -38,7 +38,10 @@ fn the_json_of_a_run_has_the_documented_keys_in_order() {
         keys(load).join(" "),
         "status cached cache_reason upstream started_at ended_at duration_s attempts inputs outputs metadata"
     );
-    assert_eq!(keys(&load["attempts"][0]).join(" "), "number status started_at ended_at exit_code error log");
+    assert_eq!(
+        keys(&load["attempts"][0]).join(" "),
+        "number status started_at ended_at exit_code error log"
+    );
     assert_eq!(
         keys(&load["outputs"]["output"]).join(" "),
         "artifact artifact_version uri type materializer digest size"
@@ -81,7 +84,9 @@ fn runs_are_found_by_name_id_beginning_or_as_the_latest() {
     for number in [0, 1, 0x1f00] {
         Engine::start(&home, number, &chain(&["load"])).end(RunStatus::Completed);
     }
-    let name = |reference: &str| home.get(reference).map(|run| run.name).map_err(|error| error.to_string());
+    let name = |reference: &str| {
+        home.get(reference).map(|run| run.name).map_err(|error| error.to_string())
+    };
     let full = format!("{:032x}", 1);
     assert_eq!(name("run-1").as_deref(), Ok("run-1"));
     assert_eq!(name(&full).as_deref(), Ok("run-1"));
@@ -104,7 +109,12 @@ fn a_name_is_given_to_one_run_only() {
     failed_run(&home);
     let header = home.get("run-0").expect("a run").header.expect("a header");
     let other = RunHeader { id: "f".repeat(32), ..header };
-    let start = RunStart { header: other, deployment: None, store: String::new(), status: RunStatus::Running };
+    let start = RunStart {
+        header: other,
+        deployment: None,
+        store: String::new(),
+        status: RunStatus::Running,
+    };
     assert!(matches!(home.index.start_run(&start), Err(MetadataError::Exists { .. })));
 }
 
@@ -122,7 +132,9 @@ fn the_previous_result_of_a_step_is_the_latest_committed_one() {
     second.begin(0);
     second.fail(0);
     second.end(RunStatus::Failed);
-    let previous = |step| home.index.previous_step_result("digits", step).expect("an answer").map(|(run, _)| run);
+    let previous = |step| {
+        home.index.previous_step_result("digits", step).expect("an answer").map(|(run, _)| run)
+    };
     assert_eq!(previous("train"), Some(format!("{:032x}", 0)));
     let mut third = Engine::start(&home, 2, &changed);
     third.begin(0);

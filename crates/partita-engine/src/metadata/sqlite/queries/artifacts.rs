@@ -12,7 +12,8 @@ use crate::metadata::sqlite::record::{Record, Version, column, position, word};
 use crate::metadata::views::{ArtifactView, LineageStep, OutputView};
 use crate::metadata::{Direction, VersionFilter};
 
-const VERSIONS: &str = "SELECT o.version, o.output, o.step, r.id, r.name, r.pipeline, r.store, s.record, s.step,
+const VERSIONS: &str =
+    "SELECT o.version, o.output, o.step, r.id, r.name, r.pipeline, r.store, s.record, s.step,
     s.ended_at FROM outputs o JOIN runs r ON r.key = o.run
     JOIN step_runs s ON s.run = o.run AND s.name = o.step";
 
@@ -143,9 +144,12 @@ fn is_there(connection: &Connection, run_id: &str) -> Attempted<bool> {
 
 fn lineage_step(row: &Row<'_>) -> rusqlite::Result<LineageStep> {
     let record: Record<'static> = column(row, 5)?;
-    let inputs = record.inputs.into_owned().into_iter().map(|(name, reference)| (name, reference.id));
-    let outputs =
-        record.outputs.into_iter().map(|(name, version)| (name.into_owned(), version.id.into_owned()));
+    let inputs =
+        record.inputs.into_owned().into_iter().map(|(name, reference)| (name, reference.id));
+    let outputs = record
+        .outputs
+        .into_iter()
+        .map(|(name, version)| (name.into_owned(), version.id.into_owned()));
     Ok(LineageStep {
         run_id: row.get(1)?,
         run: row.get(2)?,

@@ -29,7 +29,10 @@ struct StepRow {
 }
 
 /// Returns a run with its steps.
-pub(in crate::metadata::sqlite) fn run(connection: &Connection, run_id: &str) -> Attempted<Option<RunView>> {
+pub(in crate::metadata::sqlite) fn run(
+    connection: &Connection,
+    run_id: &str,
+) -> Attempted<Option<RunView>> {
     let mut found = super::summaries(connection, "id = ?", [run_id])?;
     let Some(summary) = found.pop() else { return Ok(None) };
     let (key, header) = connection
@@ -56,7 +59,11 @@ pub(in crate::metadata::sqlite) fn run(connection: &Connection, run_id: &str) ->
     }))
 }
 
-fn steps(connection: &Connection, key: i64, run: &RunSummary) -> Attempted<IndexMap<String, StepView>> {
+fn steps(
+    connection: &Connection,
+    key: i64,
+    run: &RunSummary,
+) -> Attempted<IndexMap<String, StepView>> {
     let place = Place { store: &run.store, run_id: &run.id };
     let shape: Shape = connection
         .prepare_cached("SELECT shape FROM deployments WHERE id = ?")?
@@ -81,8 +88,9 @@ fn steps(connection: &Connection, key: i64, run: &RunSummary) -> Attempted<Index
 }
 
 fn step_rows(connection: &Connection, key: i64) -> Attempted<HashMap<usize, StepRow>> {
-    let mut statement = connection
-        .prepare_cached("SELECT step, status, ended_at, reason, record FROM step_runs WHERE run = ?")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT step, status, ended_at, reason, record FROM step_runs WHERE run = ?",
+    )?;
     let rows = statement.query_map([key], |row| {
         let step = StepRow {
             status: word(row, 1)?,
@@ -134,7 +142,11 @@ fn said(failure: &Failure) -> String {
 }
 
 /// Returns where each version is that a step of this run made or took from the cache.
-fn places(place: &Place<'_>, shape: &Shape, rows: &HashMap<usize, StepRow>) -> HashMap<String, String> {
+fn places(
+    place: &Place<'_>,
+    shape: &Shape,
+    rows: &HashMap<usize, StepRow>,
+) -> HashMap<String, String> {
     let mut places = HashMap::new();
     for (index, row) in rows {
         let Some((name, _)) = shape.get(*index) else { continue };
@@ -211,13 +223,20 @@ fn fill(
 }
 
 /// Returns where a version is that no step of this run made.
-fn foreign_uri(connection: &Connection, place: &Place<'_>, artifact: &str, id: &str) -> Attempted<String> {
+fn foreign_uri(
+    connection: &Connection,
+    place: &Place<'_>,
+    artifact: &str,
+    id: &str,
+) -> Attempted<String> {
     let found = super::artifacts::by_id(connection, id)?;
-    Ok(found.map_or_else(|| place.uri(&layout::artifact_folder(artifact, id)), |view| view.version.uri))
+    Ok(found
+        .map_or_else(|| place.uri(&layout::artifact_folder(artifact, id)), |view| view.version.uri))
 }
 
 fn metadata(connection: &Connection, key: i64) -> Attempted<BTreeMap<String, Literal>> {
-    let mut statement = connection.prepare_cached("SELECT key, value FROM run_metadata WHERE run = ?")?;
+    let mut statement =
+        connection.prepare_cached("SELECT key, value FROM run_metadata WHERE run = ?")?;
     let rows = statement.query_map(params![key], |row| Ok((row.get(0)?, column(row, 1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

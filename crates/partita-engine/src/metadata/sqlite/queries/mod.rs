@@ -46,8 +46,9 @@ pub(super) fn summaries(
     condition: &str,
     values: impl Params,
 ) -> Attempted<Vec<RunSummary>> {
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT header, status, store, ended_at, error FROM runs WHERE {condition}"))?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT header, status, store, ended_at, error FROM runs WHERE {condition}"
+    ))?;
     let rows = statement.query_map(values, summary)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -84,7 +85,8 @@ pub(super) fn matching(connection: &Connection, reference: &str) -> Attempted<Ve
     if !found.is_empty() || reference.is_empty() {
         return Ok(found);
     }
-    let beginning = "id >= ?1 AND id < ?1 || char(0x10ffff) ORDER BY started_at DESC, id DESC LIMIT ?2";
+    let beginning =
+        "id >= ?1 AND id < ?1 || char(0x10ffff) ORDER BY started_at DESC, id DESC LIMIT ?2";
     summaries(connection, beginning, params![reference, CANDIDATES])
 }
 
@@ -100,10 +102,18 @@ impl Place<'_> {
     }
 
     /// Returns the URI of an output's version: the place in the commit for an inlined value.
-    fn version_uri(&self, step: (usize, &str), output: &str, version: &super::record::Version<'_>) -> String {
+    fn version_uri(
+        &self,
+        step: (usize, &str),
+        output: &str,
+        version: &super::record::Version<'_>,
+    ) -> String {
         if version.inlined {
             let commit = self.uri(&layout::commit(self.run_id, step.0, step.1));
-            return format!("{commit}#/outputs/{}/value", output.replace('~', "~0").replace('/', "~1"));
+            return format!(
+                "{commit}#/outputs/{}/value",
+                output.replace('~', "~0").replace('/', "~1")
+            );
         }
         self.uri(&layout::artifact_folder(&version.artifact, &version.id))
     }

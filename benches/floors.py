@@ -1,0 +1,90 @@
+"""The floors: the same durable work as a step's, written by hand in plain Python.
+
+`python floors.py FLOOR SIZE FOLDER` does it in an empty folder and prints the time in seconds as
+JSON. Like Partita by default, it survives the death of the process and not the loss of power.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+
+def increment(number: int) -> int:
+    """Adds one, which is as good as nothing."""
+    return number + 1
+
+
+def open_index(folder: str) -> sqlite3.Connection:
+    """Returns a database that commits each insert to a write-ahead log."""
+    index = sqlite3.connect(os.path.join(folder, "index.db"), isolation_level=None)
+    index.execute("PRAGMA journal_mode = WAL")
+    index.execute("PRAGMA synchronous = NORMAL")
+    index.execute("CREATE TABLE step (name TEXT PRIMARY KEY, ended REAL, value TEXT)")
+    return index
+
+
+def write_whole(path: str, text: str) -> None:
+    """Writes a file that is there whole or not at all."""
+    temporary = path + ".new"
+    with open(temporary, "w") as file:
+        file.write(text)
+    os.rename(temporary, path)
+
+
+def record(index: sqlite3.Connection, folder: str, name: str, number: int) -> None:
+    """Makes a step's result durable: a document in a folder of its own, a row in the index."""
+    ended = time.time()
+    place = os.path.join(folder, name)
+    os.mkdir(place)
+    result = {"step": name, "status": "completed", "ended": ended, "value": number}
+    write_whole(os.path.join(place, "result.json"), json.dumps(result))
+    index.execute("INSERT INTO step VALUES (?, ?, ?)", (name, ended, str(number)))
+
+
+def steps(length: int, folder: str) -> dict[str, float]:
+    """Calls and records one step after the other."""
+    index = open_index(folder)
+    number = 0
+    started = time.perf_counter()
+    for position in range(length):
+        number = increment(number)
+        record(index, folder, f"{position}-increment", number)
+    return {"seconds": time.perf_counter() - started}
+
+
+def cached(length: int, folder: str) -> dict[str, float]:
+    """Reads a document of an earlier run for each step and records its result anew."""
+    index = open_index(folder)
+    cache, run = os.path.join(folder, "cache"), os.path.join(folder, "run")
+    os.mkdir(cache)
+    os.mkdir(run)
+    for position in range(length):
+        write_whole(os.path.join(cache, f"{position}.json"), json.dumps({"value": position}))
+    started = time.perf_counter()
+    for position in range(length):
+        with open(os.path.join(cache, f"{position}.json")) as file:
+            number = json.load(file)["value"]
+        record(index, run, f"{position}-increment", number)
+    return {"seconds": time.perf_counter() - started}
+
+
+def array(length: int, folder: str) -> dict[str, float]:
+    """Makes an array, writes it to a file and reads it again."""
+    import numpy
+
+    path = Path(folder, "array.npy")
+    started = time.perf_counter()
+    numpy.save(path, numpy.arange(length, dtype=numpy.int64))
+    assert int(numpy.load(path)[-1]) == length - 1
+    return {"seconds": time.perf_counter() - started}
+
+
+FLOORS = {"steps": steps, "cached": cached, "array": array}
+
+if __name__ == "__main__":
+    print(json.dumps(FLOORS[sys.argv[1]](int(sys.argv[2]), sys.argv[3])))

@@ -1,0 +1,73 @@
+//! Where things are on this machine: the home and the source root.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+/// The variable that names the home.
+pub const HOME_VARIABLE: &str = "PARTITA_HOME";
+/// The folder that marks a source root.
+pub const MARK: &str = ".partita";
+
+/// Returns the folder of the home: `PARTITA_HOME`, else `partita` in the XDG data folder.
+pub fn home() -> PathBuf {
+    if let Some(named) = std::env::var_os(HOME_VARIABLE).filter(|named| !named.is_empty()) {
+        let named = PathBuf::from(named);
+        return std::path::absolute(&named).unwrap_or(named);
+    }
+    match etcetera::choose_base_strategy() {
+        Ok(base) => base.data_dir().join("partita"),
+        Err(_) => PathBuf::from(".partita-home"),
+    }
+}
+
+/// Returns the nearest folder at or above `start` that `partita init` has marked.
+pub fn source_root(start: &Path) -> Option<PathBuf> {
+    let start = std::path::absolute(start).ok()?;
+    start.ancestors().find(|folder| folder.join(MARK).is_dir()).map(Path::to_owned)
+}
+
+/// Returns the file that holds the active stack: in the source root, or else in the home.
+pub fn config_file(source_root: Option<&Path>, home: &Path) -> PathBuf {
+    match source_root {
+        Some(root) => root.join(MARK).join("config.toml"),
+        None => home.join("config.toml"),
+    }
+}
+
+/// Reads the active stack from a configuration file.
+///
+/// # Errors
+/// What is wrong with the file, and what to do.
+pub fn active_stack(config: &Path) -> Result<Option<String>, String> {
+    let text = match fs::read_to_string(config) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("`{}` cannot be read: {error}", config.display())),
+    };
+    let document: toml_edit::DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
+        format!("`{}` is not valid TOML: {}; correct or delete it", config.display(), error.message())
+    })?;
+    match document.get("stack") {
+        None => Ok(None),
+        Some(item) => item.as_str().map(|name| Some(name.to_owned())).ok_or_else(|| {
+            format!("`stack` in `{}` must be a text; write `stack = \"default\"`", config.display())
+        }),
+    }
+}
+
+/// Writes the active stack, keeping whatever else the file holds.
+///
+/// # Errors
+/// What kept it from being written.
+pub fn set_active_stack(config: &Path, stack: &str) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| format!("`{}` cannot be written: {error}", config.display());
+    let text = fs::read_to_string(config).unwrap_or_default();
+    let mut document: toml_edit::DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| failed(&error))?;
+    document["stack"] = toml_edit::value(stack);
+    if let Some(folder) = config.parent() {
+        fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    }
+    fs::write(config, document.to_string()).map_err(|error| failed(&error))
+}

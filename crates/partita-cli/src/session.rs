@@ -1,0 +1,111 @@
+//! An open home and the source root that commands act for.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use partita_core::stack::{Capabilities, Stack};
+use partita_engine::home::{Home, HomeError};
+use partita_engine::metadata::{MetadataError, Registry};
+use partita_engine::store::ArtifactStore;
+
+use crate::places;
+
+/// Why a session cannot do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The home failed.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The registry failed.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// A configuration file is wrong.
+    #[error("{0}")]
+    Config(String),
+    /// The stack's orchestrator has a flavor that nothing here implements.
+    #[error("the orchestrator `{name}` has the flavor `{flavor}`, which this Partita cannot run; choose another stack with `--stack`")]
+    UnknownFlavor {
+        /// The orchestrator.
+        name: String,
+        /// Its flavor.
+        flavor: String,
+    },
+}
+
+/// An open home, and the source root if there is one.
+pub struct Session {
+    home: Home,
+    source_root: Option<PathBuf>,
+}
+
+impl Session {
+    /// Opens the home for work on the code at `start`.
+    ///
+    /// # Errors
+    /// If the home cannot be opened.
+    pub fn open(start: &Path) -> Result<Self, SessionError> {
+        Ok(Self { home: Home::open(&places::home())?, source_root: places::source_root(start) })
+    }
+
+    /// Returns the home.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Returns the marked source root, if there is one.
+    pub fn source_root(&self) -> Option<&Path> {
+        self.source_root.as_deref()
+    }
+
+    /// Returns the stack with this name, or the active one.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn stack(&self, name: Option<&str>) -> Result<Stack, SessionError> {
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => self.active_stack()?,
+        };
+        Ok(self.home.metadata().stack(&name)?)
+    }
+
+    /// Returns the active stack's name.
+    ///
+    /// # Errors
+    /// If the configuration file is wrong.
+    pub fn active_stack(&self) -> Result<String, SessionError> {
+        let config = places::config_file(self.source_root(), self.home.path());
+        let named = places::active_stack(&config).map_err(SessionError::Config)?;
+        Ok(named.unwrap_or_else(|| "default".to_owned()))
+    }
+
+    /// Opens a stack's artifact store.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn artifact_store(&self, stack: &Stack) -> Result<Arc<dyn ArtifactStore>, SessionError> {
+        Ok(self.home.artifact_store(&stack.artifact_store)?)
+    }
+
+    /// Returns what a stack's default orchestrator can do.
+    ///
+    /// # Errors
+    /// If nothing here implements it, or its configuration is wrong.
+    pub fn capabilities(&self, stack: &Stack) -> Result<Capabilities, SessionError> {
+        let orchestrator = stack.orchestrator().ok_or_else(|| {
+            SessionError::Config(format!("the stack `{}` has no orchestrator; give it one with `partita stack update {0} -o NAME`", stack.name))
+        })?;
+        partita_orchestrators::capabilities(orchestrator).ok_or_else(|| SessionError::UnknownFlavor {
+            name: orchestrator.name.clone(),
+            flavor: orchestrator.flavor.clone(),
+        })?.map_err(|reason| {
+            HomeError::BadConfig {
+                kind: orchestrator.component_type,
+                name: orchestrator.name.clone(),
+                reason,
+                verb: orchestrator.component_type.verb(),
+            }.into()
+        })
+    }
+}

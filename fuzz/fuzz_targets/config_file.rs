@@ -1,0 +1,5 @@
+//! Runs `checks::config_file` under the fuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| partita_fuzz::checks::config_file(data));

@@ -1,0 +1,3 @@
+//! What the fuzz targets share, so that each target is one line.
+
+pub mod checks;
