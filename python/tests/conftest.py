@@ -32,21 +32,17 @@ class Finished:
 
     @property
     def refusal(self) -> str:
-        """The message after `error: `, after a check that there is one and nothing else is wrong."""
+        """The one paragraph after `error: `, after a check that nothing else is wrong."""
         assert self.code == 1, self
-        start = self.err.rfind("error: ")
-        assert start >= 0, self
-        message = self.err[start + len("error: ") :].strip()
-        assert "\n\n" not in message, self
-        assert message.endswith((".", "!", "?", "`", ")")) or message, self
-        return self.without_faults and message
+        self.check_no_faults()
+        _, found, message = self.err.rpartition("error: ")
+        assert found and len(message.strip().splitlines()) == 1, self
+        return message.strip()
 
-    @property
-    def without_faults(self) -> bool:
-        """True, after a check that neither Python nor Rust shows its own insides."""
+    def check_no_faults(self) -> None:
+        """Checks that neither Python nor Rust shows its own insides."""
         for fault in ("Traceback (most recent call last)", "panicked at", "fault in Partita"):
             assert fault not in self.err + self.out, self
-        return True
 
 
 class Project:
@@ -65,7 +61,7 @@ class Project:
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a process that imports this Partita and uses this home."""
-        packages = str(Path(partita.__file__).resolve(strict=False).parent.parent)
+        packages = os.path.dirname(os.path.dirname(partita.__file__))
         kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         return {**kept, "PYTHONPATH": packages, "PARTITA_HOME": str(self.home), **more}
 

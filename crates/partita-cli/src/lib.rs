@@ -1,4 +1,10 @@
 //! What the `partita` command and the Python package's native module show and share.
 
+pub mod format;
 pub mod places;
+pub mod plan_view;
+pub mod progress;
 pub mod session;
+pub mod span;
+pub mod table;
+pub mod terminal;

@@ -1,1 +1,61 @@
-fn main() {}
+//! The `partita` command. Each verb has a file of its own in `commands`.
+
+mod bug;
+mod commands;
+mod context;
+mod error;
+mod python;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use commands::{Command, component};
+use context::Context;
+use error::CommandError;
+
+/// Runs machine-learning pipelines on any orchestrator.
+#[derive(Parser)]
+#[command(name = "partita", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    /// Say less: failures only.
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more.
+    #[arg(long, short, global = true)]
+    verbose: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    bug::report_panics();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(),
+    }
+}
+
+fn run() -> Result<(), CommandError> {
+    let (words, configuration) = component::split_configuration(std::env::args_os().collect());
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(told) => return refuse(&told),
+    };
+    let context = Context::new(cli.quiet, cli.verbose);
+    commands::run(cli.command, &context, configuration?)
+}
+
+/// Prints help and versions, and what is wrong with what was typed.
+fn refuse(told: &clap::Error) -> Result<(), CommandError> {
+    let is_help = matches!(
+        told.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    match told.print() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CommandError::output(&error)),
+        _ if is_help && told.exit_code() == 0 => Ok(()),
+        _ => Err(CommandError::Told(error::USAGE)),
+    }
+}

@@ -120,7 +120,8 @@ impl FromStr for Span {
             "d" => 86_400.0,
             _ => return Err(invalid()),
         };
-        Ok(Self(amount * factor))
+        let seconds = amount * factor;
+        if seconds.is_finite() { Ok(Self(seconds)) } else { Err(invalid()) }
     }
 }
 
@@ -259,7 +260,9 @@ mod tests {
         for (text, seconds) in [("90", 90.0), ("10m", 600.0), ("1.5h", 5_400.0), ("250ms", 0.25), ("7d", 604_800.0)] {
             assert_eq!(text.parse::<Span>().map(|s| s.0), Ok(seconds));
         }
-        assert!("soon".parse::<Span>().is_err());
+        for wrong in ["soon", "", "d", "-1s", "1e3", &"9".repeat(400)] {
+            assert!(wrong.parse::<Span>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

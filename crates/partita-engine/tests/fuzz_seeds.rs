@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+// The fuzz targets' crate exports what is private here.
+#[allow(unreachable_pub)]
 #[path = "../../../fuzz/src/checks.rs"]
 mod checks;
 

@@ -5,12 +5,12 @@
 //! script. It cannot end a step against its will or bound its memory, and says so.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::AsFd;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher};
 use partita_core::literal::Literal;
 use partita_core::stack::{Capabilities, ComponentType, Flavor};
@@ -59,7 +59,7 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
 pub enum Next {
     /// It runs this step and reports its end.
     Step(Attempt, Arc<dyn Reports>),
-    /// It looks after a signal and asks again.
+    /// It looks after signals and asks again.
     Signal,
     /// The run is over.
     Ended,
@@ -74,7 +74,9 @@ pub struct LocalSteps(Arc<Desk>);
 /// Where steps lie between the two threads.
 struct Desk {
     state: Mutex<State>,
-    bell: EventFd,
+    /// What is written to `bell` wakes whoever waits at `ear`.
+    bell: UnixStream,
+    ear: UnixStream,
 }
 
 #[derive(Default)]
@@ -88,8 +90,10 @@ struct State {
 /// # Errors
 /// If the process has no descriptor left.
 pub fn open() -> std::io::Result<(LocalLauncher, LocalSteps)> {
-    let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-    let desk = Arc::new(Desk { state: Mutex::default(), bell });
+    let (bell, ear) = UnixStream::pair()?;
+    bell.set_nonblocking(true)?;
+    ear.set_nonblocking(true)?;
+    let desk = Arc::new(Desk { state: Mutex::default(), bell, ear });
     Ok((LocalLauncher(Arc::clone(&desk)), LocalSteps(desk)))
 }
 
@@ -100,7 +104,7 @@ impl Desk {
 
     fn ring(&self) {
         // It fails only while it rings already.
-        let _ = self.bell.write(1);
+        let _ = (&self.bell).write(&[0]);
     }
 }
 
@@ -113,24 +117,31 @@ impl LocalLauncher {
 }
 
 impl LocalSteps {
+    /// Returns where a signal handler writes a byte to end the wait for the next step. Without
+    /// that, a signal that comes just before the wait begins would be seen only after it.
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.0.bell.as_fd()
+    }
+
     /// Waits for what to do next. A signal ends the wait.
     pub fn next(&self) -> Next {
-        loop {
-            {
-                let mut state = self.0.state();
-                if let Some((attempt, reports)) = state.waiting.pop_front() {
-                    return Next::Step(attempt, reports);
-                }
-                if state.ended {
-                    return Next::Ended;
-                }
-            }
-            let mut bell = [PollFd::new(self.0.bell.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut bell, PollTimeout::NONE) == Err(Errno::EINTR) {
-                return Next::Signal;
-            }
-            let _ = self.0.bell.read();
+        if let Some(next) = self.ready() {
+            return next;
         }
+        let mut ear = [PollFd::new(self.0.ear.as_fd(), PollFlags::POLLIN)];
+        // Whatever ended the wait, the next look tells what there is to do.
+        let _ = poll(&mut ear, PollTimeout::NONE);
+        let mut rings = [0; 64];
+        while (&self.0.ear).read(&mut rings).is_ok_and(|count| count > 0) {}
+        self.ready().unwrap_or(Next::Signal)
+    }
+
+    fn ready(&self) -> Option<Next> {
+        let mut state = self.0.state();
+        if let Some((attempt, reports)) = state.waiting.pop_front() {
+            return Some(Next::Step(attempt, reports));
+        }
+        state.ended.then_some(Next::Ended)
     }
 }
 

@@ -192,6 +192,9 @@ impl PyCaller<'_, '_> {
             .caller
             .call_method1("describe", (&attempt.step().name, error.value(self.py)))
             .and_then(|described| described.extract::<(String, String, Option<String>)>());
+        if let Err(unexpected) = &described {
+            self.interrupted |= unexpected.is_instance_of::<PyKeyboardInterrupt>(self.py);
+        }
         Stopped::Failed(match described {
             Ok((kind, message, traceback)) => Failure { kind, message, traceback, exit_code: None },
             Err(_) => Failure { message: error.to_string(), ..Failure::ours("") },

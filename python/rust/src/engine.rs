@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 
+use partita_cli::plan_view::{self, View};
 use partita_cli::progress::{Progress, Style};
 use partita_cli::session::Session;
 use partita_core::deployment::Deployment;
@@ -17,16 +18,18 @@ use partita_engine::cache::ResumedFrom;
 use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Machine, Overrides};
 use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
 use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError};
-use partita_engine::step_runner::run_attempt;
+use partita_engine::step_runner::{RunContext, run_attempt};
 use partita_engine::store::{ArtifactStore, Documents};
 use partita_core::launcher::Outcome;
-use partita_orchestrators::local::{self, LocalLauncher, Next};
+use partita_orchestrators::local::{self, LocalLauncher, LocalSteps, Next};
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde::{Deserialize, Serialize};
 
 use crate::call::PyCaller;
 use crate::errors::{partita_error, pipeline_error};
+use crate::wakeup::Wakeup;
 
 /// What Python asks for.
 #[derive(Deserialize)]
@@ -60,6 +63,10 @@ struct Ended<'a> {
     status: &'a str,
     error: Option<&'a str>,
     failed: Vec<&'a str>,
+    /// Whether a signal asked for its end.
+    interrupted: bool,
+    /// What the person who began it should know besides.
+    warning: Option<String>,
 }
 
 fn parse(py: Python<'_>, request: &[u8]) -> PyResult<Request> {
@@ -184,46 +191,71 @@ fn execute<'py>(
         let observer: Arc<Progress> = Arc::clone(&progress);
         let driver = scope.spawn(move || drive(live, &launcher, &capabilities, &*observer, send_handle));
         let handle = py.detach(move || handle.recv().ok());
-        let cancel = || {
-            if let Some(handle) = &handle {
-                handle.cancel();
-            }
+        let mut calls = PyCaller {
+            py,
+            caller,
+            run_name: &header.name,
+            store: &context.store,
+            trusted,
+            progress: &progress,
+            interrupted: false,
         };
-        loop {
-            if py.check_signals().is_err() {
-                cancel();
-            }
-            match py.detach(|| steps.next()) {
-                Next::Step(attempt, reports) => {
-                    let mut calls = PyCaller {
-                        py,
-                        caller,
-                        run_name: &header.name,
-                        store: &context.store,
-                        trusted,
-                        progress: &progress,
-                        interrupted: false,
-                    };
-                    let outcome = run_attempt(&context, &attempt, &mut calls);
-                    if calls.interrupted || matches!(outcome, Outcome::Cancelled) {
-                        cancel();
-                    }
-                    reports.ended(attempt.step, attempt.number, outcome);
-                }
-                Next::Signal => {}
-                Next::Ended => break,
-            }
-        }
-        py.detach(|| driver.join())
+        let raised = attend(&steps, &context, &mut calls, handle.as_ref());
+        (py.detach(|| driver.join()), raised)
     });
+    let (outcome, raised) = outcome;
     let Executed { outcome, index_error } = match outcome {
         Ok(executed) => executed.map_err(|error| partita_error(py, error))?,
         Err(_) => return Err(partita_error(py, "the engine stopped; this is a fault in Partita")),
     };
-    if let Some(error) = index_error {
-        progress.warn(&format!("the index lacks part of this run: {error}; `partita store rebuild` makes it again"));
+    let warning = index_error.map(|error| {
+        format!("the index lacks part of this run: {error}; `partita store rebuild` makes it again")
+    });
+    match raised {
+        Some(error) if !error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
+        raised => ended(py, &header.id, &deployment, &outcome, raised.is_some(), warning),
     }
-    ended(py, &header.id, &deployment, &outcome)
+}
+
+/// Runs the steps of a run as they come, on this thread, until it is over. A signal cancels it:
+/// no step begins after that. Returns what the first signal's handler raised.
+fn attend(
+    steps: &LocalSteps,
+    context: &RunContext,
+    calls: &mut PyCaller<'_, '_>,
+    cancel: Option<&CancelHandle>,
+) -> Option<PyErr> {
+    let _wakeup = Wakeup::install(calls.py, steps.bell());
+    let mut raised = None;
+    let mut interrupt = |error: PyErr| {
+        raised.get_or_insert(error);
+        if let Some(cancel) = cancel {
+            cancel.cancel();
+        }
+    };
+    let mut stopping = false;
+    loop {
+        if let Err(error) = calls.py.check_signals() {
+            stopping = true;
+            interrupt(error);
+        }
+        match calls.py.detach(|| steps.next()) {
+            // The driver had handed it over before it knew of the signal.
+            Next::Step(attempt, reports) if stopping => {
+                reports.ended(attempt.step, attempt.number, Outcome::Cancelled);
+            }
+            Next::Step(attempt, reports) => {
+                let outcome = run_attempt(context, &attempt, calls);
+                if calls.interrupted {
+                    stopping = true;
+                    interrupt(PyKeyboardInterrupt::new_err(()));
+                }
+                reports.ended(attempt.step, attempt.number, outcome);
+            }
+            Next::Signal => {}
+            Next::Ended => return raised,
+        }
+    }
 }
 
 /// Drives a run on a thread of its own and tells the main thread when it is over, however it ends.
@@ -252,8 +284,12 @@ fn ended<'py>(
     run_id: &str,
     deployment: &Deployment,
     outcome: &RunOutcome,
+    interrupted: bool,
+    warning: Option<String>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let ended = Ended {
+        interrupted,
+        warning,
         run_id,
         status: outcome.status.as_str(),
         error: outcome.error.as_deref(),
@@ -270,6 +306,13 @@ pub(crate) fn plan<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, 
     let planned = runs::plan(Arc::new(prepared.compiled.deployment), prepared.store, history)
         .map_err(|error| partita_error(py, error))?;
     bytes(py, &planned)
+}
+
+/// Returns a plan as people or programs read it.
+#[pyfunction]
+pub(crate) fn render_plan(py: Python<'_>, planned: &[u8], format: &str, verbose: bool) -> PyResult<String> {
+    let format = format.parse().map_err(|error: String| partita_error(py, error))?;
+    plan_view::render_json(planned, View::on_stdout(format, verbose)).map_err(|error| partita_error(py, error))
 }
 
 /// Returns the deployment of a traced pipeline, as JSON with one key a line.

@@ -9,6 +9,7 @@ mod errors;
 mod look;
 mod staging;
 mod value;
+mod wakeup;
 
 use pyo3::prelude::*;
 
@@ -30,6 +31,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engine::run, module)?)?;
     module.add_function(wrap_pyfunction!(engine::resume, module)?)?;
     module.add_function(wrap_pyfunction!(engine::plan, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::render_plan, module)?)?;
     module.add_function(wrap_pyfunction!(engine::compile_pipeline, module)?)?;
     module.add_function(wrap_pyfunction!(engine::config_parameters, module)?)?;
     module.add_function(wrap_pyfunction!(look::get_run, module)?)?;

@@ -50,7 +50,8 @@ def _resume(request: dict[str, Any]) -> None:
 
 def _plan(request: dict[str, Any]) -> None:
     planned = _native.plan(_traced(request).document)
-    _native.show_plan(planned, request.get("format") or "table", bool(request.get("verbose")))
+    form, verbose = request.get("format") or "table", bool(request.get("verbose"))
+    sys.stdout.write(_native.render_plan(planned, form, verbose))
 
 
 def _compile(request: dict[str, Any]) -> None:

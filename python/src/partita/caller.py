@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from partita import _native, context, materializers
 from partita.capture import Capture
 from partita.signature import OUTPUT
@@ -65,13 +67,14 @@ class Caller:
         """Calls the author's hook after a commit."""
         hook = self._steps[step_name].on_success
         if hook is not None:
-            hook()
+            _call_hook("on_success", step_name, hook)
 
     def failed(self, step_name: str) -> None:
         """Calls the author's hook after the last failed attempt."""
         hook = self._steps[step_name].on_failure
         if hook is not None:
-            call_failure_hook(hook, self.exceptions.get(step_name))
+            error = self.exceptions.get(step_name)
+            _call_hook("on_failure", step_name, lambda: call_failure_hook(hook, error))
 
     def describe(self, step_name: str, error: BaseException) -> tuple[str, str, str | None]:
         """Returns an exception's type, its message and the author's part of its traceback."""
@@ -115,6 +118,15 @@ class Caller:
         saved = materializers.save(value, folder, materializer=chosen)
         metadata = _native.encode_value(context.plain(saved.metadata)) if saved.metadata else None
         return (name, saved.type_name, saved.format, metadata, None)
+
+
+def _call_hook(kind: str, step_name: str, hook: Callable[[], object]) -> None:
+    try:
+        hook()
+    except Exception as error:
+        told = f"warning: the hook `{kind}` of step `{step_name}` raised {error!r}"
+        print(told, file=sys.stderr)
+        raise  # The run's events keep it.
 
 
 def call_failure_hook(hook: Callable[..., object], error: BaseException | None) -> None:

@@ -8,6 +8,7 @@ from partita import _native, source_root
 from partita.caller import Caller, call_failure_hook
 from partita.errors import PipelineError, StepFailedError
 from partita.pipeline import bind_defaults, spec, trace
+from partita.termination import Termination
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def run(
         StepFailedError: A step failed.
         PipelineError: The pipeline is not one that can run.
         KeyboardInterrupt: The run was cancelled.
+        SystemExit: The run was cancelled because the process was told to end.
     """
     if loading is not None:
         raise PipelineError(
@@ -82,7 +84,9 @@ def run(
         )
     request = Request(pipeline, given, command_line=command_line)
     caller = Caller(request.steps)
-    return _finish(pipeline, caller, _native.run(request.document, caller))
+    with Termination() as termination:
+        outcome = _native.run(request.document, caller)
+    return _finish(pipeline, caller, outcome, termination)
 
 
 def resume(
@@ -97,20 +101,28 @@ def resume(
     """
     request = Request(pipeline, given, command_line=command_line)
     caller = Caller(request.steps)
-    return _finish(pipeline, caller, _native.resume(request.document, run_id, caller))
+    with Termination() as termination:
+        outcome = _native.resume(request.document, run_id, caller)
+    return _finish(pipeline, caller, outcome, termination)
 
 
-def _finish(pipeline: Pipeline, caller: Caller, outcome: bytes) -> PipelineRun:
+def _finish(
+    pipeline: Pipeline, caller: Caller, outcome: bytes, termination: Termination
+) -> PipelineRun:
     from partita.client import Client
 
     ended = _native.decode_value(outcome)
+    if ended["warning"]:
+        print(f"warning: {ended['warning']}", file=sys.stderr)
     finished = Client().get_run(ended["run_id"])
     if ended["status"] == "completed":
         if pipeline.on_success is not None:
             _hook(pipeline.on_success)
+        if ended["interrupted"]:  # It came too late to stop the run; the script still ends.
+            raise termination.exception(f"run `{finished.name}` had just completed")
         return finished
     if ended["status"] == "cancelled":
-        raise KeyboardInterrupt(f"run `{finished.name}` was cancelled")
+        raise termination.exception(f"run `{finished.name}` was cancelled")
     name = ended["failed"][0] if ended["failed"] else ""
     error = StepFailedError(ended["error"] or "the run failed", run=finished, step_name=name)
     error.__cause__ = caller.exceptions.get(name)

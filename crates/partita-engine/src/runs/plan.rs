@@ -1,5 +1,6 @@
 //! What a run would do: for each step, whether it would run, and why.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use partita_core::deployment::Deployment;
@@ -48,10 +49,11 @@ pub fn plan(
     // No run has this id, so nothing is ever found committed but what is remembered below.
     let context = Arc::new(RunContext::new("plan", Arc::clone(&deployment), store, Vec::new()));
     let resolver = CacheResolver::new(Arc::clone(&context), history, None);
-    let mut unknown: std::collections::HashSet<&str> = std::collections::HashSet::new();
+    let mut unknown: HashSet<&str> = HashSet::new();
     let mut planned = Vec::with_capacity(deployment.steps.len());
     for (index, step) in deployment.steps.iter().enumerate() {
-        let waits_for: Vec<&str> = step.inputs.values().flat_map(upstream).filter(|name| unknown.contains(name)).collect();
+        let waits_for: BTreeSet<&str> =
+            step.inputs.values().flat_map(upstream).filter(|name| unknown.contains(name)).collect();
         let (verdict, reason) = if let Some(first) = waits_for.first() {
             let others = if waits_for.len() > 1 { " and others" } else { "" };
             (Verdict::Depends, format!("its input comes from `{first}`{others}, which will run"))

@@ -353,9 +353,9 @@ pub fn load_folder(store: &dyn ArtifactStore, version: &ArtifactVersion) -> Resu
     }
     for file in &manifest.files {
         let inside = Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
-        let local = folder.join(&file.path);
-        let digest = digest_file(&local, file.size);
-        if !inside || digest.ok() != Some(file.digest) {
+        // What lies elsewhere is not even opened: it may be a device that never ends.
+        let digest = || digest_file(&folder.join(&file.path), file.size).ok();
+        if !inside || digest() != Some(file.digest) {
             return Err(corrupt(&file.path));
         }
     }

@@ -126,8 +126,8 @@ impl RunContext {
         attempt.step().config.retry.wait_after(failures).is_none()
     }
 
-    /// Adds an event to the run's record and returns when it happened. An event that cannot be written is not worth a run:
-    /// the documents that decide are the commits.
+    /// Adds an event to the run's record and returns when it happened. An event that cannot be
+    /// written is not worth a run: the documents that decide are the commits.
     pub fn note(&self, kind: EventKind) -> Timestamp {
         let at = clock::now();
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +137,10 @@ impl RunContext {
         let event = Event { at, kind };
         if let (Some(writer), Ok(mut line)) = (events.as_mut(), serde_json::to_vec(&event)) {
             line.push(b'\n');
-            let _ = writer.write_all(&line);
+            if writer.write_all(&line).is_err() {
+                // Opened again, it ends what was written of this line.
+                *events = None;
+            }
         }
         at
     }

@@ -74,7 +74,7 @@ impl<'a> Documents<'a> {
         present(self.read(&layout::run_end(run_id), run::VERSION))
     }
 
-    /// Reads a run's events, in order. A last line that was cut off by a crash is left out.
+    /// Reads a run's events, in order. A line that a crash or a full disk cut off is left out.
     ///
     /// # Errors
     /// If they cannot be read or a line is damaged.
@@ -84,11 +84,16 @@ impl<'a> Documents<'a> {
             return Ok(Vec::new());
         };
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        bytes[..whole]
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| serde_json::from_slice(line).map_err(|error| self.bad(&path, error.to_string())))
-            .collect()
+        let mut events = Vec::new();
+        for line in bytes[..whole].split(|byte| *byte == b'\n') {
+            match serde_json::from_slice(line) {
+                Ok(event) => events.push(event),
+                // An empty line ends before it begins.
+                Err(error) if error.is_eof() => {}
+                Err(error) => return Err(self.bad(&path, error.to_string())),
+            }
+        }
+        Ok(events)
     }
 
     /// Reads a step's commit, if it has one.

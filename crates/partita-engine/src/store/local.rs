@@ -1,7 +1,7 @@
 //! The `local` flavor: an artifact store in a folder of this machine, over `object_store`.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,6 +121,17 @@ impl LocalArtifactStore {
     }
 }
 
+/// Ends a line that a crash or a full disk cut off, so that the next one is a line of its own.
+fn end_line(file: &mut fs::File) -> std::io::Result<()> {
+    if file.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    if last[0] == b'\n' { Ok(()) } else { file.write_all(b"\n") }
+}
+
 fn help(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
@@ -167,7 +178,11 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn appender(&self, path: &str) -> Result<Box<dyn Write + Send>> {
         let file = self.file(path)?;
-        let open = || fs::OpenOptions::new().create(true).append(true).open(&file);
+        let open = || {
+            let mut file = fs::OpenOptions::new().create(true).read(true).append(true).open(&file)?;
+            end_line(&mut file)?;
+            Ok::<_, std::io::Error>(file)
+        };
         let opened = match open() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.make_parent(path, &file)?;
@@ -302,6 +317,15 @@ mod tests {
         store.publish(staging).expect("published");
         assert_eq!(store.list("artifacts/x/1").expect("listed"), ["data.npy"]);
         assert!(store.list("staging").expect("listed").is_empty());
+    }
+
+    #[test]
+    fn an_appender_ends_a_line_that_was_cut_off() {
+        let (_folder, store) = store();
+        store.appender("a.jsonl").and_then(|mut file| Ok(file.write_all(b"{\"cut"))).expect("written").expect("cut");
+        store.appender("a.jsonl").expect("opened").write_all(b"{}\n").expect("written");
+        store.appender("a.jsonl").expect("opened").write_all(b"[]\n").expect("written");
+        assert_eq!(store.read("a.jsonl").expect("read").as_ref(), b"{\"cut\n{}\n[]\n");
     }
 
     #[test]

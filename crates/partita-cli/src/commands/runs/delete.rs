@@ -1,0 +1,21 @@
+//! `partita runs delete`: deletes runs.
+
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Deletes runs with their logs. Artifacts stay until `partita store gc` finds that nothing needs them.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Names, ids or beginnings of ids of runs, or `latest`.
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<String>,
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    for reference in &args.runs {
+        let deleted = session.home().with_runs(|runs| runs.delete(reference))?;
+        context.say(&format!("run `{}` is deleted", deleted.name));
+    }
+    Ok(())
+}

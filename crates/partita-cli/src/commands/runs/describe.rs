@@ -1,0 +1,110 @@
+//! `partita runs describe`: a run with its steps.
+
+use partita_cli::{span, table::Table, terminal};
+use partita_engine::metadata::{RunView, StepView};
+
+use crate::context::{Context, Output};
+use crate::error::CommandError;
+
+/// Shows a run with its steps.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A run's name, its id, the beginning of its id, or `latest`.
+    #[arg(value_name = "RUN", default_value = "latest")]
+    run: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let run = session.home().with_runs(|runs| runs.get(&args.run))?;
+    context.show(args.output.output, &run, || text(&run, context.verbose))
+}
+
+fn text(run: &RunView, verbose: bool) -> String {
+    let mut text = header(run);
+    text.push('\n');
+    text.push_str(&steps(run));
+    if verbose {
+        text.push('\n');
+        text.push_str(&outputs(run));
+    }
+    for (name, step) in &run.steps {
+        text.push_str(&failures(name, step, verbose));
+    }
+    text
+}
+
+fn header(run: &RunView) -> String {
+    let duration = run.duration_s.map(span::duration);
+    let mut pairs = vec![
+        ("run", run.name.clone()),
+        ("id", run.id.clone()),
+        ("pipeline", run.pipeline.clone()),
+        ("status", run.status.to_string()),
+        ("stack", format!("{} (orchestrator {})", run.stack, run.orchestrator)),
+        ("started", span::local(run.started_at)),
+    ];
+    if let Some(ended) = run.ended_at {
+        pairs.push(("ended", span::local(ended)));
+    }
+    pairs.extend(duration.map(|duration| ("duration", duration)));
+    pairs.extend(run.error.clone().map(|error| ("error", error)));
+    for (key, value) in &run.metadata {
+        pairs.push((key, value.text().to_owned()));
+    }
+    Table::pairs(pairs)
+}
+
+fn steps(run: &RunView) -> String {
+    let mut table = Table::new(["step", "status", "duration", "tries", "why"]);
+    for (name, step) in &run.steps {
+        let why = step.reason.clone().or_else(|| step.cache_reason.clone()).unwrap_or_default();
+        let tries = if step.attempts.is_empty() { String::new() } else { step.attempts.len().to_string() };
+        table.row([
+            name.clone(),
+            step.status.to_string(),
+            step.duration_s.map(span::duration).unwrap_or_default(),
+            tries,
+            why,
+        ]);
+    }
+    table.to_text()
+}
+
+fn outputs(run: &RunView) -> String {
+    let mut table = Table::new(["step", "output", "type", "size", "version", "uri"]);
+    for (name, step) in &run.steps {
+        for (output, made) in &step.outputs {
+            table.row([
+                name.clone(),
+                output.clone(),
+                made.type_name.clone(),
+                made.size.to_string(),
+                made.artifact_version.clone(),
+                made.uri.clone(),
+            ]);
+        }
+    }
+    table.to_text()
+}
+
+/// Returns what went wrong in each attempt; tracebacks of the last one only, unless `verbose`.
+fn failures(name: &str, step: &StepView, verbose: bool) -> String {
+    let mut text = String::new();
+    for attempt in &step.attempts {
+        let Some(error) = &attempt.error else { continue };
+        let name = terminal::escaped(name);
+        let what = terminal::escaped(error);
+        text.push_str(&format!("\n{name}, attempt {}: {what}\n", attempt.number));
+        let is_last = step.attempts.last().is_some_and(|last| last.number == attempt.number);
+        let traceback = attempt.failure.as_ref().and_then(|failure| failure.traceback.as_deref());
+        if let Some(traceback) = traceback.filter(|_| is_last || verbose) {
+            for line in traceback.trim_end().lines() {
+                text.push_str(&format!("  {}\n", terminal::escaped(&line.replace('\t', "    "))));
+            }
+        }
+    }
+    text
+}

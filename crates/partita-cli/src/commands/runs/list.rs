@@ -1,0 +1,48 @@
+//! `partita runs list`: runs, latest first.
+
+use partita_cli::{span, table::Table};
+use partita_core::status::RunStatus;
+use partita_engine::clock;
+use partita_engine::metadata::{RunFilter, RunSummary};
+
+use crate::context::{Context, Output};
+use crate::error::CommandError;
+
+/// Lists runs, latest first.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only runs of this pipeline.
+    #[arg(long, value_name = "NAME")]
+    pipeline: Option<String>,
+    /// Only runs with this status, such as `failed`.
+    #[arg(long, value_name = "STATUS")]
+    status: Option<RunStatus>,
+    /// Only this many, the latest ones.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let filter = RunFilter { pipeline: args.pipeline, status: args.status, name: None, limit: args.limit };
+    let runs = session.home().with_runs(|runs| runs.list(&filter))?;
+    context.show(args.output.output, &runs, || table(&runs))
+}
+
+fn table(runs: &[RunSummary]) -> String {
+    let now = clock::now();
+    let mut table = Table::new(["name", "pipeline", "status", "started", "duration", "id"]);
+    for run in runs {
+        table.row([
+            run.name.clone(),
+            run.pipeline.clone(),
+            run.status.to_string(),
+            span::ago(run.started_at, now),
+            run.duration_s.map(span::duration).unwrap_or_default(),
+            run.id.clone(),
+        ]);
+    }
+    table.to_text()
+}

@@ -1,0 +1,116 @@
+//! `partita runs logs`: what the steps of a run printed.
+
+use std::io::Write;
+
+use partita_cli::terminal;
+use partita_core::name::nearest;
+use partita_engine::metadata::RunView;
+use partita_engine::store::{ArtifactStore, StoreError, layout};
+use serde::Deserialize;
+
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Prints what the steps of a run printed.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A run's name, its id, the beginning of its id, or `latest`.
+    #[arg(value_name = "RUN", default_value = "latest")]
+    run: String,
+    /// Only this step.
+    #[arg(long, value_name = "STEP")]
+    step: Option<String>,
+    /// Only this attempt.
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
+}
+
+/// A line of a `log.jsonl`.
+#[derive(Deserialize)]
+struct Line {
+    line: String,
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let run = session.home().with_runs(|runs| runs.get(&args.run))?;
+    let (_, store) = session.home().store_at(&run.store).ok_or_else(|| super::resume::lost_store(&run.store))?;
+    let logs = logs(&run, args.step.as_deref(), args.attempt)?;
+    let mut steps: Vec<&str> = logs.iter().map(|log| log.step).collect();
+    steps.dedup();
+    let is_prefixed = steps.len() > 1;
+    let mut printed = false;
+    for log in &logs {
+        printed |= print(context, &*store, &run, log, is_prefixed)?;
+    }
+    if !printed {
+        context.say(&format!("run `{}` has printed nothing that was asked for", run.name));
+    }
+    Ok(())
+}
+
+/// The log of one attempt.
+struct Log<'a> {
+    index: usize,
+    step: &'a str,
+    attempt: u32,
+    is_only_attempt: bool,
+}
+
+fn logs<'a>(run: &'a RunView, step: Option<&str>, attempt: Option<u32>) -> Result<Vec<Log<'a>>, CommandError> {
+    if let Some(step) = step.filter(|step| !run.steps.contains_key(*step)) {
+        let meant = nearest(step, run.steps.keys().map(String::as_str));
+        let meant = meant.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+        return Err(CommandError::failed(format!("run `{}` has no step `{step}`{meant}", run.name))
+            .help(format!("`partita runs describe {}` shows its steps", terminal::shell_word(&run.name))));
+    }
+    let mut logs = Vec::new();
+    for (index, (name, view)) in run.steps.iter().enumerate() {
+        if step.is_some_and(|step| step != name) {
+            continue;
+        }
+        let numbers = view.attempts.iter().map(|found| found.number);
+        let chosen: Vec<u32> = numbers.filter(|number| attempt.is_none_or(|asked| asked == *number)).collect();
+        let is_only_attempt = chosen.len() == 1;
+        logs.extend(chosen.iter().map(|attempt| Log { index, step: name, attempt: *attempt, is_only_attempt }));
+    }
+    if let (true, Some(attempt)) = (logs.is_empty(), attempt) {
+        return Err(CommandError::failed(format!("there is no attempt {attempt}"))
+            .help(format!("`partita runs describe {}` shows the attempts", terminal::shell_word(&run.name))));
+    }
+    Ok(logs)
+}
+
+/// Prints one log. Returns whether there was one.
+fn print(
+    context: &Context,
+    store: &dyn ArtifactStore,
+    run: &RunView,
+    log: &Log<'_>,
+    is_prefixed: bool,
+) -> Result<bool, CommandError> {
+    let bytes = match store.read(&layout::log(&run.id, log.index, log.step, log.attempt)) {
+        Ok(bytes) => bytes,
+        Err(StoreError::NotFound { .. }) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let name = terminal::escaped(log.step);
+    let prefix = match (is_prefixed, log.is_only_attempt) {
+        (true, true) => format!("{name}: "),
+        (true, false) => format!("{name} ({}): ", log.attempt),
+        (false, true) => String::new(),
+        (false, false) => format!("({}): ", log.attempt),
+    };
+    context.stream(|out| write_lines(out, &bytes, &prefix))?;
+    Ok(true)
+}
+
+/// Writes the lines of a log as the step printed them; a line that a crash cut off is left out.
+fn write_lines(out: &mut dyn Write, bytes: &[u8], prefix: &str) -> std::io::Result<()> {
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if let Ok(line) = serde_json::from_slice::<Line>(line) {
+            writeln!(out, "{prefix}{}", line.line)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! `partita runs`: looks at runs, continues and deletes them.
+
+mod delete;
+mod describe;
+mod list;
+mod logs;
+mod resume;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// What to do with runs. RUN is a run's name, its id, the beginning of its id, or `latest`.
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// List runs, latest first.
+    List(list::Args),
+    /// Show a run with its steps.
+    Describe(describe::Args),
+    /// Print what the steps of a run printed.
+    Logs(logs::Args),
+    /// Continue a run that did not complete; finished steps stay finished.
+    Resume(resume::Args),
+    /// Delete runs; `partita store gc` then removes artifacts that nothing else needs.
+    Delete(delete::Args),
+}
+
+pub(crate) fn run(verb: Verb, context: &Context) -> Result<(), CommandError> {
+    match verb {
+        Verb::List(args) => list::run(args, context),
+        Verb::Describe(args) => describe::run(args, context),
+        Verb::Logs(args) => logs::run(args, context),
+        Verb::Resume(args) => resume::run(args, context),
+        Verb::Delete(args) => delete::run(args, context),
+    }
+}

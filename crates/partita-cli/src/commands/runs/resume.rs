@@ -1,0 +1,102 @@
+//! `partita runs resume`: continues a run that did not complete.
+
+use std::path::PathBuf;
+
+use partita_cli::session::Session;
+use partita_core::run::Target;
+use partita_core::status::RunStatus;
+use partita_engine::metadata::RunSummary;
+use partita_engine::store::{Documents, LeaseState, StoreError};
+
+use crate::context::Context;
+use crate::error::{CommandError, UNREACHABLE};
+use crate::python::{self, Interpreter, Request};
+
+/// Continues a run that did not complete; finished steps stay finished.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A run's name, its id, the beginning of its id, or `latest`.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Another value of a parameter: a new run takes over what it does not touch.
+    #[arg(long = "param", short, value_name = "K=V")]
+    parameters: Vec<String>,
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
+    let parameters = python::parameters(&args.parameters)?;
+    let session = context.session()?;
+    let run = session.home().with_runs(|runs| runs.find(&args.run))?;
+    let target = target(&session, &run)?;
+    let request = Request {
+        target: target.source,
+        source_root: Some(target.source_root),
+        parameters,
+        run_id: Some(run.id),
+        quiet: context.quiet,
+        verbose: context.verbose,
+        ..Request::default()
+    };
+    let interpreter = interpreter(target.interpreter, context)?;
+    drop(session);
+    Err(python::become_python(&interpreter, "resume", &request))
+}
+
+/// Returns how the run's code is loaded again, if the run can be resumed.
+fn target(session: &Session, run: &RunSummary) -> Result<Target, CommandError> {
+    if run.status == RunStatus::Completed {
+        return Err(CommandError::failed(format!("run `{}` is completed; there is nothing to resume", run.name)));
+    }
+    let (_, store) = session.home().store_at(&run.store).ok_or_else(|| lost_store(&run.store))?;
+    if let LeaseState::Held(lease) = store.lease_state(&run.id)? {
+        let by = lease.map(|lease| format!(" by process {} on `{}`", lease.pid, lease.host)).unwrap_or_default();
+        return Err(CommandError::failed(format!(
+            "run `{}` is being driven{by}; wait for it, or end that process",
+            run.name
+        )));
+    }
+    let header = Documents::new(&*store).run_header(&run.id)?;
+    let target = header.target.ok_or_else(|| {
+        CommandError::failed(format!(
+            "run `{}` was not started from a file, so its code cannot be loaded again; run its pipeline anew, and finished steps come from the cache",
+            run.name
+        ))
+    })?;
+    if !PathBuf::from(&target.source_root).is_dir() {
+        return Err(CommandError::failed(format!(
+            "the code of run `{}` was in `{}`, which is no longer there; bring the folder back and try again",
+            run.name, target.source_root
+        )));
+    }
+    Ok(target)
+}
+
+/// Returns the Python that ran the run, or the one of this shell if that is gone.
+fn interpreter(recorded: String, context: &Context) -> Result<Interpreter, CommandError> {
+    let path = PathBuf::from(recorded);
+    if path.is_file() {
+        return Ok(Interpreter { path, why: "the Python that the run was started with".to_owned() });
+    }
+    let found = python::find()?;
+    context.warn(&format!(
+        "`{}`, which the run was started with, is gone; `{}` is used instead",
+        path.display(),
+        found.path.display()
+    ));
+    Ok(found)
+}
+
+/// Returns the error for a run whose documents are out of reach.
+pub(super) fn lost_store(uri: &str) -> CommandError {
+    let error = StoreError::Failed {
+        path: String::new(),
+        uri: uri.to_owned(),
+        reason: "no artifact store with this address is registered, or it cannot be opened".to_owned(),
+        help: String::new(),
+    };
+    CommandError::Failed {
+        code: UNREACHABLE,
+        message: error.to_string(),
+        help: Some("`partita artifact-store list` shows those that are registered".to_owned()),
+    }
+}

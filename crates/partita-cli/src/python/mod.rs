@@ -1,0 +1,105 @@
+//! Hands a pipeline written in Python to a Python that has Partita's package.
+//!
+//! The command becomes that Python: same process, same terminal, so that Ctrl-C, debuggers and exit
+//! codes are those of any script.
+
+mod interpreter;
+mod target;
+
+use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::CommandError;
+
+pub(crate) use interpreter::{Interpreter, find};
+
+/// What to run, plan or compile, and how.
+#[derive(Args)]
+pub(crate) struct PipelineArgs {
+    /// `file.py`, `file.py:pipeline` or `package.module:pipeline`; the name is needed only where there are several.
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// A parameter of the pipeline; may be repeated.
+    #[arg(long = "param", short, value_name = "K=V")]
+    parameters: Vec<String>,
+    /// A YAML file of parameters, options and settings.
+    #[arg(long, value_name = "FILE")]
+    config: Option<String>,
+    /// The stack, instead of the active one.
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+    /// Take no earlier results; those of this run may be taken later.
+    #[arg(long)]
+    no_cache: bool,
+}
+
+/// What the Python package is asked to do.
+#[derive(Default, Serialize)]
+pub(crate) struct Request {
+    pub(crate) target: String,
+    pub(crate) source_root: Option<String>,
+    pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) config: Option<String>,
+    pub(crate) stack: Option<String>,
+    pub(crate) enable_cache: Option<bool>,
+    pub(crate) run_name: Option<String>,
+    pub(crate) run_id: Option<String>,
+    pub(crate) output: Option<String>,
+    pub(crate) format: Option<&'static str>,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+}
+
+impl PipelineArgs {
+    /// Checks what can be checked without Python and returns the request.
+    pub(crate) fn request(self, context: &Context) -> Result<Request, CommandError> {
+        target::check(&self.target)?;
+        if let Some(config) = &self.config {
+            target::check_file(config, "the configuration file")?;
+        }
+        Ok(Request {
+            target: self.target,
+            parameters: parameters(&self.parameters)?,
+            config: self.config,
+            stack: self.stack,
+            enable_cache: self.no_cache.then_some(false),
+            quiet: context.quiet,
+            verbose: context.verbose,
+            ..Request::default()
+        })
+    }
+}
+
+/// Splits `K=V`; later values of a key win.
+pub(crate) fn parameters(typed: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
+    typed
+        .iter()
+        .map(|pair| match pair.split_once('=') {
+            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+            _ => Err(CommandError::usage(format!(
+                "`--param {pair}` is not of the form `NAME=VALUE`; write it as in `--param depth=5`"
+            ))),
+        })
+        .collect()
+}
+
+/// Becomes Python; returns only if that fails.
+pub(crate) fn become_python(interpreter: &Interpreter, verb: &str, request: &Request) -> CommandError {
+    if let Err(error) = interpreter.check_package() {
+        return error;
+    }
+    let request = match serde_json::to_string(request) {
+        Ok(request) => request,
+        Err(error) => return CommandError::bug(error),
+    };
+    let error = Command::new(&interpreter.path).args(["-m", "partita", verb, &request]).exec();
+    if error.raw_os_error() == Some(nix::errno::Errno::E2BIG as i32) {
+        return CommandError::usage("the parameters are too long for a command; put them into a file and name it with `--config`");
+    }
+    interpreter.cannot_start(&error)
+}

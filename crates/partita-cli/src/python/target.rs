@@ -1,0 +1,85 @@
+//! Checks what was typed as TARGET, before a Python is started for it.
+
+use std::fs;
+use std::path::Path;
+
+use partita_core::name::nearest;
+
+use crate::error::CommandError;
+
+/// Checks that a target may name a pipeline: a Python file or a module, perhaps with a name.
+pub(crate) fn check(target: &str) -> Result<(), CommandError> {
+    if target.is_empty() {
+        return Err(CommandError::usage("TARGET is empty; name a file such as `train.py`"));
+    }
+    if Path::new(target).exists() {
+        return check_python_file(target);
+    }
+    let (place, name) = match target.rsplit_once(':') {
+        Some((place, name)) => (place, Some(name)),
+        None => (target, None),
+    };
+    if name.is_some_and(str::is_empty) {
+        return Err(CommandError::usage(format!(
+            "`{target}` ends in a colon and names no pipeline; write `{place}` or `{place}:PIPELINE`"
+        )));
+    }
+    if Path::new(place).exists() || is_path(place) {
+        return check_python_file(place);
+    }
+    if is_module(place) {
+        return Ok(());
+    }
+    Err(CommandError::usage(format!("`{place}` is neither a file nor the name of a Python module"))
+        .help("TARGET is `file.py`, `file.py:pipeline` or `package.module:pipeline`"))
+}
+
+fn is_path(place: &str) -> bool {
+    place.contains('/') || Path::new(place).extension().is_some_and(|extension| extension == "py")
+}
+
+fn is_module(place: &str) -> bool {
+    let is_word = |word: &str| {
+        word.chars().all(|c| c.is_alphanumeric() || c == '_')
+            && word.chars().next().is_some_and(|c| !c.is_numeric())
+    };
+    place.split('.').all(is_word)
+}
+
+fn check_python_file(file: &str) -> Result<(), CommandError> {
+    check_file(file, "TARGET")?;
+    if Path::new(file).extension().is_some_and(|extension| extension == "py") {
+        return Ok(());
+    }
+    Err(CommandError::usage(format!("TARGET `{file}` is not a Python file"))
+        .help("name a file that ends in `.py`, or a module such as `package.module:pipeline`"))
+}
+
+/// Checks that a file that was typed is one.
+pub(crate) fn check_file(file: &str, what: &str) -> Result<(), CommandError> {
+    match fs::metadata(file) {
+        Ok(found) if found.is_dir() => {
+            Err(CommandError::usage(format!("{what} `{file}` is a folder; name a file in it")))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let meant = neighbour(Path::new(file));
+            let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            Err(CommandError::usage(format!("{what} `{file}` does not exist{meant}")))
+        }
+        Err(error) => Err(CommandError::failed(format!("{what} `{file}` cannot be read: {error}"))),
+    }
+}
+
+/// Returns the file beside `file` with the nearest name.
+fn neighbour(file: &Path) -> Option<String> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let names: Vec<String> = fs::read_dir(folder.unwrap_or(Path::new(".")))
+        .ok()?
+        .flatten()
+        .filter(|entry| entry.path().extension() == file.extension())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let meant = nearest(file.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(folder.map_or_else(|| meant.to_owned(), |folder| folder.join(meant).display().to_string()))
+}

@@ -1,0 +1,53 @@
+"""Makes SIGTERM end a run the way Ctrl-C does: cancelled, recorded and ready to be resumed."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+#: What a shell shows for a process that SIGTERM ended.
+EXIT_CODE = 143
+
+
+class Termination:
+    """Turns SIGTERM into `KeyboardInterrupt` for as long as it is entered.
+
+    It does so in the main thread only, and only where SIGTERM would end the process at once; a
+    handler of the author's stays in place.
+
+    Attributes:
+        asked: Whether SIGTERM came.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._installed = False
+
+    def __enter__(self) -> Termination:
+        import signal
+
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            try:
+                signal.signal(signal.SIGTERM, self._handle)
+            except ValueError:
+                return self  # Another thread than the main one.
+            self._installed = True
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        import signal
+
+        if self._installed:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if self.asked and kind is KeyboardInterrupt:
+            raise SystemExit(EXIT_CODE)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.asked = True
+        raise KeyboardInterrupt
+
+    def exception(self, message: str) -> BaseException:
+        """Returns what the author's script gets at the end of a run that a signal ended."""
+        return SystemExit(EXIT_CODE) if self.asked else KeyboardInterrupt(message)
