@@ -56,7 +56,9 @@ bench-peers: target/release-venv/partita.stamp ## Measure Partita beside other o
 
 fuzz: ## Fuzz the parsers for a short while, from the saved seeds (needs cargo-fuzz, nightly).
 	@for target in $$(cargo +nightly fuzz list); do \
-		cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_A_TARGET) -seed=$(SEED) || exit 1; \
+		mkdir -p fuzz/corpus/$$target; \
+		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-max_total_time=$(SECONDS_A_TARGET) -seed=$(SEED) || exit 1; \
 	done
 
 chaos: .venv/native.stamp ## Kill running pipelines at random moments; checks that nothing is lost.
@@ -70,7 +72,7 @@ fmt: .venv/venv.stamp ## Format everything.
 	$(VENV)/bin/ruff check --fix-only --quiet .
 
 clean: ## Remove everything that was built or installed here.
-	rm -rf target fuzz/target .venv python/partita.data python/src/partita/_native*.so
+	rm -rf target fuzz/target fuzz/corpus .venv python/partita.data python/src/partita/_native*.so
 	rm -rf .pytest_cache .ruff_cache python/.pytest_cache python/.hypothesis
 	find python examples tests benches -name __pycache__ -type d -prune -exec rm -rf {} +
 

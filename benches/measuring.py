@@ -46,7 +46,8 @@ class Figure(NamedTuple):
         else:
             verdict = "NO"
         ratio = "" if not self.floor else f"{self.value / self.floor:.2f}"
-        return (self.what, _cell(self.value), _cell(self.floor), ratio, _cell(self.budget), self.unit, verdict)
+        numbers = (_cell(self.value), _cell(self.floor), ratio, _cell(self.budget))
+        return (self.what, *numbers, self.unit, verdict)
 
 
 HEADINGS = ("what", "measured", "floor", "ratio", "budget", "unit", "within")
@@ -83,9 +84,9 @@ def folder() -> Iterator[str]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def workload(name: str, size: int, home: str) -> dict[str, float]:
+def workload(home: str, script: str, *arguments: object) -> dict[str, float]:
     """Runs one workload of Partita in a process of its own."""
-    command = [sys.executable, str(BENCHES / "workloads.py"), name, str(size)]
+    command = [sys.executable, str(BENCHES / script), *map(str, arguments)]
     started = time.perf_counter()
     measured = _json(command, {**os.environ, "PARTITA_HOME": home})
     return {**measured, "process": time.perf_counter() - started}

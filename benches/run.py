@@ -20,7 +20,9 @@ ARRAY_LENGTH = 12_500_000
 def command() -> Iterator[Figure]:
     """The start of the native command; the floor is that of a program that does nothing."""
     if shutil.which("partita") is None:
-        print("The command `partita` is not on the path, so its start is left out.", file=sys.stderr)
+        print(
+            "The command `partita` is not on the path, so its start is left out.", file=sys.stderr
+        )
         return
     measured, least = repeat(51, start_time("partita", "--version"), start_time("/bin/true"))
     yield Figure("`partita --version`", measured, "ms", 5, least)
@@ -41,7 +43,7 @@ def step() -> Iterator[Figure]:
 
     def chain(length: int) -> float:
         with folder() as home:
-            return workload("chain", length, home)["seconds"]
+            return workload(home, "partita_chain.py", "run", length)["seconds"]
 
     def measure() -> float:
         return 1e3 * (chain(100) - chain(10)) / 90
@@ -64,7 +66,7 @@ def memory() -> Iterator[Figure]:
 
     def peak(length: int) -> float:
         with folder() as home:
-            return workload("chain", length, home)["peak"]
+            return workload(home, "partita_chain.py", "run", length)["peak"]
 
     (measured,) = repeat(3, lambda: peak(100))
     yield Figure("peak memory of 100 steps", measured, "MB", 40)
@@ -73,7 +75,7 @@ def memory() -> Iterator[Figure]:
 def compiling() -> Iterator[Figure]:
     """Compiling 10,000 steps; the floor reads the spec and writes the deployment with `json`."""
     with folder() as home:
-        runs = [workload("compile", 10_000, home) for _ in range(5)]
+        runs = [workload(home, "partita_chain.py", "compile", 10_000) for _ in range(5)]
     medians = {key: sorted(run[key] for run in runs)[2] for key in runs[0]}
     measured, least = 1e3 * medians["seconds"], 1e3 * medians["floor"]
     yield Figure("compile 10,000 steps", measured, "ms", 100, least)
@@ -84,8 +86,8 @@ def cached() -> Iterator[Figure]:
     """A second run of 1,000 steps, none of which has to be called."""
     length = 1000
     with folder() as home:
-        workload("chain", length, home)
-        runs = [workload("chain", length, home) for _ in range(7)]
+        workload(home, "partita_chain.py", "run", length)
+        runs = [workload(home, "partita_chain.py", "run", length) for _ in range(7)]
     medians = {key: 1e3 * sorted(run[key] for run in runs)[3] for key in runs[0]}
     (least,) = repeat(3, lambda: 1e3 * floor("cached", length))
     yield Figure("cached rerun of 1,000 steps, engine", medians["engine"], "ms", 100, least)
@@ -98,7 +100,7 @@ def array() -> Iterator[Figure]:
 
     def measure() -> float:
         with folder() as home:
-            return 1e3 * workload("array", ARRAY_LENGTH, home)["seconds"]
+            return 1e3 * workload(home, "partita_array.py", ARRAY_LENGTH)["seconds"]
 
     measured, least = repeat(9, measure, lambda: 1e3 * floor("array", ARRAY_LENGTH))
     yield Figure("100 MB array between two steps", measured, "ms", 1.3 * least, least)
@@ -135,7 +137,9 @@ def main(names: list[str]) -> int:
     """Makes the measurements and prints them; returns the exit code."""
     unknown = [name for name in names if name not in MEASUREMENTS]
     if unknown:
-        print(f"error: there is no measurement `{unknown[0]}`; there are {', '.join(MEASUREMENTS)}.")
+        print(
+            f"error: there is no measurement `{unknown[0]}`; there are {', '.join(MEASUREMENTS)}."
+        )
         return 2
     rows: list[tuple[str, ...]] = [HEADINGS]
     for name in names or MEASUREMENTS:

@@ -9,9 +9,9 @@ import subprocess
 import time
 
 import pytest
-from conftest import Project, finish, interrupt
+from conftest import PATIENCE, Project, finish, interrupt
 
-from partita import Client, PartitaError
+from partita import Client
 
 #: Kills, at moments between the start of the run and its end.
 KILLS = 50
@@ -89,6 +89,105 @@ WAITING = """
         waiting()
 """
 
+#: The hook runs when the first step is committed and the second one has not begun.
+BETWEEN = """
+    import signal
+    from partita import pipeline, step
+
+    @step(enable_cache=False, on_success=lambda: signal.raise_signal(signal.SIGINT))
+    def one() -> int:
+        return 1
+
+    @step(enable_cache=False)
+    def two(number: int) -> int:
+        raise AssertionError("it runs")
+
+    @pipeline
+    def between():
+        two(one())
+"""
+
+ALARM = """
+    import signal
+    from partita import StepFailedError, pipeline, step
+
+    class TooLong(Exception):
+        pass
+
+    def too_long(*_):
+        raise TooLong
+
+    @step(enable_cache=False)
+    def waits() -> int:
+        signal.raise_signal(signal.SIGALRM)
+        return 1
+
+    @pipeline
+    def alarmed():
+        waits()
+
+    if __name__ == "__main__":
+        signal.signal(signal.SIGALRM, too_long)
+        try:
+            alarmed()
+        except StepFailedError as error:
+            assert isinstance(error.__cause__, TooLong)
+            print("too long")
+"""
+
+MANY = """
+    import sys
+    from partita import pipeline, step
+
+    @step(enable_cache=False)
+    def number(which: int) -> int:
+        return which
+
+    @step(enable_cache=False)
+    def total(numbers: list) -> int:
+        return sum(numbers)
+
+    @pipeline
+    def many(offset: int, number_: int):
+        total([number(offset), number(number_), number(number_)])
+
+    if __name__ == "__main__":
+        for run in range(20):
+            many(1000 * int(sys.argv[1]), run)
+"""
+
+THREADS = """
+    import sys, threading
+    from partita import get_step_context, pipeline, step
+
+    together = threading.Barrier(4)
+
+    @step(enable_cache=False)
+    def name() -> str:
+        together.wait()
+        print(get_step_context().run_id, file=sys.stderr)
+        together.wait()
+        return get_step_context().run_id
+
+    @step(enable_cache=False)
+    def check(expected: str) -> None:
+        assert get_step_context().run_id == expected
+
+    @pipeline
+    def threaded():
+        check(name())
+
+    if __name__ == "__main__":
+        statuses = []
+        run = lambda: statuses.append(threaded().status)
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(*statuses)
+"""
+
 IN_A_STEP = """
         try:
             ready()
@@ -105,6 +204,14 @@ def write_waiting(project: Project, body: str, options: str = "") -> None:
 
 def run_until_ready(project: Project) -> subprocess.Popen[str]:
     process = project.begin("-m", "partita", "run", '{"target": "main.py"}')
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def resume_until_ready(project: Project) -> subprocess.Popen[str]:
+    request = '{"target": "main.py", "run_id": "latest"}'
+    process = project.begin("-m", "partita", "resume", request)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
@@ -212,14 +319,129 @@ def test_a_cancelled_run_resumes_where_it_was(project: Project) -> None:
 
 
 def test_a_signal_between_two_steps_cancels_the_run_before_the_next(project: Project) -> None:
-    body = "signal.raise_signal(signal.SIGINT) if False else os.kill(os.getpid(), signal.SIGINT)"
-    del body
-    write_waiting(project, "hold()")
-    project.write("hold.py", "")
-    script = (project.folder / "main.py").read_text()
-    project.write("main.py", script.replace("hold()", "pass"))
-    project.write("other.py", BETWEEN)
-    ended = project.run("other.py")
+    project.write("main.py", BETWEEN)
+    ended = project.run()
     assert ended.code == 130, ended
+    assert Client().get_run("latest").status == "cancelled"
     assert project.statuses() == {"one": "completed", "two": "cancelled"}
-    assert project.lines() == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_a_signal_during_a_retry_delay_cancels_the_run_at_once(
+    project: Project, number: signal.Signals, code: int
+) -> None:
+    retry = ", retry=StepRetryConfig(max_retries=3, delay=3600)"
+    write_waiting(project, "ready(); raise ValueError", retry)
+    process = run_until_ready(project)
+    until = time.monotonic() + PATIENCE
+    while project.statuses()["waits"] != "retrying":
+        assert time.monotonic() < until
+    ended = interrupt(process, number)
+    assert ended.code == code, ended
+    assert Client().get_run("latest").status == "cancelled"
+    assert project.lines() == ["before", "waits"]
+
+
+def test_a_sigterm_handler_of_the_author_stays_in_place(project: Project) -> None:
+    body = """
+        signal.signal(signal.SIGTERM, lambda *_: note("handled"))
+        signal.raise_signal(signal.SIGTERM)
+    """
+    write_waiting(project, body.strip())
+    script = project.folder / "main.py"
+    handler = "signal.signal(signal.SIGTERM, lambda *_: note('mine'))"
+    script.write_text(script.read_text().replace("    waiting()", f"    {handler}\n    waiting()"))
+    ended = project.python("main.py")
+    assert ended.code == 0, ended
+    assert project.lines() == ["before", "waits", "handled", "after"]
+
+
+def test_an_exception_of_the_authors_own_signal_handler_ends_the_run_and_reaches_the_script(
+    project: Project,
+) -> None:
+    project.write("main.py", ALARM)
+    ended = project.python("main.py")
+    assert (ended.code, ended.out.strip()) == (0, "too long")
+    assert Client().get_run("latest").status in {"failed", "cancelled"}
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_step_that_ends_the_process_leaves_an_interrupted_run(
+    project: Project, code: int
+) -> None:
+    write_waiting(project, f"os.path.exists('go') or os._exit({code})")
+    assert project.run().code == code
+    run = Client().get_run("latest")
+    assert run.status == "interrupted"
+    assert project.statuses()["before"] == "completed"
+    assert [one.status for one in Client().list_runs(status="interrupted")] == ["interrupted"]
+    project.write("go", "")
+    assert project.resume(run.id).code == 0
+    assert project.lines() == ["before", "waits", "waits", "after"]
+
+
+def test_a_run_that_goes_on_cannot_be_resumed_by_another_process(project: Project) -> None:
+    write_waiting(project, "ready(); signal.pause()")
+    process = run_until_ready(project)
+    assert Client().get_run("latest").status == "running"
+    message = project.resume("latest").refusal
+    assert str(process.pid) in message
+    assert interrupt(process).code == 130
+    assert project.lines() == ["before", "waits"]
+
+
+def test_a_completed_run_is_not_resumed(project: Project) -> None:
+    write_waiting(project, "pass")
+    assert project.run().code == 0
+    assert "nothing to resume" in project.resume("latest").refusal
+
+
+def test_a_killed_resume_can_be_resumed(project: Project) -> None:
+    write_waiting(project, "os.path.exists('go') or (ready(), signal.pause())")
+    for attempt in range(1, 4):
+        process = run_until_ready(project) if attempt == 1 else resume_until_ready(project)
+        process.kill()
+        finish(process)
+        run = Client().get_run("latest")
+        assert run.status == "interrupted"
+        assert len(run.steps["waits"].attempts) == attempt
+    project.write("go", "")
+    assert project.resume("latest").code == 0
+    assert len(Client().list_runs()) == 1
+    assert project.lines() == ["before", *["waits"] * 4, "after"]
+
+
+def test_lines_that_a_crash_cut_off_do_not_keep_a_run_from_being_resumed(project: Project) -> None:
+    write_waiting(project, "os.path.exists('go') or os._exit(1)")
+    project.run()
+    (events,) = project.store.glob("runs/*/events.jsonl")
+    events.write_bytes(events.read_bytes() + b'{"at":"2026-')
+    project.write("go", "")
+    assert project.resume("latest").code == 0
+    assert Client().get_run("latest").status == "completed"
+
+
+def test_two_processes_share_a_home_and_lose_nothing(project: Project) -> None:
+    project.write("main.py", MANY)
+    processes = [project.begin("main.py", str(which)) for which in range(2)]
+    ends = [finish(process) for process in processes]
+    assert [end.code for end in ends] == [0, 0], ends
+    for end in ends:
+        end.check_no_faults()
+        assert "locked" not in end.err
+    runs = Client().list_runs()
+    assert len({run.id for run in runs}) == 40
+    assert {run.status for run in runs} == {"completed"}
+    totals = sorted(run.steps["total"].output.load() for run in runs)
+    assert totals == sorted(1000 * which + 2 * number for which in range(2) for number in range(20))
+
+
+def test_a_pipeline_runs_in_a_thread_of_its_own(project: Project) -> None:
+    project.write("main.py", THREADS)
+    ended = project.python("main.py")
+    assert ended.code == 0, ended
+    assert sorted(ended.out.split()) == ["completed"] * 4
+    runs = Client().list_runs(status="completed")
+    assert [run.steps["name"].log.split() for run in runs] == [[run.id] for run in runs]

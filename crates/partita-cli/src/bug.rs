@@ -15,7 +15,8 @@ pub(crate) fn report_panics() {
 
 fn paragraph(panic: &PanicHookInfo<'_>) -> String {
     let message = panic.payload_as_str().unwrap_or("no message").replace('\n', " ");
-    let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+    let place =
+        panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
     format!(
         "error: this is a bug in Partita {}{place}: {message}; runs and artifacts are safe, since \
          finished steps are committed whole; please report it with what you typed.",

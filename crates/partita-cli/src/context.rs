@@ -41,17 +41,22 @@ impl Context {
     /// Returns the working directory.
     pub(crate) fn folder(&self) -> Result<PathBuf, CommandError> {
         std::env::current_dir().map_err(|error| {
-            CommandError::failed(format!("the working directory cannot be entered: {error}; go to another one"))
+            CommandError::failed(format!(
+                "the working directory cannot be entered: {error}; go to another one"
+            ))
         })
     }
 
     /// Opens the home for work in the working directory.
     pub(crate) fn session(&self) -> Result<Session, CommandError> {
-        let session = Session::open(&self.folder()?).map_err(|error| match CommandError::from(error) {
-            // A home is a folder of this machine, not a backend.
-            CommandError::Failed { message, help, .. } => CommandError::Failed { code: crate::error::FAILED, message, help },
-            other => other,
-        })?;
+        let session =
+            Session::open(&self.folder()?).map_err(|error| match CommandError::from(error) {
+                // A home is a folder of this machine, not a backend.
+                CommandError::Failed { message, help, .. } => {
+                    CommandError::Failed { code: crate::error::FAILED, message, help }
+                }
+                other => other,
+            })?;
         Ok(session)
     }
 

@@ -42,7 +42,11 @@ impl CommandError {
 
     /// Returns a failure that only a fault of Partita can bring about.
     pub(crate) fn bug(message: impl std::fmt::Display) -> Self {
-        Self::Failed { code: BUG, message: format!("{message}; this is a bug in Partita"), help: None }
+        Self::Failed {
+            code: BUG,
+            message: format!("{message}; this is a bug in Partita"),
+            help: None,
+        }
     }
 
     /// Returns the failure to write to standard output.
@@ -56,7 +60,9 @@ impl CommandError {
     /// Adds what to do.
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
         match self {
-            Self::Failed { code, message, .. } => Self::Failed { code, message, help: Some(help.into()) },
+            Self::Failed { code, message, .. } => {
+                Self::Failed { code, message, help: Some(help.into()) }
+            }
             other => other,
         }
     }

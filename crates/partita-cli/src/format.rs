@@ -28,13 +28,15 @@ impl Format {
         match self {
             Self::Table => Ok(None),
             Self::Json => {
-                let text = serde_json::to_string_pretty(document).map_err(|error| error.to_string())?;
+                let text =
+                    serde_json::to_string_pretty(document).map_err(|error| error.to_string())?;
                 Ok(Some(text + "\n"))
             }
             Self::Yaml => {
                 // Literals are JSON text, which only the JSON writer can embed.
                 let value = serde_json::to_value(document).map_err(|error| error.to_string())?;
-                let mut text = serde_saphyr::to_string(&value).map_err(|error| error.to_string())?;
+                let mut text =
+                    serde_saphyr::to_string(&value).map_err(|error| error.to_string())?;
                 if !text.ends_with('\n') {
                     text.push('\n');
                 }

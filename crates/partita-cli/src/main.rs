@@ -51,10 +51,14 @@ fn run() -> Result<(), CommandError> {
 fn refuse(told: &clap::Error) -> Result<(), CommandError> {
     let is_help = matches!(
         told.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     );
     match told.print() {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CommandError::output(&error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CommandError::output(&error))
+        }
         _ if is_help && told.exit_code() == 0 => Ok(()),
         _ => Err(CommandError::Told(error::USAGE)),
     }

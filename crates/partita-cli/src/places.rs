@@ -1,6 +1,7 @@
 //! Where things are on this machine: the home and the source root.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -28,6 +29,23 @@ pub fn source_root(start: &Path) -> Option<PathBuf> {
     start.ancestors().find(|folder| folder.join(MARK).is_dir()).map(Path::to_owned)
 }
 
+/// Refuses a source root whose mark belongs to another user, who could choose the stack.
+///
+/// # Errors
+/// Whose it is, and what to do.
+pub fn check_owner(source_root: &Path) -> Result<(), String> {
+    let Ok(mark) = fs::metadata(source_root.join(MARK)) else { return Ok(()) };
+    let own = nix::unistd::getuid().as_raw();
+    if mark.uid() == own || mark.uid() == 0 {
+        return Ok(());
+    }
+    Err(format!(
+        "the source root `{}` belongs to another user (uid {}), whose code and configuration would run as you; copy it, or make its folder `{MARK}` your own",
+        source_root.display(),
+        mark.uid()
+    ))
+}
+
 /// Returns the file that holds the active stack: in the source root, or else in the home.
 pub fn config_file(source_root: Option<&Path>, home: &Path) -> PathBuf {
     match source_root {
@@ -46,9 +64,14 @@ pub fn active_stack(config: &Path) -> Result<Option<String>, String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("`{}` cannot be read: {error}", config.display())),
     };
-    let document: toml_edit::DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-        format!("`{}` is not valid TOML: {}; correct or delete it", config.display(), error.message())
-    })?;
+    let document: toml_edit::DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| {
+            format!(
+                "`{}` is not valid TOML: {}; correct or delete it",
+                config.display(),
+                error.message()
+            )
+        })?;
     match document.get("stack") {
         None => Ok(None),
         Some(item) => item.as_str().map(|name| Some(name.to_owned())).ok_or_else(|| {
@@ -62,9 +85,12 @@ pub fn active_stack(config: &Path) -> Result<Option<String>, String> {
 /// # Errors
 /// What kept it from being written.
 pub fn set_active_stack(config: &Path, stack: &str) -> Result<(), String> {
-    let failed = |error: &dyn std::fmt::Display| format!("`{}` cannot be written: {error}", config.display());
+    let failed = |error: &dyn std::fmt::Display| {
+        format!("`{}` cannot be written: {error}", config.display())
+    };
     let text = fs::read_to_string(config).unwrap_or_default();
-    let mut document: toml_edit::DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| failed(&error))?;
+    let mut document: toml_edit::DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| failed(&error))?;
     document["stack"] = toml_edit::value(stack);
     if let Some(folder) = config.parent() {
         fs::create_dir_all(folder).map_err(|error| failed(&error))?;

@@ -81,8 +81,14 @@ pub fn render(rows: &[Row], view: View) -> Result<String, String> {
     }
     let mut text = table.to_text();
     if view.verbose {
-        for (row, note) in rows.iter().flat_map(|row| row.notes.iter().map(move |note| (row, note))) {
-            let _ = writeln!(text, "note: {}: {}", terminal::escaped(&row.step), terminal::escaped(note));
+        for (row, note) in rows.iter().flat_map(|row| row.notes.iter().map(move |note| (row, note)))
+        {
+            let _ = writeln!(
+                text,
+                "note: {}: {}",
+                terminal::escaped(&row.step),
+                terminal::escaped(note)
+            );
         }
     }
     let _ = writeln!(text, "\n{}", summary(rows));
@@ -124,7 +130,9 @@ mod tests {
 
     #[test]
     fn tables_say_why_and_sum_up() {
-        check(View { format: Format::Table, verbose: true, width: None }, "\
+        check(
+            View { format: Format::Table, verbose: true, width: None },
+            "\
 STEP         VERDICT  REASON
 load         cached   nothing changed
 tr\\u{1b}ain  run      the source of `helpers.scale` changed
@@ -132,7 +140,8 @@ report       depends  its input comes from `train`, which will run
 note: tr\\u{1b}ain: `helpers` counts as a whole
 
 3 steps: 1 would run, 1 would run unless the inputs come out as before, 1 cached.
-");
+",
+        );
     }
 
     #[test]
@@ -149,7 +158,8 @@ note: tr\\u{1b}ain: `helpers` counts as a whole
         let text = render_json(PLAN.as_bytes(), view).expect("a plan");
         let again: Vec<Row> = serde_json::from_str(&text).expect("JSON");
         assert_eq!(again[1].step, "tr\u{1b}ain");
-        let yaml = render_json(PLAN.as_bytes(), View { format: Format::Yaml, ..view }).expect("YAML");
+        let yaml =
+            render_json(PLAN.as_bytes(), View { format: Format::Yaml, ..view }).expect("YAML");
         assert!(yaml.contains("verdict: depends"), "{yaml}");
     }
 }

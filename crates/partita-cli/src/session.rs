@@ -24,7 +24,9 @@ pub enum SessionError {
     #[error("{0}")]
     Config(String),
     /// The stack's orchestrator has a flavor that nothing here implements.
-    #[error("the orchestrator `{name}` has the flavor `{flavor}`, which this Partita cannot run; choose another stack with `--stack`")]
+    #[error(
+        "the orchestrator `{name}` has the flavor `{flavor}`, which this Partita cannot run; choose another stack with `--stack`"
+    )]
     UnknownFlavor {
         /// The orchestrator.
         name: String,
@@ -43,9 +45,13 @@ impl Session {
     /// Opens the home for work on the code at `start`.
     ///
     /// # Errors
-    /// If the home cannot be opened.
+    /// If the home cannot be opened, or the source root belongs to another user.
     pub fn open(start: &Path) -> Result<Self, SessionError> {
-        Ok(Self { home: Home::open(&places::home())?, source_root: places::source_root(start) })
+        let source_root = places::source_root(start);
+        if let Some(root) = &source_root {
+            places::check_owner(root).map_err(SessionError::Config)?;
+        }
+        Ok(Self { home: Home::open(&places::home())?, source_root })
     }
 
     /// Returns the home.
@@ -96,16 +102,19 @@ impl Session {
         let orchestrator = stack.orchestrator().ok_or_else(|| {
             SessionError::Config(format!("the stack `{}` has no orchestrator; give it one with `partita stack update {0} -o NAME`", stack.name))
         })?;
-        partita_orchestrators::capabilities(orchestrator).ok_or_else(|| SessionError::UnknownFlavor {
-            name: orchestrator.name.clone(),
-            flavor: orchestrator.flavor.clone(),
-        })?.map_err(|reason| {
-            HomeError::BadConfig {
-                kind: orchestrator.component_type,
+        partita_orchestrators::capabilities(orchestrator)
+            .ok_or_else(|| SessionError::UnknownFlavor {
                 name: orchestrator.name.clone(),
-                reason,
-                verb: orchestrator.component_type.verb(),
-            }.into()
-        })
+                flavor: orchestrator.flavor.clone(),
+            })?
+            .map_err(|reason| {
+                HomeError::BadConfig {
+                    kind: orchestrator.component_type,
+                    name: orchestrator.name.clone(),
+                    reason,
+                    verb: orchestrator.component_type.verb(),
+                }
+                .into()
+            })
     }
 }

@@ -72,6 +72,9 @@ mod tests {
     #[test]
     fn the_past_is_told_in_its_largest_unit() {
         let at = |seconds: i64| ago(Timestamp(0), Timestamp(seconds * 1_000_000));
-        assert_eq!([at(1), at(59), at(3599), at(90_000)], ["just now", "59s ago", "59m ago", "1d ago"]);
+        assert_eq!(
+            [at(1), at(59), at(3599), at(90_000)],
+            ["just now", "59s ago", "59m ago", "1d ago"]
+        );
     }
 }

@@ -67,7 +67,8 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 
 /// Returns whether a character moves the cursor, starts an escape sequence or turns text around.
 fn is_harmful(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Returns `word` as a shell takes it.

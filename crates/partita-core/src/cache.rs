@@ -30,9 +30,7 @@ pub fn source_digest(source: &Source, environment: &Environment) -> Digest {
             .field("digest", part.digest.to_string().as_bytes());
     }
     for (name, version) in &source.distributions {
-        hasher
-            .field("distribution", name.as_bytes())
-            .field("version", version.as_bytes());
+        hasher.field("distribution", name.as_bytes()).field("version", version.as_bytes());
     }
     hasher.finish()
 }
@@ -43,9 +41,7 @@ pub fn key(step: &Step, source_digest: Digest, inputs: &BTreeMap<String, InputCo
     let mut hasher = FieldHasher::default();
     hasher.field("source", source_digest.to_string().as_bytes());
     for (name, value) in &step.parameters {
-        hasher
-            .field("parameter", name.as_bytes())
-            .field("value", value.text().as_bytes());
+        hasher.field("parameter", name.as_bytes()).field("value", value.text().as_bytes());
     }
     for (name, input) in &step.inputs {
         hasher.field("input shape", name.as_bytes());
@@ -67,15 +63,11 @@ pub fn key(step: &Step, source_digest: Digest, inputs: &BTreeMap<String, InputCo
         hasher.field("version", version.as_bytes());
     }
     for (path, digest) in &step.config.cache_files {
-        hasher
-            .field("file", path.as_bytes())
-            .field("digest", digest.to_string().as_bytes());
+        hasher.field("file", path.as_bytes()).field("digest", digest.to_string().as_bytes());
     }
     for (variable, digest) in &step.config.cache_environment {
         let text = digest.map(|digest| digest.to_string()).unwrap_or_default();
-        hasher
-            .field("variable", variable.as_bytes())
-            .field("digest", text.as_bytes());
+        hasher.field("variable", variable.as_bytes()).field("digest", text.as_bytes());
     }
     hasher.finish()
 }

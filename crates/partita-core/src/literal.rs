@@ -186,6 +186,10 @@ mod tests {
         check("123456789012345678901234567890", "123456789012345678901234567890", Kind::Int);
         check(r#""a b\" c""#, r#""a b\" c""#, Kind::Str);
         check(r#"[1, "x  y\\", {"a": 2}]"#, r#"[1,"x  y\\",{"a":2}]"#, Kind::List);
-        check(r#"{ "$partita": "tuple", "value": [1] }"#, r#"{"$partita":"tuple","value":[1]}"#, Kind::Tuple);
+        check(
+            r#"{ "$partita": "tuple", "value": [1] }"#,
+            r#"{"$partita":"tuple","value":[1]}"#,
+            Kind::Tuple,
+        );
     }
 }

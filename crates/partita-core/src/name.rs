@@ -54,11 +54,8 @@ pub fn slug(name: &str) -> String {
     if is_safe {
         return name.to_owned();
     }
-    let kept: String = name
-        .chars()
-        .map(|c| if safe(c) { c } else { '_' })
-        .take(SLUG_LENGTH - 14)
-        .collect();
+    let kept: String =
+        name.chars().map(|c| if safe(c) { c } else { '_' }).take(SLUG_LENGTH - 14).collect();
     let digest = Digest::of(name.as_bytes()).to_string();
     format!("{}--{}", kept.trim_start_matches('.'), &digest[..12])
 }

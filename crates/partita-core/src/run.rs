@@ -127,7 +127,12 @@ pub struct Failure {
 impl Failure {
     /// Returns a failure that Partita itself found.
     pub fn ours(message: impl Into<String>) -> Self {
-        Self { kind: "partita".to_owned(), message: message.into(), traceback: None, exit_code: None }
+        Self {
+            kind: "partita".to_owned(),
+            message: message.into(),
+            traceback: None,
+            exit_code: None,
+        }
     }
 }
 

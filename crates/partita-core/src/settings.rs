@@ -74,14 +74,17 @@ impl FromStr for Memory {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidMemory(text.to_owned());
         let trimmed = text.trim();
-        let digits = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
+        let digits =
+            trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
         let amount: f64 = trimmed[..digits].parse().map_err(|_| invalid())?;
-        let (_, factor) = UNITS
-            .iter()
-            .find(|(unit, _)| *unit == trimmed[digits..].trim())
-            .ok_or_else(invalid)?;
+        let (_, factor) =
+            UNITS.iter().find(|(unit, _)| *unit == trimmed[digits..].trim()).ok_or_else(invalid)?;
         let bytes = (amount * factor).round();
-        if bytes >= 1.0 && bytes < u64::MAX as f64 { Ok(Self(bytes as u64)) } else { Err(invalid()) }
+        if bytes >= 1.0 && bytes < u64::MAX as f64 {
+            Ok(Self(bytes as u64))
+        } else {
+            Err(invalid())
+        }
     }
 }
 
@@ -101,7 +104,9 @@ pub struct Span(pub f64);
 
 /// Text that is not a length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a length of time; write seconds, or a number and a unit, such as `30s`, `10m`, `2h` or `7d`")]
+#[error(
+    "`{0}` is not a length of time; write seconds, or a number and a unit, such as `30s`, `10m`, `2h` or `7d`"
+)]
 pub struct InvalidSpan(String);
 
 impl FromStr for Span {
@@ -110,7 +115,8 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidSpan(text.to_owned());
         let trimmed = text.trim();
-        let digits = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
+        let digits =
+            trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
         let amount: f64 = trimmed[..digits].parse().map_err(|_| invalid())?;
         let factor = match trimmed[digits..].trim() {
             "" | "s" => 1.0,
@@ -232,7 +238,10 @@ impl FromStr for FailureMode {
             "fail_fast" => Ok(Self::FailFast),
             "stop_on_failure" => Ok(Self::StopOnFailure),
             "continue_on_failure" => Ok(Self::ContinueOnFailure),
-            _ => Err(format!("`{text}` is not a failure mode; choose one of `{}`", Self::WORDS.join("`, `"))),
+            _ => Err(format!(
+                "`{text}` is not a failure mode; choose one of `{}`",
+                Self::WORDS.join("`, `")
+            )),
         }
     }
 }
@@ -257,7 +266,9 @@ mod tests {
 
     #[test]
     fn spans_are_seconds_unless_a_unit_says_otherwise() {
-        for (text, seconds) in [("90", 90.0), ("10m", 600.0), ("1.5h", 5_400.0), ("250ms", 0.25), ("7d", 604_800.0)] {
+        for (text, seconds) in
+            [("90", 90.0), ("10m", 600.0), ("1.5h", 5_400.0), ("250ms", 0.25), ("7d", 604_800.0)]
+        {
             assert_eq!(text.parse::<Span>().map(|s| s.0), Ok(seconds));
         }
         for wrong in ["soon", "", "d", "-1s", "1e3", &"9".repeat(400)] {
@@ -277,7 +288,8 @@ mod tests {
     #[test]
     fn naming_a_class_asks_for_one_gpu_and_zero_asks_for_none() {
         let gpus = |gpu_count, gpu_class: Option<&str>| {
-            Resources { gpu_count, gpu_class: gpu_class.map(str::to_owned), ..Resources::default() }.gpus()
+            Resources { gpu_count, gpu_class: gpu_class.map(str::to_owned), ..Resources::default() }
+                .gpus()
         };
         assert_eq!((gpus(None, None), gpus(Some(0), None), gpus(None, Some("a100"))), (0, 0, 1));
     }

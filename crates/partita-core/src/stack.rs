@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::literal::Literal;
 
 /// What a component does in a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ComponentType {
     /// Makes the steps of a deployment run, in order, somewhere.

@@ -59,7 +59,9 @@ mod tests {
     #[test]
     fn whatever_is_read_can_be_written() {
         let read = |text: &str| serde_json::from_value::<Timestamp>(text.into()).ok();
-        for text in ["-009999-01-02T01:59:59Z", "2026-11-23T22:06:53.172325Z", "9999-12-30T22:00:00Z"] {
+        for text in
+            ["-009999-01-02T01:59:59Z", "2026-11-23T22:06:53.172325Z", "9999-12-30T22:00:00Z"]
+        {
             let moment = read(text).expect(text);
             assert_eq!(read(&moment.to_string()), Some(moment), "{text}");
         }

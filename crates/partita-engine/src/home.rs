@@ -26,7 +26,9 @@ pub enum HomeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A component's configuration is not one.
-    #[error("the {kind} `{name}` has a wrong configuration: {reason}; correct it with `partita {verb} update {name}`")]
+    #[error(
+        "the {kind} `{name}` has a wrong configuration: {reason}; correct it with `partita {verb} update {name}`"
+    )]
     BadConfig {
         /// The component's type.
         kind: ComponentType,
@@ -62,7 +64,8 @@ pub fn artifact_store_flavors() -> Vec<Flavor> {
     vec![Flavor {
         name: LOCAL.to_owned(),
         component_type: ComponentType::ArtifactStore,
-        description: "Keeps deployments, runs and artifacts in a folder of this machine.".to_owned(),
+        description: "Keeps deployments, runs and artifacts in a folder of this machine."
+            .to_owned(),
         source: "built-in".to_owned(),
         config_schema: schemars::schema_for!(LocalArtifactStoreConfig).to_value(),
     }]
@@ -99,7 +102,10 @@ impl Home {
     ///
     /// # Errors
     /// If its configuration is wrong or its folder cannot be used.
-    pub fn artifact_store(&self, component: &Component) -> Result<Arc<dyn ArtifactStore>, HomeError> {
+    pub fn artifact_store(
+        &self,
+        component: &Component,
+    ) -> Result<Arc<dyn ArtifactStore>, HomeError> {
         let config = self.store_config(component)?;
         let folder = config.path.map_or_else(|| self.path.join("store"), PathBuf::from);
         Ok(Arc::new(LocalArtifactStore::open(&folder, config.durability)?))

@@ -13,7 +13,9 @@ pub fn flavors() -> Vec<Flavor> {
 /// flavor is not built in.
 pub fn capabilities(orchestrator: &Component) -> Option<Result<Capabilities, String>> {
     match orchestrator.flavor.as_str() {
-        local::NAME => Some(local::capabilities(&orchestrator.config).map_err(|error| error.to_string())),
+        local::NAME => {
+            Some(local::capabilities(&orchestrator.config).map_err(|error| error.to_string()))
+        }
         _ => None,
     }
 }

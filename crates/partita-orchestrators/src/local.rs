@@ -11,7 +11,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher};
+use partita_core::launcher::{
+    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
+};
 use partita_core::literal::Literal;
 use partita_core::stack::{Capabilities, ComponentType, Flavor};
 use schemars::JsonSchema;

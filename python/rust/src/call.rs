@@ -9,7 +9,8 @@ use partita_core::launcher::Attempt;
 use partita_core::literal::Literal;
 use partita_core::run::Failure;
 use partita_engine::step_runner::{
-    self as runner, Content, INLINE_LIMIT, InputValue, LogStream, NewOutput, Returned, Stager, StepLog, Stopped,
+    self as runner, Content, INLINE_LIMIT, InputValue, LogStream, NewOutput, Returned, Stager,
+    StepLog, Stopped,
 };
 use partita_engine::store::{ArtifactStore, Staging};
 use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt};
@@ -82,7 +83,12 @@ impl StepCall {
     }
 
     /// Loads an input; `load(name, format, folder, type, trusted)` loads what is in files.
-    fn load_input<'py>(&self, py: Python<'py>, name: &str, load: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn load_input<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        load: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let input = self.inputs.get(name).ok_or_else(|| PyKeyError::new_err(name.to_owned()))?;
         self.load_value(py, name, input, load)
     }
@@ -94,7 +100,10 @@ impl StepCall {
             let made = self.stager.stage(name).map_err(|error| partita_error(py, error))?;
             staged.insert(name.to_owned(), made);
         }
-        Ok(staged.get(name).map(|staging| staging.folder().display().to_string()).unwrap_or_default())
+        Ok(staged
+            .get(name)
+            .map(|staging| staging.folder().display().to_string())
+            .unwrap_or_default())
     }
 
     /// Records text that the step printed to `stdout` or `stderr`.
@@ -120,7 +129,10 @@ impl StepCall {
         load: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let all = |items: &[InputValue]| {
-            items.iter().map(|item| self.load_value(py, name, item, load)).collect::<PyResult<Vec<_>>>()
+            items
+                .iter()
+                .map(|item| self.load_value(py, name, item, load))
+                .collect::<PyResult<Vec<_>>>()
         };
         match input {
             InputValue::Literal(literal) => decode(py, literal),
@@ -151,7 +163,13 @@ impl StepCall {
         let folder = py
             .detach(|| runner::load_folder(&**store, version))
             .map_err(|error| partita_error(py, error))?;
-        load.call1((name, &version.format, folder.display().to_string(), &version.type_name, self.trusted))
+        load.call1((
+            name,
+            &version.format,
+            folder.display().to_string(),
+            &version.type_name,
+            self.trusted,
+        ))
     }
 }
 
@@ -206,7 +224,9 @@ impl PyCaller<'_, '_> {
         let mut outputs = Vec::with_capacity(saved.len());
         for (name, type_name, format, metadata, inline) in saved {
             let damaged = |error: serde_json::Error| {
-                Stopped::Failed(Failure::ours(format!("the output `{name}` was saved wrongly: {error}")))
+                Stopped::Failed(Failure::ours(format!(
+                    "the output `{name}` was saved wrongly: {error}"
+                )))
             };
             let metadata = match metadata {
                 Some(bytes) => serde_json::from_slice(&bytes).map_err(damaged)?,
@@ -248,7 +268,8 @@ impl runner::StepCaller for PyCaller<'_, '_> {
             staged: Mutex::default(),
             metadata: Mutex::default(),
         };
-        let native = Bound::new(self.py, native).map_err(|error| self.stopped(call.attempt, error))?;
+        let native =
+            Bound::new(self.py, native).map_err(|error| self.stopped(call.attempt, error))?;
         let saved = self
             .caller
             .call_method1("call", (&native,))

@@ -10,6 +10,7 @@ use partita_cli::progress::{Progress, Style};
 use partita_cli::session::Session;
 use partita_core::deployment::Deployment;
 use partita_core::diagnostic::Report;
+use partita_core::launcher::Outcome;
 use partita_core::literal::Literal;
 use partita_core::run::Target;
 use partita_core::spec::PipelineSpec;
@@ -20,7 +21,6 @@ use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
 use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError};
 use partita_engine::step_runner::{RunContext, run_attempt};
 use partita_engine::store::{ArtifactStore, Documents};
-use partita_core::launcher::Outcome;
 use partita_orchestrators::local::{self, LocalLauncher, LocalSteps, Next};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -76,7 +76,8 @@ fn parse(py: Python<'_>, request: &[u8]) -> PyResult<Request> {
 
 fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
     let session = Session::open(&request.source_root).map_err(|error| partita_error(py, error))?;
-    let stack = session.stack(request.stack.as_deref()).map_err(|error| partita_error(py, error))?;
+    let stack =
+        session.stack(request.stack.as_deref()).map_err(|error| partita_error(py, error))?;
     let capabilities = session.capabilities(&stack).map_err(|error| partita_error(py, error))?;
     let store = session.artifact_store(&stack).map_err(|error| partita_error(py, error))?;
     let report = |report: Report| pipeline_error(py, report);
@@ -95,7 +96,9 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
         },
         source_root: request.source_root,
         environment_variables: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+            .filter_map(|(name, value)| {
+                Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+            })
             .collect(),
     };
     let compiled = partita_engine::compile::compile(request.spec, &compile).map_err(report)?;
@@ -164,8 +167,8 @@ fn start<'py>(
         resumed_from,
     };
     let metadata = Arc::clone(prepared.session.home().metadata());
-    let live =
-        LiveRun::begin(new, Arc::clone(&prepared.store), metadata).map_err(|error| partita_error(py, error))?;
+    let live = LiveRun::begin(new, Arc::clone(&prepared.store), metadata)
+        .map_err(|error| partita_error(py, error))?;
     execute(py, live, &prepared, caller)
 }
 
@@ -189,7 +192,8 @@ fn execute<'py>(
     let outcome = std::thread::scope(|scope| {
         let (send_handle, handle) = mpsc::channel::<CancelHandle>();
         let observer: Arc<Progress> = Arc::clone(&progress);
-        let driver = scope.spawn(move || drive(live, &launcher, &capabilities, &*observer, send_handle));
+        let driver =
+            scope.spawn(move || drive(live, &launcher, &capabilities, &*observer, send_handle));
         let handle = py.detach(move || handle.recv().ok());
         let mut calls = PyCaller {
             py,
@@ -293,7 +297,11 @@ fn ended<'py>(
         run_id,
         status: outcome.status.as_str(),
         error: outcome.error.as_deref(),
-        failed: outcome.failed.iter().map(|(step, _)| deployment.steps[*step].name.as_str()).collect(),
+        failed: outcome
+            .failed
+            .iter()
+            .map(|(step, _)| deployment.steps[*step].name.as_str())
+            .collect(),
     };
     bytes(py, &ended)
 }
@@ -310,17 +318,26 @@ pub(crate) fn plan<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, 
 
 /// Returns a plan as people or programs read it.
 #[pyfunction]
-pub(crate) fn render_plan(py: Python<'_>, planned: &[u8], format: &str, verbose: bool) -> PyResult<String> {
+pub(crate) fn render_plan(
+    py: Python<'_>,
+    planned: &[u8],
+    format: &str,
+    verbose: bool,
+) -> PyResult<String> {
     let format = format.parse().map_err(|error: String| partita_error(py, error))?;
-    plan_view::render_json(planned, View::on_stdout(format, verbose)).map_err(|error| partita_error(py, error))
+    plan_view::render_json(planned, View::on_stdout(format, verbose))
+        .map_err(|error| partita_error(py, error))
 }
 
 /// Returns the deployment of a traced pipeline, as JSON with one key a line.
 #[pyfunction]
-pub(crate) fn compile_pipeline<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn compile_pipeline<'py>(
+    py: Python<'py>,
+    request: &[u8],
+) -> PyResult<Bound<'py, PyBytes>> {
     let prepared = prepare(py, parse(py, request)?)?;
-    let mut text =
-        serde_json::to_vec_pretty(&prepared.compiled.deployment).map_err(|error| partita_error(py, error))?;
+    let mut text = serde_json::to_vec_pretty(&prepared.compiled.deployment)
+        .map_err(|error| partita_error(py, error))?;
     text.push(b'\n');
     Ok(PyBytes::new(py, &text))
 }
@@ -334,7 +351,10 @@ pub(crate) fn config_parameters(py: Python<'_>, path: PathBuf) -> PyResult<Bound
 }
 
 /// Returns a document as bytes.
-pub(crate) fn bytes<'py, T: Serialize + ?Sized>(py: Python<'py>, document: &T) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn bytes<'py, T: Serialize + ?Sized>(
+    py: Python<'py>,
+    document: &T,
+) -> PyResult<Bound<'py, PyBytes>> {
     let text = serde_json::to_vec(document).map_err(|error| partita_error(py, error))?;
     Ok(PyBytes::new(py, &text))
 }

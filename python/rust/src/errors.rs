@@ -16,7 +16,8 @@ pub(crate) fn pipeline_error(py: Python<'_>, error: impl Display) -> PyErr {
 }
 
 fn raise(py: Python<'_>, class: &str, message: &str) -> PyErr {
-    let made = py.import("partita.errors").and_then(|module| module.getattr(class)?.call1((message,)));
+    let made =
+        py.import("partita.errors").and_then(|module| module.getattr(class)?.call1((message,)));
     match made {
         Ok(error) => PyErr::from_value(error),
         Err(_) => PyRuntimeError::new_err(message.to_owned()),

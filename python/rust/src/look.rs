@@ -28,18 +28,28 @@ fn session(py: Python<'_>) -> PyResult<Session> {
 #[pyfunction]
 pub(crate) fn get_run<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'py, PyBytes>> {
     let session = session(py)?;
-    let run = session.home().with_runs(|runs| runs.get(reference)).map_err(|error| partita_error(py, error))?;
+    let run = session
+        .home()
+        .with_runs(|runs| runs.get(reference))
+        .map_err(|error| partita_error(py, error))?;
     bytes(py, &run)
 }
 
 /// Returns the parameters that a run's pipeline was called with.
 #[pyfunction]
-pub(crate) fn run_parameters<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn run_parameters<'py>(
+    py: Python<'py>,
+    reference: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
     let session = session(py)?;
-    let run = session.home().with_runs(|runs| runs.find(reference)).map_err(|error| partita_error(py, error))?;
+    let run = session
+        .home()
+        .with_runs(|runs| runs.find(reference))
+        .map_err(|error| partita_error(py, error))?;
     let store = store_at(py, &session, &run.store)?;
-    let deployment =
-        Documents::new(&*store.1).deployment(&run.deployment_id).map_err(|error| partita_error(py, error))?;
+    let deployment = Documents::new(&*store.1)
+        .deployment(&run.deployment_id)
+        .map_err(|error| partita_error(py, error))?;
     bytes(py, &deployment.pipeline.parameters)
 }
 
@@ -52,10 +62,16 @@ pub(crate) fn list_runs(
     name: Option<String>,
     limit: Option<usize>,
 ) -> PyResult<Bound<'_, PyBytes>> {
-    let status = status.map(|status| status.parse()).transpose().map_err(|error| partita_error(py, error))?;
+    let status = status
+        .map(|status| status.parse())
+        .transpose()
+        .map_err(|error| partita_error(py, error))?;
     let filter = RunFilter { pipeline, status, name, limit };
     let session = session(py)?;
-    let runs = session.home().with_runs(|runs| runs.list(&filter)).map_err(|error| partita_error(py, error))?;
+    let runs = session
+        .home()
+        .with_runs(|runs| runs.list(&filter))
+        .map_err(|error| partita_error(py, error))?;
     bytes(py, &runs)
 }
 
@@ -74,7 +90,8 @@ pub(crate) fn list_artifacts(
         .map_err(|error| partita_error(py, error))?;
     let filter = VersionFilter { artifact, run_id, limit, ..VersionFilter::default() };
     let index = session.home().metadata();
-    let versions = Artifacts::new(&**index).list(&filter).map_err(|error| partita_error(py, error))?;
+    let versions =
+        Artifacts::new(&**index).list(&filter).map_err(|error| partita_error(py, error))?;
     bytes(py, &versions)
 }
 
@@ -83,16 +100,22 @@ pub(crate) fn list_artifacts(
 pub(crate) fn get_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'py, PyBytes>> {
     let session = session(py)?;
     let index = session.home().metadata();
-    let version = Artifacts::new(&**index).find(reference).map_err(|error| partita_error(py, error))?;
+    let version =
+        Artifacts::new(&**index).find(reference).map_err(|error| partita_error(py, error))?;
     bytes(py, &version)
 }
 
-type Store = (partita_core::stack::Component, std::sync::Arc<dyn partita_engine::store::ArtifactStore>);
+type Store =
+    (partita_core::stack::Component, std::sync::Arc<dyn partita_engine::store::ArtifactStore>);
 
 fn store_at(py: Python<'_>, session: &Session, uri: &str) -> PyResult<Store> {
     session.home().store_at(uri).ok_or_else(|| {
-        let help = "register it with `partita artifact-store register NAME --flavor=local --path=FOLDER`";
-        partita_error(py, format!("the artifact store `{uri}` is not among the registered ones; {help}"))
+        let help =
+            "register it with `partita artifact-store register NAME --flavor=local --path=FOLDER`";
+        partita_error(
+            py,
+            format!("the artifact store `{uri}` is not among the registered ones; {help}"),
+        )
     })
 }
 
@@ -101,7 +124,10 @@ fn found(py: Python<'_>, reference: &str) -> PyResult<(ArtifactVersion, Store, S
     let index = session.home().metadata();
     let artifacts = Artifacts::new(&**index);
     let view = artifacts.find(reference).map_err(|error| partita_error(py, error))?;
-    let run = session.home().with_runs(|runs| runs.find(&view.run_id)).map_err(|error| partita_error(py, error))?;
+    let run = session
+        .home()
+        .with_runs(|runs| runs.find(&view.run_id))
+        .map_err(|error| partita_error(py, error))?;
     let store = store_at(py, &session, &run.store)?;
     let version = artifacts.read(&*store.1, &view).map_err(|error| partita_error(py, error))?;
     Ok((version, store, session))
@@ -109,7 +135,10 @@ fn found(py: Python<'_>, reference: &str) -> PyResult<(ArtifactVersion, Store, S
 
 /// Returns an artifact version as documents hold it.
 #[pyfunction]
-pub(crate) fn artifact_version<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn artifact_version<'py>(
+    py: Python<'py>,
+    reference: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
     bytes(py, &found(py, reference)?.0)
 }
 
@@ -120,9 +149,15 @@ type Loaded<'py> = (Option<Bound<'py, PyBytes>>, Option<String>, String, bool);
 #[pyfunction]
 pub(crate) fn load_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<Loaded<'py>> {
     let (version, (component, store), session) = found(py, reference)?;
-    let trusted = session.home().trusts_pickles(&component).map_err(|error| partita_error(py, error))?;
+    let trusted =
+        session.home().trusts_pickles(&component).map_err(|error| partita_error(py, error))?;
     if let Some(value) = &version.value {
-        return Ok((Some(PyBytes::new(py, value.text().as_bytes())), None, version.format, trusted));
+        return Ok((
+            Some(PyBytes::new(py, value.text().as_bytes())),
+            None,
+            version.format,
+            trusted,
+        ));
     }
     let folder =
         py.detach(|| load_folder(&*store, &version)).map_err(|error| partita_error(py, error))?;
@@ -137,7 +172,10 @@ pub(crate) fn read_log(py: Python<'_>, run_id: &str, step: &str) -> PyResult<Str
         line: String,
     }
     let session = session(py)?;
-    let run = session.home().with_runs(|runs| runs.get(run_id)).map_err(|error| partita_error(py, error))?;
+    let run = session
+        .home()
+        .with_runs(|runs| runs.get(run_id))
+        .map_err(|error| partita_error(py, error))?;
     let (_, store) = store_at(py, &session, &run.store)?;
     let mut text = String::new();
     let (Some(index), Some(view)) = (run.steps.get_index_of(step), run.steps.get(step)) else {
@@ -165,14 +203,19 @@ pub(crate) fn add_run_metadata(py: Python<'_>, reference: &str, metadata: &[u8])
     let values: BTreeMap<String, Literal> =
         serde_json::from_slice(metadata).map_err(|error| partita_error(py, error))?;
     let session = session(py)?;
-    let run = session.home().with_runs(|runs| runs.find(reference)).map_err(|error| partita_error(py, error))?;
+    let run = session
+        .home()
+        .with_runs(|runs| runs.find(reference))
+        .map_err(|error| partita_error(py, error))?;
     let (_, store) = store_at(py, &session, &run.store)?;
-    let mut events = store.appender(&layout::events(&run.id)).map_err(|error| partita_error(py, error))?;
+    let mut events =
+        store.appender(&layout::events(&run.id)).map_err(|error| partita_error(py, error))?;
     let mut changes = Vec::new();
     for (key, value) in values {
         let value = value.text().to_owned();
         let kind = EventKind::Metadata { key: key.clone(), value: value.clone() };
-        let mut line = serde_json::to_vec(&Event { at: clock::now(), kind }).map_err(|error| partita_error(py, error))?;
+        let mut line = serde_json::to_vec(&Event { at: clock::now(), kind })
+            .map_err(|error| partita_error(py, error))?;
         line.push(b'\n');
         events.write_all(&line).map_err(|error| partita_error(py, error))?;
         changes.push(Change::RunMetadata { run_id: run.id.as_str().into(), key, value });
@@ -183,14 +226,23 @@ pub(crate) fn add_run_metadata(py: Python<'_>, reference: &str, metadata: &[u8])
 /// Returns the stacks.
 #[pyfunction]
 pub(crate) fn list_stacks(py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
-    let stacks = session(py)?.home().metadata().stacks().map_err(|error| partita_error(py, error))?;
+    let stacks =
+        session(py)?.home().metadata().stacks().map_err(|error| partita_error(py, error))?;
     bytes(py, &stacks)
 }
 
 /// Returns the components of a type.
 #[pyfunction]
-pub(crate) fn list_components<'py>(py: Python<'py>, component_type: &str) -> PyResult<Bound<'py, PyBytes>> {
-    let kind: ComponentType = component_type.parse().map_err(|error: String| partita_error(py, error))?;
-    let components = session(py)?.home().metadata().components(kind).map_err(|error| partita_error(py, error))?;
+pub(crate) fn list_components<'py>(
+    py: Python<'py>,
+    component_type: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let kind: ComponentType =
+        component_type.parse().map_err(|error: String| partita_error(py, error))?;
+    let components = session(py)?
+        .home()
+        .metadata()
+        .components(kind)
+        .map_err(|error| partita_error(py, error))?;
     bytes(py, &components)
 }

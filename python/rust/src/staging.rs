@@ -24,7 +24,8 @@ pub(crate) struct Staging {
 impl Staging {
     #[new]
     fn new(py: Python<'_>, artifact: String) -> PyResult<Self> {
-        let session = Session::open(std::path::Path::new(".")).map_err(|error| partita_error(py, error))?;
+        let session =
+            Session::open(std::path::Path::new(".")).map_err(|error| partita_error(py, error))?;
         let stack = session.stack(None).map_err(|error| partita_error(py, error))?;
         let store = session.artifact_store(&stack).map_err(|error| partita_error(py, error))?;
         let staging = store.staging("artifacts/new").map_err(|error| partita_error(py, error))?;
@@ -40,11 +41,20 @@ impl Staging {
         format: String,
         metadata: &[u8],
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let metadata = serde_json::from_slice(metadata).map_err(|error| partita_error(py, error))?;
+        let metadata =
+            serde_json::from_slice(metadata).map_err(|error| partita_error(py, error))?;
         let staging = self.staging.lock().ok().and_then(|mut staging| staging.take());
-        let staging = staging.ok_or_else(|| partita_error(py, "the artifact version is published already"))?;
-        let version = step_runner::publish_literal(&*self.store, &self.artifact, type_name, format, metadata, staging)
-            .map_err(|error| partita_error(py, error))?;
+        let staging = staging
+            .ok_or_else(|| partita_error(py, "the artifact version is published already"))?;
+        let version = step_runner::publish_literal(
+            &*self.store,
+            &self.artifact,
+            type_name,
+            format,
+            metadata,
+            staging,
+        )
+        .map_err(|error| partita_error(py, error))?;
         let document = serde_json::to_vec(&version).map_err(|error| partita_error(py, error))?;
         Ok(PyBytes::new(py, &document))
     }

@@ -84,7 +84,9 @@ pub(crate) fn decode(py: Python<'_>, data: &[u8]) -> PyResult<Py<PyAny>> {
 /// # Errors
 /// Those of [`encode`].
 #[pyfunction]
-pub(crate) fn encode_value<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+pub(crate) fn encode_value<'py>(
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyBytes>>> {
     Ok(encode(value)?.map(|data| PyBytes::new(value.py(), &data)))
 }
 

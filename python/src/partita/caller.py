@@ -44,14 +44,14 @@ class Caller:
         values = {**parameters, **self._inputs(step, call)}
         current = context.StepContext(call, call.run_name, parameters)
         positional = [values.pop(name) for name in step.signature.positional_only]
-        context.enter(current)
+        outer = context.enter(current)
         try:
             with Capture(call.log):
                 returned = step.entrypoint(*positional, **values)
                 outputs = match(step.name, step.signature.outputs, returned)
                 saved = [self._save(step, call, current, *output) for output in outputs]
         finally:
-            context.enter(None)
+            context.enter(outer)
         if current.metadata:
             call.set_metadata(_native.encode_value(current.metadata) or b"{}")
         return saved

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import sys
+from _thread import RLock
+
+from partita.per_thread import mine, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TextIO
 
+#: The captures that are entered, by the thread that entered them.
+_entered: dict[int, Capture] = {}
+_lock = RLock()
+_streams: tuple[TextIO, TextIO] | None = None
+
 
 class Tee:
-    """A stream that writes to another one and tells a log."""
+    """A stream that writes to another one and tells the capture of the thread that writes."""
 
-    def __init__(self, stream: TextIO, log: Callable[[str], None]) -> None:
+    def __init__(self, stream: TextIO, name: str) -> None:
         self._stream = stream
-        self._log = log
+        self._name = name
 
     def write(self, text: str) -> int:
         """Writes and records text."""
-        self._log(text)
+        capture = mine(_entered)
+        if capture is not None:
+            capture.log(self._name, text)
         return self._stream.write(text)
 
     def writelines(self, lines: Any) -> None:
@@ -32,17 +42,28 @@ class Tee:
 
 
 class Capture:
-    """Records standard output and standard error for as long as it is entered."""
+    """Records standard output and standard error for as long as it is entered.
+
+    Pipelines in several threads may each enter one.
+    """
 
     def __init__(self, log: Callable[[str, str], None]) -> None:
         """Takes what is told of each text: the stream's name and the text."""
-        self._log = log
+        self.log = log
+        self._outer: Capture | None = None
 
     def __enter__(self) -> None:
-        self._streams = (sys.stdout, sys.stderr)
-        sys.stdout = Tee(sys.stdout, lambda text: self._log("stdout", text))
-        sys.stderr = Tee(sys.stderr, lambda text: self._log("stderr", text))
+        global _streams
+        with _lock:
+            if not _entered:
+                _streams = (sys.stdout, sys.stderr)
+                sys.stdout = Tee(sys.stdout, "stdout")
+                sys.stderr = Tee(sys.stderr, "stderr")
+            self._outer = replace(_entered, self)
 
     def __exit__(self, *_: object) -> None:
-        # A step that put streams of its own in place and left them there would silence the next.
-        sys.stdout, sys.stderr = self._streams
+        with _lock:
+            replace(_entered, self._outer)
+            # Streams that a step put in place and left there would silence the next one.
+            if not _entered and _streams is not None:
+                sys.stdout, sys.stderr = _streams

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from partita import _native
 from partita.errors import PartitaError
+from partita.per_thread import mine, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
     from partita.client import PipelineRun
 
-_current: StepContext | None = None
+#: The steps that are running, by the thread that runs them.
+_running: dict[int, StepContext] = {}
 
 
 class StepContext:
@@ -62,15 +64,15 @@ def get_step_context() -> StepContext:
     Raises:
         PartitaError: No step is running.
     """
-    if _current is None:
+    current = mine(_running)
+    if current is None:
         raise PartitaError("no step is running here; call `get_step_context()` inside a step.")
-    return _current
+    return current
 
 
-def enter(context: StepContext | None) -> None:
-    """Makes `context` the current one, or says that no step is running any more."""
-    global _current
-    _current = context
+def enter(context: StepContext | None) -> StepContext | None:
+    """Makes `context` that of this thread, or says that it runs no step; returns the one before."""
+    return replace(_running, context)
 
 
 def log_metadata(metadata: Mapping[str, Any], *, run: PipelineRun | str | None = None) -> None:

@@ -9,7 +9,8 @@ use partita_cli::places;
 use crate::context::{Context, shown};
 use crate::error::CommandError;
 
-const CONFIG: &str = "# The settings of this source root. `partita stack set NAME` chooses its stack.\n";
+const CONFIG: &str =
+    "# The settings of this source root. `partita stack set NAME` chooses its stack.\n";
 
 /// Marks a folder as the root of your code.
 #[derive(clap::Args)]
@@ -22,7 +23,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let folder = std::path::absolute(&args.folder).unwrap_or(args.folder);
     let failed = |error: std::io::Error| {
-        CommandError::failed(format!("`{}` cannot be marked: {error}; choose a folder that you may write to", shown(&folder)))
+        CommandError::failed(format!(
+            "`{}` cannot be marked: {error}; choose a folder that you may write to",
+            shown(&folder)
+        ))
     };
     let mark = folder.join(places::MARK);
     fs::create_dir_all(&mark).map_err(failed)?;
@@ -34,6 +38,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
         }
         Err(error) => return Err(failed(error)),
     }
-    context.say(&format!("`{}` is a source root now; write a pipeline in it and type `partita run FILE`", shown(&folder)));
+    context.say(&format!(
+        "`{}` is a source root now; write a pipeline in it and type `partita run FILE`",
+        shown(&folder)
+    ));
     Ok(())
 }

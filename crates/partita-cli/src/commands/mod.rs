@@ -55,7 +55,11 @@ pub(crate) enum Command {
 }
 
 /// Does what was asked.
-pub(crate) fn run(command: Command, context: &Context, configuration: Configuration) -> Result<(), CommandError> {
+pub(crate) fn run(
+    command: Command,
+    context: &Context,
+    configuration: Configuration,
+) -> Result<(), CommandError> {
     match command {
         Command::Init(args) => init::run(args, context),
         Command::Run(args) => run::run(args, context),
@@ -64,8 +68,12 @@ pub(crate) fn run(command: Command, context: &Context, configuration: Configurat
         Command::Runs(verb) => runs::run(verb, context),
         Command::Artifacts(verb) => artifacts::run(verb, context),
         Command::Stack(verb) => stack::run(verb, context),
-        Command::Orchestrator(verb) => component::run(ComponentType::Orchestrator, verb, context, configuration),
-        Command::ArtifactStore(verb) => component::run(ComponentType::ArtifactStore, verb, context, configuration),
+        Command::Orchestrator(verb) => {
+            component::run(ComponentType::Orchestrator, verb, context, configuration)
+        }
+        Command::ArtifactStore(verb) => {
+            component::run(ComponentType::ArtifactStore, verb, context, configuration)
+        }
         Command::Store(verb) => store::run(verb, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Completions(args) => completions::run(args, context),

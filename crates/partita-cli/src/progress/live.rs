@@ -83,9 +83,13 @@ impl Live {
         let spawned = thread::Builder::new().name("partita-progress".to_owned()).spawn(move || {
             let (flag, bell) = &*told;
             let mut is_stopped = flag.lock().unwrap_or_else(PoisonError::into_inner);
+            // The first drawing waits as well, so that a short run leaves lines and no flicker.
             while !*is_stopped {
-                screen.shown().draw();
-                is_stopped = bell.wait_timeout(is_stopped, TICK).unwrap_or_else(PoisonError::into_inner).0;
+                is_stopped =
+                    bell.wait_timeout(is_stopped, TICK).unwrap_or_else(PoisonError::into_inner).0;
+                if !*is_stopped {
+                    screen.shown().draw();
+                }
             }
         });
         Self { stopped, thread: Mutex::new(spawned.ok()) }

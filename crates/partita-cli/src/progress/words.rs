@@ -28,7 +28,9 @@ pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLoo
     let look = Look { style, is_drawn: look.is_drawn, colour: look.colour };
     match event {
         RunEvent::StepStarted { .. } if look.is_drawn || style.quiet => Vec::new(),
-        RunEvent::StepStarted { step, attempt: 1 } => vec![format!("{}: started", name(state, *step))],
+        RunEvent::StepStarted { step, attempt: 1 } => {
+            vec![format!("{}: started", name(state, *step))]
+        }
         RunEvent::StepStarted { step, attempt } => {
             vec![format!("{}: attempt {attempt} started", name(state, *step))]
         }
@@ -36,17 +38,24 @@ pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLoo
         RunEvent::AttemptFailed { .. } if style.quiet => Vec::new(),
         RunEvent::AttemptFailed { step, attempt, failure, retry_in: Some(delay) } => {
             let (name, failure) = (name(state, *step), one_line(failure));
-            let text = format!("{name}: attempt {attempt} failed: {failure}; retrying in {}", duration(*delay));
+            let text = format!(
+                "{name}: attempt {attempt} failed: {failure}; retrying in {}",
+                duration(*delay)
+            );
             vec![look.marked("!", AnsiColor::Yellow, &text)]
         }
         RunEvent::StepEnded { step, status, failure, result, because } => {
             let reason = result.as_ref().and_then(|result| result.cache_reason.clone());
-            let reason = reason.or_else(|| because.map(|because| because.reason(&state.deployment)));
+            let reason =
+                reason.or_else(|| because.map(|because| because.reason(&state.deployment)));
             step_ended(state, *step, *status, failure.as_deref(), reason, look)
         }
         RunEvent::CancelRequested if style.quiet => Vec::new(),
         RunEvent::CancelRequested => {
-            vec![format!("run {}: cancelling; the step that runs is asked to end", escaped(&state.run_name))]
+            vec![format!(
+                "run {}: cancelling; the step that runs is asked to end",
+                escaped(&state.run_name)
+            )]
         }
         RunEvent::RunEnded { status, error } => run_ended(state, *status, error.as_deref(), look),
     }
@@ -63,7 +72,11 @@ pub(super) struct LiveLook {
 
 impl Look {
     fn marked(self, symbol: &str, colour: AnsiColor, text: &str) -> String {
-        if self.is_drawn { format!("{} {text}", painted(symbol, colour, self.colour)) } else { text.to_owned() }
+        if self.is_drawn {
+            format!("{} {text}", painted(symbol, colour, self.colour))
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -86,9 +99,13 @@ fn step_ended(
     let line = match status {
         StepStatus::Failed => return failed(state, step, failure, look),
         _ if look.style.quiet => return Vec::new(),
-        StepStatus::Completed => look.marked("✓", AnsiColor::Green, &format!("{name}: completed in {took}{reason}")),
+        StepStatus::Completed => {
+            look.marked("✓", AnsiColor::Green, &format!("{name}: completed in {took}{reason}"))
+        }
         StepStatus::Cached => look.marked("✓", AnsiColor::Cyan, &format!("{name}: cached{reason}")),
-        StepStatus::Skipped => look.marked("-", AnsiColor::Yellow, &format!("{name}: skipped{reason}")),
+        StepStatus::Skipped => {
+            look.marked("-", AnsiColor::Yellow, &format!("{name}: skipped{reason}"))
+        }
         _ => look.marked("-", AnsiColor::Yellow, &format!("{name}: {status}")),
     };
     vec![line]
@@ -97,14 +114,23 @@ fn step_ended(
 /// Tells of a failed step, once, with its author's traceback.
 fn failed(state: &State, step: usize, failure: Option<&Failure>, look: Look) -> Vec<String> {
     let name = name(state, step);
-    let after = if state.last_took > 0.0 { format!(" after {}", duration(state.last_took)) } else { String::new() };
+    let after = if state.last_took > 0.0 {
+        format!(" after {}", duration(state.last_took))
+    } else {
+        String::new()
+    };
     let Some(failure) = failure else {
         return vec![look.marked("✗", AnsiColor::Red, &format!("{name}: failed{after}"))];
     };
     let text = format!("{name}: failed{after}: {}", one_line(failure));
     let mut lines = vec![look.marked("✗", AnsiColor::Red, &text)];
     let traceback = failure.traceback.as_deref().unwrap_or_default();
-    lines.extend(traceback.trim_end().lines().map(|line| format!("  {}", escaped(&line.replace('\t', "    ")))));
+    lines.extend(
+        traceback
+            .trim_end()
+            .lines()
+            .map(|line| format!("  {}", escaped(&line.replace('\t', "    ")))),
+    );
     lines
 }
 
@@ -128,7 +154,8 @@ fn run_ended(state: &State, status: RunStatus, error: Option<&str>, look: Look) 
         _ => ("-", AnsiColor::Yellow),
     };
     let run = escaped(&state.run_name);
-    let text = format!("run {run}: {status} in {}{}", duration(state.seconds()), counted(&state.tally));
+    let text =
+        format!("run {run}: {status} in {}{}", duration(state.seconds()), counted(&state.tally));
     let mut lines = vec![look.marked(symbol, colour, &text)];
     if status == RunStatus::Completed {
         return lines;
@@ -142,7 +169,8 @@ fn run_ended(state: &State, status: RunStatus, error: Option<&str>, look: Look) 
         (None, Some(error)) => lines.push(format!("error: {}", escaped(error))),
         (None, None) => {}
     }
-    lines.push(format!("help: `partita runs resume {}` goes on where it stopped", shell_word(&run)));
+    lines
+        .push(format!("help: `partita runs resume {}` goes on where it stopped", shell_word(&run)));
     lines
 }
 
@@ -154,8 +182,11 @@ fn counted(tally: &Tally) -> String {
         (tally.skipped, "skipped"),
         (tally.cancelled, "cancelled"),
     ];
-    let parts: Vec<String> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
@@ -164,7 +195,11 @@ pub(super) fn live_lines(state: &State, width: usize, colour: bool) -> Vec<Strin
     let mut lines = Vec::new();
     for (step, began) in state.running.iter().take(DRAWN) {
         let mark = painted("▸", AnsiColor::Cyan, colour);
-        lines.push(format!("{mark} {} {}", name(state, *step), duration(began.elapsed().as_secs_f64())));
+        lines.push(format!(
+            "{mark} {} {}",
+            name(state, *step),
+            duration(began.elapsed().as_secs_f64())
+        ));
     }
     if state.running.len() > DRAWN {
         lines.push(format!("  and {} more", state.running.len() - DRAWN));

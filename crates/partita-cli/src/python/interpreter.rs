@@ -20,21 +20,30 @@ pub(crate) struct Interpreter {
 /// Returns the Python for pipelines of this shell.
 pub(crate) fn find() -> Result<Interpreter, CommandError> {
     for variable in ["VIRTUAL_ENV", "CONDA_PREFIX"] {
-        let Some(prefix) = std::env::var_os(variable).filter(|prefix| !prefix.is_empty()) else { continue };
+        let Some(prefix) = std::env::var_os(variable).filter(|prefix| !prefix.is_empty()) else {
+            continue;
+        };
         if let Some(path) = python_in(&Path::new(&prefix).join("bin")) {
             return Ok(Interpreter { path, why: format!("the active environment, `{variable}`") });
         }
     }
     let beside = std::env::current_exe().ok().and_then(|own| python_in(own.parent()?));
     if let Some(path) = beside {
-        return Ok(Interpreter { path, why: "the environment that `partita` is installed in".to_owned() });
+        return Ok(Interpreter {
+            path,
+            why: "the environment that `partita` is installed in".to_owned(),
+        });
     }
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&folders).filter(|folder| folder.is_absolute()).find_map(|folder| python_in(&folder));
+    let on_path = std::env::split_paths(&folders)
+        .filter(|folder| folder.is_absolute())
+        .find_map(|folder| python_in(&folder));
     match on_path {
         Some(path) => Ok(Interpreter { path, why: "the first one on `PATH`".to_owned() }),
-        None => Err(CommandError::failed("there is no Python: none is active, none is beside `partita`, and none is on `PATH`")
-            .help("activate the virtual environment that has Partita's package, and try again")),
+        None => Err(CommandError::failed(
+            "there is no Python: none is active, none is beside `partita`, and none is on `PATH`",
+        )
+        .help("activate the virtual environment that has Partita's package, and try again")),
     }
 }
 
@@ -53,7 +62,8 @@ impl Interpreter {
         if self.site_folders().iter().any(|folder| has_package(folder)) {
             return Ok(());
         }
-        let look = "import importlib.util, sys; sys.exit(importlib.util.find_spec('partita') is None)";
+        let look =
+            "import importlib.util, sys; sys.exit(importlib.util.find_spec('partita') is None)";
         let status = Command::new(&self.path)
             .args(["-c", look])
             .stdin(Stdio::null())
@@ -70,20 +80,25 @@ impl Interpreter {
         )))
     }
 
-    /// Returns the version of Partita's package.
-    pub(crate) fn package_version(&self) -> Result<String, CommandError> {
-        let ask = "import importlib.metadata, partita._native; print(importlib.metadata.version('partita'))";
+    /// Returns the version of Partita's package, or `None` if it is used without being installed.
+    pub(crate) fn package_version(&self) -> Result<Option<String>, CommandError> {
+        let ask = "import importlib.metadata, partita._native\n\
+                   print(*(one.version for one in importlib.metadata.distributions(name='partita')))";
         let output = Command::new(&self.path)
             .args(["-c", ask])
             .stdin(Stdio::null())
             .output()
             .map_err(|error| self.cannot_start(&error))?;
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+            let printed = String::from_utf8_lossy(&output.stdout);
+            return Ok(printed.split_whitespace().next().map(str::to_owned));
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.trim().lines().last().unwrap_or("it said nothing").to_owned();
-        Err(CommandError::failed(format!("`{}` cannot load the package `partita`: {last}", self.path.display())))
+        Err(CommandError::failed(format!(
+            "`{}` cannot load the package `partita`: {last}",
+            self.path.display()
+        )))
     }
 
     /// Returns the error for a Python that does not start.
@@ -91,7 +106,10 @@ impl Interpreter {
         CommandError::Failed {
             code: FAILED,
             message: format!("`{}` ({}) cannot be started: {error}", self.path.display(), self.why),
-            help: Some("activate an environment whose Python works and has the package `partita`".to_owned()),
+            help: Some(
+                "activate an environment whose Python works and has the package `partita`"
+                    .to_owned(),
+            ),
         }
     }
 

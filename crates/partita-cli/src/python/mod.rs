@@ -89,7 +89,11 @@ pub(crate) fn parameters(typed: &[String]) -> Result<BTreeMap<String, String>, C
 }
 
 /// Becomes Python; returns only if that fails.
-pub(crate) fn become_python(interpreter: &Interpreter, verb: &str, request: &Request) -> CommandError {
+pub(crate) fn become_python(
+    interpreter: &Interpreter,
+    verb: &str,
+    request: &Request,
+) -> CommandError {
     if let Err(error) = interpreter.check_package() {
         return error;
     }
@@ -99,7 +103,9 @@ pub(crate) fn become_python(interpreter: &Interpreter, verb: &str, request: &Req
     };
     let error = Command::new(&interpreter.path).args(["-m", "partita", verb, &request]).exec();
     if error.raw_os_error() == Some(nix::errno::Errno::E2BIG as i32) {
-        return CommandError::usage("the parameters are too long for a command; put them into a file and name it with `--config`");
+        return CommandError::usage(
+            "the parameters are too long for a command; put them into a file and name it with `--config`",
+        );
     }
     interpreter.cannot_start(&error)
 }

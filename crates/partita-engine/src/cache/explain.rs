@@ -84,12 +84,17 @@ fn inputs(
     for (name, input) in after {
         match before.get(name) {
             None => found.push(format!("input `{name}` is new")),
-            Some(old) if old.digest != input.digest => found.push(format!("input `{name}` changed")),
+            Some(old) if old.digest != input.digest => {
+                found.push(format!("input `{name}` changed"))
+            }
             Some(_) => {}
         }
     }
     found.extend(
-        before.keys().filter(|name| !after.contains_key(*name)).map(|name| format!("input `{name}` is gone")),
+        before
+            .keys()
+            .filter(|name| !after.contains_key(*name))
+            .map(|name| format!("input `{name}` is gone")),
     );
 }
 
@@ -127,13 +132,20 @@ fn changes<V: PartialEq + ToString>(
         match before.get(name) {
             None => found.push(format!("{what} `{name}` is new")),
             Some(old) if old != value => {
-                found.push(format!("{what} `{name}` changed from {} to {}", short(old), short(value)));
+                found.push(format!(
+                    "{what} `{name}` changed from {} to {}",
+                    short(old),
+                    short(value)
+                ));
             }
             Some(_) => {}
         }
     }
     found.extend(
-        before.keys().filter(|name| !after.contains_key(*name)).map(|name| format!("{what} `{name}` is gone")),
+        before
+            .keys()
+            .filter(|name| !after.contains_key(*name))
+            .map(|name| format!("{what} `{name}` is gone")),
     );
 }
 

@@ -58,7 +58,11 @@ type Inputs = BTreeMap<String, InputValue>;
 
 impl CacheResolver {
     /// Returns the resolver of a run; `resumed_from` is the run whose commits it may take over.
-    pub fn new(context: Arc<RunContext>, history: Arc<dyn RunIndex>, resumed_from: Option<ResumedFrom>) -> Self {
+    pub fn new(
+        context: Arc<RunContext>,
+        history: Arc<dyn RunIndex>,
+        resumed_from: Option<ResumedFrom>,
+    ) -> Self {
         Self { context, history, resumed_from, earlier: Mutex::default() }
     }
 
@@ -125,7 +129,9 @@ impl CacheResolver {
             .iter()
             .filter(|(_, version)| version.value.is_none())
             .find(|(_, version)| self.context.store.fetch(&layout::artifact(version)).is_err());
-        gone.map(|(name, _)| format!("the earlier result's output `{name}` is gone from the artifact store"))
+        gone.map(|(name, _)| {
+            format!("the earlier result's output `{name}` is gone from the artifact store")
+        })
     }
 
     /// Says why there is no result for a step: what changed since its latest one.
@@ -165,7 +171,12 @@ impl CacheResolver {
             return known.clone();
         }
         let read = self.documents().deployment(deployment_id).ok().map(|deployment| {
-            let indices = deployment.steps.iter().enumerate().map(|(i, step)| (step.name.clone(), i)).collect();
+            let indices = deployment
+                .steps
+                .iter()
+                .enumerate()
+                .map(|(i, step)| (step.name.clone(), i))
+                .collect();
             Arc::new(Earlier { deployment, indices })
         });
         earlier.insert(deployment_id.to_owned(), read.clone());

@@ -96,14 +96,20 @@ impl LiveRun {
         let id = clock::new_id();
         let pipeline = new.deployment.pipeline.name.clone();
         let name = new.name.unwrap_or_else(|| default_name(&pipeline, &id, started_at));
-        name::check(&name).map_err(|reason| RunError::BadName { name: shortened(&name), reason })?;
+        name::check(&name)
+            .map_err(|reason| RunError::BadName { name: shortened(&name), reason })?;
         let header = RunHeader {
             version: VERSION,
             name,
             pipeline,
             deployment_id: new.deployment.id.clone(),
             stack: new.deployment.stack.name.clone(),
-            orchestrator: new.deployment.stack.orchestrator().map(|o| o.name.clone()).unwrap_or_default(),
+            orchestrator: new
+                .deployment
+                .stack
+                .orchestrator()
+                .map(|o| o.name.clone())
+                .unwrap_or_default(),
             orchestrator_run_id: id.clone(),
             started_at,
             user: new.user,
@@ -123,7 +129,12 @@ impl LiveRun {
         let first_attempts = vec![1; new.deployment.steps.len()];
         Ok(Self {
             committed: vec![false; new.deployment.steps.len()],
-            context: Arc::new(RunContext::new(&header.id, new.deployment, store, first_attempts.clone())),
+            context: Arc::new(RunContext::new(
+                &header.id,
+                new.deployment,
+                store,
+                first_attempts.clone(),
+            )),
             first_attempts,
             header,
             resumed_from: new.resumed_from,
@@ -151,16 +162,19 @@ impl LiveRun {
         }
         let deployment = Arc::new(documents.deployment(&header.deployment_id)?);
         let (committed, first_attempts) = progress(&documents, run_id, &deployment)?;
+        // From here on, whoever looks after a crash finds a run that goes on and nobody drives, and
+        // reads its documents again.
+        metadata.apply(&[Change::RunResumed { run_id: run_id.into() }])?;
         store.delete(&layout::run_end(run_id))?;
-        let context = RunContext::new(run_id, deployment, Arc::clone(&store), first_attempts.clone());
+        let context =
+            RunContext::new(run_id, deployment, Arc::clone(&store), first_attempts.clone());
         context.note(EventKind::Resumed);
         let index = Arc::new(IndexWriter::start(Arc::clone(&metadata) as _)?);
-        index.record(Change::RunResumed { run_id: run_id.into() });
         let resumed_from = match &header.resumed_from {
-            Some(earlier) => documents
-                .run_header(earlier)
-                .ok()
-                .map(|earlier| ResumedFrom { run_id: earlier.id, deployment_id: earlier.deployment_id }),
+            Some(earlier) => documents.run_header(earlier).ok().map(|earlier| ResumedFrom {
+                run_id: earlier.id,
+                deployment_id: earlier.deployment_id,
+            }),
             None => None,
         };
         Ok(Self {
@@ -203,18 +217,22 @@ impl LiveRun {
     ) -> Result<Executed, RunError> {
         let plan = self.plan(capabilities)?;
         let history: Arc<dyn crate::metadata::RunIndex> = Arc::clone(&self.metadata) as _;
-        let resolver = CacheResolver::new(Arc::clone(&self.context), history, self.resumed_from.clone());
+        let resolver =
+            CacheResolver::new(Arc::clone(&self.context), history, self.resumed_from.clone());
         let recorder = Recorder::new(Arc::clone(&self.context), Arc::clone(&self.index));
         let mut all: Vec<&dyn Observer> = vec![&recorder];
         all.extend_from_slice(observers);
         let run_id = Arc::clone(&self.context.run_id);
-        let driver = Driver::new(plan, Drive {
-            deployment: &self.context.deployment,
-            run_id: &run_id,
-            launcher,
-            resolver: &resolver,
-            observers: &all,
-        });
+        let driver = Driver::new(
+            plan,
+            Drive {
+                deployment: &self.context.deployment,
+                run_id: &run_id,
+                launcher,
+                resolver: &resolver,
+                observers: &all,
+            },
+        );
         begun(driver.cancel_handle());
         let outcome = driver.run();
         let index_error = self.end(&outcome)?;
@@ -222,7 +240,8 @@ impl LiveRun {
     }
 
     fn plan(&self, capabilities: &Capabilities) -> Result<Plan, RunError> {
-        let parallelism = capabilities.max_parallelism.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MAX);
+        let parallelism =
+            capabilities.max_parallelism.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MAX);
         let mut plan = Plan::of(&self.context.deployment, parallelism)
             .map_err(|error| RunError::Internal(error.to_string()))?;
         for (index, step) in plan.steps.iter_mut().enumerate() {
@@ -272,7 +291,12 @@ fn progress(
 }
 
 fn default_name(pipeline: &str, id: &str, at: partita_core::time::Timestamp) -> String {
-    let moment: String = at.to_string().chars().take(19).map(|c| if c == 'T' || c == ':' { '-' } else { c }).collect();
+    let moment: String = at
+        .to_string()
+        .chars()
+        .take(19)
+        .map(|c| if c == 'T' || c == ':' { '-' } else { c })
+        .collect();
     let base: String = pipeline.chars().take(name::NAME_LENGTH - 40).collect();
     format!("{base}-{moment}-{}", &id[id.len() - 6..])
 }
@@ -281,11 +305,19 @@ fn shortened(text: &str) -> String {
     text.chars().take(60).flat_map(char::escape_debug).collect()
 }
 
-fn create<T: serde::Serialize>(store: &dyn ArtifactStore, path: &str, document: &T) -> Result<(), StoreError> {
+fn create<T: serde::Serialize>(
+    store: &dyn ArtifactStore,
+    path: &str,
+    document: &T,
+) -> Result<(), StoreError> {
     store.create(path, encode(store, path, document)?.into()).map(drop)
 }
 
-fn encode<T: serde::Serialize>(store: &dyn ArtifactStore, path: &str, document: &T) -> Result<Vec<u8>, StoreError> {
+fn encode<T: serde::Serialize>(
+    store: &dyn ArtifactStore,
+    path: &str,
+    document: &T,
+) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(document).map_err(|error| StoreError::BadDocument {
         path: path.to_owned(),
         uri: store.uri().to_owned(),

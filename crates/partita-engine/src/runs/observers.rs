@@ -42,7 +42,10 @@ impl Recorder {
         let step = self.step(index);
         match status {
             StepStatus::Skipped => {
-                self.context.note(EventKind::StepSkipped { step: self.name(index), reason: reason.clone() });
+                self.context.note(EventKind::StepSkipped {
+                    step: self.name(index),
+                    reason: reason.clone(),
+                });
                 self.index.record(Change::StepSkipped { step, reason });
             }
             StepStatus::Cancelled => {

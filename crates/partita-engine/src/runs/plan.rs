@@ -69,7 +69,11 @@ pub fn plan(
         if verdict != Verdict::Cached {
             unknown.insert(&step.name);
         }
-        let notes = deployment.sources.get(&step.source).map(|source| source.notes.clone()).unwrap_or_default();
+        let notes = deployment
+            .sources
+            .get(&step.source)
+            .map(|source| source.notes.clone())
+            .unwrap_or_default();
         planned.push(PlannedStep { step: step.name.clone(), verdict, reason, notes });
     }
     Ok(planned)

@@ -137,15 +137,19 @@ pub(crate) fn commit_cached(
         context.remember(step, Arc::clone(&result));
         return Ok(result);
     }
-    context.committed(step)?.ok_or_else(|| StoreError::NotFound {
-        path,
-        uri: context.store.uri().to_owned(),
-    })
+    context
+        .committed(step)?
+        .ok_or_else(|| StoreError::NotFound { path, uri: context.store.uri().to_owned() })
 }
 
 /// Returns the record of a failed attempt, and writes one for an attempt that could not: its
 /// process died, or its launcher found the failure.
-pub(crate) fn record_lost(context: &RunContext, step: usize, number: u32, failure: &Failure) -> StepResult {
+pub(crate) fn record_lost(
+    context: &RunContext,
+    step: usize,
+    number: u32,
+    failure: &Failure,
+) -> StepResult {
     let name = &context.deployment.steps[step].name;
     let written = Documents::new(&*context.store).result(&context.run_id, step, name, number);
     if let Ok(Some(result)) = written {
@@ -158,7 +162,8 @@ pub(crate) fn record_lost(context: &RunContext, step: usize, number: u32, failur
         number,
         cache_reason: None,
     };
-    let result = StepResult { error: Some(failure.clone()), ..blank(context, &attempt, clock::now()) };
+    let result =
+        StepResult { error: Some(failure.clone()), ..blank(context, &attempt, clock::now()) };
     let path = layout::result(&context.run_id, step, name, number);
     if let Ok(document) = encode(&*context.store, &path, &result) {
         // A store that refuses this has failed the run already; the index still tells of it.
@@ -187,7 +192,9 @@ fn blank(context: &RunContext, attempt: &Attempt, started_at: Timestamp) -> Step
 }
 
 /// Returns what a result says of the artifact versions it took.
-pub(crate) fn references(inputs: &BTreeMap<String, InputValue>) -> BTreeMap<String, InputReference> {
+pub(crate) fn references(
+    inputs: &BTreeMap<String, InputValue>,
+) -> BTreeMap<String, InputReference> {
     let mut references = BTreeMap::new();
     inputs::visit(inputs, &mut |name, version| {
         let reference = InputReference {
@@ -310,8 +317,11 @@ fn digest_files(store: &dyn ArtifactStore, staging: &Staging) -> Result<Vec<Arti
                 folders.push(path);
                 continue;
             }
-            let name = path.to_str().ok_or_else(|| StoreError::OutsideStore(path.display().to_string()))?;
-            let digest = digest_file(&entry.path(), metadata.len()).map_err(|error| fail(&error))?;
+            let name = path
+                .to_str()
+                .ok_or_else(|| StoreError::OutsideStore(path.display().to_string()))?;
+            let digest =
+                digest_file(&entry.path(), metadata.len()).map_err(|error| fail(&error))?;
             files.push(ArtifactFile { path: name.to_owned(), size: metadata.len(), digest });
         }
     }
@@ -342,17 +352,20 @@ pub fn load_folder(store: &dyn ArtifactStore, version: &ArtifactVersion) -> Resu
     };
     let document = format!("{path}/{MANIFEST}");
     let manifest: Manifest =
-        read_document(&store.read(&document)?, VERSION).map_err(|(reason, help)| StoreError::BadDocument {
-            path: document.clone(),
-            uri: store.uri().to_owned(),
-            reason,
-            help,
+        read_document(&store.read(&document)?, VERSION).map_err(|(reason, help)| {
+            StoreError::BadDocument {
+                path: document.clone(),
+                uri: store.uri().to_owned(),
+                reason,
+                help,
+            }
         })?;
     if content_digest(&version.format, &manifest.files) != version.digest {
         return Err(corrupt(MANIFEST));
     }
     for file in &manifest.files {
-        let inside = Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
+        let inside =
+            Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
         // What lies elsewhere is not even opened: it may be a device that never ends.
         let digest = || digest_file(&folder.join(&file.path), file.size).ok();
         if !inside || digest() != Some(file.digest) {
@@ -362,7 +375,11 @@ pub fn load_folder(store: &dyn ArtifactStore, version: &ArtifactVersion) -> Resu
     Ok(folder)
 }
 
-fn encode<T: serde::Serialize>(store: &dyn ArtifactStore, path: &str, document: &T) -> Result<Vec<u8>> {
+fn encode<T: serde::Serialize>(
+    store: &dyn ArtifactStore,
+    path: &str,
+    document: &T,
+) -> Result<Vec<u8>> {
     serde_json::to_vec(document).map_err(|error| StoreError::BadDocument {
         path: path.to_owned(),
         uri: store.uri().to_owned(),

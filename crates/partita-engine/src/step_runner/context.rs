@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use partita_core::artifact::ArtifactVersion;
 use partita_core::cache::{self, InputContent};
 use partita_core::deployment::{Deployment, OutputReference};
-use partita_core::artifact::ArtifactVersion;
 use partita_core::digest::Digest;
 use partita_core::launcher::Attempt;
 use partita_core::run::{Event, EventKind};
@@ -43,9 +43,12 @@ impl RunContext {
         let source_digests = deployment
             .sources
             .iter()
-            .map(|(name, source)| (name.clone(), cache::source_digest(source, &deployment.environment)))
+            .map(|(name, source)| {
+                (name.clone(), cache::source_digest(source, &deployment.environment))
+            })
             .collect();
-        let indices = deployment.steps.iter().enumerate().map(|(i, step)| (step.name.clone(), i)).collect();
+        let indices =
+            deployment.steps.iter().enumerate().map(|(i, step)| (step.name.clone(), i)).collect();
         let commits = Mutex::new(vec![None; deployment.steps.len()]);
         Self {
             run_id: run_id.into(),
@@ -86,7 +89,11 @@ impl RunContext {
     /// If it cannot be read, or the step has not committed.
     pub fn output(&self, reference: &OutputReference) -> Result<ArtifactVersion> {
         let missing = |index: usize| StoreError::NotFound {
-            path: format!("{} (output `{}`)", layout::commit(&self.run_id, index, &reference.step), reference.output),
+            path: format!(
+                "{} (output `{}`)",
+                layout::commit(&self.run_id, index, &reference.step),
+                reference.output
+            ),
             uri: self.store.uri().to_owned(),
         };
         let index = *self.indices.get(&reference.step).ok_or_else(|| missing(usize::MAX))?;
@@ -112,7 +119,8 @@ impl RunContext {
         let step = &self.deployment.steps[step];
         let mut contents = BTreeMap::new();
         inputs::visit(inputs, &mut |name, version| {
-            let content = InputContent { digest: version.digest, type_name: version.type_name.clone() };
+            let content =
+                InputContent { digest: version.digest, type_name: version.type_name.clone() };
             contents.insert(name, content);
         });
         let source = self.source_digests.get(&step.source).copied();

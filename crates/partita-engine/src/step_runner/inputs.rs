@@ -26,7 +26,8 @@ pub enum InputValue {
 
 /// Finds the value of `input`.
 pub(super) fn resolve(context: &RunContext, input: &Input) -> Result<InputValue> {
-    let all = |items: &[Input]| items.iter().map(|item| resolve(context, item)).collect::<Result<_>>();
+    let all =
+        |items: &[Input]| items.iter().map(|item| resolve(context, item)).collect::<Result<_>>();
     Ok(match input {
         Input::Value(literal) => InputValue::Literal(literal.clone()),
         Input::Output(reference) => InputValue::Artifact(Box::new(context.output(reference)?)),
@@ -43,7 +44,10 @@ pub(super) fn resolve(context: &RunContext, input: &Input) -> Result<InputValue>
 }
 
 /// Calls `visit` with each artifact version in `inputs` and its flattened name.
-pub(super) fn visit(inputs: &BTreeMap<String, InputValue>, visit: &mut impl FnMut(String, &ArtifactVersion)) {
+pub(super) fn visit(
+    inputs: &BTreeMap<String, InputValue>,
+    visit: &mut impl FnMut(String, &ArtifactVersion),
+) {
     for (name, value) in inputs {
         visit_value(name, value, visit);
     }

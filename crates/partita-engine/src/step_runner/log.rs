@@ -93,9 +93,9 @@ impl StepLog {
         }
         let written = match &mut state.writer {
             Some(writer) => writer.write_all(lines).map_err(|error| error.to_string()),
-            empty => self.store.appender(&self.path).map_err(|error| error.to_string()).and_then(|writer| {
-                empty.insert(writer).write_all(lines).map_err(|error| error.to_string())
-            }),
+            empty => self.store.appender(&self.path).map_err(|error| error.to_string()).and_then(
+                |writer| empty.insert(writer).write_all(lines).map_err(|error| error.to_string()),
+            ),
         };
         state.error = written.err();
     }

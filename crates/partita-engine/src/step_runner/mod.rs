@@ -16,8 +16,8 @@ use partita_core::launcher::{Attempt, Outcome};
 use partita_core::literal::Literal;
 use partita_core::run::{EventKind, Failure, StepResult};
 
-pub use commit::{load_folder, publish_literal};
 pub(crate) use commit::{commit_cached, record_lost, references};
+pub use commit::{load_folder, publish_literal};
 pub use context::RunContext;
 pub use inputs::InputValue;
 pub use log::{LogStream, StepLog};
@@ -133,7 +133,11 @@ impl From<StoreError> for Stopped {
 pub const INLINE_LIMIT: usize = 8 << 10;
 
 /// Runs one attempt to its commit.
-pub fn run_attempt(context: &RunContext, attempt: &Attempt, caller: &mut dyn StepCaller) -> Outcome {
+pub fn run_attempt(
+    context: &RunContext,
+    attempt: &Attempt,
+    caller: &mut dyn StepCaller,
+) -> Outcome {
     let started_at = clock::now();
     let step = attempt.step();
     context.note(EventKind::AttemptStarted { step: step.name.clone(), attempt: attempt.number });

@@ -11,7 +11,8 @@ use super::{ArtifactStore, Result, StoreError, layout};
 const SIZE_LIMIT: usize = 256 << 20;
 
 /// What to do about a damaged document.
-const MEND: &str = "it was cut off or edited; delete the run that it belongs to, or restore the file";
+const MEND: &str =
+    "it was cut off or edited; delete the run that it belongs to, or restore the file";
 
 /// Reads the documents of an artifact store.
 #[derive(Clone, Copy)]
@@ -33,11 +34,16 @@ pub fn read_document<T: DeserializeOwned>(
     }
     let mend = || MEND.to_owned();
     if bytes.len() > SIZE_LIMIT {
-        return Err((format!("it has {} bytes; at most {SIZE_LIMIT} are read", bytes.len()), mend()));
+        return Err((
+            format!("it has {} bytes; at most {SIZE_LIMIT} are read", bytes.len()),
+            mend(),
+        ));
     }
-    let found: Version = serde_json::from_slice(bytes).map_err(|error| (error.to_string(), mend()))?;
+    let found: Version =
+        serde_json::from_slice(bytes).map_err(|error| (error.to_string(), mend()))?;
     if found.version != version {
-        let reason = format!("it has version {}, and this Partita reads version {version}", found.version);
+        let reason =
+            format!("it has version {}, and this Partita reads version {version}", found.version);
         return Err((reason, "use the Partita that wrote it, or a newer one".to_owned()));
     }
     serde_json::from_slice(bytes).map_err(|error| (error.to_string(), mend()))
@@ -55,7 +61,8 @@ impl<'a> Documents<'a> {
     /// If it is missing, damaged or of another version.
     pub fn deployment(&self, id: &str) -> Result<Deployment> {
         let path = layout::deployment(id);
-        Deployment::read(&self.store.read(&path)?).map_err(|error| self.bad(&path, error.to_string()))
+        Deployment::read(&self.store.read(&path)?)
+            .map_err(|error| self.bad(&path, error.to_string()))
     }
 
     /// Reads a run's header.
@@ -108,7 +115,13 @@ impl<'a> Documents<'a> {
     ///
     /// # Errors
     /// If it is damaged or of another version.
-    pub fn result(&self, run_id: &str, index: usize, step: &str, number: u32) -> Result<Option<StepResult>> {
+    pub fn result(
+        &self,
+        run_id: &str,
+        index: usize,
+        step: &str,
+        number: u32,
+    ) -> Result<Option<StepResult>> {
         present(self.read(&layout::result(run_id, index, step, number), run::VERSION))
     }
 

@@ -61,7 +61,8 @@ pub(super) fn take(path: &Path) -> std::io::Result<Taken> {
     if held.contains(path) {
         return Ok(Taken::Theirs(Some(lease())));
     }
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     match fcntl(file.as_fd(), FcntlArg::F_SETLK(&whole_file(libc::F_WRLCK))) {
         Ok(_) => {}
         Err(Errno::EAGAIN | Errno::EACCES) => return Ok(Taken::Theirs(read(&mut file))),

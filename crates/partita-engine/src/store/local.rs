@@ -179,7 +179,8 @@ impl ArtifactStore for LocalArtifactStore {
     fn appender(&self, path: &str) -> Result<Box<dyn Write + Send>> {
         let file = self.file(path)?;
         let open = || {
-            let mut file = fs::OpenOptions::new().create(true).read(true).append(true).open(&file)?;
+            let mut file =
+                fs::OpenOptions::new().create(true).read(true).append(true).open(&file)?;
             end_line(&mut file)?;
             Ok::<_, std::io::Error>(file)
         };
@@ -322,7 +323,11 @@ mod tests {
     #[test]
     fn an_appender_ends_a_line_that_was_cut_off() {
         let (_folder, store) = store();
-        store.appender("a.jsonl").and_then(|mut file| Ok(file.write_all(b"{\"cut"))).expect("written").expect("cut");
+        store
+            .appender("a.jsonl")
+            .and_then(|mut file| Ok(file.write_all(b"{\"cut")))
+            .expect("written")
+            .expect("cut");
         store.appender("a.jsonl").expect("opened").write_all(b"{}\n").expect("written");
         store.appender("a.jsonl").expect("opened").write_all(b"[]\n").expect("written");
         assert_eq!(store.read("a.jsonl").expect("read").as_ref(), b"{\"cut\n{}\n[]\n");

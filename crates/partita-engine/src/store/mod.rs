@@ -29,7 +29,9 @@ pub enum StoreError {
         uri: String,
     },
     /// A path that would leave the store.
-    #[error("`{0}` is not a path inside an artifact store; it may not be absolute, empty or contain `..`")]
+    #[error(
+        "`{0}` is not a path inside an artifact store; it may not be absolute, empty or contain `..`"
+    )]
     OutsideStore(String),
     /// A document that is not what its place says.
     #[error("the document `{path}` in the artifact store `{uri}` cannot be read: {reason}; {help}")]
@@ -44,7 +46,9 @@ pub enum StoreError {
         help: String,
     },
     /// Content that does not have the digest it was stored with.
-    #[error("`{path}` in the artifact store `{uri}` is corrupt: its content no longer has the digest it was stored with; delete the run that made it, or run that step again with `--no-cache`")]
+    #[error(
+        "`{path}` in the artifact store `{uri}` is corrupt: its content no longer has the digest it was stored with; delete the run that made it, or run that step again with `--no-cache`"
+    )]
     Corrupt {
         /// The path in the store.
         path: String,
@@ -52,7 +56,9 @@ pub enum StoreError {
         uri: String,
     },
     /// The run is driven by another engine.
-    #[error("run `{run_id}` is driven by process {pid} on `{host}` since {since}; wait for it, or end that process")]
+    #[error(
+        "run `{run_id}` is driven by process {pid} on `{host}` since {since}; wait for it, or end that process"
+    )]
     LeaseHeld {
         /// The run.
         run_id: String,

@@ -61,7 +61,8 @@ fn steps(run: &RunView) -> String {
     let mut table = Table::new(["step", "status", "duration", "tries", "why"]);
     for (name, step) in &run.steps {
         let why = step.reason.clone().or_else(|| step.cache_reason.clone()).unwrap_or_default();
-        let tries = if step.attempts.is_empty() { String::new() } else { step.attempts.len().to_string() };
+        let tries =
+            if step.attempts.is_empty() { String::new() } else { step.attempts.len().to_string() };
         table.row([
             name.clone(),
             step.status.to_string(),

@@ -34,7 +34,8 @@ struct Line {
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let run = session.home().with_runs(|runs| runs.get(&args.run))?;
-    let (_, store) = session.home().store_at(&run.store).ok_or_else(|| super::resume::lost_store(&run.store))?;
+    let (_, store) =
+        session.home().store_at(&run.store).ok_or_else(|| super::resume::lost_store(&run.store))?;
     let logs = logs(&run, args.step.as_deref(), args.attempt)?;
     let mut steps: Vec<&str> = logs.iter().map(|log| log.step).collect();
     steps.dedup();
@@ -57,12 +58,22 @@ struct Log<'a> {
     is_only_attempt: bool,
 }
 
-fn logs<'a>(run: &'a RunView, step: Option<&str>, attempt: Option<u32>) -> Result<Vec<Log<'a>>, CommandError> {
+fn logs<'a>(
+    run: &'a RunView,
+    step: Option<&str>,
+    attempt: Option<u32>,
+) -> Result<Vec<Log<'a>>, CommandError> {
     if let Some(step) = step.filter(|step| !run.steps.contains_key(*step)) {
         let meant = nearest(step, run.steps.keys().map(String::as_str));
         let meant = meant.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
-        return Err(CommandError::failed(format!("run `{}` has no step `{step}`{meant}", run.name))
-            .help(format!("`partita runs describe {}` shows its steps", terminal::shell_word(&run.name))));
+        return Err(CommandError::failed(format!(
+            "run `{}` has no step `{step}`{meant}",
+            run.name
+        ))
+        .help(format!(
+            "`partita runs describe {}` shows its steps",
+            terminal::shell_word(&run.name)
+        )));
     }
     let mut logs = Vec::new();
     for (index, (name, view)) in run.steps.iter().enumerate() {
@@ -70,13 +81,21 @@ fn logs<'a>(run: &'a RunView, step: Option<&str>, attempt: Option<u32>) -> Resul
             continue;
         }
         let numbers = view.attempts.iter().map(|found| found.number);
-        let chosen: Vec<u32> = numbers.filter(|number| attempt.is_none_or(|asked| asked == *number)).collect();
+        let chosen: Vec<u32> =
+            numbers.filter(|number| attempt.is_none_or(|asked| asked == *number)).collect();
         let is_only_attempt = chosen.len() == 1;
-        logs.extend(chosen.iter().map(|attempt| Log { index, step: name, attempt: *attempt, is_only_attempt }));
+        logs.extend(chosen.iter().map(|attempt| Log {
+            index,
+            step: name,
+            attempt: *attempt,
+            is_only_attempt,
+        }));
     }
     if let (true, Some(attempt)) = (logs.is_empty(), attempt) {
-        return Err(CommandError::failed(format!("there is no attempt {attempt}"))
-            .help(format!("`partita runs describe {}` shows the attempts", terminal::shell_word(&run.name))));
+        return Err(CommandError::failed(format!("there is no attempt {attempt}")).help(format!(
+            "`partita runs describe {}` shows the attempts",
+            terminal::shell_word(&run.name)
+        )));
     }
     Ok(logs)
 }

@@ -6,7 +6,7 @@ use partita_cli::session::Session;
 use partita_core::run::Target;
 use partita_core::status::RunStatus;
 use partita_engine::metadata::RunSummary;
-use partita_engine::store::{Documents, LeaseState, StoreError};
+use partita_engine::store::{Documents, LeaseState};
 
 use crate::context::Context;
 use crate::error::{CommandError, UNREACHABLE};
@@ -45,11 +45,16 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
 /// Returns how the run's code is loaded again, if the run can be resumed.
 fn target(session: &Session, run: &RunSummary) -> Result<Target, CommandError> {
     if run.status == RunStatus::Completed {
-        return Err(CommandError::failed(format!("run `{}` is completed; there is nothing to resume", run.name)));
+        return Err(CommandError::failed(format!(
+            "run `{}` is completed; there is nothing to resume",
+            run.name
+        )));
     }
     let (_, store) = session.home().store_at(&run.store).ok_or_else(|| lost_store(&run.store))?;
     if let LeaseState::Held(lease) = store.lease_state(&run.id)? {
-        let by = lease.map(|lease| format!(" by process {} on `{}`", lease.pid, lease.host)).unwrap_or_default();
+        let by = lease
+            .map(|lease| format!(" by process {} on `{}`", lease.pid, lease.host))
+            .unwrap_or_default();
         return Err(CommandError::failed(format!(
             "run `{}` is being driven{by}; wait for it, or end that process",
             run.name
@@ -75,7 +80,10 @@ fn target(session: &Session, run: &RunSummary) -> Result<Target, CommandError> {
 fn interpreter(recorded: String, context: &Context) -> Result<Interpreter, CommandError> {
     let path = PathBuf::from(recorded);
     if path.is_file() {
-        return Ok(Interpreter { path, why: "the Python that the run was started with".to_owned() });
+        return Ok(Interpreter {
+            path,
+            why: "the Python that the run was started with".to_owned(),
+        });
     }
     let found = python::find()?;
     context.warn(&format!(
@@ -87,16 +95,10 @@ fn interpreter(recorded: String, context: &Context) -> Result<Interpreter, Comma
 }
 
 /// Returns the error for a run whose documents are out of reach.
-pub(super) fn lost_store(uri: &str) -> CommandError {
-    let error = StoreError::Failed {
-        path: String::new(),
-        uri: uri.to_owned(),
-        reason: "no artifact store with this address is registered, or it cannot be opened".to_owned(),
-        help: String::new(),
-    };
+pub(crate) fn lost_store(uri: &str) -> CommandError {
     CommandError::Failed {
         code: UNREACHABLE,
-        message: error.to_string(),
+        message: format!("the artifact store `{uri}` is not registered here, or cannot be opened"),
         help: Some("`partita artifact-store list` shows those that are registered".to_owned()),
     }
 }

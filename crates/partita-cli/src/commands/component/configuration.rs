@@ -1,0 +1,108 @@
+//! Takes `--key=value` of a component's configuration out of the command line: which keys there
+//! are is known only once its flavor is.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+
+use clap::CommandFactory;
+use partita_core::stack::ComponentType;
+
+use crate::Cli;
+use crate::error::CommandError;
+
+/// Keys and values as they were typed, in that order.
+pub(crate) type Configuration = Vec<(String, String)>;
+
+/// Splits a command line into what the parser takes and the configuration of a component, which
+/// only `register` and `update` of a component type have.
+pub(crate) fn split_configuration(
+    words: Vec<OsString>,
+) -> (Vec<OsString>, Result<Configuration, CommandError>) {
+    let Some(known) = known_options(&words) else { return (words, Ok(Vec::new())) };
+    let mut parsed = Vec::with_capacity(words.len());
+    let mut configuration = Vec::new();
+    let mut problem = None;
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        match word.to_str().and_then(|text| text.strip_prefix("--")) {
+            Some("") => {
+                parsed.push(word);
+                parsed.extend(words.by_ref());
+            }
+            Some(option) if !known.contains(option.split('=').next().unwrap_or(option)) => {
+                match option.split_once('=') {
+                    Some((key, value)) => {
+                        configuration.push((key.replace('-', "_"), value.to_owned()))
+                    }
+                    None => problem = problem.or_else(|| Some(without_value(option))),
+                }
+            }
+            _ => parsed.push(word),
+        }
+    }
+    (parsed, problem.map_or(Ok(configuration), Err))
+}
+
+fn without_value(option: &str) -> CommandError {
+    CommandError::usage(format!(
+        "the configuration key `--{option}` has no value; write `--{option}=VALUE`"
+    ))
+}
+
+/// Returns the options that the parser knows, if this command line configures a component.
+fn known_options(words: &[OsString]) -> Option<HashSet<String>> {
+    let mut nouns =
+        words.iter().skip(1).filter_map(|word| word.to_str()).filter(|word| !word.starts_with('-'));
+    let (noun, verb) = (nouns.next()?, nouns.next()?);
+    let is_component = ComponentType::ALL.iter().any(|kind| kind.verb() == noun);
+    if !is_component || !matches!(verb, "register" | "update") {
+        return None;
+    }
+    let mut cli = Cli::command();
+    cli.build();
+    let command = cli.find_subcommand(noun)?.find_subcommand(verb)?;
+    let mut known: HashSet<String> = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_long().map(str::to_owned))
+        .collect();
+    known.extend(["help", "version", "quiet", "verbose"].map(str::to_owned));
+    Some(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, parsed: &str, configuration: &[(&str, &str)]) {
+        let (words, found) = split_configuration(line.split(' ').map(OsString::from).collect());
+        let words: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();
+        let expected: Configuration = configuration
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        assert_eq!((words.join(" ").as_str(), found.expect("values")), (parsed, expected));
+    }
+
+    #[test]
+    fn only_unknown_options_of_components_are_configuration() {
+        check(
+            "partita -v artifact-store register --path=/a=b big --flavor=local --trust-pickles=false",
+            "partita -v artifact-store register big --flavor=local",
+            &[("path", "/a=b"), ("trust_pickles", "false")],
+        );
+        check(
+            "partita orchestrator register x --flavor local -- --y=1",
+            "partita orchestrator register x --flavor local -- --y=1",
+            &[],
+        );
+        check("partita orchestrator list --x=1", "partita orchestrator list --x=1", &[]);
+        check("partita run a.py --x=1", "partita run a.py --x=1", &[]);
+    }
+
+    #[test]
+    fn a_key_without_a_value_is_refused() {
+        let words =
+            ["partita", "orchestrator", "update", "x", "--queue"].map(OsString::from).to_vec();
+        assert!(split_configuration(words).1.is_err());
+    }
+}

@@ -1,0 +1,61 @@
+//! `partita orchestrator`, `partita artifact-store`, and so every component type: configures the
+//! components that stacks are made of.
+
+mod configuration;
+mod delete;
+mod describe;
+mod flavor;
+mod list;
+mod register;
+mod schema;
+mod update;
+mod view;
+
+use clap::Subcommand;
+use partita_core::stack::{ComponentType, Flavor};
+
+use crate::context::Context;
+use crate::error::CommandError;
+pub(crate) use configuration::{Configuration, split_configuration};
+pub(crate) use view::ComponentView;
+
+/// What to do with components of a type.
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Configure a new one.
+    Register(register::Args),
+    /// Change the configuration of one.
+    Update(update::Args),
+    /// List them.
+    List(list::Args),
+    /// Show one with its configuration.
+    Describe(describe::Args),
+    /// Delete one that no stack uses.
+    Delete(delete::Args),
+    /// Look at the flavors that they can have.
+    #[command(subcommand)]
+    Flavor(flavor::Verb),
+}
+
+pub(crate) fn run(
+    kind: ComponentType,
+    verb: Verb,
+    context: &Context,
+    configuration: Configuration,
+) -> Result<(), CommandError> {
+    match verb {
+        Verb::Register(args) => register::run(kind, args, context, configuration),
+        Verb::Update(args) => update::run(kind, args, context, configuration),
+        Verb::List(args) => list::run(kind, args, context),
+        Verb::Describe(args) => describe::run(kind, args, context),
+        Verb::Delete(args) => delete::run(kind, args, context),
+        Verb::Flavor(verb) => flavor::run(kind, verb, context),
+    }
+}
+
+/// Returns the flavors that need no registration.
+fn built_in_flavors() -> Vec<Flavor> {
+    let mut flavors = partita_orchestrators::flavors();
+    flavors.extend(partita_engine::home::artifact_store_flavors());
+    flavors
+}

@@ -1,0 +1,41 @@
+//! `partita orchestrator register` and its siblings: configures a new component.
+
+use partita_core::stack::{Component, ComponentType};
+use partita_engine::metadata::{Registry, Save};
+
+use super::{Configuration, built_in_flavors, schema::Schema};
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Configures a new component. Keys of its flavor's configuration are options too, as in
+/// `--path=/data`.
+#[derive(clap::Args)]
+#[command(
+    override_usage = "partita <TYPE> register [OPTIONS] --flavor <FLAVOR> <NAME> [--KEY=VALUE]..."
+)]
+pub(crate) struct Args {
+    /// The new component's name.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Its flavor; `flavor list` shows them all, and `flavor describe` their keys.
+    #[arg(long, short, value_name = "FLAVOR")]
+    flavor: String,
+}
+
+pub(crate) fn run(
+    kind: ComponentType,
+    args: Args,
+    context: &Context,
+    configuration: Configuration,
+) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let flavor = session.home().metadata().flavor(kind, &args.flavor, &built_in_flavors())?;
+    let schema = Schema::of(&flavor);
+    let config = schema.configure(&configuration)?;
+    schema.check_required(&config)?;
+    let component =
+        Component { name: args.name, component_type: kind, flavor: flavor.name, config };
+    session.home().metadata().save_component(&component, Save::Register)?;
+    context.say(&format!("the {kind} `{}` is registered", component.name));
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! `partita orchestrator update` and its siblings: changes a component's configuration.
+
+use partita_core::stack::ComponentType;
+use partita_engine::metadata::{Registry, Save};
+
+use super::{Configuration, built_in_flavors, schema::Schema};
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Changes the configuration of a component; keys that are not given stay as they are.
+#[derive(clap::Args)]
+#[command(override_usage = "partita <TYPE> update [OPTIONS] <NAME> [--KEY=VALUE]...")]
+pub(crate) struct Args {
+    /// The component.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// A key that gets its default again; may be repeated.
+    #[arg(long, value_name = "KEY")]
+    unset: Vec<String>,
+}
+
+pub(crate) fn run(
+    kind: ComponentType,
+    args: Args,
+    context: &Context,
+    configuration: Configuration,
+) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let mut component = session.home().metadata().component(kind, &args.name)?;
+    if configuration.is_empty() && args.unset.is_empty() {
+        return Err(CommandError::usage(
+            "nothing to change is given; write `--KEY=VALUE` or `--unset KEY`",
+        )
+        .help(format!(
+            "`partita {} flavor describe {}` shows the keys",
+            kind.verb(),
+            component.flavor
+        )));
+    }
+    let flavor = session.home().metadata().flavor(kind, &component.flavor, &built_in_flavors())?;
+    let schema = Schema::of(&flavor);
+    for key in &args.unset {
+        schema.check_key(key)?;
+        component.config.remove(key);
+    }
+    component.config.extend(schema.configure(&configuration)?);
+    schema.check_required(&component.config)?;
+    session.home().metadata().save_component(&component, Save::Update)?;
+    context.say(&format!("the {kind} `{}` is changed", component.name));
+    Ok(())
+}

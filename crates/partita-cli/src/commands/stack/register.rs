@@ -1,0 +1,35 @@
+//! `partita stack register`: makes a stack of components.
+
+use partita_engine::metadata::{Registry, Save, StackReferences};
+
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Makes a stack of components.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The new stack's name.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// An orchestrator; the first is the default, others serve steps that name them.
+    #[arg(long, short, value_name = "NAME", required = true)]
+    orchestrator: Vec<String>,
+    /// Where artifacts are kept.
+    #[arg(long, short, value_name = "NAME")]
+    artifact_store: String,
+    /// Make it the active stack.
+    #[arg(long)]
+    set: bool,
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let stack = StackReferences {
+        name: args.name,
+        orchestrators: args.orchestrator,
+        artifact_store: args.artifact_store,
+    };
+    session.home().metadata().save_stack(&stack, Save::Register)?;
+    context.say(&format!("the stack `{}` is registered", stack.name));
+    if args.set { super::activate(&session, &stack.name, context) } else { Ok(()) }
+}
