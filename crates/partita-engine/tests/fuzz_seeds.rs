@@ -1,11 +1,12 @@
 //! Runs the checks of the fuzz targets on stable Rust: every saved seed, and mutations of them that
 //! are the same each time. `make fuzz` looks for new ones.
 
+// A check fails by panicking, and the fuzz targets' crate exports what is private here.
+#![allow(clippy::panic, clippy::unwrap_used, unreachable_pub)]
+
 use std::fs;
 use std::path::Path;
 
-// The fuzz targets' crate exports what is private here.
-#[allow(unreachable_pub)]
 #[path = "../../../fuzz/src/checks.rs"]
 mod checks;
 

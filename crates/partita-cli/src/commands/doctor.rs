@@ -139,7 +139,7 @@ fn room(folder: &Path) -> Check {
     let Ok(disk) = statvfs(folder) else {
         return Check::warning(NAME, "its room cannot be found out", "see that it is there");
     };
-    let free = u64::from(disk.blocks_available()) * u64::from(disk.fragment_size());
+    let free = disk.blocks_available() * disk.fragment_size();
     let left = format!("{:.1} GB are left", free as f64 / 1e9);
     if free < LITTLE_ROOM {
         return Check::warning(NAME, left, "`partita store gc` removes what no run needs");

@@ -10,8 +10,8 @@ use super::CompileRequest;
 use super::messages::{listed, quoted, suggestion};
 use super::options::Options;
 
-const HELP: &str = "take the request away, use an orchestrator that can, or set \
-                    `allow_unenforced` on this one to have it ignored";
+const HELP: &str = "take the request away, use an orchestrator that can, or one registered with \
+                    `--allow_unenforced=true` to have it ignored";
 
 /// One request that an orchestrator cannot meet, as several steps may make it.
 #[derive(PartialEq, Eq, Hash)]

@@ -317,6 +317,10 @@ fn digest_files(store: &dyn ArtifactStore, staging: &Staging) -> Result<Vec<Arti
                 folders.push(path);
                 continue;
             }
+            if !metadata.is_file() {
+                let what = format!("`{}` is not a file; an artifact holds nothing else", path.display());
+                return Err(fail(&std::io::Error::other(what)));
+            }
             let name = path
                 .to_str()
                 .ok_or_else(|| StoreError::OutsideStore(path.display().to_string()))?;
@@ -366,9 +370,12 @@ pub fn load_folder(store: &dyn ArtifactStore, version: &ArtifactVersion) -> Resu
     for file in &manifest.files {
         let inside =
             Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
-        // What lies elsewhere is not even opened: it may be a device that never ends.
-        let digest = || digest_file(&folder.join(&file.path), file.size).ok();
-        if !inside || digest() != Some(file.digest) {
+        let local = folder.join(&file.path);
+        // What lies elsewhere, or is no file, is not even opened: it may be a device without end.
+        let is_whole = || {
+            fs::symlink_metadata(&local).is_ok_and(|is| is.is_file() && is.len() == file.size)
+        };
+        if !inside || !is_whole() || digest_file(&local, file.size).ok() != Some(file.digest) {
             return Err(corrupt(&file.path));
         }
     }

@@ -8,6 +8,8 @@ mod commit;
 mod context;
 mod inputs;
 mod log;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

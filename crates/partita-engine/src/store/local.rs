@@ -323,11 +323,7 @@ mod tests {
     #[test]
     fn an_appender_ends_a_line_that_was_cut_off() {
         let (_folder, store) = store();
-        store
-            .appender("a.jsonl")
-            .and_then(|mut file| Ok(file.write_all(b"{\"cut")))
-            .expect("written")
-            .expect("cut");
+        store.appender("a.jsonl").expect("opened").write_all(b"{\"cut").expect("written");
         store.appender("a.jsonl").expect("opened").write_all(b"{}\n").expect("written");
         store.appender("a.jsonl").expect("opened").write_all(b"[]\n").expect("written");
         assert_eq!(store.read("a.jsonl").expect("read").as_ref(), b"{\"cut\n{}\n[]\n");

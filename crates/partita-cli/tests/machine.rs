@@ -1,0 +1,135 @@
+//! Homes, pipes, exit codes and shells.
+
+mod support;
+
+use std::process::Stdio;
+
+use support::{Machine, ended, text};
+
+#[test]
+fn help_goes_to_standard_output_and_usage_errors_do_not() {
+    let machine = Machine::new();
+    assert!(machine.ok(&["--version"]).starts_with("partita "));
+    assert!(machine.ok(&["runs", "--help"]).contains("resume"));
+    assert!(!machine.home().exists(), "neither needs a home");
+    let check = |words: &[&str]| {
+        let ended = machine.run(words);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{words:?}: {ended:?}");
+    };
+    check(&[]);
+    check(&["rnu"]);
+    check(&["runs", "list", "--output", "xml"]);
+    check(&["runs", "list", "--status", "fine"]);
+    check(&["-q", "-v", "runs", "list"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    let machine = Machine::new();
+    let mut child = machine
+        .command(&["completions", "zsh"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn a_full_standard_output_is_an_error() {
+    let machine = Machine::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+    let ended = ended_with(&machine, full);
+    assert_eq!(ended.0, Some(1));
+    assert!(ended.1.contains("standard output cannot be written to"), "{}", ended.1);
+}
+
+fn ended_with(machine: &Machine, stdout: std::fs::File) -> (Option<i32>, String) {
+    let output = machine.command(&["stack", "list"]).stdout(stdout).stderr(Stdio::piped()).spawn();
+    let output = output.and_then(std::process::Child::wait_with_output).expect("it ends");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_home_that_cannot_be_one_is_said() {
+    let machine = Machine::new();
+    machine.write("file", "");
+    let home = text(&machine.work().join("file/home"));
+    let ended = ended(machine.command(&["runs", "list"]).env("PARTITA_HOME", &home));
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:?}");
+    assert!(ended.stderr.contains("set `PARTITA_HOME` to a folder"), "{ended:?}");
+}
+
+#[test]
+fn without_a_named_home_the_data_folder_is_used() {
+    let machine = Machine::new();
+    let ended = ended(machine.command(&["store", "path"]).env_remove("PARTITA_HOME"));
+    assert_eq!(ended.stdout.trim(), text(&machine.folder.path().join(".local/share/partita")));
+    let ended = support::ended(machine.command(&["store", "path"]).env("PARTITA_HOME", ""));
+    assert_eq!(ended.stdout.trim(), text(&machine.folder.path().join(".local/share/partita")));
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let machine = Machine::new();
+    machine.ok(&["stack", "list"]);
+    let database = rusqlite::Connection::open(machine.home().join("metadata.db")).expect("a database");
+    database.pragma_update(None, "user_version", 99).expect("it is changed");
+    machine.refuses(&["stack", "list"], 1, "has version 99");
+    let doctor = machine.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.stdout.contains("has version 99"), "{doctor:?}");
+    let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("a version");
+    assert_eq!(version, 99);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_said() {
+    let machine = Machine::new();
+    std::fs::create_dir(machine.home()).expect("a folder");
+    std::fs::write(machine.home().join("metadata.db"), "not a database, though it is long enough for one".repeat(50))
+        .expect("a file");
+    machine.refuses(&["stack", "list"], 1, "partita store rebuild");
+}
+
+#[test]
+fn init_marks_a_folder_once_and_keeps_what_is_there() {
+    let machine = Machine::new();
+    machine.ok(&["init", "new/project"]);
+    let config = machine.work().join("new/project/.partita/config.toml");
+    std::fs::write(&config, "stack = \"mine\"\n").expect("it is written");
+    let again = machine.run(&["init", "new/project"]);
+    assert!(again.code == 0 && again.stderr.contains("already"), "{again:?}");
+    assert_eq!(std::fs::read_to_string(&config).expect("a file"), "stack = \"mine\"\n");
+    machine.write("file", "");
+    machine.refuses(&["init", "file"], 1, "cannot be marked");
+    assert_eq!(machine.run(&["-q", "init", "other"]).stderr, "");
+}
+
+#[test]
+fn a_configuration_file_that_is_no_toml_is_named() {
+    let machine = Machine::new();
+    machine.ok(&["init"]);
+    std::fs::write(machine.work().join(".partita/config.toml"), "stack = [").expect("it is written");
+    machine.refuses(&["stack", "get"], 1, ".partita/config.toml` is not valid TOML");
+}
+
+#[test]
+fn the_store_of_an_empty_home_can_be_looked_after() {
+    let machine = Machine::new();
+    assert!(machine.run(&["store", "gc"]).stderr.contains("nothing to remove"));
+    assert!(machine.run(&["store", "rebuild"]).stderr.contains("0 runs are back"));
+    machine.refuses(&["store", "rebuild", "--artifact-store", "/gone"], 1, "--path=/gone");
+    machine.ok(&["store", "rebuild", "--artifact-store", &text(&machine.home().join("store"))]);
+}
+
+#[test]
+fn doctor_says_what_to_do_in_every_format() {
+    let machine = Machine::new();
+    let ended = machine.run(&["doctor", "--output", "json"]);
+    let checks: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let python = checks.as_array().and_then(|all| all.iter().find(|check| check["name"] == "python"));
+    assert_eq!(python.map(|check| &check["verdict"]), Some(&"problem".into()), "{checks}");
+    assert_eq!((ended.code, ended.stderr.as_str()), (1, ""));
+}

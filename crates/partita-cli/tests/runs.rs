@@ -1,0 +1,238 @@
+//! Runs, logs, artifacts and lineage, from the command line.
+
+mod support;
+
+use std::sync::Arc;
+
+use partita_core::deployment::Deployment;
+use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Reports, StepLauncher};
+use partita_core::literal::Literal;
+use partita_core::run::{Failure, Target};
+use partita_core::stack::Capabilities;
+use partita_engine::home::Home;
+use partita_engine::metadata::{MetadataStore, Registry};
+use partita_engine::runs::{LiveRun, NewRun};
+use partita_engine::step_runner::{
+    Content, LogStream, NewOutput, Returned, RunContext, StepCall, StepCaller, Stopped, run_attempt,
+};
+use serde_json::json;
+use support::{Machine, ended, text};
+
+/// Steps that print two lines, and of which one called `bad` fails.
+struct Steps;
+
+impl StepCaller for Steps {
+    fn call(&mut self, call: &StepCall<'_>) -> Result<Returned, Stopped> {
+        let name = &call.attempt.step().name;
+        call.log.write(LogStream::Stdout, &format!("{name} says\nhello\n"));
+        if name == "bad" {
+            let traceback = Some("Traceback\n  ValueError: no \x1b[31mluck".to_owned());
+            let message = "no \x1b[31mluck".to_owned();
+            return Err(Stopped::Failed(Failure { kind: "ValueError".to_owned(), message, traceback, exit_code: None }));
+        }
+        let value = NewOutput {
+            name: "output".to_owned(),
+            type_name: "builtins.int".to_owned(),
+            format: "json".to_owned(),
+            metadata: Default::default(),
+            content: Content::Inline(Literal::parse("42").expect("JSON")),
+        };
+        Ok(Returned { outputs: vec![value], metadata: Default::default() })
+    }
+
+    fn on_success(&mut self, _: &Attempt) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn on_failure(&mut self, _: &Attempt, _: &Failure) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Runs each step at once, on the driver's thread.
+struct AtOnce(Arc<RunContext>);
+
+impl StepLauncher for AtOnce {
+    fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
+        let outcome = run_attempt(&self.0, &attempt, &mut Steps);
+        reports.ended(attempt.step, attempt.number, outcome);
+        Ok(attempt.id())
+    }
+
+    fn poll(&self, _: &Job) -> Result<JobStatus, LaunchError> {
+        Ok(JobStatus::Active)
+    }
+
+    fn cancel(&self, _: &Job) -> Result<(), LaunchError> {
+        Ok(())
+    }
+}
+
+const CAPABILITIES: Capabilities =
+    Capabilities { max_parallelism: Some(1), timeouts: false, memory: false, gpus: false, allow_unenforced: false };
+
+fn deployment(machine: &Machine, second: &str) -> Deployment {
+    let home = Home::open(&machine.home()).expect("a home");
+    let stack = home.metadata().stack("default").expect("a stack");
+    let output = json!([{ "name": "output", "type": "builtins.int" }]);
+    let document = json!({
+        "version": 1, "id": "", "stack": stack,
+        "pipeline": { "name": "wine", "source": "train:wine" },
+        "environment": { "interpreter": "cpython-3.11", "platform": "linux-x86_64" },
+        "sources": { "train:step": { "parts": [] } },
+        "steps": [
+            { "name": "load", "source": "train:step", "outputs": output },
+            { "name": second, "source": "train:step", "outputs": output, "upstream_steps": ["load"],
+              "inputs": { "x": { "output": { "step": "load", "output": "output" } } } },
+        ],
+    });
+    let mut deployment: Deployment = serde_json::from_value(document).expect("a deployment");
+    deployment.id = deployment.content_id().expect("an id");
+    deployment
+}
+
+/// Makes a run, and executes it unless it is to look as if its engine had died.
+fn make_run(machine: &Machine, name: &str, second: &str, target: Option<Target>, is_executed: bool) -> String {
+    let deployment = Arc::new(deployment(machine, second));
+    let home = Home::open(&machine.home()).expect("a home");
+    let store = home.artifact_store(&deployment.stack.artifact_store).expect("a store");
+    let metadata: Arc<dyn MetadataStore> = Arc::clone(home.metadata()) as _;
+    let new = NewRun { deployment, name: Some(name.to_owned()), target, user: None, resumed_from: None };
+    let run = LiveRun::begin(new, store, metadata).expect("a run");
+    let id = run.header().id.clone();
+    if is_executed {
+        let launcher = AtOnce(Arc::clone(run.context()));
+        run.execute(&launcher, &CAPABILITIES, &[], drop).expect("it ends");
+    }
+    id
+}
+
+#[test]
+fn a_run_is_listed_described_and_read() {
+    let machine = Machine::new();
+    let id = make_run(&machine, "odd $name", "train", None, true);
+    let listed = machine.json(&["runs", "list"]);
+    assert_eq!((&listed[0]["id"], &listed[0]["status"]), (&json!(id), &json!("completed")));
+    for reference in ["latest", "odd $name", &id, &id[..20]] {
+        assert_eq!(machine.json(&["runs", "describe", reference])["id"], id.as_str());
+    }
+    let run = machine.json(&["runs", "describe"]);
+    let keys: Vec<&str> = run.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(keys, [
+        "id", "name", "pipeline", "status", "stack", "orchestrator", "orchestrator_run_id", "deployment_id",
+        "started_at", "ended_at", "duration_s", "error", "metadata", "steps",
+    ]);
+    assert_eq!(run["steps"]["train"]["upstream"], json!(["load"]));
+    let yaml = machine.ok(&["runs", "describe", "--output", "yaml"]);
+    assert!(yaml.contains("status: completed"), "{yaml}");
+    let table = machine.ok(&["runs", "describe", "-v"]);
+    assert!(table.contains("odd $name") && table.contains("builtins.int"), "{table}");
+    assert_eq!(machine.json(&["runs", "list", "--status", "failed"]), json!([]));
+}
+
+#[test]
+fn logs_name_their_step_where_there_are_several() {
+    let machine = Machine::new();
+    make_run(&machine, "first", "train", None, true);
+    assert_eq!(machine.ok(&["runs", "logs"]), "load: load says\nload: hello\ntrain: train says\ntrain: hello\n");
+    assert_eq!(machine.ok(&["runs", "logs", "first", "--step", "train"]), "train says\nhello\n");
+    machine.refuses(&["runs", "logs", "first", "--step", "trian"], 1, "did you mean `train`?");
+    machine.refuses(&["runs", "logs", "first", "--attempt", "3"], 1, "there is no attempt 3");
+}
+
+#[test]
+fn a_failure_is_shown_without_its_escape_sequences() {
+    let machine = Machine::new();
+    make_run(&machine, "first", "bad", None, true);
+    let text = machine.ok(&["runs", "describe"]);
+    assert!(text.contains("bad, attempt 1") && text.contains(r"no \u{1b}[31mluck") && text.contains("Traceback"), "{text}");
+    assert!(!text.contains('\x1b'), "{text}");
+}
+
+#[test]
+fn artifacts_are_listed_described_and_traced() {
+    let machine = Machine::new();
+    make_run(&machine, "first", "train", None, true);
+    assert_eq!(machine.json(&["artifacts", "list", "--run", "first"]).as_array().map(Vec::len), Some(2));
+    let artifact = machine.json(&["artifacts", "describe", "wine.train.output"]);
+    assert_eq!((&artifact["value"], &artifact["step"], &artifact["run"]), (&json!(42), &json!("train"), &json!("first")));
+    let lineage = machine.json(&["artifacts", "lineage", "wine.load.output"]);
+    assert_eq!(lineage["downstream"][0]["step"], "train");
+    let text = machine.ok(&["artifacts", "lineage", "wine.train.output"]);
+    assert!(text.contains("comes from:") && text.contains("load"), "{text}");
+    machine.refuses(&["artifacts", "describe", "wine.trian.output"], 1, "did you mean `wine.train.output`?");
+}
+
+#[test]
+fn unknown_and_ambiguous_runs_are_told() {
+    let machine = Machine::new();
+    machine.refuses(&["runs", "describe", "latest"], 1, "no pipeline has run");
+    let ids = [make_run(&machine, "first", "train", None, true), make_run(&machine, "second", "train", None, true)];
+    machine.refuses(&["runs", "describe", "frist"], 1, "did you mean `first`?");
+    machine.refuses(&["runs", "describe", &ids[0][..4]], 1, "type more of the id");
+    machine.refuses(&["runs", "logs", &"x".repeat(10_000)], 1, "there is no run");
+}
+
+#[test]
+fn a_dead_run_is_interrupted_and_can_be_rebuilt_and_deleted() {
+    let machine = Machine::new();
+    make_run(&machine, "first", "train", None, true);
+    make_run(&machine, "dead", "train", None, false);
+    let before = machine.json(&["runs", "list"]);
+    assert_eq!(before[0]["status"], "interrupted");
+    for file in ["metadata.db", "metadata.db-wal", "metadata.db-shm"] {
+        let _ = std::fs::remove_file(machine.home().join(file));
+    }
+    machine.ok(&["store", "rebuild"]);
+    assert_eq!(machine.json(&["runs", "list"]), before);
+    machine.ok(&["runs", "delete", "first", "dead"]);
+    assert_eq!(machine.json(&["runs", "list"]), json!([]));
+    machine.refuses(&["runs", "delete", "first"], 1, "there is no run `first`");
+}
+
+#[test]
+fn a_run_is_resumed_by_the_python_that_began_it() {
+    let machine = Machine::new();
+    let bin = machine.program("own/bin", "python3", "#!/bin/sh\necho \"$3 $4\"\n");
+    machine.program("own/lib/python3.11/site-packages/partita", "__main__.py", "");
+    let target = |root: &str| Target {
+        source_root: root.to_owned(),
+        source: "train:wine".to_owned(),
+        interpreter: text(&bin.join("python3")),
+    };
+    let root = text(&machine.work());
+    let id = make_run(&machine, "dead", "train", Some(target(&root)), false);
+    let printed = machine.ok(&["runs", "resume", "dead", "--param", "depth=7"]);
+    let (verb, request) = printed.split_once(' ').expect("two words");
+    let request: serde_json::Value = serde_json::from_str(request).expect("JSON");
+    assert_eq!((verb, &request["run_id"], &request["target"]), ("resume", &json!(id), &json!("train:wine")));
+    assert_eq!((&request["source_root"], &request["parameters"]), (&json!(root), &json!({ "depth": "7" })));
+    make_run(&machine, "lost", "train", Some(target("/gone")), false);
+    machine.refuses(&["runs", "resume", "lost"], 1, "`/gone`, which is no longer there");
+}
+
+#[test]
+fn what_cannot_be_resumed_is_said() {
+    let machine = Machine::new();
+    make_run(&machine, "typed", "train", None, false);
+    machine.refuses(&["runs", "resume", "typed"], 1, "was not started from a file");
+    make_run(&machine, "done", "train", None, true);
+    machine.refuses(&["runs", "resume", "done"], 1, "nothing to resume");
+    machine.refuses(&["runs", "resume", "done", "--param", "x"], 2, "NAME=VALUE");
+}
+
+#[test]
+fn a_run_that_goes_on_is_neither_resumed_nor_deleted() {
+    let machine = Machine::new();
+    let deployment = Arc::new(deployment(&machine, "train"));
+    let home = Home::open(&machine.home()).expect("a home");
+    let store = home.artifact_store(&deployment.stack.artifact_store).expect("a store");
+    let metadata: Arc<dyn MetadataStore> = Arc::clone(home.metadata()) as _;
+    let new = NewRun { deployment, name: Some("live".to_owned()), target: None, user: None, resumed_from: None };
+    let _live = LiveRun::begin(new, store, metadata).expect("a run");
+    assert_eq!(machine.json(&["runs", "describe", "live"])["status"], "running");
+    machine.refuses(&["runs", "resume", "live"], 1, "is being driven");
+    machine.refuses(&["runs", "delete", "live"], 1, "is driven by process");
+    let doctor = ended(&mut machine.command(&["doctor"]));
+    assert!(doctor.stdout.contains("none is interrupted"), "{doctor:?}");
+}

@@ -1,0 +1,105 @@
+//! Runs the command in a home and a folder of its own.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// What a command printed, and its exit code.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A machine of its own: a home, a working directory, no Python.
+pub(crate) struct Machine {
+    pub(crate) folder: TempDir,
+}
+
+impl Machine {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("work")).expect("a folder");
+        std::fs::create_dir(folder.path().join("path")).expect("a folder");
+        Self { folder }
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    pub(crate) fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_partita"));
+        command
+            .args(words)
+            .current_dir(self.work())
+            .env_clear()
+            .env("PARTITA_HOME", self.home())
+            .env("HOME", self.folder.path())
+            .env("PATH", self.folder.path().join("path"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, words: &[&str]) -> Ended {
+        ended(&mut self.command(words))
+    }
+
+    /// Runs a command that must succeed, and returns what it wrote to standard output.
+    pub(crate) fn ok(&self, words: &[&str]) -> String {
+        let ended = self.run(words);
+        assert_eq!(ended.code, 0, "{words:?}: {ended:?}");
+        ended.stdout
+    }
+
+    /// Returns the JSON that a command writes.
+    pub(crate) fn json(&self, words: &[&str]) -> serde_json::Value {
+        let mut all = words.to_vec();
+        all.extend(["--output", "json"]);
+        serde_json::from_str(&self.ok(&all)).expect("JSON")
+    }
+
+    /// Checks that a command fails with `code` and one paragraph that has `part` in it.
+    pub(crate) fn refuses(&self, words: &[&str], code: i32, part: &str) {
+        let ended = self.run(words);
+        assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{words:?}: {ended:?}");
+        assert!(ended.stderr.starts_with("error: ") && ended.stderr.contains(part), "{words:?}: {ended:?}");
+        assert!(!ended.stderr.contains("panicked"), "{ended:?}");
+    }
+
+    /// Puts a program of this name and text beside nothing, and returns the folder it is in.
+    pub(crate) fn program(&self, folder: &str, name: &str, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = self.folder.path().join(folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+        folder
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.work().join(name), text).expect("a file");
+    }
+}
+
+pub(crate) fn ended(command: &mut Command) -> Ended {
+    let output = command.output().expect("the command starts");
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+pub(crate) fn text(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,69 @@
+//! How a pipeline written in Python is handed to Python, and what is refused before.
+
+mod support;
+
+use serde_json::json;
+use support::{Machine, ended, text};
+
+/// A Python that says what it was given.
+const ECHO: &str = "#!/bin/sh\nfor word in \"$@\"; do echo \"$word\"; done\nexit 7\n";
+
+#[test]
+fn the_active_environment_is_used_first() {
+    let machine = Machine::new();
+    let bin = machine.program("venv/bin", "python3", ECHO);
+    machine.program("path", "python3", "#!/bin/sh\nexit 9\n");
+    machine.program("venv/lib/python3.11/site-packages/partita", "__main__.py", "");
+    machine.write("train.py", "");
+    let mut command = machine.command(&[
+        "run", "train.py:wine", "--param", "depth=5", "-p", "note=a=b", "--no-cache", "--name", "x y", "-q",
+    ]);
+    let ended = ended(command.env("VIRTUAL_ENV", text(bin.parent().expect("a folder"))));
+    let words: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!((ended.code, &words[..3]), (7, &["-m", "partita", "run"][..]), "{ended:?}");
+    let request: serde_json::Value = serde_json::from_str(words[3]).expect("JSON");
+    assert_eq!(request, json!({
+        "target": "train.py:wine", "source_root": null, "parameters": { "depth": "5", "note": "a=b" },
+        "config": null, "stack": null, "enable_cache": false, "run_name": "x y", "run_id": null,
+        "output": null, "format": null, "quiet": true, "verbose": false,
+    }));
+}
+
+#[test]
+fn a_python_without_the_package_is_told_apart() {
+    let machine = Machine::new();
+    machine.write("train.py", "");
+    machine.program("path", "python3", "#!/bin/sh\nexit 1\n");
+    machine.refuses(&["run", "train.py"], 1, "-m pip install partita");
+    machine.program("path", "python3", "no program\n");
+    machine.refuses(&["run", "train.py"], 1, "");
+}
+
+#[test]
+fn no_python_at_all_is_said() {
+    let machine = Machine::new();
+    machine.write("train.py", "");
+    machine.refuses(&["plan", "train.py"], 1, "there is no Python");
+}
+
+#[test]
+fn wrong_targets_are_refused_before_python_starts() {
+    let machine = Machine::new();
+    machine.write("train.py", "");
+    machine.write("notes.txt", "");
+    machine.program("work", "train", ECHO);
+    std::fs::create_dir(machine.work().join("folder.py")).expect("a folder");
+    let check = |target: &str, part: &str| machine.refuses(&["run", target], 2, part);
+    check("trian.py", "did you mean `train.py`?");
+    check("trian.py:wine", "did you mean `train.py`?");
+    check("folder.py", "is a folder");
+    check(".", "is a folder");
+    check("notes.txt", "not a Python file");
+    check("./train", "not a Python file");
+    check("train.py:", "names no pipeline");
+    check("", "TARGET is empty");
+    check("a b", "neither a file nor the name of a Python module");
+    check("gone/\x1b[2J.py", r"\u{1b}[2J");
+    machine.refuses(&["run", "train.py", "--param", "depth"], 2, "`--param depth=5`");
+    machine.refuses(&["run", "train.py", "--config", "gone.yaml"], 2, "`gone.yaml` does not exist");
+}
