@@ -91,7 +91,8 @@ pub fn set_active_stack(config: &Path, stack: &str) -> Result<(), String> {
     let text = fs::read_to_string(config).unwrap_or_default();
     let mut document: toml_edit::DocumentMut =
         text.parse().map_err(|error: toml_edit::TomlError| failed(&error))?;
-    let comments = if document.is_empty() { std::mem::take(&mut document).to_string() } else { String::new() };
+    let comments =
+        if document.is_empty() { std::mem::take(&mut document).to_string() } else { String::new() };
     document["stack"] = toml_edit::value(stack);
     if let Some(folder) = config.parent() {
         fs::create_dir_all(folder).map_err(|error| failed(&error))?;

@@ -1,5 +1,7 @@
 //! Homes, pipes, exit codes and shells.
 
+#![allow(clippy::expect_used, reason = "tests may panic")]
+
 mod support;
 
 use std::process::Stdio;
@@ -75,12 +77,14 @@ fn without_a_named_home_the_data_folder_is_used() {
 fn a_database_of_a_newer_version_is_left_alone() {
     let machine = Machine::new();
     machine.ok(&["stack", "list"]);
-    let database = rusqlite::Connection::open(machine.home().join("metadata.db")).expect("a database");
+    let database =
+        rusqlite::Connection::open(machine.home().join("metadata.db")).expect("a database");
     database.pragma_update(None, "user_version", 99).expect("it is changed");
     machine.refuses(&["stack", "list"], 1, "has version 99");
     let doctor = machine.run(&["doctor"]);
     assert!(doctor.code == 1 && doctor.stdout.contains("has version 99"), "{doctor:?}");
-    let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("a version");
+    let version: i64 =
+        database.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("a version");
     assert_eq!(version, 99);
 }
 
@@ -88,8 +92,11 @@ fn a_database_of_a_newer_version_is_left_alone() {
 fn a_file_that_is_no_database_is_said() {
     let machine = Machine::new();
     std::fs::create_dir(machine.home()).expect("a folder");
-    std::fs::write(machine.home().join("metadata.db"), "not a database, though it is long enough for one".repeat(50))
-        .expect("a file");
+    std::fs::write(
+        machine.home().join("metadata.db"),
+        "not a database, though it is long enough for one".repeat(50),
+    )
+    .expect("a file");
     machine.refuses(&["stack", "list"], 1, "partita store rebuild");
 }
 
@@ -111,7 +118,8 @@ fn init_marks_a_folder_once_and_keeps_what_is_there() {
 fn a_configuration_file_that_is_no_toml_is_named() {
     let machine = Machine::new();
     machine.ok(&["init"]);
-    std::fs::write(machine.work().join(".partita/config.toml"), "stack = [").expect("it is written");
+    std::fs::write(machine.work().join(".partita/config.toml"), "stack = [")
+        .expect("it is written");
     machine.refuses(&["stack", "get"], 1, ".partita/config.toml` is not valid TOML");
 }
 
@@ -129,7 +137,8 @@ fn doctor_says_what_to_do_in_every_format() {
     let machine = Machine::new();
     let ended = machine.run(&["doctor", "--output", "json"]);
     let checks: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
-    let python = checks.as_array().and_then(|all| all.iter().find(|check| check["name"] == "python"));
+    let python =
+        checks.as_array().and_then(|all| all.iter().find(|check| check["name"] == "python"));
     assert_eq!(python.map(|check| &check["verdict"]), Some(&"problem".into()), "{checks}");
     assert_eq!((ended.code, ended.stderr.as_str()), (1, ""));
 }

@@ -1,5 +1,7 @@
 //! Stacks, components and flavors, from the command line.
 
+#![allow(clippy::expect_used, reason = "tests may panic")]
+
 mod support;
 
 use serde_json::json;
@@ -8,7 +10,8 @@ use support::Machine;
 #[test]
 fn a_fresh_home_has_a_default_stack() {
     let machine = Machine::new();
-    let component = |kind: &str| json!({ "name": "default", "type": kind, "flavor": "local", "config": {} });
+    let component =
+        |kind: &str| json!({ "name": "default", "type": kind, "flavor": "local", "config": {} });
     let default = json!({
         "name": "default",
         "active": true,
@@ -24,7 +27,14 @@ fn a_fresh_home_has_a_default_stack() {
 #[test]
 fn configuration_is_typed_by_the_flavor() {
     let machine = Machine::new();
-    machine.ok(&["artifact-store", "register", "--path=/x=y", "big", "--flavor=local", "--trust-pickles=false"]);
+    machine.ok(&[
+        "artifact-store",
+        "register",
+        "--path=/x=y",
+        "big",
+        "--flavor=local",
+        "--trust-pickles=false",
+    ]);
     let expected = json!({ "path": "/x=y", "trust_pickles": false });
     assert_eq!(machine.json(&["artifact-store", "describe", "big"])["config"], expected);
     machine.ok(&["artifact-store", "update", "big", "--durability=power", "--unset", "path"]);
@@ -43,7 +53,11 @@ fn wrong_configuration_is_a_usage_error_that_names_what_is_meant() {
     check("--durability=none", "`process` or `power`");
     check("--path", "`--path=VALUE`");
     machine.refuses(&["artifact-store", "update", "default"], 2, "nothing to change");
-    machine.refuses(&["artifact-store", "register", "x", "--flavor=locl"], 1, "did you mean `local`?");
+    machine.refuses(
+        &["artifact-store", "register", "x", "--flavor=locl"],
+        1,
+        "did you mean `local`?",
+    );
     assert_eq!(machine.json(&["artifact-store", "list"]).as_array().map(Vec::len), Some(1));
 }
 
@@ -71,9 +85,11 @@ fn each_source_root_has_its_own_active_stack() {
     machine.ok(&["init"]);
     machine.ok(&["stack", "set", "mine"]);
     assert_eq!(machine.ok(&["stack", "get"]), "mine\n");
-    let elsewhere = support::ended(machine.command(&["stack", "get"]).current_dir(machine.folder.path()));
+    let elsewhere =
+        support::ended(machine.command(&["stack", "get"]).current_dir(machine.folder.path()));
     assert_eq!(elsewhere.stdout, "default\n");
-    let config = std::fs::read_to_string(machine.work().join(".partita/config.toml")).expect("a file");
+    let config =
+        std::fs::read_to_string(machine.work().join(".partita/config.toml")).expect("a file");
     assert!(config.starts_with('#') && config.contains("stack = \"mine\""), "{config}");
 }
 
@@ -86,9 +102,17 @@ fn names_may_be_odd_and_harm_no_terminal() {
             assert_eq!(machine.json(&["stack", "describe", name])["name"], name);
         }
     }
-    machine.refuses(&["stack", "register", "a\x1b[2Jb", "-o", "default", "-a", "default"], 1, "control character");
+    machine.refuses(
+        &["stack", "register", "a\x1b[2Jb", "-o", "default", "-a", "default"],
+        1,
+        "control character",
+    );
     let long = "x".repeat(10_000);
-    machine.refuses(&["stack", "register", &long, "-o", "default", "-a", "default"], 1, "10000 characters");
+    machine.refuses(
+        &["stack", "register", &long, "-o", "default", "-a", "default"],
+        1,
+        "10000 characters",
+    );
     let ended = machine.run(&["stack", "describe", "\x1b[2J"]);
     assert!(ended.code == 1 && !ended.stderr.contains('\x1b'), "{ended:?}");
 }
@@ -97,8 +121,15 @@ fn names_may_be_odd_and_harm_no_terminal() {
 fn flavors_show_their_keys() {
     let machine = Machine::new();
     let flavors = machine.json(&["orchestrator", "flavor", "list"]);
-    assert_eq!((flavors[0]["name"].as_str(), flavors[0]["source"].as_str()), (Some("local"), Some("built-in")));
+    assert_eq!(
+        (flavors[0]["name"].as_str(), flavors[0]["source"].as_str()),
+        (Some("local"), Some("built-in"))
+    );
     let text = machine.ok(&["artifact-store", "flavor", "describe", "local"]);
     assert!(text.contains("trust_pickles") && text.contains("`true` or `false`"), "{text}");
-    machine.refuses(&["artifact-store", "flavor", "describe", "s3"], 1, "no artifact store flavor `s3`");
+    machine.refuses(
+        &["artifact-store", "flavor", "describe", "s3"],
+        1,
+        "no artifact store flavor `s3`",
+    );
 }

@@ -1,5 +1,7 @@
 //! Runs, logs, artifacts and lineage, from the command line.
 
+#![allow(clippy::expect_used, reason = "tests may panic")]
+
 mod support;
 
 use std::sync::Arc;
@@ -28,7 +30,12 @@ impl StepCaller for Steps {
         if name == "bad" {
             let traceback = Some("Traceback\n  ValueError: no \x1b[31mluck".to_owned());
             let message = "no \x1b[31mluck".to_owned();
-            return Err(Stopped::Failed(Failure { kind: "ValueError".to_owned(), message, traceback, exit_code: None }));
+            return Err(Stopped::Failed(Failure {
+                kind: "ValueError".to_owned(),
+                message,
+                traceback,
+                exit_code: None,
+            }));
         }
         let value = NewOutput {
             name: "output".to_owned(),
@@ -68,8 +75,13 @@ impl StepLauncher for AtOnce {
     }
 }
 
-const CAPABILITIES: Capabilities =
-    Capabilities { max_parallelism: Some(1), timeouts: false, memory: false, gpus: false, allow_unenforced: false };
+const CAPABILITIES: Capabilities = Capabilities {
+    max_parallelism: Some(1),
+    timeouts: false,
+    memory: false,
+    gpus: false,
+    allow_unenforced: false,
+};
 
 fn deployment(machine: &Machine, second: &str) -> Deployment {
     let home = Home::open(&machine.home()).expect("a home");
@@ -92,12 +104,19 @@ fn deployment(machine: &Machine, second: &str) -> Deployment {
 }
 
 /// Makes a run, and executes it unless it is to look as if its engine had died.
-fn make_run(machine: &Machine, name: &str, second: &str, target: Option<Target>, is_executed: bool) -> String {
+fn make_run(
+    machine: &Machine,
+    name: &str,
+    second: &str,
+    target: Option<Target>,
+    is_executed: bool,
+) -> String {
     let deployment = Arc::new(deployment(machine, second));
     let home = Home::open(&machine.home()).expect("a home");
     let store = home.artifact_store(&deployment.stack.artifact_store).expect("a store");
     let metadata: Arc<dyn MetadataStore> = Arc::clone(home.metadata()) as _;
-    let new = NewRun { deployment, name: Some(name.to_owned()), target, user: None, resumed_from: None };
+    let new =
+        NewRun { deployment, name: Some(name.to_owned()), target, user: None, resumed_from: None };
     let run = LiveRun::begin(new, store, metadata).expect("a run");
     let id = run.header().id.clone();
     if is_executed {
@@ -118,10 +137,25 @@ fn a_run_is_listed_described_and_read() {
     }
     let run = machine.json(&["runs", "describe"]);
     let keys: Vec<&str> = run.as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(keys, [
-        "id", "name", "pipeline", "status", "stack", "orchestrator", "orchestrator_run_id", "deployment_id",
-        "started_at", "ended_at", "duration_s", "error", "metadata", "steps",
-    ]);
+    assert_eq!(
+        keys,
+        [
+            "id",
+            "name",
+            "pipeline",
+            "status",
+            "stack",
+            "orchestrator",
+            "orchestrator_run_id",
+            "deployment_id",
+            "started_at",
+            "ended_at",
+            "duration_s",
+            "error",
+            "metadata",
+            "steps",
+        ]
+    );
     assert_eq!(run["steps"]["train"]["upstream"], json!(["load"]));
     let yaml = machine.ok(&["runs", "describe", "--output", "yaml"]);
     assert!(yaml.contains("status: completed"), "{yaml}");
@@ -134,7 +168,10 @@ fn a_run_is_listed_described_and_read() {
 fn logs_name_their_step_where_there_are_several() {
     let machine = Machine::new();
     make_run(&machine, "first", "train", None, true);
-    assert_eq!(machine.ok(&["runs", "logs"]), "load: load says\nload: hello\ntrain: train says\ntrain: hello\n");
+    assert_eq!(
+        machine.ok(&["runs", "logs"]),
+        "load: load says\nload: hello\ntrain: train says\ntrain: hello\n"
+    );
     assert_eq!(machine.ok(&["runs", "logs", "first", "--step", "train"]), "train says\nhello\n");
     machine.refuses(&["runs", "logs", "first", "--step", "trian"], 1, "did you mean `train`?");
     machine.refuses(&["runs", "logs", "first", "--attempt", "3"], 1, "there is no attempt 3");
@@ -145,7 +182,12 @@ fn a_failure_is_shown_without_its_escape_sequences() {
     let machine = Machine::new();
     make_run(&machine, "first", "bad", None, true);
     let text = machine.ok(&["runs", "describe"]);
-    assert!(text.contains("bad, attempt 1") && text.contains(r"no \u{1b}[31mluck") && text.contains("Traceback"), "{text}");
+    assert!(
+        text.contains("bad, attempt 1")
+            && text.contains(r"no \u{1b}[31mluck")
+            && text.contains("Traceback"),
+        "{text}"
+    );
     assert!(!text.contains('\x1b'), "{text}");
 }
 
@@ -153,21 +195,34 @@ fn a_failure_is_shown_without_its_escape_sequences() {
 fn artifacts_are_listed_described_and_traced() {
     let machine = Machine::new();
     make_run(&machine, "first", "train", None, true);
-    assert_eq!(machine.json(&["artifacts", "list", "--run", "first"]).as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        machine.json(&["artifacts", "list", "--run", "first"]).as_array().map(Vec::len),
+        Some(2)
+    );
     let artifact = machine.json(&["artifacts", "describe", "wine.train.output"]);
-    assert_eq!((&artifact["value"], &artifact["step"], &artifact["run"]), (&json!(42), &json!("train"), &json!("first")));
+    assert_eq!(
+        (&artifact["value"], &artifact["step"], &artifact["run"]),
+        (&json!(42), &json!("train"), &json!("first"))
+    );
     let lineage = machine.json(&["artifacts", "lineage", "wine.load.output"]);
     assert_eq!(lineage["downstream"][0]["step"], "train");
     let text = machine.ok(&["artifacts", "lineage", "wine.train.output"]);
     assert!(text.contains("comes from:") && text.contains("load"), "{text}");
-    machine.refuses(&["artifacts", "describe", "wine.trian.output"], 1, "did you mean `wine.train.output`?");
+    machine.refuses(
+        &["artifacts", "describe", "wine.trian.output"],
+        1,
+        "did you mean `wine.train.output`?",
+    );
 }
 
 #[test]
 fn unknown_and_ambiguous_runs_are_told() {
     let machine = Machine::new();
     machine.refuses(&["runs", "describe", "latest"], 1, "no pipeline has run");
-    let ids = [make_run(&machine, "first", "train", None, true), make_run(&machine, "second", "train", None, true)];
+    let ids = [
+        make_run(&machine, "first", "train", None, true),
+        make_run(&machine, "second", "train", None, true),
+    ];
     machine.refuses(&["runs", "describe", "frist"], 1, "did you mean `first`?");
     machine.refuses(&["runs", "describe", &ids[0][..4]], 1, "type more of the id");
     machine.refuses(&["runs", "logs", &"x".repeat(10_000)], 1, "there is no run");
@@ -205,8 +260,14 @@ fn a_run_is_resumed_by_the_python_that_began_it() {
     let printed = machine.ok(&["runs", "resume", "dead", "--param", "depth=7"]);
     let (verb, request) = printed.split_once(' ').expect("two words");
     let request: serde_json::Value = serde_json::from_str(request).expect("JSON");
-    assert_eq!((verb, &request["run_id"], &request["target"]), ("resume", &json!(id), &json!("train:wine")));
-    assert_eq!((&request["source_root"], &request["parameters"]), (&json!(root), &json!({ "depth": "7" })));
+    assert_eq!(
+        (verb, &request["run_id"], &request["target"]),
+        ("resume", &json!(id), &json!("train:wine"))
+    );
+    assert_eq!(
+        (&request["source_root"], &request["parameters"]),
+        (&json!(root), &json!({ "depth": "7" }))
+    );
     make_run(&machine, "lost", "train", Some(target("/gone")), false);
     machine.refuses(&["runs", "resume", "lost"], 1, "`/gone`, which is no longer there");
 }
@@ -228,7 +289,13 @@ fn a_run_that_goes_on_is_neither_resumed_nor_deleted() {
     let home = Home::open(&machine.home()).expect("a home");
     let store = home.artifact_store(&deployment.stack.artifact_store).expect("a store");
     let metadata: Arc<dyn MetadataStore> = Arc::clone(home.metadata()) as _;
-    let new = NewRun { deployment, name: Some("live".to_owned()), target: None, user: None, resumed_from: None };
+    let new = NewRun {
+        deployment,
+        name: Some("live".to_owned()),
+        target: None,
+        user: None,
+        resumed_from: None,
+    };
     let _live = LiveRun::begin(new, store, metadata).expect("a run");
     assert_eq!(machine.json(&["runs", "describe", "live"])["status"], "running");
     machine.refuses(&["runs", "resume", "live"], 1, "is being driven");

@@ -1,5 +1,7 @@
 //! How a pipeline written in Python is handed to Python, and what is refused before.
 
+#![allow(clippy::expect_used, reason = "tests may panic")]
+
 mod support;
 
 use serde_json::json;
@@ -16,17 +18,29 @@ fn the_active_environment_is_used_first() {
     machine.program("venv/lib/python3.11/site-packages/partita", "__main__.py", "");
     machine.write("train.py", "");
     let mut command = machine.command(&[
-        "run", "train.py:wine", "--param", "depth=5", "-p", "note=a=b", "--no-cache", "--name", "x y", "-q",
+        "run",
+        "train.py:wine",
+        "--param",
+        "depth=5",
+        "-p",
+        "note=a=b",
+        "--no-cache",
+        "--name",
+        "x y",
+        "-q",
     ]);
     let ended = ended(command.env("VIRTUAL_ENV", text(bin.parent().expect("a folder"))));
     let words: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!((ended.code, &words[..3]), (7, &["-m", "partita", "run"][..]), "{ended:?}");
     let request: serde_json::Value = serde_json::from_str(words[3]).expect("JSON");
-    assert_eq!(request, json!({
-        "target": "train.py:wine", "source_root": null, "parameters": { "depth": "5", "note": "a=b" },
-        "config": null, "stack": null, "enable_cache": false, "run_name": "x y", "run_id": null,
-        "output": null, "format": null, "quiet": true, "verbose": false,
-    }));
+    assert_eq!(
+        request,
+        json!({
+            "target": "train.py:wine", "source_root": null, "parameters": { "depth": "5", "note": "a=b" },
+            "config": null, "stack": null, "enable_cache": false, "run_name": "x y", "run_id": null,
+            "output": null, "format": null, "quiet": true, "verbose": false,
+        })
+    );
 }
 
 #[test]

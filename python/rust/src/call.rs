@@ -277,7 +277,11 @@ impl runner::StepCaller for PyCaller<'_, '_> {
         self.progress.resume();
         match saved {
             Ok(saved) => self.returned(native.get(), saved),
-            Err(error) => Err(self.stopped(call.attempt, error)),
+            Err(error) => {
+                // The exception's traceback keeps the call alive; what it staged is not worth that.
+                lock(&native.get().staged).clear();
+                Err(self.stopped(call.attempt, error))
+            }
         }
     }
 

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     except PartitaError as error:
         return _refuse(str(error))
     except target.AuthorError as error:
-        return _author_failed(error.__cause__ or error)
+        return _author_failed(str(error), error.__cause__ or error)
     except KeyboardInterrupt:
         return CANCELLED
     return DONE
@@ -38,14 +38,13 @@ def main(arguments: list[str]) -> int:
 
 def _run(request: dict[str, Any]) -> None:
     pipeline = target.find(request["target"])
-    running.run(pipeline, _parameters(pipeline, request), command_line=_options(request))
+    running.run(pipeline, {}, command_line=_options(pipeline, request))
 
 
 def _resume(request: dict[str, Any]) -> None:
     pipeline = target.find(request["target"], root=request.get("source_root"))
     given = _native.decode_value(_native.run_parameters(request["run_id"]))
-    given.update(_parameters(pipeline, request))
-    running.resume(pipeline, request["run_id"], given, _options(request))
+    running.resume(pipeline, request["run_id"], given, _options(pipeline, request))
 
 
 def _plan(request: dict[str, Any]) -> None:
@@ -70,11 +69,11 @@ def _compile(request: dict[str, Any]) -> None:
 
 def _traced(request: dict[str, Any]) -> running.Request:
     pipeline = target.find(request["target"])
-    return running.Request(pipeline, _parameters(pipeline, request), command_line=_options(request))
+    return running.Request(pipeline, {}, command_line=_options(pipeline, request))
 
 
-def _options(request: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in request.items() if key != "parameters"}
+def _options(pipeline: Pipeline, request: dict[str, Any]) -> dict[str, Any]:
+    return {**request, "parameters": _parameters(pipeline, request)}
 
 
 def _parameters(pipeline: Pipeline, request: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +104,7 @@ def _refuse(message: str) -> int:
     return FAILED
 
 
-def _author_failed(error: BaseException) -> int:
+def _author_failed(place: str, error: BaseException) -> int:
     """Shows the author's own traceback, without the frames of whatever loaded the file."""
     import traceback
 
@@ -119,7 +118,7 @@ def _author_failed(error: BaseException) -> int:
     ]
     print("".join(entries.format()), end="", file=sys.stderr)
     return _refuse(
-        f"the pipeline's file cannot be loaded: {type(error).__name__}: {error}; correct it and "
+        f"`{place}` cannot be loaded: {type(error).__name__}: {error}; correct it and "
         "try again."
     )
 

@@ -190,16 +190,24 @@ def _check_type(step: str, output: Output, value: Any) -> None:
     )
 
 
-def _traceback(error: BaseException) -> str:
+def _traceback(error: BaseException) -> str | None:
+    """Returns the author's part of a traceback, or `None` if none of it is the author's."""
     import traceback
 
     entries = traceback.TracebackException(type(error), error, error.__traceback__)
-    _leave_out_own_frames(entries)
-    return "".join(entries.format())
+    frames = _leave_out_own_frames(entries)
+    return "".join(entries.format()) if frames else None
 
 
-def _leave_out_own_frames(entries: Any) -> None:
+def _leave_out_own_frames(entries: Any) -> int:
+    """Removes the frames of this package; returns how many others there are."""
+    import os
+
+    package = os.path.dirname(__file__) + os.sep
+    left = 0
     while entries is not None:
-        frames = [frame for frame in entries.stack if frame.filename != __file__]
+        frames = [frame for frame in entries.stack if not frame.filename.startswith(package)]
         entries.stack[:] = frames
+        left += len(frames)
         entries = entries.__cause__ or entries.__context__
+    return left

@@ -166,7 +166,7 @@ def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> d
         written = value if tracing.is_plain(value) else repr(value)
         parameters[name] = written
     return {
-        "name": target.name,
+        "name": tracing.check_text("pipeline", target.name),
         "source": f"{source_root.module_name(function, found.root)}:{function.__qualname__}",
         "location": place,
         "parameters": parameters,

@@ -37,14 +37,15 @@ class Request:
         Args:
             pipeline: The pipeline.
             given: The parameters of the call.
-            command_line: What the command line said: `stack`, `config`, `enable_cache`,
-                `run_name`, `quiet` and `verbose`.
+            command_line: What the command line said: `parameters`, `stack`, `config`,
+                `enable_cache`, `run_name`, `quiet` and `verbose`; it wins over the rest.
         """
         asked = command_line or {}
         config = asked.get("config") or pipeline.config_path
         if config is not None:
             configured = _native.decode_value(_native.config_parameters(config))
-            given = {**given, **configured, **asked.get("parameters", {})}
+            given = {**given, **configured}
+        given = {**given, **asked.get("parameters", {})}
         root = source_root.of_function(pipeline.entrypoint)
         values = bind_defaults(pipeline, given)
         found = trace(pipeline, values, root)

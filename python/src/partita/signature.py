@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import NoneType, UnionType
 
 from partita.errors import PipelineError
+from partita.source_root import class_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def type_name(data_type: Any) -> str | None:
         data_type = _origin(data_type)
     if not isinstance(data_type, type) or data_type is object:
         return None
-    return f"{data_type.__module__}.{data_type.__qualname__}"
+    return class_name(data_type)
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

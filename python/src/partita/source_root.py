@@ -55,12 +55,25 @@ def of_function(function: Callable[..., Any]) -> str:
 def module_name(function: Callable[..., Any], root: str) -> str:
     """Returns the module of a function as it can be imported from the source root."""
     name = function.__module__
-    if name != "__main__":
-        return name
+    return main_name(root, function.__code__.co_filename) if name == "__main__" else name
+
+
+def class_name(kind: type[Any]) -> str:
+    """Returns `module.qualname` of a class, the same one in its script and where that is imported."""
+    module = kind.__module__
+    if module == "__main__":
+        file = getattr(sys.modules["__main__"], "__file__", None)
+        if file is not None:
+            module = main_name(find(file), file)
+    return f"{module}.{kind.__qualname__}"
+
+
+def main_name(root: str, file: str) -> str:
+    """Returns the name under which the script that runs can be imported from the source root."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if spec is not None:
         return str(spec.name).removesuffix(".__main__")
-    return name_of_file(function.__code__.co_filename, root)
+    return name_of_file(file, root)
 
 
 def name_of_file(file: str, root: str) -> str:

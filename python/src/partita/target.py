@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class AuthorError(Exception):
-    """The author's own code failed while it was loaded; `__cause__` is what it raised."""
+    """The author's own code failed while it was loaded; it says which, and `__cause__` is what it raised."""
 
 
 def find(target: str, *, root: str | None = None) -> Pipeline:
@@ -32,6 +32,16 @@ def find(target: str, *, root: str | None = None) -> Pipeline:
         AuthorError: The file cannot be loaded.
     """
     place, _, name = target.rpartition(":") if ":" in target else (target, "", "")
+    if not place:
+        raise PartitaError(
+            f"`{target}` is not a target; name `file.py`, `file.py:pipeline` or "
+            "`package.module:pipeline`."
+        )
+    if not place:
+        raise PartitaError(
+            f"the target `{target}` names nothing; write `file.py`, `file.py:pipeline` or "
+            "`package.module:pipeline`."
+        )
     if place.endswith(".py"):
         module = _load_file(place)
     else:
@@ -68,11 +78,11 @@ def _import(name: str, shown: str) -> ModuleType:
                 f"there is no module `{name}` in the source root or the environment; check the "
                 "target, or name a file: `file.py:pipeline`."
             ) from None
-        raise AuthorError from error
+        raise AuthorError(shown) from error
     except PartitaError:
         raise
-    except Exception as error:
-        raise AuthorError from error
+    except (Exception, SystemExit) as error:
+        raise AuthorError(shown) from error
     finally:
         running.loading = None
 
@@ -91,8 +101,8 @@ def _load_anonymous(name: str, path: str) -> ModuleType:
         spec.loader.exec_module(module)
     except PartitaError:
         raise
-    except Exception as error:
-        raise AuthorError from error
+    except (Exception, SystemExit) as error:
+        raise AuthorError(path) from error
     finally:
         running.loading = None
     return module

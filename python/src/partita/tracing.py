@@ -137,8 +137,9 @@ class Trace:
 
     def _name(self, base: str, chosen: str | None) -> str:
         if chosen is not None:
-            self._taken.add(str(chosen))
+            self._taken.add(check_text("step", str(chosen)))
             return str(chosen)
+        check_text("step", base)
         number = self._names.get(base, 0) + 1
         name = base if number == 1 else f"{base}_{number}"
         while name in self._taken:
@@ -225,7 +226,7 @@ def _definition(step: Step) -> dict[str, Any]:
             inputs[name]["type"] = declared
     outputs: list[dict[str, Any]] = []
     for output in signature.outputs:
-        document: dict[str, Any] = {"name": output.name}
+        document: dict[str, Any] = {"name": check_text("output", output.name)}
         declared = type_name(output.data_type)
         if declared is not None:
             document["type"] = declared
@@ -301,6 +302,22 @@ def _holds_outputs(value: Any) -> bool:
     if kind is dict:
         return any(_holds_outputs(item) for item in value.values())
     return kind in (list, tuple) and any(_holds_outputs(item) for item in value)
+
+
+def check_text(what: str, text: str) -> str:
+    """Returns a name, after a check that files and messages can hold it.
+
+    Raises:
+        PipelineError: It has half of a surrogate pair in it.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PipelineError(
+            f"the name of the {what}, {ascii(text)[:60]}, has something at position {error.start} "
+            "that is no character; choose another name."
+        ) from None
+    return text
 
 
 def _step_names(after: Any) -> list[str]:

@@ -1,5 +1,6 @@
 //! Runs the command in a home and a folder of its own.
 
+#![allow(clippy::expect_used, reason = "tests may panic")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -71,7 +72,10 @@ impl Machine {
     pub(crate) fn refuses(&self, words: &[&str], code: i32, part: &str) {
         let ended = self.run(words);
         assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{words:?}: {ended:?}");
-        assert!(ended.stderr.starts_with("error: ") && ended.stderr.contains(part), "{words:?}: {ended:?}");
+        assert!(
+            ended.stderr.starts_with("error: ") && ended.stderr.contains(part),
+            "{words:?}: {ended:?}"
+        );
         assert!(!ended.stderr.contains("panicked"), "{ended:?}");
     }
 

@@ -59,9 +59,8 @@ pub(super) fn commit(
     if !context.store.link(&path, &layout::commit(&context.run_id, attempt.step, name))? {
         return lost(context, attempt, &result);
     }
-    if attempt.step().config.enable_cache {
-        cache(context, &path, key)?;
-    }
+    // Also where caching is off: that says that no earlier result is taken, not that this is none.
+    cache(context, &path, key)?;
     context.remember(attempt.step, Arc::clone(&result));
     Ok(result)
 }

@@ -11,6 +11,7 @@ import os
 import sys
 
 from partita.materializers.errors import MaterializeError
+from partita.source_root import class_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def kind_of(value: object) -> type[Any]:
 
 def name_of(kind: type) -> str:
     """Returns `module.qualname` of a class, the name under which values of it are stored."""
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return class_name(kind)
 
 
 def find(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from partita.errors import PartitaError
 
-class MaterializeError(Exception):
+
+class MaterializeError(PartitaError):
     """A value cannot be stored, or a stored one cannot be read; the message says what to do."""
 
 
