@@ -11,6 +11,7 @@ import sys
 import time
 
 import numpy
+
 from partita import _native, pipeline, running, step
 
 

@@ -44,7 +44,7 @@ def compile_only(length: int) -> dict[str, float]:
     started = time.perf_counter()
     request = running.Request(chain, {"length": length})
     traced = time.perf_counter()
-    document = _native.compile(request.document)
+    document = _native.compile_pipeline(request.document)
     compiled = time.perf_counter()
     # The floor: whoever compiles must at least read the spec and write the deployment.
     deployment = json.loads(document)

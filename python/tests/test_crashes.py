@@ -9,8 +9,8 @@ import subprocess
 import time
 
 import pytest
-from conftest import PATIENCE, Project, finish, interrupt
 
+from conftest import PATIENCE, Project, finish, interrupt
 from partita import Client
 
 #: Kills, at moments between the start of the run and its end.

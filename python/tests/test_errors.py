@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE, Finished, Project
 
+from conftest import PATIENCE, Finished, Project
 from partita import Client, PartitaError
 
 #: Two steps; what the first one does and returns is filled in.
@@ -207,7 +207,9 @@ def test_odd_names_are_kept_and_never_leave_the_store(project: Project, name: st
     assert project.statuses()[name] == "cached"
 
 
-@pytest.mark.parametrize("name", ["", " ", "x" * 10_000, "line\nbreak", "nul\0", "\ud800"], ids=ascii)
+@pytest.mark.parametrize(
+    "name", ["", " ", "x" * 10_000, "line\nbreak", "nul\0", "\ud800"], ids=ascii
+)
 @pytest.mark.parametrize("place", ["step", "pipeline", "run", "output", "id"])
 def test_names_that_are_none_are_refused_before_anything_runs(
     project: Project, place: str, name: str
@@ -566,8 +568,8 @@ def test_a_class_that_a_stored_document_names_is_never_imported(project: Project
     project.write("main.py", DEFINED_HERE)
     project.write("evil.py", "open('imported', 'w')\nclass Model: pass\n")
     assert project.run().code == 0
-    with sqlite3.connect(project.home / "metadata.db") as database:
-        database.execute("UPDATE artifact_versions SET type = replace(type, 'main.', 'evil.')")
+    for path in project.store.glob("runs/*/steps/*/*.json"):
+        path.write_text(path.read_text().replace("main.Model", "evil.Model"))
     with pytest.raises(PartitaError, match="no loaded module has that class"):
         Client().get_run("latest").steps["train"].output.load()
     assert not (project.folder / "imported").exists()

@@ -118,8 +118,7 @@ def _author_failed(place: str, error: BaseException) -> int:
     ]
     print("".join(entries.format()), end="", file=sys.stderr)
     return _refuse(
-        f"`{place}` cannot be loaded: {type(error).__name__}: {error}; correct it and "
-        "try again."
+        f"`{place}` cannot be loaded: {type(error).__name__}: {error}; correct it and try again."
     )
 
 

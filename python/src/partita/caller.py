@@ -6,6 +6,7 @@ import sys
 
 from partita import _native, context, materializers
 from partita.capture import Capture
+from partita.errors import PartitaError
 from partita.signature import OUTPUT
 
 TYPE_CHECKING = False
@@ -81,7 +82,7 @@ class Caller:
         self.exceptions[step_name] = error
         kind = type(error)
         own = kind.__module__.startswith("partita.") or kind.__module__ == "partita"
-        if own and not isinstance(error, context.PartitaError):
+        if own and not isinstance(error, PartitaError):
             return ("partita", str(error), None)
         name = kind.__qualname__
         if kind.__module__ not in ("builtins", "__main__"):
@@ -109,7 +110,7 @@ class Caller:
     ) -> Saved:
         chosen = step.materializer(output.name)
         name = output.name
-        kind: Any = type(value)
+        kind: type = value.__class__
         if chosen is None and name not in current.folders:
             data = materializers.save_inline(value)
             if data is not None and len(data) <= call.inline_limit:

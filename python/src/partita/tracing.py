@@ -252,7 +252,7 @@ def hooks(owner: Any) -> dict[str, str]:
     for hook in ("on_success", "on_failure"):
         function = getattr(owner, hook)
         if function is not None:
-            kind: Any = function if hasattr(function, "__qualname__") else type(function)
+            kind: Any = function if hasattr(function, "__qualname__") else function.__class__
             found[hook] = f"{kind.__module__}:{kind.__qualname__}"
     return found
 
@@ -284,7 +284,7 @@ def _node(key: str, value: Any, place: dict[str, Any] | None) -> dict[str, Any]:
 
 def is_plain(value: Any) -> bool:
     """Returns whether documents can hold a value as it is."""
-    kind: Any = type(value)
+    kind: type = value.__class__
     if kind is int or kind is str or kind is float or kind is bool or value is None:
         return True
     if kind is StepOutput or kind is StepOutputs:
@@ -298,7 +298,7 @@ def is_plain(value: Any) -> bool:
 def _holds_outputs(value: Any) -> bool:
     if isinstance(value, (StepOutput, StepOutputs)) or hasattr(value, "artifact_version_document"):
         return True
-    kind: Any = type(value)
+    kind: type = value.__class__
     if kind is dict:
         return any(_holds_outputs(item) for item in value.values())
     return kind in (list, tuple) and any(_holds_outputs(item) for item in value)

@@ -317,7 +317,8 @@ fn digest_files(store: &dyn ArtifactStore, staging: &Staging) -> Result<Vec<Arti
                 continue;
             }
             if !metadata.is_file() {
-                let what = format!("`{}` is not a file; an artifact holds nothing else", path.display());
+                let what =
+                    format!("`{}` is not a file; an artifact holds nothing else", path.display());
                 return Err(fail(&std::io::Error::other(what)));
             }
             let name = path
@@ -371,9 +372,8 @@ pub fn load_folder(store: &dyn ArtifactStore, version: &ArtifactVersion) -> Resu
             Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
         let local = folder.join(&file.path);
         // What lies elsewhere, or is no file, is not even opened: it may be a device without end.
-        let is_whole = || {
-            fs::symlink_metadata(&local).is_ok_and(|is| is.is_file() && is.len() == file.size)
-        };
+        let is_whole =
+            || fs::symlink_metadata(&local).is_ok_and(|is| is.is_file() && is.len() == file.size);
         if !inside || !is_whole() || digest_file(&local, file.size).ok() != Some(file.digest) {
             return Err(corrupt(&file.path));
         }

@@ -52,11 +52,7 @@ fn deployment(config: StepConfig) -> Deployment {
             parameters: BTreeMap::new(),
             inputs: BTreeMap::new(),
             upstream_steps: Vec::new(),
-            outputs: vec![Output {
-                name: "out".to_owned(),
-                type_name: None,
-                materializer: None,
-            }],
+            outputs: vec![Output { name: "out".to_owned(), type_name: None, materializer: None }],
             config,
         }],
     }

@@ -1,0 +1,230 @@
+"""A step runs again when something that it reaches has changed, and only then, and says what."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from conftest import Project
+from partita import Client
+
+MAIN = """
+    # A comment.
+    from helpers import scaled
+    from partita import pipeline, step
+
+    FACTOR = 2
+
+    def unrelated():
+        return 1
+
+    @step{options}
+    def first(x: int = 3) -> int:
+        return scaled(x) * FACTOR
+
+    @step
+    def second(y: int) -> int:
+        return y > 0
+
+    @step
+    def third(z: int = 1) -> int:
+        return z
+
+    @pipeline{pipeline_options}
+    def cached():
+        second(first())
+        third()
+"""
+
+HELPERS = """
+    def scaled(x):
+        return 10 * x
+
+    def other(x):
+        return x
+"""
+
+RAN = {"first": "completed", "second": "completed", "third": "completed"}
+CACHED = {"first": "cached", "second": "cached", "third": "cached"}
+
+
+def prepare(project: Project, options: str = "", pipeline_options: str = "") -> None:
+    """Writes the project and runs it once."""
+    project.write("main.py", MAIN.format(options=options, pipeline_options=pipeline_options))
+    project.write("helpers.py", HELPERS)
+    project.write("data/a.txt", "1")
+    assert project.run().code == 0
+    assert project.statuses() == RAN
+
+
+def edit(project: Project, name: str, old: str, new: str) -> None:
+    """Replaces a text in a file of the project."""
+    path = project.folder / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def check(project: Project, statuses: dict[str, str], **reasons: str) -> None:
+    """Runs the project again and checks what ran, and why."""
+    ended = project.run()
+    assert ended.code == 0, ended
+    assert project.statuses() == statuses
+    told = project.reasons()
+    for step, reason in reasons.items():
+        assert reason in str(told[step]), told
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "reason"),
+    [
+        ("helpers.py", "10 * x", "11 * x", "`helpers.scaled` changed"),
+        ("main.py", "FACTOR = 2", "FACTOR = 3", "FACTOR"),
+        ("main.py", "* FACTOR", "* FACTOR + 1", "`main.first` changed"),
+        ("main.py", "x: int = 3", "x: int = 4", "parameter `x` changed from 3 to 4"),
+    ],
+)
+def test_an_edit_runs_what_reaches_it_and_says_its_name(
+    project: Project, name: str, old: str, new: str, reason: str
+) -> None:
+    prepare(project)
+    edit(project, name, old, new)
+    statuses = {"first": "completed", "second": "completed", "third": "cached"}
+    check(project, statuses, first=reason, second="input `y` changed")
+
+
+def test_a_step_whose_inputs_come_out_the_same_is_not_run_again(project: Project) -> None:
+    prepare(project)
+    edit(project, "main.py", "return scaled(x) * FACTOR", "return FACTOR * scaled(x)")
+    check(project, {"first": "completed", "second": "cached", "third": "cached"})
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("main.py", "# A comment.", "# Another comment.\n# And one more."),
+        ("main.py", "def unrelated():\n    return 1", "def unrelated():\n    return 2"),
+        ("helpers.py", "def other(x):\n    return x", "def other(x):\n    return -x"),
+        ("data/a.txt", "1", "2"),
+    ],
+    ids=["comment", "function", "helper", "file"],
+)
+def test_an_edit_that_nothing_reaches_runs_nothing(
+    project: Project, name: str, old: str, new: str
+) -> None:
+    prepare(project)
+    edit(project, name, old, new)
+    check(project, CACHED)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("@step\ndef third", '@step(name="fourth")\ndef third')], ids=["name"]
+)
+def test_a_new_name_runs_nothing(project: Project, old: str, new: str) -> None:
+    prepare(project)
+    edit(project, "main.py", old, new)
+    check(project, {"first": "cached", "second": "cached", "fourth": "cached"})
+
+
+def test_values_that_look_alike_never_share_a_result(project: Project) -> None:
+    project.write(
+        "main.py",
+        """
+        from partita import pipeline, step
+
+        @step
+        def join(a, b) -> str:
+            return repr((a, b))
+
+        @pipeline
+        def alike():
+            for a, b in PAIRS:
+                join(a, b)
+
+        PAIRS = [
+            ("1", "2b3"), ("1b2", "3"), (1, 2), ("1", 2), (1.0, 2), (True, 2), (None, 2),
+            ([1], 2), ((1,), 2), ({"1": 1}, 2), ({1: 1}, 2), (b"1", 2), (-0.0, 2), (0.0, 2),
+            (0, 2), (False, 2), ("", 2), ([], 2), ((), 2), ({}, 2), (set(), 2),
+        ]
+        """,
+    )
+    for status in ("completed", "cached"):
+        assert project.run().code == 0
+        run = Client().get_run("latest")
+        values = [step.output.load() for step in run.steps.values()]
+        assert len(set(values)) == len(values) == 21
+        assert {step.status for step in run.steps.values()} == {status}
+
+
+def test_key_material_of_the_authors_own_counts(project: Project) -> None:
+    options = '(cache_version="1", cache_files=["data"], cache_environment=["MODE"])'
+    prepare(project, options)
+    ran = {"first": "completed", "second": "cached", "third": "cached"}
+    check(project, CACHED)
+    edit(project, "main.py", 'cache_version="1"', 'cache_version="2"')
+    check(project, ran, first="version")
+    edit(project, "data/a.txt", "1", "2")
+    check(project, ran, first="data")
+    project.write("data/b.txt", "")
+    check(project, ran, first="data")
+    os.environ["MODE"] = "fast"
+    try:
+        check(project, ran, first="MODE")
+    finally:
+        del os.environ["MODE"]
+
+
+def test_a_result_that_has_expired_is_not_taken(project: Project) -> None:
+    prepare(project, '(cache_expiry="1ms")')
+    check(project, {"first": "completed", "second": "cached", "third": "cached"}, first="expired")
+
+
+def test_caching_can_be_turned_off(project: Project) -> None:
+    prepare(project, "(enable_cache=False)")
+    check(project, {"first": "completed", "second": "cached", "third": "cached"}, first="off")
+
+
+def test_a_step_can_differ_from_its_pipeline(project: Project) -> None:
+    prepare(project, "(enable_cache=True)", "(enable_cache=False)")
+    check(project, {"first": "cached", "second": "completed", "third": "completed"})
+    assert project.run(enable_cache=False).code == 0
+
+
+BIG = """
+    from partita import pipeline, step
+
+    @step
+    def make() -> bytes:
+        return bytes(100_000)
+
+    @step
+    def size(data: bytes) -> int:
+        return len(data)
+
+    @pipeline
+    def big():
+        size(make())
+"""
+
+
+def test_a_result_whose_artifact_is_gone_is_made_again(project: Project) -> None:
+    project.write("main.py", BIG)
+    assert project.run().code == 0
+    for path in project.store.glob("artifacts/*/*"):
+        path.rename(project.folder / "taken_away")
+    check(project, {"make": "completed", "size": "cached"}, make="gone")
+    check(project, {"make": "cached", "size": "cached"})
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"version": 99}', "[]", "\0"])
+def test_a_damaged_cache_entry_is_as_good_as_none(project: Project, content: str) -> None:
+    project.write("main.py", BIG)
+    assert project.run().code == 0
+    entries: list[Path] = list(project.store.glob("cache/*.json"))
+    for path in entries:
+        path.unlink()
+        path.write_text(content)
+    check(project, {"make": "completed", "size": "completed"}, make="damaged")
+    check(project, {"make": "cached", "size": "cached"})
