@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use partita_core::stack::{Capabilities, Stack};
+use partita_core::stack::{Capabilities, Component, ComponentType, Stack};
 use partita_engine::home::{Home, HomeError};
 use partita_engine::metadata::{MetadataError, Registry};
 use partita_engine::store::ArtifactStore;
@@ -92,6 +92,17 @@ impl Session {
     /// If it cannot be opened.
     pub fn artifact_store(&self, stack: &Stack) -> Result<Arc<dyn ArtifactStore>, SessionError> {
         Ok(self.home.artifact_store(&stack.artifact_store)?)
+    }
+
+    /// Checks a component's configuration beyond what its flavor's schema says.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, component: &Component) -> Result<(), SessionError> {
+        if component.component_type == ComponentType::ArtifactStore {
+            self.home.check_artifact_store(component)?;
+        }
+        Ok(())
     }
 
     /// Returns what a stack's default orchestrator can do.

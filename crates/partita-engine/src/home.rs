@@ -111,6 +111,14 @@ impl Home {
         Ok(Arc::new(LocalArtifactStore::open(&folder, config.durability)?))
     }
 
+    /// Checks the configuration of an artifact store without opening it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_artifact_store(&self, component: &Component) -> Result<(), HomeError> {
+        self.store_config(component).map(drop)
+    }
+
     /// Returns whether pickles of this artifact store may be loaded.
     ///
     /// # Errors
@@ -146,7 +154,15 @@ impl Home {
 
 fn parse(config: &BTreeMap<String, Literal>) -> Result<LocalArtifactStoreConfig, String> {
     let text = serde_json::to_vec(config).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&text).map_err(|error| error.to_string())
+    let config: LocalArtifactStoreConfig =
+        serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    match &config.path {
+        Some(path) if !Path::new(path).is_absolute() => Err(format!(
+            "`path` is `{path}`, which would be another folder in each working directory; \
+             give an absolute path"
+        )),
+        _ => Ok(config),
+    }
 }
 
 fn make_private(path: &Path) -> Result<(), HomeError> {

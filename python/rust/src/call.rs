@@ -108,7 +108,7 @@ impl StepCall {
 
     /// Records text that the step printed to `stdout` or `stderr`.
     fn log(&self, stream: &str, text: &str) {
-        self.progress.pause();
+        self.progress.printed(text);
         let stream = if stream == "stderr" { LogStream::Stderr } else { LogStream::Stdout };
         self.log.write(stream, text);
     }

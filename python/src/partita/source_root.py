@@ -59,7 +59,7 @@ def module_name(function: Callable[..., Any], root: str) -> str:
 
 
 def class_name(kind: type[Any]) -> str:
-    """Returns `module.qualname` of a class, the same one in its script and where that is imported."""
+    """Returns `module.qualname` of a class, the same in its script and where that is imported."""
     module = kind.__module__
     if module == "__main__":
         file = getattr(sys.modules["__main__"], "__file__", None)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class AuthorError(Exception):
-    """The author's own code failed while it was loaded; it says which, and `__cause__` is what it raised."""
+    """The author's own code failed while it was loaded; `__cause__` is what it raised."""
 
 
 def find(target: str, *, root: str | None = None) -> Pipeline:

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::drive::{Observer, RunEvent};
 use crate::metadata::{Change, IndexWriter, StepRun};
 use crate::step_runner::{RunContext, record_lost};
+use crate::store::Documents;
 
 /// Records a run in its index and in its events, with the same times in both.
 pub(super) struct Recorder {
@@ -38,6 +39,15 @@ impl Recorder {
         Arc::new(record_lost(&self.context, step, attempt, failure))
     }
 
+    /// Returns the record of the attempt that was interrupted, if the step ran when it was cancelled.
+    fn interrupted(&self, step: usize) -> Option<Arc<StepResult>> {
+        let name = &self.context.deployment.steps[step].name;
+        let documents = Documents::new(&*self.context.store);
+        let number = *documents.attempts(&self.context.run_id, step, name).ok()?.last()?;
+        let result = documents.result(&self.context.run_id, step, name, number).ok()??;
+        (result.status == StepStatus::Cancelled).then(|| Arc::new(result))
+    }
+
     fn ended_otherwise(&self, index: usize, status: StepStatus, reason: String) {
         let step = self.step(index);
         match status {
@@ -49,6 +59,9 @@ impl Recorder {
                 self.index.record(Change::StepSkipped { step, reason });
             }
             StepStatus::Cancelled => {
+                if let Some(result) = self.interrupted(index) {
+                    self.index.record(Change::StepEnded { step: step.clone(), result });
+                }
                 let at = self.context.note(EventKind::StepCancelled { step: self.name(index) });
                 self.index.record(Change::StepCancelled { step, at });
             }

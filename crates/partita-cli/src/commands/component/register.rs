@@ -35,6 +35,7 @@ pub(crate) fn run(
     schema.check_required(&config)?;
     let component =
         Component { name: args.name, component_type: kind, flavor: flavor.name, config };
+    session.check(&component)?;
     session.home().metadata().save_component(&component, Save::Register)?;
     context.say(&format!("the {kind} `{}` is registered", component.name));
     Ok(())

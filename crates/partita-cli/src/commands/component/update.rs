@@ -45,6 +45,7 @@ pub(crate) fn run(
     }
     component.config.extend(schema.configure(&configuration)?);
     schema.check_required(&component.config)?;
+    session.check(&component)?;
     session.home().metadata().save_component(&component, Save::Update)?;
     context.say(&format!("the {kind} `{}` is changed", component.name));
     Ok(())
