@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from conftest import Project
 
+from conftest import Project
 from partita import (
     Client,
     PartitaError,

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use partita_cli::plan_view::{self, View};
 use partita_cli::progress::{Progress, Style};
 use partita_cli::session::Session;
-use partita_core::deployment::Deployment;
+use partita_core::deployment::{Deployment, Step};
 use partita_core::diagnostic::Report;
 use partita_core::launcher::Outcome;
 use partita_core::literal::Literal;
@@ -142,7 +142,7 @@ pub(crate) fn resume<'py>(
         .map_err(|error| partita_error(py, error))?;
     let unchanged = earlier.sources == sources
         && earlier.environment == environment
-        && earlier.pipeline.parameters == prepared.compiled.deployment.pipeline.parameters;
+        && is_same_work(&earlier, &prepared.compiled.deployment);
     if !unchanged {
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id };
         return start(py, prepared, Some(from), caller);
@@ -151,6 +151,24 @@ pub(crate) fn resume<'py>(
     let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata)
         .map_err(|error| partita_error(py, error))?;
     execute(py, live, &prepared, caller)
+}
+
+/// Returns whether two deployments do the same, whatever options they do it with.
+fn is_same_work(a: &Deployment, b: &Deployment) -> bool {
+    let same_step = |(a, b): (&Step, &Step)| {
+        a.name == b.name
+            && a.source == b.source
+            && a.parameters == b.parameters
+            && a.inputs == b.inputs
+            && a.upstream_steps == b.upstream_steps
+            && a.outputs == b.outputs
+            && a.config.cache_version == b.config.cache_version
+            && a.config.cache_files == b.config.cache_files
+            && a.config.cache_environment == b.config.cache_environment
+    };
+    a.pipeline.parameters == b.pipeline.parameters
+        && a.steps.len() == b.steps.len()
+        && a.steps.iter().zip(&b.steps).all(same_step)
 }
 
 fn start<'py>(

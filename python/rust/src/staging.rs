@@ -1,5 +1,6 @@
 //! Stores values that a pipeline passes to a step as artifacts of their own.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use partita_cli::session::Session;
@@ -23,10 +24,15 @@ pub(crate) struct Staging {
 #[pymethods]
 impl Staging {
     #[new]
-    fn new(py: Python<'_>, artifact: String) -> PyResult<Self> {
-        let session =
-            Session::open(std::path::Path::new(".")).map_err(|error| partita_error(py, error))?;
-        let stack = session.stack(None).map_err(|error| partita_error(py, error))?;
+    #[pyo3(signature = (artifact, source_root, stack))]
+    fn new(
+        py: Python<'_>,
+        artifact: String,
+        source_root: PathBuf,
+        stack: Option<&str>,
+    ) -> PyResult<Self> {
+        let session = Session::open(&source_root).map_err(|error| partita_error(py, error))?;
+        let stack = session.stack(stack).map_err(|error| partita_error(py, error))?;
         let store = session.artifact_store(&stack).map_err(|error| partita_error(py, error))?;
         let staging = store.staging("artifacts/new").map_err(|error| partita_error(py, error))?;
         let folder = staging.folder().display().to_string();

@@ -6,6 +6,7 @@ import sys
 
 from partita import _native, running, target
 from partita.errors import PartitaError, StepFailedError
+from partita.pipeline import UNSAVED
 from partita.signature import kinds
 
 TYPE_CHECKING = False
@@ -44,6 +45,12 @@ def _run(request: dict[str, Any]) -> None:
 def _resume(request: dict[str, Any]) -> None:
     pipeline = target.find(request["target"], root=request.get("source_root"))
     given = _native.decode_value(_native.run_parameters(request["run_id"]))
+    for name, value in given.items():
+        if isinstance(value, dict) and UNSAVED in value and name not in request["parameters"]:
+            raise PartitaError(
+                f"the run's parameter `{name}` was {value[UNSAVED]}, which no document can give "
+                "back; call the pipeline from Python again: what its run has made is cached."
+            )
     running.resume(pipeline, request["run_id"], given, _options(pipeline, request))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from partita import _native, context, materializers
@@ -40,6 +41,16 @@ class Caller:
 
     def call(self, call: _native.StepCall) -> list[Saved]:
         """Calls a step once."""
+        process = os.getpid()
+        try:
+            return self._call(call)
+        except BaseException as error:
+            _leave_if_forked(process, error)
+            raise
+        finally:
+            _leave_if_forked(process, None)
+
+    def _call(self, call: _native.StepCall) -> list[Saved]:
         step = self._steps[call.step_name]
         parameters = call.parameters()
         values = {**parameters, **self._inputs(step, call)}
@@ -115,10 +126,32 @@ class Caller:
             data = materializers.save_inline(value)
             if data is not None and len(data) <= call.inline_limit:
                 return (name, f"{kind.__module__}.{kind.__qualname__}", "json", None, data)
-        folder = current.folders.get(name) or call.stage(name)
+        folder = call.stage(name)
         saved = materializers.save(value, folder, materializer=chosen)
+        if name in current.folders:
+            _move_into(current.folders[name], folder)
         metadata = _native.encode_value(context.plain(saved.metadata)) if saved.metadata else None
         return (name, saved.type_name, saved.format, metadata, None)
+
+
+def _leave_if_forked(process: int, error: BaseException | None) -> None:
+    """Ends a process that the step forked and let run on: the run is not its own to record."""
+    if os.getpid() == process:
+        return
+    code = getattr(error, "code", 1) if error is not None else 0
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _move_into(source: str, folder: str) -> None:
+    """Moves the files that a step wrote for an output next to those of its materializer."""
+    for entry in os.listdir(source):
+        target = os.path.join(folder, entry)
+        if os.path.lexists(target):
+            raise OutputError(
+                f"the step wrote a file `{entry}` for its output, and the output's own value is "
+                "stored under that name; call the file otherwise."
+            )
+        os.rename(os.path.join(source, entry), target)
 
 
 def _call_hook(kind: str, step_name: str, hook: Callable[[], object]) -> None:

@@ -29,7 +29,10 @@ class Tee:
         """Writes and records text."""
         capture = mine(_entered)
         if capture is not None:
-            capture.log(self._name, text)
+            try:
+                capture.log(self._name, text)
+            except UnicodeEncodeError:  # A lone surrogate, which the stream itself may let pass.
+                capture.log(self._name, text.encode("utf-8", "backslashreplace").decode())
         return self._stream.write(text)
 
     def writelines(self, lines: Any) -> None:

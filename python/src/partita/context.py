@@ -54,7 +54,7 @@ class StepContext:
     def output_folder(self, name: str = "output") -> str:
         """Returns a folder whose files become part of the output `name` when it is stored."""
         if name not in self.folders:
-            self.folders[name] = self._call.stage(name)
+            self.folders[name] = self._call.stage(f"{name} (files)")
         return self.folders[name]
 
 

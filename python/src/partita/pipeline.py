@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from partita.settings import Settings, StepRetryConfig
 
 
+#: Marks a parameter that documents show and cannot give back.
+UNSAVED = "$unsaved"
+
+
 class Pipeline:
     """A pipeline. Calling it runs it on the active stack and returns the run."""
 
@@ -144,11 +148,13 @@ def pipeline(
     return decorate if function is None else decorate(function)
 
 
-def trace(target: Pipeline, arguments: dict[str, Any], root: str) -> tracing.Trace:
+def trace(
+    target: Pipeline, arguments: dict[str, Any], root: str, stack: str | None
+) -> tracing.Trace:
     """Runs a pipeline's function once and returns what it calls."""
     from partita.literals import save_literal
 
-    found = tracing.Trace(root, functools.partial(save_literal, target.name))
+    found = tracing.Trace(root, functools.partial(save_literal, target.name, root, stack))
     found.run(target.entrypoint, arguments)
     return found
 
@@ -163,8 +169,7 @@ def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> d
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     parameters: dict[str, Any] = {}
     for name, value in arguments.items():
-        written = value if tracing.is_plain(value) else repr(value)
-        parameters[name] = written
+        parameters[name] = value if tracing.is_plain(value) else {UNSAVED: repr(value)}
     return {
         "name": tracing.check_text("pipeline", target.name),
         "source": f"{source_root.module_name(function, found.root)}:{function.__qualname__}",

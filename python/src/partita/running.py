@@ -6,7 +6,7 @@ import sys
 
 from partita import _native, source_root
 from partita.caller import Caller, call_failure_hook
-from partita.errors import PipelineError, StepFailedError
+from partita.errors import PartitaError, PipelineError, StepFailedError
 from partita.pipeline import bind_defaults, spec, trace
 from partita.termination import Termination
 
@@ -48,7 +48,7 @@ class Request:
         given = {**given, **asked.get("parameters", {})}
         root = source_root.of_function(pipeline.entrypoint)
         values = bind_defaults(pipeline, given)
-        found = trace(pipeline, values, root)
+        found = trace(pipeline, values, root, asked.get("stack"))
         self.pipeline = pipeline
         self.steps: dict[str, Step] = found.used
         self.document = _encoded(
@@ -77,6 +77,11 @@ def run(
         KeyboardInterrupt: The run was cancelled.
         SystemExit: The run was cancelled because the process was told to end.
     """
+    if pipeline.entrypoint.__module__ == "__mp_main__":
+        raise PipelineError(
+            f"pipeline `{pipeline.name}` is called by a worker process that a step started, which "
+            'would run it again and again; put the call under `if __name__ == "__main__":`.'
+        )
     if loading is not None:
         raise PipelineError(
             f"pipeline `{pipeline.name}` is called while `{loading}` is being loaded, which would "
@@ -110,12 +115,25 @@ def resume(
 def _finish(
     pipeline: Pipeline, caller: Caller, outcome: bytes, termination: Termination
 ) -> PipelineRun:
-    from partita.client import Client
+    from partita.client import Client, PipelineRun
 
     ended = _native.decode_value(outcome)
     if ended["warning"]:
         print(f"warning: {ended['warning']}", file=sys.stderr)
-    finished = Client().get_run(ended["run_id"])
+    try:
+        finished = Client().get_run(ended["run_id"])
+    except PartitaError as error:
+        # The index is not to be had now; how the run went is known all the same.
+        print(f"warning: {error}", file=sys.stderr)
+        finished = PipelineRun(
+            {
+                "id": ended["run_id"],
+                "name": ended["run_id"],
+                "pipeline": pipeline.name,
+                "status": ended["status"],
+                "error": ended["error"],
+            }
+        )
     if ended["status"] == "completed":
         if pipeline.on_success is not None:
             _hook(pipeline.on_success)

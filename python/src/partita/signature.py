@@ -56,6 +56,12 @@ class Signature:
                 f"step `{function.__name__}` takes `*{code.co_varnames[count]}`, and inputs need "
                 "names: take a list instead."
             )
+        taken = [name for name in names if name in ("id", "after")]
+        if taken:
+            raise PipelineError(
+                f"step `{function.__name__}` has an input `{taken[0]}`, a word that a pipeline "
+                "needs to name a step or its order; call the input otherwise."
+            )
         self.positional = names[: code.co_argcount]
         self.positional_only = names[: code.co_posonlyargcount]
         self.names = names

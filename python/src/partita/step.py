@@ -66,6 +66,20 @@ class Step:
             return mapping.get(output)
         return chosen
 
+    def own_materializers(self) -> list[type[BaseMaterializer]]:
+        """Returns the author's materializers that its inputs and outputs pass through."""
+        import sys
+
+        base = sys.modules.get("partita.materializers.base")
+        if base is None:
+            return []  # Nobody has written one.
+        outputs = self.signature.outputs
+        chosen = [self.materializer(output.name) for output in outputs]
+        types = [output.data_type for output in outputs] + list(self.signature.types.values())
+        plain = [getattr(kind, "__origin__", kind) for kind in types]
+        chosen += [base.own_for(kind) for kind in plain if isinstance(kind, type)]
+        return list({found: None for found in chosen if found is not None})
+
     def __repr__(self) -> str:
         return f"<step {self.name}>"
 

@@ -181,11 +181,26 @@ class Trace:
             key += "'"  # The same function under other options is another definition.
         found = fingerprint(function, source_root=self.root)
         source = {key: found[key] for key in ("parts", "distributions", "notes")}
+        self._add_materializers(step, source)
         source["file"] = os.path.relpath(function.__code__.co_filename, self.root)
         self.sources[key] = source
         self.definitions[key] = _definition(step)
         self._keys[id(step)] = key
         return key
+
+    def _add_materializers(self, step: Step, source: dict[str, Any]) -> None:
+        """Adds the code of the author's materializers, which a step's values pass through."""
+        from partita.fingerprint import fingerprint
+
+        for chosen in step.own_materializers():
+            for method in (chosen.save, chosen.load):
+                found = fingerprint(method, source_root=self.root)
+                known = {(part["name"], part["kind"]) for part in source["parts"]}
+                more = [
+                    part for part in found["parts"] if (part["name"], part["kind"]) not in known
+                ]
+                source["parts"] = source["parts"] + more
+                source["distributions"] = {**source["distributions"], **found["distributions"]}
 
     def _input(self, place: str, value: Any) -> dict[str, Any]:
         if isinstance(value, StepOutput):
@@ -203,7 +218,13 @@ class Trace:
         if _holds_outputs(value):
             if type(value) is dict:
                 mapping: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-                items = {str(key): self._input(place, item) for key, item in mapping.items()}
+                odd = next((key for key in mapping if type(key) is not str), None)
+                if odd is not None:
+                    raise PipelineError(
+                        f"`{place}` is a dict with the key `{odd!r}`; where a dict holds outputs "
+                        "of steps, its keys must be texts."
+                    )
+                items = {key: self._input(place, item) for key, item in mapping.items()}
                 return {"dict": items}
             return {
                 type(value).__name__: [self._input(place, item) for item in value],

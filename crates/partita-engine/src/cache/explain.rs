@@ -118,6 +118,9 @@ fn own_material(before: &Step, after: &Step, found: &mut Vec<String>) {
             found.push(format!("environment variable `{variable}` changed"));
         }
     }
+    let dropped =
+        old.cache_environment.keys().filter(|name| !new.cache_environment.contains_key(*name));
+    found.extend(dropped.map(|name| format!("environment variable `{name}` no longer counts")));
     let gone = old.cache_files.keys().filter(|path| !new.cache_files.contains_key(*path));
     found.extend(gone.map(|path| format!("file `{path}` no longer counts")));
 }

@@ -112,7 +112,9 @@ impl CacheResolver {
         let Some(index) = earlier.indices.get(name) else {
             return Ok(None);
         };
-        let commit = self.documents().commit(run_id, *index, name)?;
+        // A commit that cannot be read, or whose outputs are gone, is made again.
+        let commit = self.documents().commit(run_id, *index, name).ok().flatten();
+        let commit = commit.filter(|commit| self.unusable(commit, None).is_none());
         Ok(commit.filter(|commit| commit.cache_key == Some(key)).map(|entry| Lookup::Hit {
             entry: Box::new(entry),
             reason: format!("taken over from run {run_id}, which this run resumes"),

@@ -124,7 +124,7 @@ impl LiveRun {
             store: store.uri().to_owned(),
             status: RunStatus::Running,
         })?;
-        create(&*store, &layout::deployment(&header.deployment_id), &*new.deployment)?;
+        save_deployment(&*store, &new.deployment)?;
         create(&*store, &layout::run_header(&header.id), &header)?;
         let first_attempts = vec![1; new.deployment.steps.len()];
         Ok(Self {
@@ -264,6 +264,16 @@ impl LiveRun {
         self.index.record(Change::RunEnded { run_id: Arc::clone(&self.context.run_id), end });
         Ok(self.index.flush().err())
     }
+}
+
+/// Writes a deployment unless it is there and whole; its id is the digest of its content.
+fn save_deployment(store: &dyn ArtifactStore, deployment: &Deployment) -> Result<(), StoreError> {
+    let path = layout::deployment(&deployment.id);
+    let document = encode(store, &path, deployment)?;
+    if store.create(&path, document.clone().into())? || store.read(&path)? == document {
+        return Ok(());
+    }
+    store.write(&path, document.into())
 }
 
 /// Returns which steps are committed, and the number of each step's next attempt.

@@ -60,7 +60,8 @@ pub(super) fn commit(
         return lost(context, attempt, &result);
     }
     // Also where caching is off: that says that no earlier result is taken, not that this is none.
-    cache(context, &path, key)?;
+    // The step is committed: that its result is not offered to later runs costs them a call.
+    let _ = cache(context, &path, key);
     context.remember(attempt.step, Arc::clone(&result));
     Ok(result)
 }
@@ -269,9 +270,13 @@ pub fn publish_literal(
     };
     let path = layout::artifact(&version);
     if store.list(&path)?.is_empty() {
-        let staging = staging.moved_to(path);
+        let staging = staging.moved_to(path.clone());
         write_manifest(store, ("", ""), &version, files, &staging)?;
-        store.publish(staging)?;
+        match store.publish(staging) {
+            // Another process has stored the same content in the meantime.
+            Err(_) if !store.list(&path)?.is_empty() => {}
+            published => published?,
+        }
     }
     Ok(version)
 }
@@ -315,6 +320,10 @@ fn digest_files(store: &dyn ArtifactStore, staging: &Staging) -> Result<Vec<Arti
             if metadata.is_dir() {
                 folders.push(path);
                 continue;
+            }
+            if path == Path::new(MANIFEST) {
+                let what = "an artifact's own files cannot be called `manifest.json`; rename it";
+                return Err(fail(&std::io::Error::other(what)));
             }
             if !metadata.is_file() {
                 let what =

@@ -64,7 +64,7 @@ fn visit_value(name: &str, value: &InputValue, visit: &mut impl FnMut(String, &A
         }
         InputValue::Dict(items) => {
             for (key, item) in items {
-                visit_value(&format!("{name}[{key}]"), item, visit);
+                visit_value(&format!("{name}[{key:?}]"), item, visit);
             }
         }
     }

@@ -52,8 +52,13 @@ impl StepLog {
     pub fn write(&self, stream: LogStream, text: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let index = usize::from(stream == LogStream::Stderr);
-        let mut pending = std::mem::take(&mut state.unfinished[index]);
-        pending.push_str(text);
+        let unfinished = &mut state.unfinished[index];
+        let is_line_done = text.contains('\n') || unfinished.len() + text.len() > LINE_LIMIT;
+        unfinished.push_str(text);
+        if !is_line_done {
+            return;
+        }
+        let pending = std::mem::take(unfinished);
         let mut lines = Vec::new();
         let mut rest = pending.as_str();
         loop {
