@@ -1,0 +1,220 @@
+"""Cases at the edges, each of which once gave a wrong value or a wrong state."""
+
+from __future__ import annotations
+
+import pytest
+
+from conftest import Project
+from partita import Client, PipelineError, pipeline, step
+
+
+@step
+def given(x: int) -> int:
+    return x
+
+
+@step
+def shown(values: dict[str, object]) -> str:
+    return repr(values)
+
+
+def test_nested_inputs_with_odd_keys_do_not_share_a_result(project: Project) -> None:
+    @pipeline
+    def odd(x: int) -> None:
+        shown({"a": {"b": given(x)}, 'a"]["b': given(0)})
+
+    first, second = odd(1).steps["shown"], odd(2).steps["shown"]
+    assert first.output.load() != second.output.load()
+
+
+def test_a_dict_of_outputs_has_texts_as_keys(project: Project) -> None:
+    @pipeline
+    def numbered() -> None:
+        shown({1: given(1)})
+
+    with pytest.raises(PipelineError, match="its keys must be texts"):
+        numbered()
+
+
+def test_inputs_that_a_pipeline_needs_the_names_of_are_refused(project: Project) -> None:
+    @step
+    def named(id: int) -> int:
+        return id
+
+    @pipeline
+    def odd() -> None:
+        named(3)
+
+    with pytest.raises(PipelineError, match="call the input otherwise"):
+        odd()
+
+
+RESUMED = """
+import os
+from partita import pipeline, step
+
+@step
+def first() -> int:
+    open("calls.txt", "a").write("first\\n")
+    return 1
+
+@step
+def last(x: int, factor: int) -> int:
+    if not os.path.exists("mended"):
+        raise RuntimeError("not yet")
+    return x * factor
+
+@pipeline(enable_cache=False)
+def two():
+    last(first(), 77)
+"""
+
+
+def test_resuming_an_edited_pipeline_does_what_it_says_now(project: Project) -> None:
+    project.write("main.py", RESUMED)
+    assert project.run().code == 1
+    project.write("mended", "")
+    project.write("main.py", RESUMED.replace("77", "88"))
+    assert project.resume("latest").code == 0
+    run = Client().get_run("latest")
+    assert run.steps["last"].output.load() == 88
+    assert project.lines() == ["first"], "the finished step did not run again"
+    assert len(Client().list_runs()) == 2
+
+
+def test_resuming_an_unedited_pipeline_continues_the_same_run(project: Project) -> None:
+    project.write("main.py", RESUMED)
+    assert project.run().code == 1
+    project.write("mended", "")
+    assert project.resume("latest").code == 0
+    assert Client().get_run("latest").steps["last"].output.load() == 77
+    assert project.lines() == ["first"]
+    assert len(Client().list_runs()) == 1
+
+
+MATERIALIZED = """
+from pathlib import Path
+from partita import BaseMaterializer, pipeline, step
+
+class Box:
+    def __init__(self, width):
+        self.width = width
+
+class BoxMaterializer(BaseMaterializer):
+    ASSOCIATED_TYPES = (Box,)
+    FORMAT = "box"
+    def save(self, data):
+        Path(self.uri, "width").write_text(str(data.width))
+    def load(self, data_type):
+        return Box(int(Path(self.uri, "width").read_text()) + 0)
+
+@step
+def make() -> Box:
+    return Box(3)
+
+@step
+def width(box: Box) -> int:
+    return box.width
+
+@pipeline
+def boxes():
+    width(make())
+"""
+
+
+def test_an_edited_materializer_runs_its_steps_again(project: Project) -> None:
+    project.write("main.py", MATERIALIZED)
+    assert project.run().code == 0
+    project.write("main.py", MATERIALIZED.replace("+ 0", "+ 1"))
+    assert project.run().code == 0
+    assert project.statuses() == {"make": "completed", "width": "completed"}
+    assert Client().get_run("latest").steps["width"].output.load() == 4
+
+
+FOLDER = """
+import os
+from partita import get_step_context, pipeline, step
+
+@step
+def report() -> list:
+    open(os.path.join(get_step_context().output_folder(), "extra.txt"), "w").write("kept")
+    return [1, {2, 3}]
+
+@pipeline
+def reports():
+    report()
+"""
+
+
+def test_files_that_a_step_adds_to_its_output_are_kept(project: Project) -> None:
+    project.write("main.py", FOLDER)
+    assert project.run().code == 0
+    assert [path.read_text() for path in project.store.rglob("extra.txt")] == ["kept"]
+    assert Client().get_run("latest").steps["report"].output.load() == [1, {2, 3}]
+
+
+FORKED = """
+import os, sys
+from partita import pipeline, step
+
+@step
+def fork() -> int:
+    child = os.fork()
+    if child == 0:
+        sys.exit(7)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+@pipeline
+def forks():
+    fork()
+"""
+
+
+def test_a_child_that_a_step_forks_ends_by_itself(project: Project) -> None:
+    project.write("main.py", FORKED)
+    assert project.run().code == 0
+    assert Client().get_run("latest").steps["fork"].output.load() == 7
+
+
+LITERAL = """
+import dataclasses
+from partita import pipeline, step
+
+@dataclasses.dataclass
+class Settings:
+    depth: int
+
+@step
+def use(settings: Settings) -> int:
+    return settings.depth
+
+@pipeline
+def literal():
+    use(Settings(4))
+"""
+
+
+def test_values_passed_to_a_step_go_to_the_store_of_the_run(project: Project) -> None:
+    project.write("main.py", LITERAL)
+    assert project.run().code == 0
+    assert Client().get_run("latest").steps["use"].output.load() == 4
+    assert project.run().code == 0
+    assert project.statuses() == {"use": "cached"}
+
+
+def test_a_partial_line_printed_piecewise_is_one_line_of_the_log(project: Project) -> None:
+    @step
+    def dots() -> None:
+        import sys
+
+        for _ in range(3000):
+            sys.stdout.write(".")
+        sys.stdout.write("\udcff")
+
+    @pipeline
+    def print_dots() -> None:
+        dots()
+
+    log = print_dots().steps["dots"].log
+    assert log.startswith("." * 3000)
