@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -73,15 +74,33 @@ def _cell(value: float | None) -> str:
 
 
 @contextmanager
-def folder() -> Iterator[str]:
-    """Gives an empty folder on the disk that holds the repository's `target`."""
+def folder() -> Generator[str]:
+    """Gives an empty folder on the disk that holds the repository's `target`.
+
+    What earlier measurements left to the disk is written first. Folders are removed when the process
+    ends and not before: a journal that is busy with removing makes the next one many times slower.
+    """
     parent = os.environ.get("PARTITA_BENCH_FOLDER") or str(BENCHES.parent / "target")
     os.makedirs(parent, exist_ok=True)
     path = tempfile.mkdtemp(prefix="bench-", dir=parent)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    os.sync()
+    yield path
+
+
+def timed(command: Sequence[str], environment: dict[str, str], place: str, longest: float) -> float:
+    """Returns the seconds that a whole process takes, with `place` as its current folder."""
+    started = time.perf_counter()
+    subprocess.run(
+        command,
+        env=environment,
+        cwd=place,
+        check=True,
+        timeout=longest,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - started
 
 
 def workload(home: str, script: str, *arguments: object) -> dict[str, float]:

@@ -13,6 +13,7 @@ import time
 import numpy
 
 from partita import _native, pipeline, running, step
+from partita.caller import Caller
 
 
 @step
@@ -36,7 +37,7 @@ def hand_over(length: int) -> None:
 def run(length: int) -> dict[str, float]:
     """Runs the pipeline; NumPy is there before, as in any script that uses it."""
     request = running.Request(hand_over, {"length": length}, command_line={"quiet": True})
-    caller = running.Caller(request.steps)
+    caller = Caller(request.steps)
     started = time.perf_counter()
     _native.run(request.document, caller)
     return {"seconds": time.perf_counter() - started}

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from partita import _native, pipeline, running, step
+from partita.caller import Caller
 
 
 @step
@@ -32,7 +33,7 @@ def run(length: int) -> dict[str, float]:
     """Runs a chain; `engine` is the part of the time that the engine and the steps take."""
     started = time.perf_counter()
     request = running.Request(chain, {"length": length}, command_line={"quiet": True})
-    caller = running.Caller(request.steps)
+    caller = Caller(request.steps)
     traced = time.perf_counter()
     _native.run(request.document, caller)
     ended = time.perf_counter()

@@ -1,0 +1,36 @@
+"""The chain of no-op steps in Dagster: ops in one process, with a persistent instance.
+
+`python dagster_chain.py LENGTH FOLDER`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import dagster
+
+
+@dagster.op
+def start() -> int:
+    """Makes the first number."""
+    return 0
+
+
+@dagster.op
+def increment(number: int) -> int:
+    """Adds one."""
+    return number + 1
+
+
+@dagster.job(executor_def=dagster.in_process_executor)
+def chain() -> None:
+    """Steps each of which takes what the one before made."""
+    number: Any = start()
+    for position in range(int(sys.argv[1]) - 1):
+        number = increment.alias(f"increment_{position}")(number)
+
+
+with dagster.DagsterInstance.local_temp(sys.argv[2]) as instance:
+    done = chain.execute_in_process(instance=instance)
+sys.exit(0 if done.success else 1)
