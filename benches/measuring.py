@@ -74,11 +74,11 @@ def _cell(value: float | None) -> str:
 
 
 @contextmanager
-def folder() -> Generator[str]:
+def folder() -> Generator[str, None, None]:
     """Gives an empty folder on the disk that holds the repository's `target`.
 
-    What earlier measurements left to the disk is written first. Folders are removed when the process
-    ends and not before: a journal that is busy with removing makes the next one many times slower.
+    What earlier measurements left to the disk is written first. Folders are removed when the
+    process ends and not before: a journal that is busy removing slows the next one many times.
     """
     parent = os.environ.get("PARTITA_BENCH_FOLDER") or str(BENCHES.parent / "target")
     os.makedirs(parent, exist_ok=True)

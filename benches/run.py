@@ -6,6 +6,7 @@ Names of measurements may follow, to make only those.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys

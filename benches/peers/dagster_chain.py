@@ -3,6 +3,10 @@
 `python dagster_chain.py LENGTH FOLDER`.
 """
 
+# The peer is installed in an environment of its own, out of sight of the type checker.
+# pyright: basic, reportMissingImports=false, reportFunctionMemberAccess=false
+# pyright: reportUntypedBaseClass=false
+
 from __future__ import annotations
 
 import sys

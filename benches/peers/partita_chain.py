@@ -1,5 +1,9 @@
 """A chain of steps in Partita."""
 
+# The peer is installed in an environment of its own, out of sight of the type checker.
+# pyright: basic, reportMissingImports=false, reportFunctionMemberAccess=false
+# pyright: reportUntypedBaseClass=false
+
 from __future__ import annotations
 
 import sys

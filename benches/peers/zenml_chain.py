@@ -3,6 +3,10 @@
 `python zenml_chain.py LENGTH FOLDER`; the folder is its home, set by whoever starts this.
 """
 
+# The peer is installed in an environment of its own, out of sight of the type checker.
+# pyright: basic, reportMissingImports=false, reportFunctionMemberAccess=false
+# pyright: reportUntypedBaseClass=false
+
 from __future__ import annotations
 
 import sys

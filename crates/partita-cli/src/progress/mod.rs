@@ -1,6 +1,6 @@
 //! Shows a run while it goes on: drawn live on a terminal, one plain line an event elsewhere.
 //!
-//! What is said is decided in [`words`]; [`live`] draws, and nothing else writes to the terminal.
+//! What is said is decided in `words`; `live` draws, and nothing else writes to the terminal.
 //! Everything goes to standard error.
 
 mod live;
