@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 SEED ?= 1
+KILLS ?= 500
 SECONDS_A_TARGET ?= 20
 
 ROOT := $(CURDIR)
@@ -62,7 +63,8 @@ fuzz: ## Fuzz the parsers for a short while, from the saved seeds (needs cargo-f
 	done
 
 chaos: .venv/native.stamp ## Kill running pipelines at random moments; checks that nothing is lost.
-	$(IN_VENV) PARTITA_CHAOS_SEED=$(SEED) python -m pytest -q python/tests/chaos
+	$(IN_VENV) PARTITA_CHAOS_SEED=$(SEED) PARTITA_CHAOS_KILLS=$(KILLS) \
+		python -m pytest -q -c python/pyproject.toml python/tests/test_crashes.py -k killed_run
 
 wheel: target/release-venv/wheel.stamp ## Build the wheel, the command inside, into target/wheels.
 

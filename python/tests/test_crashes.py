@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import signal
 import subprocess
@@ -14,7 +15,8 @@ from conftest import PATIENCE, Project, finish, interrupt
 from partita import Client
 
 #: Kills, at moments between the start of the run and its end.
-KILLS = 50
+KILLS = int(os.environ.get("PARTITA_CHAOS_KILLS", "50"))
+SEED = int(os.environ.get("PARTITA_CHAOS_SEED", "2026"))
 
 #: Each step writes a line when it begins, so that a second run of it is seen. `middle` makes
 #: files, which take more writes than a small value.
@@ -254,7 +256,7 @@ def test_a_killed_run_is_interrupted_and_resumes_without_running_finished_steps_
     project.write("main.py", LINES)
     lengths = time_lines(project, ["ready", "running"], "over")
     everything = list(Client().get_run("latest").steps)
-    moments = random.Random(2026)
+    moments = random.Random(SEED)
     seen = {"interrupted": 0, "completed": 0, "none": 0}
     for kill in range(KILLS):
         known = {run.id for run in Client().list_runs()}

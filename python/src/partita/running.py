@@ -47,6 +47,7 @@ class Request:
             given = {**given, **configured}
         given = {**given, **asked.get("parameters", {})}
         root = source_root.of_function(pipeline.entrypoint)
+        _alias_script(pipeline, root)
         values = bind_defaults(pipeline, given)
         found = trace(pipeline, values, root, asked.get("stack"))
         self.pipeline = pipeline
@@ -157,6 +158,13 @@ def _hook(hook: Any) -> None:
         hook()
     except Exception as error:
         print(f"warning: the pipeline's hook raised {error!r}", file=sys.stderr)
+
+
+def _alias_script(pipeline: Pipeline, root: str) -> None:
+    """Makes a script known by the name it is imported under, so that its classes are one."""
+    script = sys.modules.get("__main__")
+    if script is not None and pipeline.entrypoint.__module__ == "__main__":
+        sys.modules.setdefault(source_root.module_name(pipeline.entrypoint, root), script)
 
 
 def _target(pipeline: Pipeline, root: str) -> dict[str, str] | None:
