@@ -218,3 +218,16 @@ def test_a_partial_line_printed_piecewise_is_one_line_of_the_log(project: Projec
 
     log = print_dots().steps["dots"].log
     assert log.startswith("." * 3000)
+
+
+def test_the_command_line_wins_over_the_configuration_file(project: Project) -> None:
+    project.write(
+        "main.py",
+        FORKED.replace("def forks():\n    fork()", "def forks(n: int = 1):\n    keep(n)")
+        + "\n@step\ndef keep(n: int) -> int:\n    return n\n",
+    )
+    config = project.write("run.yaml", "parameters: {n: 2}\n")
+    assert project.run(config=str(config)).code == 0
+    assert Client().get_run("latest").steps["keep"].output.load() == 2
+    assert project.run(config=str(config), parameters={"n": "3"}).code == 0
+    assert Client().get_run("latest").steps["keep"].output.load() == 3

@@ -27,7 +27,7 @@ pub enum HomeError {
     Store(#[from] StoreError),
     /// A component's configuration is not one.
     #[error(
-        "the {kind} `{name}` has a wrong configuration: {reason}; correct it with `partita {verb} update {name}`"
+        "the {kind} `{name}` has a wrong configuration: {reason}; see `partita {verb} flavor describe` for its keys"
     )]
     BadConfig {
         /// The component's type.

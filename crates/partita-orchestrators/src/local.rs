@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use partita_core::launcher::{
@@ -81,10 +82,15 @@ struct Desk {
     ear: UnixStream,
 }
 
+/// How long the main thread looks for the next step before it sleeps.
+const PATIENCE: Duration = Duration::from_micros(100);
+
 #[derive(Default)]
 struct State {
     waiting: VecDeque<(Attempt, Arc<dyn Reports>)>,
     ended: bool,
+    /// Whether the main thread waits at the ear, and so has to be woken.
+    asleep: bool,
 }
 
 /// Returns both ends of a `local` orchestrator.
@@ -127,7 +133,7 @@ impl LocalSteps {
 
     /// Waits for what to do next. A signal ends the wait.
     pub fn next(&self) -> Next {
-        if let Some(next) = self.ready() {
+        if let Some(next) = self.soon().or_else(|| self.ready(true)) {
             return next;
         }
         let mut ear = [PollFd::new(self.0.ear.as_fd(), PollFlags::POLLIN)];
@@ -135,11 +141,26 @@ impl LocalSteps {
         let _ = poll(&mut ear, PollTimeout::NONE);
         let mut rings = [0; 64];
         while (&self.0.ear).read(&mut rings).is_ok_and(|count| count > 0) {}
-        self.ready().unwrap_or(Next::Signal)
+        self.ready(false).unwrap_or(Next::Signal)
     }
 
-    fn ready(&self) -> Option<Next> {
+    /// Returns what to do next if it comes within moments, as it does between small steps; to sleep
+    /// and to be woken would take longer than that.
+    fn soon(&self) -> Option<Next> {
+        let start = Instant::now();
+        loop {
+            let next = self.ready(false);
+            if next.is_some() || start.elapsed() > PATIENCE {
+                return next;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Returns what there is to do now; if there is nothing, notes whether this thread will sleep.
+    fn ready(&self, sleeps: bool) -> Option<Next> {
         let mut state = self.0.state();
+        state.asleep = sleeps && state.waiting.is_empty() && !state.ended;
         if let Some((attempt, reports)) = state.waiting.pop_front() {
             return Some(Next::Step(attempt, reports));
         }
@@ -150,8 +171,11 @@ impl LocalSteps {
 impl StepLauncher for LocalLauncher {
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let job = attempt.id();
-        self.0.state().waiting.push_back((attempt, Arc::clone(reports)));
-        self.0.ring();
+        let mut state = self.0.state();
+        state.waiting.push_back((attempt, Arc::clone(reports)));
+        if state.asleep {
+            self.0.ring();
+        }
         Ok(job)
     }
 

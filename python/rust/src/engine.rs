@@ -37,6 +37,7 @@ struct Request {
     source_root: PathBuf,
     spec: PipelineSpec,
     config: Option<PathBuf>,
+    parameters: BTreeMap<String, Literal>,
     stack: Option<String>,
     enable_cache: Option<bool>,
     run_name: Option<String>,
@@ -90,7 +91,7 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
         machine: Machine { cpus },
         config,
         overrides: Overrides {
-            parameters: Vec::new(),
+            parameters: request.parameters.into_iter().collect(),
             enable_cache: request.enable_cache,
             run_name: request.run_name,
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from partita import _native, source_root
+from partita import _native, source_root, tracing
 from partita.caller import Caller, call_failure_hook
 from partita.errors import PartitaError, PipelineError, StepFailedError
 from partita.pipeline import bind_defaults, spec, trace
@@ -57,6 +57,11 @@ class Request:
                 "source_root": root,
                 "spec": spec(pipeline, values, found),
                 "config": config,
+                "parameters": {
+                    name: value
+                    for name, value in asked.get("parameters", {}).items()
+                    if tracing.is_plain(value)
+                },
                 "stack": asked.get("stack"),
                 "enable_cache": asked.get("enable_cache"),
                 "run_name": asked.get("run_name"),

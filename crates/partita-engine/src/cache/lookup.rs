@@ -1,7 +1,7 @@
 //! Looks a step's result up by its key.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use partita_core::deployment::Deployment;
 use partita_core::digest::Digest;
@@ -10,7 +10,7 @@ use partita_core::run::{Failure, InputReference, StepResult};
 use super::explain::{Invocation, differences};
 use crate::clock;
 use crate::drive::{Resolution, Resolver};
-use crate::metadata::RunIndex;
+use crate::metadata::{RunFilter, RunIndex, RunSummary};
 use crate::step_runner::{InputValue, RunContext, commit_cached, references};
 use crate::store::{Documents, Result, StoreError, layout};
 
@@ -51,6 +51,7 @@ pub struct CacheResolver {
     context: Arc<RunContext>,
     history: Arc<dyn RunIndex>,
     resumed_from: Option<ResumedFrom>,
+    has_earlier_runs: OnceLock<bool>,
     earlier: Mutex<HashMap<String, Option<Arc<Earlier>>>>,
 }
 
@@ -63,7 +64,13 @@ impl CacheResolver {
         history: Arc<dyn RunIndex>,
         resumed_from: Option<ResumedFrom>,
     ) -> Self {
-        Self { context, history, resumed_from, earlier: Mutex::default() }
+        Self {
+            context,
+            history,
+            resumed_from,
+            has_earlier_runs: OnceLock::new(),
+            earlier: Mutex::default(),
+        }
     }
 
     /// Looks a step up whose upstream steps are committed, without changing anything.
@@ -136,11 +143,24 @@ impl CacheResolver {
         })
     }
 
+    /// Returns whether the pipeline ever ran before, so that a first run asks once and no more.
+    fn has_earlier_runs(&self) -> bool {
+        *self.has_earlier_runs.get_or_init(|| {
+            let pipeline = Some(self.context.deployment.pipeline.name.clone());
+            let latest = RunFilter { pipeline, limit: Some(2), ..RunFilter::default() };
+            let is_another = |run: &RunSummary| run.id != *self.context.run_id;
+            self.history.runs(&latest).is_ok_and(|runs| runs.iter().any(is_another))
+        })
+    }
+
     /// Says why there is no result for a step: what changed since its latest one.
     fn explain(&self, step: usize, inputs: &Inputs) -> String {
         let after = &self.context.deployment.steps[step];
         let pipeline = &self.context.deployment.pipeline.name;
-        let previous = self.history.previous_step_result(pipeline, &after.name).ok().flatten();
+        let previous = self
+            .has_earlier_runs()
+            .then(|| self.history.previous_step_result(pipeline, &after.name).ok().flatten())
+            .flatten();
         let Some((run_id, deployment_id)) = previous else {
             return "there is no earlier result".to_owned();
         };

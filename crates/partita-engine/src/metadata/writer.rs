@@ -1,11 +1,9 @@
 //! The writer of the index: one thread that groups changes into transactions, so that nothing on
 //! a step's path waits for a database.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::time::Duration;
 
 use super::error::{MetadataError, Result};
 use super::{Change, RunIndex};
@@ -15,16 +13,48 @@ const LINGER: Duration = Duration::from_millis(20);
 /// Changes in one transaction, at most.
 const BATCH: usize = 8192;
 
-enum Message {
-    Change(Change),
-    Flush(Sender<Result<()>>),
-}
-
 /// Records changes in an index from a thread of its own; dropping it writes what is left.
 #[derive(Debug)]
 pub struct IndexWriter {
-    sender: Option<Sender<Message>>,
+    desk: Arc<Desk>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Where changes lie until they are written. The writer is not woken for each of them: it sleeps
+/// for as long as changes may wait, so that a step costs the system no switch to its thread.
+#[derive(Debug, Default)]
+struct Desk {
+    state: Mutex<State>,
+    /// Rung for the writer.
+    bell: Condvar,
+    /// Rung for those who wait for a flush.
+    flushed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    changes: Vec<Change>,
+    /// How many flushes were asked for, and how many are done.
+    asked: u64,
+    done: u64,
+    /// The first error since the last flush.
+    error: Option<MetadataError>,
+    /// No more changes come.
+    closed: bool,
+    /// The writer has ended, as it may only after it was told to.
+    gone: bool,
+}
+
+impl State {
+    fn is_urgent(&self) -> bool {
+        self.closed || self.asked > self.done || self.changes.len() >= BATCH
+    }
+}
+
+impl Desk {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl IndexWriter {
@@ -33,19 +63,21 @@ impl IndexWriter {
     /// # Errors
     /// If the system gives it no thread.
     pub fn start(index: Arc<dyn RunIndex>) -> Result<Self> {
-        let (sender, receiver) = unbounded();
+        let desk = Arc::new(Desk::default());
+        let writer = Writer(Arc::clone(&desk));
         let thread = std::thread::Builder::new()
             .name("partita-index".to_owned())
-            .spawn(move || write(&*index, &receiver))
+            .spawn(move || writer.write(&*index))
             .map_err(|error| stopped(&error.to_string()))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread) })
+        Ok(Self { desk, thread: Some(thread) })
     }
 
     /// Records a change soon; never waits for a disk.
     pub fn record(&self, change: Change) {
-        if let Some(sender) = &self.sender {
-            // A writer that has stopped says so when it is flushed.
-            let _ = sender.send(Message::Change(change));
+        let mut state = self.desk.state();
+        state.changes.push(change);
+        if state.changes.len() == 1 || state.changes.len() == BATCH {
+            self.desk.bell.notify_one();
         }
     }
 
@@ -55,19 +87,24 @@ impl IndexWriter {
     /// The first error since the last flush. The documents have what the index now lacks; see
     /// [`super::Runs::refresh`].
     pub fn flush(&self) -> Result<()> {
-        let (answer, answered) = bounded(1);
-        let sent =
-            self.sender.as_ref().is_some_and(|sender| sender.send(Message::Flush(answer)).is_ok());
-        if !sent {
+        let mut state = self.desk.state();
+        state.asked += 1;
+        let mine = state.asked;
+        self.desk.bell.notify_one();
+        while state.done < mine && !state.gone {
+            state = self.desk.flushed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.done < mine {
             return Err(stopped("its writer has stopped"));
         }
-        answered.recv().unwrap_or_else(|_| Err(stopped("its writer has stopped")))
+        state.error.take().map_or(Ok(()), Err)
     }
 }
 
 impl Drop for IndexWriter {
     fn drop(&mut self) {
-        drop(self.sender.take());
+        self.desk.state().closed = true;
+        self.desk.bell.notify_one();
         if let Some(thread) = self.thread.take() {
             // It ends by itself now; if it panicked, the documents still have everything.
             let _ = thread.join();
@@ -83,36 +120,41 @@ fn stopped(reason: &str) -> MetadataError {
     }
 }
 
-fn write(index: &dyn RunIndex, receiver: &Receiver<Message>) {
-    let mut first_error = None;
-    while let Ok(message) = receiver.recv() {
-        let (changes, flush) = gather(message, receiver);
-        if !changes.is_empty()
-            && let Err(error) = index.apply(&changes)
-        {
-            first_error.get_or_insert(error);
+/// The writer's own end of the desk.
+struct Writer(Arc<Desk>);
+
+impl Writer {
+    fn write(&self, index: &dyn RunIndex) {
+        while let Some((changes, asked)) = self.gather() {
+            let outcome = if changes.is_empty() { Ok(()) } else { index.apply(&changes) };
+            let mut state = self.0.state();
+            if let Err(error) = outcome {
+                state.error.get_or_insert(error);
+            }
+            if state.done < asked {
+                state.done = asked;
+                self.0.flushed.notify_all();
+            }
         }
-        if let Some(answer) = flush {
-            // Whoever asked may have gone.
-            let _ = answer.send(first_error.take().map_or(Ok(()), Err));
-        }
+    }
+
+    /// Returns what is to be written together and the flush that it answers; nothing at the end.
+    fn gather(&self) -> Option<(Vec<Change>, u64)> {
+        let bell = &self.0.bell;
+        let idle = |state: &mut State| state.changes.is_empty() && !state.is_urgent();
+        let state = bell.wait_while(self.0.state(), idle).unwrap_or_else(PoisonError::into_inner);
+        let lingers = |state: &mut State| !state.is_urgent();
+        let (mut state, _) =
+            bell.wait_timeout_while(state, LINGER, lingers).unwrap_or_else(PoisonError::into_inner);
+        let changes = std::mem::take(&mut state.changes);
+        let is_over = changes.is_empty() && state.closed && state.asked == state.done;
+        (!is_over).then_some((changes, state.asked))
     }
 }
 
-/// Returns what is to be written together, and who waits for it.
-fn gather(
-    first: Message,
-    receiver: &Receiver<Message>,
-) -> (Vec<Change>, Option<Sender<Result<()>>>) {
-    let deadline = Instant::now() + LINGER;
-    let mut changes = Vec::new();
-    let mut next = Some(first);
-    while let Some(message) = next {
-        match message {
-            Message::Change(change) => changes.push(change),
-            Message::Flush(answer) => return (changes, Some(answer)),
-        }
-        next = if changes.len() < BATCH { receiver.recv_deadline(deadline).ok() } else { None };
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.state().gone = true;
+        self.0.flushed.notify_all();
     }
-    (changes, None)
 }
