@@ -231,3 +231,35 @@ def test_the_command_line_wins_over_the_configuration_file(project: Project) -> 
     assert Client().get_run("latest").steps["keep"].output.load() == 2
     assert project.run(config=str(config), parameters={"n": "3"}).code == 0
     assert Client().get_run("latest").steps["keep"].output.load() == 3
+
+
+COMPUTED = """
+from partita import pipeline, step
+
+@step
+def one() -> int:
+    return 1
+
+@pipeline
+def computed():
+    BODY
+"""
+
+
+@pytest.mark.parametrize("body", ["one() > 1", "one() + 1", "len(one())", "float(one())"])
+def test_an_output_is_no_value_while_the_pipeline_is_put_together(
+    project: Project, body: str
+) -> None:
+    project.write("main.py", COMPUTED.replace("BODY", body))
+    finished = project.run()
+    assert finished.code == 1
+    assert "do that inside a step" in finished.refusal
+
+
+def test_an_error_of_the_pipelines_own_function_shows_its_lines_alone(project: Project) -> None:
+    project.write("main.py", COMPUTED.replace("BODY", "raise ValueError('of mine')"))
+    finished = project.run()
+    assert finished.code == 1
+    assert "of mine" in finished.err
+    assert "main.py" in finished.err
+    assert "tracing.py" not in finished.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from partita import _native, running, target
+from partita import _native, running, target, tracing
 from partita.errors import PartitaError, StepFailedError
 from partita.pipeline import UNSAVED
 from partita.signature import kinds
@@ -34,6 +34,10 @@ def main(arguments: list[str]) -> int:
         return _author_failed(str(error), error.__cause__ or error)
     except KeyboardInterrupt:
         return CANCELLED
+    except Exception as error:
+        if error is not tracing.raised:
+            raise
+        return _author_failed(request["target"], error)
     return DONE
 
 

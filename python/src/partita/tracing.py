@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _current: ContextVar[Trace | None] = ContextVar("partita_trace", default=None)
 
 
+#: What a pipeline's function raised when it was traced last, if it raised.
+raised: Exception | None = None
+
+
 def current() -> Trace | None:
     """Returns the trace that is going on, if there is one."""
     return _current.get()
@@ -63,6 +67,13 @@ class StepOutput:
     def __getitem__(self, key: Any) -> Any:
         raise self._refuse("it has no items")
 
+    def _compute(self, *_: Any) -> Any:
+        raise self._refuse("it can be neither compared nor computed with")
+
+    __lt__ = __le__ = __gt__ = __ge__ = _compute
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _compute
+    __truediv__ = __rtruediv__ = __len__ = __int__ = __float__ = _compute
+
 
 class StepOutputs(tuple[StepOutput, ...]):
     """The outputs of a step that makes several, or none; they unpack in their order."""
@@ -95,6 +106,10 @@ class Trace:
         token = _current.set(self)
         try:
             function(**arguments)
+        except Exception as error:
+            global raised
+            raised = error
+            raise
         finally:
             _current.reset(token)
 
