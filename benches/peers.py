@@ -6,17 +6,23 @@ installed is left out, with the reason. Names of peers may follow, to measure on
 
 from __future__ import annotations
 
+import math
 import os
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from measuring import BENCHES, folder, repeat, show, timed
+from measuring import BENCHES, folder, show, timed
 
 ENVIRONMENTS = BENCHES.parent / "target" / "peers"
-REPETITIONS = 3
+#: A fast peer is repeated until this many seconds are spent, between these numbers of times: the
+#: time of one step is a small difference of whole processes, which a few of them cannot tell.
+PATIENCE = 40.0
+REPETITIONS = (3, 25)
 #: Ends a peer that hangs, in seconds.
 LONGEST = 600
 
@@ -82,6 +88,8 @@ def measure(
 ) -> tuple[str, ...]:
     """Returns the row of a peer: whole processes, each first run in a home of its own."""
     again: list[float] = []
+    tens: list[float] = []
+    hundreds: list[float] = []
 
     def first(length: int) -> float:
         with folder() as home:
@@ -93,10 +101,27 @@ def measure(
                 again.append(timed(arguments, environment, home, LONGEST))
             return seconds
 
-    ten, hundred = repeat(REPETITIONS, lambda: first(10), lambda: first(100))
-    rerun = sorted(again)[len(again) // 2]
-    numbers = (f"{ten:.2f}", f"{hundred:.2f}", f"{1e3 * (hundred - ten) / 90:.2f}", f"{rerun:.2f}")
-    return (name, stores, *numbers)
+    least, most = REPETITIONS
+    started = time.monotonic()
+    while len(tens) < least or (len(tens) < most and time.monotonic() - started < PATIENCE):
+        tens.append(first(10))
+        hundreds.append(first(100))
+    ten, hundred, rerun = (statistics.median(taken) for taken in (tens, hundreds, again))
+    return (name, stores, f"{ten:.2f}", f"{hundred:.2f}", a_step(tens, hundreds), f"{rerun:.2f}")
+
+
+def a_step(tens: list[float], hundreds: list[float]) -> str:
+    """Returns the milliseconds of one more step, with the uncertainty of the two medians.
+
+    The standard error of a median is about 0.93 quartile ranges over the root of the count.
+    """
+    variance = 0.0
+    for taken in (tens, hundreds):
+        low, _, high = statistics.quantiles(taken, n=4)
+        variance += (0.93 * (high - low)) ** 2 / len(taken)
+    step = 1e3 * (statistics.median(hundreds) - statistics.median(tens)) / 90
+    error = 1e3 * math.sqrt(variance) / 90
+    return f"{step:.2f} ± {error:.2f}" if step > 2 * error else f"under {step + 2 * error:.2f}"
 
 
 def main(names: list[str]) -> int:
