@@ -44,7 +44,7 @@ impl StepCaller for Steps {
             metadata: Default::default(),
             content: Content::Inline(Literal::parse("42").expect("JSON")),
         };
-        Ok(Returned { outputs: vec![value], metadata: Default::default() })
+        Ok(Returned { outputs: vec![value] })
     }
 
     fn on_success(&mut self, _: &Attempt) -> Result<(), String> {

@@ -9,8 +9,8 @@ use partita_core::launcher::Attempt;
 use partita_core::literal::Literal;
 use partita_core::run::Failure;
 use partita_engine::step_runner::{
-    self as runner, Content, INLINE_LIMIT, InputValue, LogStream, NewOutput, Returned, Stager,
-    StepLog, Stopped,
+    self as runner, Content, INLINE_LIMIT, InputValue, LogStream, NewOutput, Notes, Returned,
+    Stager, StepLog, Stopped,
 };
 use partita_engine::store::{ArtifactStore, Staging};
 use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt};
@@ -27,12 +27,12 @@ pub(crate) struct StepCall {
     run_name: String,
     inputs: BTreeMap<String, InputValue>,
     log: Arc<StepLog>,
+    notes: Arc<Notes>,
     stager: Stager,
     store: Arc<dyn ArtifactStore>,
     trusted: bool,
     progress: Arc<Progress>,
     staged: Mutex<HashMap<String, Staging>>,
-    metadata: Mutex<BTreeMap<String, Literal>>,
 }
 
 #[pymethods]
@@ -115,7 +115,7 @@ impl StepCall {
 
     /// Notes what the step says of itself.
     fn set_metadata(&self, py: Python<'_>, metadata: &[u8]) -> PyResult<()> {
-        *lock(&self.metadata) = literals(py, metadata)?;
+        self.notes.set(literals(py, metadata)?);
         Ok(())
     }
 }
@@ -240,7 +240,7 @@ impl PyCaller<'_, '_> {
             };
             outputs.push(NewOutput { name, type_name, format, metadata, content });
         }
-        Ok(Returned { outputs, metadata: std::mem::take(&mut lock(&call.metadata)) })
+        Ok(Returned { outputs })
     }
 
     fn hook(&mut self, method: &str, attempt: &Attempt) -> Result<(), String> {
@@ -261,12 +261,12 @@ impl runner::StepCaller for PyCaller<'_, '_> {
             run_name: self.run_name.to_owned(),
             inputs: call.inputs.clone(),
             log: Arc::clone(&call.log),
+            notes: Arc::clone(&call.notes),
             stager: call.stager(),
             store: Arc::clone(self.store),
             trusted: self.trusted,
             progress: Arc::clone(self.progress),
             staged: Mutex::default(),
-            metadata: Mutex::default(),
         };
         let native =
             Bound::new(self.py, native).map_err(|error| self.stopped(call.attempt, error))?;

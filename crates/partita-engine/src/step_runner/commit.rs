@@ -16,7 +16,7 @@ use partita_core::status::StepStatus;
 use partita_core::time::Timestamp;
 
 use super::inputs::{self, InputValue};
-use super::{Committed, Content, NewOutput, Returned, RunContext, Stopped};
+use super::{Committed, Content, Known, NewOutput, Returned, RunContext, Stopped};
 use crate::clock;
 use crate::store::{ArtifactStore, Documents, Result, Staging, StoreError, layout, read_document};
 
@@ -36,22 +36,21 @@ pub(super) fn artifact_name(attempt: &Attempt, output: &str) -> String {
 pub(super) fn commit(
     context: &RunContext,
     attempt: &Attempt,
-    started_at: Timestamp,
-    inputs: &BTreeMap<String, InputValue>,
+    known: &Known,
     returned: Returned,
 ) -> Result<Committed> {
     let mut outputs = BTreeMap::new();
     for output in returned.outputs {
         outputs.insert(output.name.clone(), publish(context, attempt, output)?);
     }
-    let key = context.key(attempt.step, inputs);
+    let key = context.key(attempt.step, &known.inputs);
     let result = Arc::new(StepResult {
         status: StepStatus::Completed,
-        inputs: references(inputs),
+        inputs: references(&known.inputs),
         outputs,
         cache_key: Some(key),
-        metadata: returned.metadata,
-        ..blank(context, attempt, started_at)
+        metadata: known.metadata.clone(),
+        ..blank(context, attempt, known.started_at)
     });
     record(context, attempt, &result)?;
     let name = &attempt.step().name;
@@ -96,14 +95,20 @@ pub(super) fn record(context: &RunContext, attempt: &Attempt, result: &StepResul
 pub(super) fn unsuccessful(
     context: &RunContext,
     attempt: &Attempt,
-    started_at: Timestamp,
+    known: &Known,
     stopped: &Stopped,
 ) -> StepResult {
     let (status, error) = match stopped {
         Stopped::Failed(failure) => (StepStatus::Failed, Some(failure.clone())),
         Stopped::Cancelled => (StepStatus::Cancelled, None),
     };
-    StepResult { status, error, ..blank(context, attempt, started_at) }
+    StepResult {
+        status,
+        error,
+        inputs: references(&known.inputs),
+        metadata: known.metadata.clone(),
+        ..blank(context, attempt, known.started_at)
+    }
 }
 
 /// Writes the commit of a step whose outputs an earlier run made. Returns the commit that stands.

@@ -8,6 +8,7 @@ mod commit;
 mod context;
 mod inputs;
 mod log;
+mod notes;
 #[cfg(test)]
 mod tests;
 
@@ -17,12 +18,14 @@ use std::sync::Arc;
 use partita_core::launcher::{Attempt, Outcome};
 use partita_core::literal::Literal;
 use partita_core::run::{EventKind, Failure, StepResult};
+use partita_core::time::Timestamp;
 
 pub(crate) use commit::{commit_cached, record_lost, references};
 pub use commit::{load_folder, publish_literal};
 pub use context::RunContext;
 pub use inputs::InputValue;
 pub use log::{LogStream, StepLog};
+pub use notes::Notes;
 
 use crate::clock;
 use crate::store::{ArtifactStore, Staging, StoreError, layout};
@@ -56,6 +59,8 @@ pub struct StepCall<'a> {
     pub inputs: &'a BTreeMap<String, InputValue>,
     /// Where its output goes.
     pub log: Arc<StepLog>,
+    /// Where what it says of itself goes.
+    pub notes: Arc<Notes>,
     store: &'a Arc<dyn ArtifactStore>,
 }
 
@@ -88,8 +93,6 @@ impl Stager {
 pub struct Returned {
     /// The outputs, by name.
     pub outputs: Vec<NewOutput>,
-    /// What the step noted about itself.
-    pub metadata: BTreeMap<String, Literal>,
 }
 
 /// An output that is saved but not committed.
@@ -134,51 +137,65 @@ impl From<StoreError> for Stopped {
 /// Largest value that lives in its step's result, in bytes of JSON text.
 pub const INLINE_LIMIT: usize = 8 << 10;
 
+/// What the record of an attempt holds, however it ended.
+struct Known {
+    started_at: Timestamp,
+    inputs: BTreeMap<String, InputValue>,
+    metadata: BTreeMap<String, Literal>,
+}
+
 /// Runs one attempt to its commit.
 pub fn run_attempt(
     context: &RunContext,
     attempt: &Attempt,
     caller: &mut dyn StepCaller,
 ) -> Outcome {
-    let started_at = clock::now();
+    let mut known = Known {
+        started_at: clock::now(),
+        inputs: BTreeMap::new(),
+        metadata: BTreeMap::new(),
+    };
     let step = attempt.step();
     context.note(EventKind::AttemptStarted { step: step.name.clone(), attempt: attempt.number });
     let log = Arc::new(StepLog::new(
         Arc::clone(&context.store),
         layout::log(&context.run_id, attempt.step, &step.name, attempt.number),
     ));
-    let inputs = match context.inputs(attempt.step) {
+    known.inputs = match context.inputs(attempt.step) {
         Ok(inputs) => inputs,
-        Err(error) => {
-            let stopped = Stopped::Failed(Failure::ours(error.to_string()));
-            return stop(context, attempt, started_at, stopped, caller);
-        }
+        Err(error) => return stop(context, attempt, &known, Stopped::from(error), caller),
     };
-    let call = StepCall { attempt, inputs: &inputs, log: Arc::clone(&log), store: &context.store };
-    let ended = caller.call(&call).and_then(|returned| {
-        log.finish();
-        commit::commit(context, attempt, started_at, &inputs, returned).map_err(Stopped::from)
+    let notes = Arc::new(Notes::default());
+    let call = StepCall {
+        attempt,
+        inputs: &known.inputs,
+        log: Arc::clone(&log),
+        notes: Arc::clone(&notes),
+        store: &context.store,
+    };
+    let returned = caller.call(&call);
+    log.finish();
+    known.metadata = notes.take();
+    let ended = returned.and_then(|returned| {
+        commit::commit(context, attempt, &known, returned).map_err(Stopped::from)
     });
     match ended {
         Ok(result) => {
             hook_ran(context, attempt, "on_success", caller.on_success(attempt));
             Outcome::Completed(Some(result))
         }
-        Err(stopped) => {
-            log.finish();
-            stop(context, attempt, started_at, stopped, caller)
-        }
+        Err(stopped) => stop(context, attempt, &known, stopped, caller),
     }
 }
 
 fn stop(
     context: &RunContext,
     attempt: &Attempt,
-    started_at: partita_core::time::Timestamp,
+    known: &Known,
     stopped: Stopped,
     caller: &mut dyn StepCaller,
 ) -> Outcome {
-    let mut result = commit::unsuccessful(context, attempt, started_at, &stopped);
+    let mut result = commit::unsuccessful(context, attempt, known, &stopped);
     if let Err(error) = commit::record(context, attempt, &result) {
         // The failure itself must still be told; that it could not be recorded is added to it.
         let unrecorded = format!("; its record could not be written: {error}");

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use partita_core::deployment::{Deployment, Environment, Output, Pipeline, Step, StepConfig};
+use partita_core::artifact::{ArtifactVersion, content_digest, inline_files};
+use partita_core::deployment::{
+    Deployment, Environment, Input, Output, Pipeline, Step, StepConfig,
+};
 use partita_core::launcher::{Attempt, Outcome};
 use partita_core::literal::Literal;
 use partita_core::run::Failure;
@@ -58,6 +61,21 @@ fn deployment(config: StepConfig) -> Deployment {
     }
 }
 
+/// A version that no step made.
+fn literal_version() -> ArtifactVersion {
+    let value = Literal::parse("1").expect("JSON");
+    ArtifactVersion {
+        artifact: "p.x".to_owned(),
+        id: "v1".to_owned(),
+        type_name: "builtins.int".to_owned(),
+        format: "json".to_owned(),
+        digest: content_digest("json", &inline_files(&value)),
+        size: 1,
+        value: Some(value),
+        metadata: BTreeMap::new(),
+    }
+}
+
 /// A run of one step on a store of its own.
 struct Bench {
     _folder: tempfile::TempDir,
@@ -67,11 +85,23 @@ struct Bench {
 
 impl Bench {
     fn new(config: StepConfig) -> Self {
+        Self::of(deployment(config))
+    }
+
+    /// A step whose input `x` is this version.
+    fn taking(version: ArtifactVersion) -> Self {
+        let mut deployment = deployment(StepConfig::default());
+        let input = Input::Artifact(version);
+        deployment.steps[0].inputs.insert("x".to_owned(), input);
+        Self::of(deployment)
+    }
+
+    fn of(deployment: Deployment) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store: Arc<dyn ArtifactStore> =
             Arc::new(LocalArtifactStore::open(folder.path(), Durability::Process).expect("store"));
         let context =
-            RunContext::new("r", Arc::new(deployment(config)), Arc::clone(&store), vec![1]);
+            RunContext::new("r", Arc::new(deployment), Arc::clone(&store), vec![1]);
         Self { _folder: folder, store, context }
     }
 
@@ -112,6 +142,8 @@ impl Caller {
 
 impl StepCaller for Caller {
     fn call(&mut self, call: &StepCall<'_>) -> Result<Returned, Stopped> {
+        let epoch = Literal::parse("3").expect("JSON");
+        call.notes.set(BTreeMap::from([("epoch".to_owned(), epoch)]));
         let bytes = match self.outcome {
             Ok(bytes) => bytes,
             Err("interrupt") => return Err(Stopped::Cancelled),
@@ -131,7 +163,7 @@ impl StepCaller for Caller {
             metadata: BTreeMap::new(),
             content,
         };
-        Ok(Returned { outputs: vec![output], metadata: BTreeMap::new() })
+        Ok(Returned { outputs: vec![output] })
     }
 
     fn on_success(&mut self, _attempt: &Attempt) -> Result<(), String> {
@@ -184,6 +216,18 @@ fn an_interrupted_call_is_no_failure() {
 }
 
 #[test]
+fn an_attempt_keeps_its_inputs_and_metadata_however_it_ends() {
+    for outcome in [Ok(&b"7"[..]), Err("boom"), Err("interrupt")] {
+        let bench = Bench::taking(literal_version());
+        bench.run(1, &mut Caller { outcome, hooks: Vec::new() });
+        let documents = Documents::new(&*bench.store);
+        let result = documents.result("r", 0, "s", 1).expect("read").expect("a result");
+        assert_eq!(result.metadata["epoch"].text(), "3", "{outcome:?}");
+        assert_eq!(result.inputs["x"].id, "v1", "{outcome:?}");
+    }
+}
+
+#[test]
 fn a_value_has_the_same_digest_inline_and_in_a_file() {
     let bench = Bench::new(StepConfig::default());
     let Outcome::Completed(Some(result)) = bench.run(1, &mut Caller::returning(b"7")) else {
@@ -192,8 +236,8 @@ fn a_value_has_the_same_digest_inline_and_in_a_file() {
     let version = &result.outputs["out"];
     assert!(version.value.is_some());
     assert_eq!(bench.artifacts(), 0);
-    let files = partita_core::artifact::inline_files(version.value.as_ref().expect("inline"));
-    assert_eq!(version.digest, partita_core::artifact::content_digest("bytes", &files));
+    let files = inline_files(version.value.as_ref().expect("inline"));
+    assert_eq!(version.digest, content_digest("bytes", &files));
 }
 
 #[test]
