@@ -44,6 +44,8 @@ struct Request {
     target: Option<Target>,
     quiet: bool,
     verbose: bool,
+    /// Whether the caller raises what a step raised, and so shows its traceback.
+    raises: bool,
 }
 
 /// A compiled pipeline with the place where it runs.
@@ -103,7 +105,7 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
             .collect(),
     };
     let compiled = partita_engine::compile::compile(request.spec, &compile).map_err(report)?;
-    let style = Style { quiet: request.quiet, verbose: request.verbose };
+    let style = Style { quiet: request.quiet, verbose: request.verbose, raises: request.raises };
     Ok(Prepared { session, stack, capabilities, store, compiled, target: request.target, style })
 }
 

@@ -3,6 +3,7 @@
 //! Documents cross the border as the bytes of the `json` format, so that neither side imports a
 //! parser of its own. Nothing here is public; the package's Python files are.
 
+mod boundary;
 mod call;
 mod engine;
 mod errors;
@@ -23,6 +24,7 @@ fn digest(data: &[u8]) -> String {
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<boundary::Boundary>()?;
     module.add_class::<call::StepCall>()?;
     module.add_class::<staging::Staging>()?;
     module.add_function(wrap_pyfunction!(digest, module)?)?;
@@ -43,6 +45,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(look::load_artifact, module)?)?;
     module.add_function(wrap_pyfunction!(look::read_log, module)?)?;
     module.add_function(wrap_pyfunction!(look::add_run_metadata, module)?)?;
+    module.add_function(wrap_pyfunction!(look::note_failed_hook, module)?)?;
     module.add_function(wrap_pyfunction!(look::list_stacks, module)?)?;
     module.add_function(wrap_pyfunction!(look::list_components, module)?)?;
     Ok(())

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use partita_cli::session::Session;
 use partita_core::artifact::ArtifactVersion;
@@ -105,8 +106,7 @@ pub(crate) fn get_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<Bo
     bytes(py, &version)
 }
 
-type Store =
-    (partita_core::stack::Component, std::sync::Arc<dyn partita_engine::store::ArtifactStore>);
+type Store = (partita_core::stack::Component, Arc<dyn partita_engine::store::ArtifactStore>);
 
 fn store_at(py: Python<'_>, session: &Session, uri: &str) -> PyResult<Store> {
     session.home().store_at(uri).ok_or_else(|| {
@@ -202,25 +202,53 @@ pub(crate) fn read_log(py: Python<'_>, run_id: &str, step: &str) -> PyResult<Str
 pub(crate) fn add_run_metadata(py: Python<'_>, reference: &str, metadata: &[u8]) -> PyResult<()> {
     let values: BTreeMap<String, Literal> =
         serde_json::from_slice(metadata).map_err(|error| partita_error(py, error))?;
+    let noted = values.into_iter().map(|(key, value)| (key, value.text().to_owned()));
+    let noted: Vec<_> = noted.collect();
+    let events = noted
+        .iter()
+        .map(|(key, value)| EventKind::Metadata { key: key.clone(), value: value.clone() });
     let session = session(py)?;
+    let run_id = add_events(py, &session, reference, events)?;
+    let changes: Vec<_> = noted
+        .into_iter()
+        .map(|(key, value)| Change::RunMetadata { run_id: Arc::clone(&run_id), key, value })
+        .collect();
+    session.home().metadata().apply(&changes).map_err(|error| partita_error(py, error))
+}
+
+/// Notes that a pipeline's hook raised an exception.
+#[pyfunction]
+pub(crate) fn note_failed_hook(
+    py: Python<'_>,
+    run_id: &str,
+    hook: String,
+    error: String,
+) -> PyResult<()> {
+    let event = EventKind::HookFailed { step: None, hook, error };
+    add_events(py, &session(py)?, run_id, [event]).map(drop)
+}
+
+/// Adds events to the record of a run that may have ended; returns the run's id.
+fn add_events(
+    py: Python<'_>,
+    session: &Session,
+    reference: &str,
+    events: impl IntoIterator<Item = EventKind>,
+) -> PyResult<Arc<str>> {
     let run = session
         .home()
         .with_runs(|runs| runs.find(reference))
         .map_err(|error| partita_error(py, error))?;
-    let (_, store) = store_at(py, &session, &run.store)?;
-    let mut events =
+    let (_, store) = store_at(py, session, &run.store)?;
+    let mut writer =
         store.appender(&layout::events(&run.id)).map_err(|error| partita_error(py, error))?;
-    let mut changes = Vec::new();
-    for (key, value) in values {
-        let value = value.text().to_owned();
-        let kind = EventKind::Metadata { key: key.clone(), value: value.clone() };
+    for kind in events {
         let mut line = serde_json::to_vec(&Event { at: clock::now(), kind })
             .map_err(|error| partita_error(py, error))?;
         line.push(b'\n');
-        events.write_all(&line).map_err(|error| partita_error(py, error))?;
-        changes.push(Change::RunMetadata { run_id: run.id.as_str().into(), key, value });
+        writer.write_all(&line).map_err(|error| partita_error(py, error))?;
     }
-    session.home().metadata().apply(&changes).map_err(|error| partita_error(py, error))
+    Ok(run.id.as_str().into())
 }
 
 /// Returns the stacks.

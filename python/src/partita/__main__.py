@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from partita import _native, running, target, tracing
+from partita.capture import show, tell
 from partita.errors import PartitaError, StepFailedError
 from partita.pipeline import UNSAVED
 from partita.signature import kinds
@@ -61,15 +62,14 @@ def _resume(request: dict[str, Any]) -> None:
 def _plan(request: dict[str, Any]) -> None:
     planned = _native.plan(_traced(request).document)
     form, verbose = request.get("format") or "table", bool(request.get("verbose"))
-    sys.stdout.write(_native.render_plan(planned, form, verbose))
+    show(_native.render_plan(planned, form, verbose).encode())
 
 
 def _compile(request: dict[str, Any]) -> None:
     document = _native.compile_pipeline(_traced(request).document)
     output = request.get("output")
     if output is None:
-        sys.stdout.buffer.write(document)
-        sys.stdout.buffer.flush()
+        show(document)
         return
     try:
         with open(output, "wb") as file:
@@ -111,7 +111,7 @@ def _parameter(text: str, accepted: list[str] | None) -> Any:
 
 def _refuse(message: str) -> int:
     sys.stdout.flush()
-    print(f"error: {message}", file=sys.stderr)
+    tell(f"error: {message}")
     return FAILED
 
 

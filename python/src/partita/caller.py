@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from partita import _native, context, materializers
-from partita.capture import Capture
+from partita.capture import Capture, tell
 from partita.errors import PartitaError
 from partita.signature import OUTPUT
 
@@ -64,8 +63,8 @@ class Caller:
                 saved = [self._save(step, call, current, *output) for output in outputs]
         finally:
             context.enter(outer)
-        if current.metadata:
-            call.set_metadata(_native.encode_value(current.metadata) or b"{}")
+            if current.metadata:  # Also of a step that fails: it may say why.
+                call.set_metadata(_native.encode_value(current.metadata) or b"{}")
         return saved
 
     def load(self, name: str, format_id: str, folder: str, type_name: str, trusted: bool) -> Any:
@@ -158,8 +157,7 @@ def _call_hook(kind: str, step_name: str, hook: Callable[[], object]) -> None:
     try:
         hook()
     except Exception as error:
-        told = f"warning: the hook `{kind}` of step `{step_name}` raised {error!r}"
-        print(told, file=sys.stderr)
+        tell(f"warning: the hook `{kind}` of step `{step_name}` raised {error!r}")
         raise  # The run's events keep it.
 
 

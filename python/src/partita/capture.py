@@ -15,33 +15,53 @@ if TYPE_CHECKING:
 #: The captures that are entered, by the thread that entered them.
 _entered: dict[int, Capture] = {}
 _lock = RLock()
-_streams: tuple[TextIO, TextIO] | None = None
+_streams: tuple[TextIO | None, TextIO | None] | None = None
 
 
 class Tee:
-    """A stream that writes to another one and tells the capture of the thread that writes."""
+    """A stream that writes to another one and tells the capture of the thread that writes.
 
-    def __init__(self, stream: TextIO, name: str) -> None:
-        self._stream = stream
+    A reader of the other one who goes away is no failure of the step: the record goes on.
+    """
+
+    def __init__(self, stream: TextIO | None, name: str) -> None:
+        """Takes the stream, or `None` where the process was started without it."""
+        self.stream = stream
         self._name = name
 
     def write(self, text: str) -> int:
         """Writes and records text."""
         capture = mine(_entered)
         if capture is not None:
+            capture.has_printed = True
             try:
                 capture.log(self._name, text)
             except UnicodeEncodeError:  # A lone surrogate, which the stream itself may let pass.
                 capture.log(self._name, text.encode("utf-8", "backslashreplace").decode())
-        return self._stream.write(text)
+        if self.stream is None:
+            return len(text)
+        try:
+            return self.stream.write(text)
+        except OSError as error:
+            _discard(self.stream, self._name, error)
+            return len(text)
 
     def writelines(self, lines: Any) -> None:
         """Writes and records several texts."""
         for line in lines:
             self.write(line)
 
+    def flush(self) -> None:
+        """Writes out what is buffered."""
+        if self.stream is None:
+            return
+        try:
+            self.stream.flush()
+        except OSError as error:
+            _discard(self.stream, self._name, error)
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self.stream, name)
 
 
 class Capture:
@@ -53,6 +73,7 @@ class Capture:
     def __init__(self, log: Callable[[str, str], None]) -> None:
         """Takes what is told of each text: the stream's name and the text."""
         self.log = log
+        self.has_printed = False
         self._outer: Capture | None = None
 
     def __enter__(self) -> None:
@@ -65,8 +86,65 @@ class Capture:
             self._outer = replace(_entered, self)
 
     def __exit__(self, *_: object) -> None:
+        if self.has_printed:  # What a step prints is seen when it ends, not when the process does.
+            for stream in (sys.stdout, sys.stderr):
+                if isinstance(stream, Tee):
+                    stream.flush()
         with _lock:
             replace(_entered, self._outer)
             # Streams that a step put in place and left there would silence the next one.
             if not _entered and _streams is not None:
                 sys.stdout, sys.stderr = _streams
+
+
+def tell(message: str) -> None:
+    """Says something on standard error; that nobody can read it is no reason to fail."""
+    import contextlib
+
+    # It is no step that says it, so it goes into no step's log.
+    stream = sys.stderr.stream if isinstance(sys.stderr, Tee) else sys.stderr
+    if stream is not None:  # pyright: ignore[reportUnnecessaryComparison] - where it is closed
+        with contextlib.suppress(OSError, ValueError):
+            print(message, file=stream, flush=True)
+
+
+def show(data: bytes) -> None:
+    """Writes to standard output what somebody asked to see; they may have seen enough."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except OSError as error:
+        if not _silence(sys.stdout, error):
+            raise
+
+
+def _discard(stream: TextIO, name: str, error: OSError) -> None:
+    """Lets a stream that nobody reads any more go nowhere, and says so.
+
+    Raises:
+        OSError: It cannot be written to for another reason.
+    """
+    if not _silence(stream, error):
+        raise error
+    if name == "stdout":
+        tell(
+            "warning: nobody reads standard output any more; the run goes on, and its logs have "
+            "what its steps print."
+        )
+
+
+def _silence(stream: TextIO, error: OSError) -> bool:
+    """Points a stream whose reader is gone to nowhere; returns whether that was the matter."""
+    import errno
+    import os
+
+    if error.errno not in (errno.EPIPE, errno.EIO):
+        return False
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return True  # It is none of the system's; each write fails and is ignored.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    return True

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from partita import _native, source_root, tracing
 from partita.caller import Caller, call_failure_hook
+from partita.capture import tell
 from partita.errors import PartitaError, PipelineError, StepFailedError
 from partita.pipeline import bind_defaults, spec, trace
 from partita.termination import Termination
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from partita.client import PipelineRun
@@ -67,6 +70,7 @@ class Request:
                 "run_name": asked.get("run_name"),
                 "quiet": bool(asked.get("quiet")),
                 "verbose": bool(asked.get("verbose")),
+                "raises": command_line is None,
                 "target": _target(pipeline, root),
             }
         )
@@ -125,12 +129,12 @@ def _finish(
 
     ended = _native.decode_value(outcome)
     if ended["warning"]:
-        print(f"warning: {ended['warning']}", file=sys.stderr)
+        tell(f"warning: {ended['warning']}")
     try:
         finished = Client().get_run(ended["run_id"])
     except PartitaError as error:
         # The index is not to be had now; how the run went is known all the same.
-        print(f"warning: {error}", file=sys.stderr)
+        tell(f"warning: {error}")
         finished = PipelineRun(
             {
                 "id": ended["run_id"],
@@ -142,7 +146,7 @@ def _finish(
         )
     if ended["status"] == "completed":
         if pipeline.on_success is not None:
-            _hook(pipeline.on_success)
+            _hook("on_success", finished, pipeline.on_success)
         if ended["interrupted"]:  # It came too late to stop the run; the script still ends.
             raise termination.exception(f"run `{finished.name}` had just completed")
         return finished
@@ -153,16 +157,21 @@ def _finish(
     error.__cause__ = caller.exceptions.get(name)
     if pipeline.on_failure is not None:
         on_failure = pipeline.on_failure
-        _hook(lambda: call_failure_hook(on_failure, error.__cause__ or error))
+        hook = partial(call_failure_hook, on_failure, error.__cause__ or error)
+        _hook("on_failure", finished, hook)
     raise error
 
 
-def _hook(hook: Any) -> None:
-    """Calls a pipeline's hook; one that raises is told of, and does not change how a run ended."""
+def _hook(kind: str, run: PipelineRun, hook: Callable[[], object]) -> None:
+    """Calls a pipeline's hook; one that raises is noted, and does not change how a run ended."""
     try:
         hook()
     except Exception as error:
-        print(f"warning: the pipeline's hook raised {error!r}", file=sys.stderr)
+        tell(f"warning: the hook `{kind}` of pipeline `{run.pipeline}` raised {error!r}")
+        try:
+            _native.note_failed_hook(run.id, kind, f"{type(error).__name__}: {error}")
+        except PartitaError as unwritten:
+            tell(f"warning: that cannot be recorded: {unwritten}")
 
 
 def _alias_script(pipeline: Pipeline, root: str) -> None:

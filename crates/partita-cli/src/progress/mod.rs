@@ -24,6 +24,8 @@ pub struct Style {
     pub quiet: bool,
     /// Also why steps are cached.
     pub verbose: bool,
+    /// The caller raises what the first failed step raised, and so shows its traceback.
+    pub raises: bool,
 }
 
 /// The display of one run. It may be shared between threads.

@@ -111,7 +111,7 @@ fn step_ended(
     vec![line]
 }
 
-/// Tells of a failed step, once, with its author's traceback.
+/// Tells of a failed step, with its author's traceback if nobody else shows that.
 fn failed(state: &State, step: usize, failure: Option<&Failure>, look: Look) -> Vec<String> {
     let name = name(state, step);
     let after = if state.last_took > 0.0 {
@@ -124,7 +124,9 @@ fn failed(state: &State, step: usize, failure: Option<&Failure>, look: Look) -> 
     };
     let text = format!("{name}: failed{after}: {}", one_line(failure));
     let mut lines = vec![look.marked("✗", AnsiColor::Red, &text)];
-    let traceback = failure.traceback.as_deref().unwrap_or_default();
+    let is_shown_elsewhere = look.style.raises && state.failed == Some(step);
+    let traceback = failure.traceback.as_deref().filter(|_| !is_shown_elsewhere);
+    let traceback = traceback.unwrap_or_default();
     lines.extend(
         traceback
             .trim_end()

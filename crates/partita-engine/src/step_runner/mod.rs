@@ -150,11 +150,8 @@ pub fn run_attempt(
     attempt: &Attempt,
     caller: &mut dyn StepCaller,
 ) -> Outcome {
-    let mut known = Known {
-        started_at: clock::now(),
-        inputs: BTreeMap::new(),
-        metadata: BTreeMap::new(),
-    };
+    let mut known =
+        Known { started_at: clock::now(), inputs: BTreeMap::new(), metadata: BTreeMap::new() };
     let step = attempt.step();
     context.note(EventKind::AttemptStarted { step: step.name.clone(), attempt: attempt.number });
     let log = Arc::new(StepLog::new(

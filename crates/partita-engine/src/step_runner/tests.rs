@@ -100,8 +100,7 @@ impl Bench {
         let folder = tempfile::tempdir().expect("a folder");
         let store: Arc<dyn ArtifactStore> =
             Arc::new(LocalArtifactStore::open(folder.path(), Durability::Process).expect("store"));
-        let context =
-            RunContext::new("r", Arc::new(deployment), Arc::clone(&store), vec![1]);
+        let context = RunContext::new("r", Arc::new(deployment), Arc::clone(&store), vec![1]);
         Self { _folder: folder, store, context }
     }
 
