@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 
-from partita import source_root, tracing
+from partita import _native, frames, source_root, tracing
 from partita.errors import PipelineError
+from partita.step import check_hooks, check_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Pipeline:
         self.later_options: dict[str, Any] = {}
         self.config_path: str | None = None
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the pipeline and returns its run; inside another pipeline, adds its steps to that.
 
         Raises:
@@ -47,6 +48,11 @@ class Pipeline:
         from partita import running
 
         return running.run(self, self.bind(args, kwargs))
+
+    if TYPE_CHECKING:
+        __call__ = _call
+    else:
+        __call__ = _native.Boundary(_call, frames.leave_out_own)
 
     def with_options(
         self, *, config_path: str | None = None, run_name: str | None = None, **options: Any
@@ -64,8 +70,8 @@ class Pipeline:
         hooks = {"on_success": self.on_success, "on_failure": self.on_failure}
         for hook in hooks:
             hooks[hook] = options.pop(hook, hooks[hook])
-        name = options.pop("name", self.name)
-        copy = Pipeline(self.entrypoint, name=name, options={**self.options, **hooks})
+        name = check_name("pipeline", options.pop("name", self.name))
+        copy = Pipeline(self.entrypoint, name=name, options=check_hooks({**self.options, **hooks}))
         later = {key: value for key, value in options.items() if value is not None}
         copy.later_options = {**self.later_options, **later}
         if run_name is not None:
@@ -139,11 +145,11 @@ def pipeline(
 
     def decorate(function: Callable[..., Any]) -> Pipeline:
         if not hasattr(function, "__code__"):
-            raise PipelineError(
+            raise frames.refusal(
                 f"`@pipeline` takes a plain function, not `{function!r}`; put it next to the `def`."
             )
-        given = {key: value for key, value in options.items() if value is not None}
-        return Pipeline(function, name=name or function.__name__, options=given)
+        chosen = check_name("pipeline", function.__name__ if name is None else name)
+        return Pipeline(function, name=chosen, options=check_hooks(options))
 
     return decorate if function is None else decorate(function)
 

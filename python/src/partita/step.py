@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
+import sys
 
-from partita import tracing
-from partita.errors import PipelineError
+from partita import frames, tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Step:
         """Returns the step with other options; those of `step` are known."""
         own = {"on_success": self.on_success, "on_failure": self.on_failure}
         own["output_materializers"] = self.output_materializers
-        name = options.pop("name", self.name)
+        name = check_name("step", options.pop("name", self.name))
         return Step(self.entrypoint, name=name, options=check({**self.options, **own, **options}))
 
     def materializer(self, output: str) -> type[BaseMaterializer] | None:
@@ -68,8 +68,6 @@ class Step:
 
     def own_materializers(self) -> list[type[BaseMaterializer]]:
         """Returns the author's materializers that its inputs and outputs pass through."""
-        import sys
-
         base = sys.modules.get("partita.materializers.base")
         if base is None:
             return []  # Nobody has written one.
@@ -88,12 +86,57 @@ def check(options: dict[str, Any]) -> dict[str, Any]:
     """Returns options of a step after a look at those that only Python understands.
 
     Raises:
+        PipelineError: One is not what it must be.
+    """
+    chosen: Any = options.get("output_materializers")
+    several: list[Any] = list(chosen.values()) if isinstance(chosen, dict) else [chosen]  # pyright: ignore[reportUnknownArgumentType] - of anything
+    for one in several:
+        if one is not None and not _is_materializer(one):
+            raise frames.refusal(
+                f"`output_materializers` takes a subclass of `BaseMaterializer`, or a dict of "
+                f"such by output name, not `{one!r}`."
+            )
+    lists = {key: _listed(key, options.get(key)) for key in ("cache_files", "cache_environment")}
+    return check_hooks({**options, **lists})
+
+
+def _is_materializer(value: Any) -> bool:
+    base = sys.modules.get("partita.materializers.base")  # Whoever has a subclass has loaded it.
+    return isinstance(value, type) and base is not None and issubclass(value, base.BaseMaterializer)
+
+
+def check_hooks(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options that are given, after a check that hooks can be called.
+
+    Raises:
         PipelineError: A hook cannot be called.
     """
     for hook in ("on_success", "on_failure"):
         if options.get(hook) is not None and not callable(options[hook]):
-            raise PipelineError(f"`{hook}` must be a function, not `{options[hook]!r}`.")
+            raise frames.refusal(f"`{hook}` must be a function, not `{options[hook]!r}`.")
     return {key: value for key, value in options.items() if value is not None}
+
+
+def check_name(what: str, name: Any) -> str:
+    """Returns the name of a step or a pipeline.
+
+    Raises:
+        PipelineError: It is no text, or an empty one.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise frames.refusal(
+            f"the name of a {what} must be a text that says something, not `{name!r}`."
+        )
+    return name
+
+
+def _listed(option: str, value: Iterable[str] | None) -> list[str] | None:
+    """Returns an option that is several texts; one text would be taken for its letters."""
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise frames.refusal(f"`{option}` takes a list of texts, not `{value!r}`.")
+    return list(value)
 
 
 def step(
@@ -145,8 +188,8 @@ def step(
     options: dict[str, Any] = {
         "enable_cache": enable_cache,
         "cache_version": cache_version,
-        "cache_files": None if cache_files is None else list(cache_files),
-        "cache_environment": None if cache_environment is None else list(cache_environment),
+        "cache_files": cache_files,
+        "cache_environment": cache_environment,
         "cache_expiry": cache_expiry,
         "retry": retry,
         "timeout": timeout,
@@ -160,9 +203,10 @@ def step(
 
     def decorate(function: Callable[..., Any]) -> Step:
         if isinstance(function, Step) or not hasattr(function, "__code__"):
-            raise PipelineError(
+            raise frames.refusal(
                 f"`@step` takes a plain function, not `{function!r}`; put it next to the `def`."
             )
-        return Step(function, name=name or function.__name__, options=check(options))
+        chosen = function.__name__ if name is None else name
+        return Step(function, name=check_name("step", chosen), options=check(options))
 
     return decorate if function is None else decorate(function)

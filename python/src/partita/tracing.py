@@ -9,8 +9,9 @@ import os
 import sys
 from contextvars import ContextVar
 
-from partita import _native, source_root
+from partita import _native, frames, outputs, source_root
 from partita.errors import PipelineError
+from partita.outputs import StepOutput, StepOutputs
 from partita.settings import Settings
 
 TYPE_CHECKING = False
@@ -30,55 +31,6 @@ raised: Exception | None = None
 def current() -> Trace | None:
     """Returns the trace that is going on, if there is one."""
     return _current.get()
-
-
-class StepOutput:
-    """An output that a step will make: what a pipeline passes from step to step."""
-
-    __slots__ = ("name", "step_name")
-
-    def __init__(self, step_name: str, name: str) -> None:
-        self.step_name = step_name
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<output {self.name!r} of step {self.step_name!r}>"
-
-    def _refuse(self, what: str) -> PipelineError:
-        return PipelineError(
-            f"the output `{self.name}` of step `{self.step_name}` has no value while the pipeline "
-            f"is put together, so {what}; do that inside a step."
-        )
-
-    def __bool__(self) -> bool:
-        raise self._refuse("it is neither true nor false")
-
-    def __iter__(self) -> Any:
-        raise self._refuse(
-            "it cannot be unpacked (a step with several outputs declares them as "
-            '`tuple[Annotated[A, "a"], Annotated[B, "b"]]`) or looped over'
-        )
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise self._refuse(f"it has no `{name}`")
-
-    def __getitem__(self, key: Any) -> Any:
-        raise self._refuse("it has no items")
-
-    def _compute(self, *_: Any) -> Any:
-        raise self._refuse("it can be neither compared nor computed with")
-
-    __lt__ = __le__ = __gt__ = __ge__ = _compute
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _compute
-    __truediv__ = __rtruediv__ = __len__ = __int__ = __float__ = _compute
-
-
-class StepOutputs(tuple[StepOutput, ...]):
-    """The outputs of a step that makes several, or none; they unpack in their order."""
-
-    step_name: str
 
 
 class Trace:
@@ -102,15 +54,25 @@ class Trace:
         self._taken: set[str] = set()
 
     def run(self, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
-        """Calls a pipeline's function under this trace."""
+        """Calls a pipeline's function under this trace.
+
+        Raises:
+            PipelineError: It does what no pipeline can; the message begins with its line.
+        """
+        global raised
         token = _current.set(self)
         try:
             function(**arguments)
+        except PipelineError as error:
+            raise _placed(error, error) from error.__cause__
         except Exception as error:
-            global raised
+            miscounted = outputs.miscounted(error)
+            if miscounted is not None:
+                raise _placed(miscounted, error) from None
             raised = error
             raise
         finally:
+            outputs.forget()
             _current.reset(token)
 
     def invoke(self, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -143,10 +105,10 @@ class Trace:
         }
         self.steps.append(spec)
         self.used[name] = step
-        outputs = [StepOutput(name, output.name) for output in step.signature.outputs]
-        if len(outputs) == 1:
-            return outputs[0]
-        several = StepOutputs(outputs)
+        made = [StepOutput(name, output.name) for output in step.signature.outputs]
+        if len(made) == 1:
+            return made[0]
+        several = StepOutputs(made)
         several.step_name = name
         return several
 
@@ -247,6 +209,14 @@ class Trace:
         return {"artifact": self._save_literal(place, value)}
 
 
+def _placed(error: PipelineError, raised: Exception) -> PipelineError:
+    """Returns an error with the author's line before its message, and in its traceback."""
+    place = frames.place_of(raised)
+    if place is not None and not str(error).startswith(f"{place}: "):
+        error.args = (f"{place}: {error}",)
+    return error.with_traceback(raised.__traceback__)
+
+
 def _definition(step: Step) -> dict[str, Any]:
     from partita.signature import type_name
 
@@ -260,7 +230,7 @@ def _definition(step: Step) -> dict[str, Any]:
         declared = type_name(signature.types.get(name))
         if declared is not None:
             inputs[name]["type"] = declared
-    outputs: list[dict[str, Any]] = []
+    declared_outputs: list[dict[str, Any]] = []
     for output in signature.outputs:
         document: dict[str, Any] = {"name": check_text("output", output.name)}
         declared = type_name(output.data_type)
@@ -269,13 +239,13 @@ def _definition(step: Step) -> dict[str, Any]:
         materializer = step.materializer(output.name)
         if materializer is not None:
             document["materializer"] = f"{materializer.__module__}.{materializer.__qualname__}"
-        outputs.append(document)
+        declared_outputs.append(document)
     place = source_root.location(step.entrypoint)
     return {
         "name": step.name,
         "location": place,
         "inputs": inputs,
-        "outputs": outputs,
+        "outputs": declared_outputs,
         "options": [layer(step.options, place)],
         "hooks": hooks(step),
         "open": signature.open,

@@ -1,0 +1,88 @@
+"""Tells the author's frames from Partita's own, so that errors show the author's lines alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from partita import source_root
+from partita.errors import PipelineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
+
+
+def is_own(filename: str) -> bool:
+    """Returns whether a file is one of this package."""
+    return filename.startswith(_PACKAGE)
+
+
+def author() -> FrameType | None:
+    """Returns the nearest frame that calls this package, or `None` if nobody does."""
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage] - no other way
+    while frame is not None and is_own(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def refusal(message: str) -> PipelineError:
+    """Returns the error for something that the author wrote, with the line that calls."""
+    frame = author()
+    if frame is None:
+        return PipelineError(message)
+    return PipelineError(f"{_place(frame.f_code.co_filename, frame.f_lineno)}: {message}")
+
+
+def place_of(error: BaseException) -> str | None:
+    """Returns the author's innermost line that an exception passed, as `file:line`."""
+    found, entry = None, error.__traceback__
+    while entry is not None:
+        if not is_own(entry.tb_frame.f_code.co_filename):
+            found = _place(entry.tb_frame.f_code.co_filename, entry.tb_lineno)
+        entry = entry.tb_next
+    return found
+
+
+def leave_out_own(error: BaseException) -> None:
+    """Takes this package's frames out of an exception's traceback, and of those that led to it.
+
+    The traceback of a fault in this package stays whole.
+    """
+    seen: set[int] = set()
+    left: BaseException | None = error
+    while left is not None and id(left) not in seen:
+        seen.add(id(left))
+        if not _is_fault(left):
+            left.__traceback__ = _authors(left.__traceback__)
+        left = left.__cause__ or left.__context__
+
+
+def _is_fault(error: BaseException) -> bool:
+    kind = type(error)
+    if kind.__module__.partition(".")[0] == "partita" or not isinstance(error, Exception):
+        return False
+    entry = error.__traceback__
+    while entry is not None and entry.tb_next is not None:
+        entry = entry.tb_next
+    return entry is not None and is_own(entry.tb_frame.f_code.co_filename)
+
+
+def _authors(entry: TracebackType | None) -> TracebackType | None:
+    from types import TracebackType
+
+    kept: list[TracebackType] = []
+    while entry is not None:
+        if not is_own(entry.tb_frame.f_code.co_filename):
+            kept.append(entry)
+        entry = entry.tb_next
+    made = None
+    for one in reversed(kept):
+        made = TracebackType(made, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return made
+
+
+def _place(filename: str, line: int) -> str:
+    return f"{source_root.shown(filename)}:{line}"
