@@ -1,7 +1,8 @@
 """The floors: the same durable work as a step's, written by hand in plain Python.
 
-`python floors.py FLOOR SIZE FOLDER` does it in an empty folder and prints the time in seconds as
-JSON. Like Partita by default, it survives the death of the process and not the loss of power.
+`python floors.py FLOOR SIZE FOLDER` does it in an empty folder and prints what it measured as JSON,
+times in seconds. Like Partita by default, it survives the death of the process and not the loss of
+power.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import sqlite3
 import sys
 import time
 from pathlib import Path
+
+from peak_memory import peak_memory
 
 
 def increment(number: int) -> int:
@@ -54,7 +57,7 @@ def steps(length: int, folder: str) -> dict[str, float]:
     for position in range(length):
         number = increment(number)
         record(index, folder, f"{position}-increment", number)
-    return {"seconds": time.perf_counter() - started}
+    return {"seconds": time.perf_counter() - started, "peak": peak_memory()}
 
 
 def cached(length: int, folder: str) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Runs processes, takes medians, and prints figures beside their floors."""
+"""Runs workloads and their floors, keeps what each round took, and prints tables."""
 
 from __future__ import annotations
 
@@ -11,47 +11,51 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 BENCHES = Path(__file__).resolve().parent
 
 
-class Figure(NamedTuple):
-    """One measured figure.
+class Sample:
+    """What one measure took, round by round.
 
-    Attributes:
-        what: What was measured.
-        value: The median, in `unit`.
-        unit: Its unit.
-        budget: The largest value that is within the budget, or the smallest if more is better.
-        floor: What the least possible work took in the same run.
-        more_is_better: Whether the figure is a rate.
+    Arithmetic goes round by round as well: figures of one round saw the same machine, so that
+    their difference or ratio says more than that of two medians.
     """
 
-    what: str
-    value: float
-    unit: str
-    budget: float | None = None
-    floor: float | None = None
-    more_is_better: bool = False
+    def __init__(self, values: Iterable[float]) -> None:
+        self.values = tuple(values)
 
-    def row(self) -> tuple[str, ...]:
-        """Returns the cells of the table."""
-        if self.budget is None:
-            verdict = ""
-        elif (self.value >= self.budget) if self.more_is_better else (self.value <= self.budget):
-            verdict = "yes"
-        else:
-            verdict = "NO"
-        ratio = "" if not self.floor else f"{self.value / self.floor:.2f}"
-        numbers = (_cell(self.value), _cell(self.floor), ratio, _cell(self.budget))
-        return (self.what, *numbers, self.unit, verdict)
+    @property
+    def median(self) -> float:
+        """The median of the rounds."""
+        return statistics.median(self.values)
+
+    def __sub__(self, other: Sample) -> Sample:
+        return Sample(a - b for a, b in zip(self.values, other.values, strict=True))
+
+    def __truediv__(self, divisor: float) -> Sample:
+        return Sample(value / divisor for value in self.values)
+
+    def __rmul__(self, factor: float) -> Sample:
+        return Sample(factor * value for value in self.values)
+
+    def __str__(self) -> str:
+        """Returns the median, and the lowest and highest in brackets."""
+        return f"{brief(self.median)} ({_rough(min(self.values))}-{_rough(max(self.values))})"
 
 
-HEADINGS = ("what", "measured", "floor", "ratio", "budget", "unit", "within")
+def brief(value: float) -> str:
+    """Returns a number with three significant digits."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:#.3g}".rstrip(".")
+
+
+def _rough(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:#.2g}".rstrip(".")
 
 
 def show(rows: Sequence[Sequence[str]]) -> None:
@@ -62,15 +66,8 @@ def show(rows: Sequence[Sequence[str]]) -> None:
         cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
         print("| " + " | ".join(cells) + " |", flush=True)
         if number == 0:
-            print("|-" + "-|-".join("-" * width for width in widths) + "-|")
-
-
-def _cell(value: float | None) -> str:
-    if value is None:
-        return ""
-    if value >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value < 10 else f"{value:.1f}"
+            rules = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+            print("| " + " | ".join(rules) + " |")
 
 
 @contextmanager
@@ -88,21 +85,6 @@ def folder() -> Generator[str, None, None]:
     yield path
 
 
-def timed(command: Sequence[str], environment: dict[str, str], place: str, longest: float) -> float:
-    """Returns the seconds that a whole process takes, with `place` as its current folder."""
-    started = time.perf_counter()
-    subprocess.run(
-        command,
-        env=environment,
-        cwd=place,
-        check=True,
-        timeout=longest,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return time.perf_counter() - started
-
-
 def workload(home: str, script: str, *arguments: object) -> dict[str, float]:
     """Runs one workload of Partita in a process of its own."""
     command = [sys.executable, str(BENCHES / script), *map(str, arguments)]
@@ -111,11 +93,11 @@ def workload(home: str, script: str, *arguments: object) -> dict[str, float]:
     return {**measured, "process": time.perf_counter() - started}
 
 
-def floor(name: str, size: int) -> float:
-    """Returns the seconds that a floor takes in a process of its own."""
+def floor(name: str, size: int, figure: str = "seconds") -> float:
+    """Returns a figure of a floor, by default its time, from a process of its own."""
     with folder() as path:
         command = [sys.executable, str(BENCHES / "floors.py"), name, str(size), path]
-        return _json(command, dict(os.environ))["seconds"]
+        return _json(command, dict(os.environ))[figure]
 
 
 def _json(command: list[str], environment: dict[str, str]) -> dict[str, float]:
@@ -125,13 +107,10 @@ def _json(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def repeat(times: int, *measures: Callable[[], float]) -> list[float]:
-    """Returns the median of each measure; they take turns, so that all see the same machine."""
-    taken: list[list[float]] = [[] for _ in measures]
-    for _ in range(times):
-        for values, measure in zip(taken, measures, strict=True):
-            values.append(measure())
-    return [statistics.median(values) for values in taken]
+def repeat(times: int, *measures: Callable[[], float]) -> list[Sample]:
+    """Returns what each measure took; they take turns, so that all see the same machine."""
+    rounds = [[measure() for measure in measures] for _ in range(times)]
+    return [Sample(values) for values in zip(*rounds, strict=True)]
 
 
 def start_time(*command: str) -> Callable[[], float]:

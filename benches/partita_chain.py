@@ -11,6 +11,8 @@ import sys
 import time
 from typing import Any
 
+from peak_memory import peak_memory
+
 from partita import _native, pipeline, running, step
 from partita.caller import Caller
 
@@ -54,13 +56,6 @@ def compile_only(length: int) -> dict[str, float]:
     json.dumps(deployment, indent=2)
     floor = time.perf_counter() - read
     return {"seconds": compiled - traced, "trace": traced - started, "floor": floor}
-
-
-def peak_memory() -> float:
-    """Returns the most memory that this process has had, in MB."""
-    with open("/proc/self/status") as status:
-        line = next(line for line in status if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024 / 1e6
 
 
 if __name__ == "__main__":

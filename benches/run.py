@@ -1,31 +1,65 @@
 """Measures the budgets, each beside its floor of the same run: `make bench`.
 
-Names of measurements may follow, to make only those.
+Names of measurements may follow, to make only those. A figure that is over its budget is said to
+be, and fails nothing: the machine may be busy with other work.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
-from measuring import BENCHES, HEADINGS, Figure, floor, folder, repeat, show, start_time, workload
+from measuring import BENCHES, Sample, brief, floor, folder, repeat, show, start_time, workload
 
 ARRAY_LENGTH = 12_500_000
 
 
+class Figure(NamedTuple):
+    """One measured figure; less is better.
+
+    Attributes:
+        what: What was measured, with its unit.
+        measured: What each round took.
+        budget: The largest value that is within the budget.
+        floor: What the least possible work took in the same rounds.
+    """
+
+    what: str
+    measured: Sample
+    budget: float | None = None
+    floor: Sample | None = None
+
+    def __str__(self) -> str:
+        """Returns the line that is printed once it is measured, with the floor's own range."""
+        beside = "" if self.floor is None else f"; floor {self.floor}"
+        return f"{self.what}: {self.measured}{beside}"
+
+    def verdict(self) -> str:
+        """Returns whether the budget is met."""
+        if self.budget is None:
+            return ""
+        return "met" if self.measured.median <= self.budget else "over"
+
+    def row(self) -> tuple[str, ...]:
+        """Returns the cells of the summary."""
+        least = "" if self.floor is None else brief(self.floor.median)
+        budget = "" if self.budget is None else brief(self.budget)
+        return (self.what, str(self.measured), least, budget, self.verdict())
+
+
+HEADINGS = ("what", "measured", "floor", "budget", "is")
+
+
 def command() -> Iterator[Figure]:
     """The start of the native command; the floor is that of a program that does nothing."""
-    if shutil.which("partita") is None:
-        print(
-            "The command `partita` is not on the path, so its start is left out.", file=sys.stderr
-        )
-        return
-    measured, least = repeat(51, start_time("partita", "--version"), start_time("/bin/true"))
-    yield Figure("`partita --version`", measured, "ms", 5, least)
+    partita = str(Path(sys.executable).with_name("partita"))
+    measured, least = repeat(51, start_time(partita, "--version"), start_time("/bin/true"))
+    yield Figure("partita --version, ms", measured, 5, least)
 
 
 def importing() -> Iterator[Figure]:
@@ -34,8 +68,8 @@ def importing() -> Iterator[Figure]:
     bare, measured = repeat(
         21, start_time(python, "-c", "pass"), start_time(python, "-c", "import partita")
     )
-    yield Figure("`import partita`, beyond Python's start", measured - bare, "ms", 30)
-    yield Figure("the same, with Python's start", measured, "ms", None, bare)
+    yield Figure("import partita, ms", measured - bare, 30)
+    yield Figure("- with Python's start", measured, None, bare)
 
 
 def step() -> Iterator[Figure]:
@@ -53,9 +87,9 @@ def step() -> Iterator[Figure]:
         lambda: 1e3 * floor("steps", 100),
     )
     by_hand = (floor_hundred - floor_ten) / 90
-    yield Figure("in-process step, no-op", (hundred - ten) / 90, "ms", by_hand, by_hand)
+    yield Figure("in-process step, ms", (hundred - ten) / 90, by_hand.median, by_hand)
     measured, by_hand = repeat(5, lambda: chain(1000) / 1000, lambda: floor("steps", 1000))
-    yield Figure("the same, 1,000 steps, all included", measured, "ms a step", None, by_hand)
+    yield Figure("- each of 1,000, trace included", measured, None, by_hand)
 
 
 def memory() -> Iterator[Figure]:
@@ -65,18 +99,17 @@ def memory() -> Iterator[Figure]:
         with folder() as home:
             return workload(home, "partita_chain.py", "run", length)["peak"]
 
-    (measured,) = repeat(3, lambda: peak(100))
-    yield Figure("peak memory of 100 steps", measured, "MB", 40)
+    measured, least = repeat(3, lambda: peak(100), lambda: floor("steps", 100, "peak"))
+    yield Figure("peak memory of 100 steps, MB", measured, 40, least)
 
 
 def compiling() -> Iterator[Figure]:
     """Compiling 10,000 steps; the floor reads the spec and writes the deployment with `json`."""
     with folder() as home:
         runs = [workload(home, "partita_chain.py", "compile", 10_000) for _ in range(5)]
-    medians = {key: sorted(run[key] for run in runs)[2] for key in runs[0]}
-    measured, least = 1e3 * medians["seconds"], 1e3 * medians["floor"]
-    yield Figure("compile 10,000 steps", measured, "ms", 100, least)
-    yield Figure("their trace, in Python", 1e3 * medians["trace"], "ms")
+    taken = {key: 1e3 * Sample(run[key] for run in runs) for key in runs[0]}
+    yield Figure("compile 10,000 steps, ms", taken["seconds"], 100, taken["floor"])
+    yield Figure("- their trace, in Python", taken["trace"])
 
 
 def cached() -> Iterator[Figure]:
@@ -85,11 +118,11 @@ def cached() -> Iterator[Figure]:
     with folder() as home:
         workload(home, "partita_chain.py", "run", length)
         runs = [workload(home, "partita_chain.py", "run", length) for _ in range(7)]
-    medians = {key: 1e3 * sorted(run[key] for run in runs)[3] for key in runs[0]}
+    taken = {key: 1e3 * Sample(run[key] for run in runs) for key in runs[0]}
     (least,) = repeat(3, lambda: 1e3 * floor("cached", length))
-    yield Figure("cached rerun of 1,000 steps, engine", medians["engine"], "ms", 100, least)
-    yield Figure("the same, with tracing", medians["seconds"], "ms", None, least)
-    yield Figure("the same, whole process", medians["process"], "ms", None, least)
+    yield Figure("cached rerun, 1,000 steps, ms", taken["engine"], 100, least)
+    yield Figure("- with tracing", taken["seconds"], None, least)
+    yield Figure("- the whole process", taken["process"], None, least)
 
 
 def array() -> Iterator[Figure]:
@@ -100,11 +133,29 @@ def array() -> Iterator[Figure]:
             return 1e3 * workload(home, "partita_array.py", ARRAY_LENGTH)["seconds"]
 
     measured, least = repeat(9, measure, lambda: 1e3 * floor("array", ARRAY_LENGTH))
-    yield Figure("100 MB array between two steps", measured, "ms", 1.3 * least, least)
+    yield Figure("100 MB array handed over, ms", measured, 1.3 * least.median, least)
 
 
 def runner() -> Iterator[Figure]:
-    """The DAG runner alone, its launcher doing nothing; the floor is the scheduler without it."""
+    """The DAG runner alone, its launcher doing nothing; the floor is the scheduler without it.
+
+    Of the shapes of graphs, each size shows the slowest and the one that takes the most memory.
+    """
+    rounds = [runner_round() for _ in range(3)]
+    for size in sorted({size for size, _ in rounds[0]}):
+        shapes = [
+            [Sample(values) for values in zip(*(taken[graph] for taken in rounds), strict=True)]
+            for graph in rounds[0]
+            if graph[0] == size
+        ]
+        time, least, _ = max(shapes, key=lambda shape: shape[0].median)
+        yield Figure(f"DAG runner, {size:,}, µs a step", time, 1e6 / 200_000, least)
+        memory = max((shape[2] for shape in shapes), key=lambda memory: memory.median)
+        yield Figure("- its memory, bytes a step", memory, 1024)
+
+
+def runner_round() -> dict[tuple[int, str], tuple[float, ...]]:
+    """Returns, for each size and shape: µs a step, µs of the scheduler alone, bytes a step."""
     cargo = os.environ.get("CARGO", "cargo")
     arguments = ["--package", "partita-engine", "--example", "bench_runner"]
     done = subprocess.run(
@@ -114,11 +165,11 @@ def runner() -> Iterator[Figure]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    taken: dict[tuple[int, str], tuple[float, ...]] = {}
     for line in done.stdout.splitlines()[2:]:
-        graph, count, rate, pure, size, _ = re.split(r"\s{2,}", line.strip())
-        what = f"DAG runner, {graph}, {int(count):,} steps"
-        yield Figure(what, float(rate), "steps/s", 200_000, float(pure), more_is_better=True)
-        yield Figure("its memory", float(size), "bytes a step", 1024)
+        shape, size, rate, pure, memory, _ = re.split(r"\s{2,}", line.strip())
+        taken[int(size), shape] = (1e6 / float(rate), 1e6 / float(pure), float(memory))
+    return taken
 
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -137,15 +188,19 @@ def main(names: list[str]) -> int:
     """Makes the measurements and prints them; returns the exit code."""
     unknown = [name for name in names if name not in MEASUREMENTS]
     if unknown:
-        print(
-            f"error: there is no measurement `{unknown[0]}`; there are {', '.join(MEASUREMENTS)}."
-        )
+        known = ", ".join(MEASUREMENTS)
+        print(f"error: there is no measurement `{unknown[0]}`; there are {known}.")
         return 2
-    rows: list[tuple[str, ...]] = [HEADINGS]
+    figures: list[Figure] = []
     for name in names or MEASUREMENTS:
-        print(f"measuring: {name}", file=sys.stderr, flush=True)
-        rows.extend(figure.row() for figure in MEASUREMENTS[name]())
-    show(rows)
+        for figure in MEASUREMENTS[name]():
+            print(figure, flush=True)
+            figures.append(figure)
+    print("\nMedian of several rounds (lowest-highest); each floor is of the same rounds.\n")
+    show([HEADINGS, *(figure.row() for figure in figures)])
+    over = sum(figure.verdict() == "over" for figure in figures)
+    budgets = sum(figure.budget is not None for figure in figures)
+    print(f"\n{budgets - over} of {budgets} budgets met, {over} over.")
     return 0
 
 

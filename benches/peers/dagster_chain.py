@@ -9,16 +9,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
 import dagster
 
+FOLDER = sys.argv[2]
+
 
 @dagster.op
 def start() -> int:
     """Makes the first number."""
-    return 0
+    return 1
 
 
 @dagster.op
@@ -27,7 +30,14 @@ def increment(number: int) -> int:
     return number + 1
 
 
-@dagster.job(executor_def=dagster.in_process_executor)
+# Left alone, `execute_in_process` would keep what steps make in memory only, and log every event.
+@dagster.job(
+    executor_def=dagster.in_process_executor,
+    resource_defs={
+        "io_manager": dagster.FilesystemIOManager(base_dir=os.path.join(FOLDER, "artifacts"))
+    },
+    config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+)
 def chain() -> None:
     """Steps each of which takes what the one before made."""
     number: Any = start()
@@ -35,6 +45,8 @@ def chain() -> None:
         number = increment.alias(f"increment_{position}")(number)
 
 
-with dagster.DagsterInstance.local_temp(sys.argv[2]) as instance:
+with dagster.DagsterInstance.local_temp(
+    FOLDER, overrides={"telemetry": {"enabled": False}}
+) as instance:
     done = chain.execute_in_process(instance=instance)
 sys.exit(0 if done.success else 1)
