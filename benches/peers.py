@@ -150,7 +150,7 @@ def once(who: Entrant) -> Turn:
 
 
 def turn(who: Entrant) -> Turn:
-    """Returns the medians of one turn."""
+    """Returns the medians of one turn of at least `TURN` seconds."""
     taken: list[Turn] = []
     end = time.monotonic() + TURN
     while not taken or time.monotonic() < end:
@@ -202,8 +202,9 @@ def report(entrants: list[Entrant], turns: dict[str, list[Turn]]) -> None:
     show([HEADINGS, *(row(who, turns[who.name], partita) for who in there)])
     print()
     for who in there:
-        again = f"; again: skips {who.peer.reruns}" if who.peer.reruns else ""
-        print(f"{who.name}: stores {who.peer.stores}{again}")
+        print(f"{who.name} stores {who.peer.stores}")
+        if who.peer.reruns:
+            print(f"{'':{len(who.name)}} again: skips {who.peer.reruns}")
 
 
 def main(names: list[str]) -> int:

@@ -26,7 +26,7 @@ class Figure(NamedTuple):
         what: What was measured, with its unit.
         measured: What each round took.
         budget: The largest value that is within the budget.
-        floor: What the least possible work took in the same rounds.
+        floor: What the least possible work took in the same run.
     """
 
     what: str
@@ -149,7 +149,7 @@ def runner() -> Iterator[Figure]:
             if graph[0] == size
         ]
         time, least, _ = max(shapes, key=lambda shape: shape[0].median)
-        yield Figure(f"DAG runner, {size:,}, µs a step", time, 1e6 / 200_000, least)
+        yield Figure(f"DAG runner, {size:,} steps, µs", time, 1e6 / 200_000, least)
         memory = max((shape[2] for shape in shapes), key=lambda memory: memory.median)
         yield Figure("- its memory, bytes a step", memory, 1024)
 
@@ -196,7 +196,7 @@ def main(names: list[str]) -> int:
         for figure in MEASUREMENTS[name]():
             print(figure, flush=True)
             figures.append(figure)
-    print("\nMedian of several rounds (lowest-highest); each floor is of the same rounds.\n")
+    print("\nMedian of several rounds (lowest-highest); each floor was measured beside them.\n")
     show([HEADINGS, *(figure.row() for figure in figures)])
     over = sum(figure.verdict() == "over" for figure in figures)
     budgets = sum(figure.budget is not None for figure in figures)
