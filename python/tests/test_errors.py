@@ -349,7 +349,7 @@ def test_a_damaged_commit_keeps_its_run_from_being_resumed(project: Project, dam
         ),
     )
     assert project.run().code == 1
-    (path,) = project.store.glob("runs/*/steps/*/commit.json")
+    (path,) = project.store.glob("runs/*/steps/*.commit.json")
     path.write_text(DAMAGES[damage](path.read_text()), encoding="utf-8")
     project.write("go", "")
     check_refused(project.resume("latest"), "commit.json")
@@ -566,7 +566,7 @@ def test_a_class_that_a_stored_document_names_is_never_imported(project: Project
     project.write("main.py", DEFINED_HERE)
     project.write("evil.py", "open('imported', 'w')\nclass Model: pass\n")
     assert project.run().code == 0
-    for path in project.store.glob("runs/*/steps/*/*.json"):
+    for path in project.store.glob("runs/*/steps/*.json"):
         path.write_text(path.read_text().replace("main.Model", "evil.Model"))
     with pytest.raises(PartitaError, match="no loaded module has that class"):
         Client().get_run("latest").steps["train"].output.load()

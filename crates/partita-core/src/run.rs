@@ -57,7 +57,7 @@ pub struct Target {
     pub interpreter: String,
 }
 
-/// `result.json` and `commit.json`: how one attempt, or one cached step, ended.
+/// A step's commit, or the result of an attempt that did not succeed: how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepResult {
     /// The document format's version.

@@ -155,8 +155,11 @@ impl Needs {
                 Err(error) => return Err(error.into()),
             }
         }
-        for step in paths(store, &format!("{}/steps", layout::run(run_id)))? {
-            let path = format!("{step}/commit.json");
+        for path in paths(store, &layout::steps(run_id))? {
+            let name = path.rsplit('/').next().and_then(layout::step_file);
+            if !matches!(name, Some((_, layout::StepFile::Commit))) {
+                continue;
+            }
             match store.read(&path) {
                 Ok(bytes) => self.add_result(&parse(store, &path, &bytes)?),
                 Err(StoreError::NotFound { .. }) => {}

@@ -8,7 +8,7 @@ use partita_core::run::{Event, EventKind, RunEnd, RunHeader, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 
 use super::changes::{Change, RunRecord, RunStart, StepRun};
-use crate::store::{ArtifactStore, Documents, Result, StoreError, layout};
+use crate::store::{ArtifactStore, Documents, LeftByStep, Result, StoreError};
 
 /// A run as its documents have it.
 pub(super) struct Replayed {
@@ -32,7 +32,7 @@ pub(super) fn replay(
         Err(error) => return Err(error),
     };
     let mut replay =
-        Replay { store, documents, run_id: Arc::from(header.id.as_str()), problems: Vec::new() };
+        Replay { documents, run_id: Arc::from(header.id.as_str()), problems: Vec::new() };
     let deployment = replay.noting(documents.deployment(&header.deployment_id)).map(Arc::new);
     let events = replay.noting(documents.events(run_id)).unwrap_or_default();
     let end = replay.noting(documents.run_end(run_id)).flatten();
@@ -50,7 +50,6 @@ fn start(
 }
 
 struct Replay<'a> {
-    store: &'a dyn ArtifactStore,
     documents: Documents<'a>,
     run_id: Arc<str>,
     problems: Vec<StoreError>,
@@ -143,14 +142,10 @@ impl Replay<'_> {
     }
 
     fn add_results(&mut self, timeline: &mut Timeline, deployment: &Arc<Deployment>) {
-        let folder = format!("{}/steps", layout::run(&self.run_id));
-        let begun = self.noting(self.store.list(&folder)).unwrap_or_default();
-        for name in begun {
-            let index = name.split('-').next().and_then(|index| index.parse().ok());
-            let Some(index) = index.filter(|index| *index < deployment.steps.len()) else {
-                continue;
-            };
-            for result in self.results(deployment, index) {
+        let left = self.noting(self.documents.left_by_steps(&self.run_id)).unwrap_or_default();
+        for (index, left) in left.range(..deployment.steps.len()) {
+            let index = *index;
+            for result in self.results(deployment, index, left) {
                 let step = self.step(deployment, index);
                 let rank = 2 * u64::from(result.attempt) + 1;
                 let at = (result.ended_at.0, rank);
@@ -165,22 +160,22 @@ impl Replay<'_> {
     }
 
     /// Returns the results of a step: those of attempts that did not succeed, and the commit.
-    fn results(&mut self, deployment: &Deployment, index: usize) -> Vec<StepResult> {
+    fn results(
+        &mut self,
+        deployment: &Deployment,
+        index: usize,
+        left: &LeftByStep,
+    ) -> Vec<StepResult> {
         let name = &deployment.steps[index].name;
         let run_id = self.run_id.clone();
-        let commit = self.noting(self.documents.commit(&run_id, index, name)).flatten();
-        let attempts =
-            self.noting(self.documents.attempts(&run_id, index, name)).unwrap_or_default();
         let mut results = Vec::new();
-        for number in attempts {
-            if commit.as_ref().is_some_and(|commit| commit.attempt == number) {
-                continue;
-            }
-            let result = self.noting(self.documents.result(&run_id, index, name, number)).flatten();
-            // A success that is not the commit lost against it, or was killed before it could be.
-            results.extend(result.filter(|result| !result.status.is_successful()));
+        for number in &left.attempts {
+            let result = self.noting(self.documents.result(&run_id, index, name, *number));
+            results.extend(result.flatten());
         }
-        results.extend(commit);
+        if left.committed {
+            results.extend(self.noting(self.documents.commit(&run_id, index, name)).flatten());
+        }
         results
     }
 }

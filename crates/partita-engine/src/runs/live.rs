@@ -20,7 +20,7 @@ use crate::drive::{CancelHandle, Drive, Driver, Observer, RunOutcome};
 use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart};
 use crate::schedule::Plan;
 use crate::step_runner::RunContext;
-use crate::store::{ArtifactStore, Documents, LeaseGuard, StoreError, layout};
+use crate::store::{ArtifactStore, Documents, LeaseGuard, StoreError, encode, layout};
 
 /// Why a run could not begin, go on or end.
 #[derive(Debug, thiserror::Error)]
@@ -92,31 +92,7 @@ impl LiveRun {
         store: Arc<dyn ArtifactStore>,
         metadata: Arc<dyn MetadataStore>,
     ) -> Result<Self, RunError> {
-        let started_at = clock::now();
-        let id = clock::new_id();
-        let pipeline = new.deployment.pipeline.name.clone();
-        let name = new.name.unwrap_or_else(|| default_name(&pipeline, &id, started_at));
-        name::check(&name)
-            .map_err(|reason| RunError::BadName { name: shortened(&name), reason })?;
-        let header = RunHeader {
-            version: VERSION,
-            name,
-            pipeline,
-            deployment_id: new.deployment.id.clone(),
-            stack: new.deployment.stack.name.clone(),
-            orchestrator: new
-                .deployment
-                .stack
-                .orchestrator()
-                .map(|o| o.name.clone())
-                .unwrap_or_default(),
-            orchestrator_run_id: id.clone(),
-            started_at,
-            user: new.user,
-            target: new.target,
-            resumed_from: new.resumed_from.as_ref().map(|from| from.run_id.clone()),
-            id,
-        };
+        let header = header(&new)?;
         let lease = store.lease(&header.id)?;
         metadata.start_run(&RunStart {
             header: header.clone(),
@@ -266,14 +242,40 @@ impl LiveRun {
     }
 }
 
+/// Returns the header of a run that begins now.
+fn header(new: &NewRun) -> Result<RunHeader, RunError> {
+    let started_at = clock::now();
+    let id = clock::new_id();
+    let deployment = &new.deployment;
+    let pipeline = deployment.pipeline.name.clone();
+    let name = new.name.clone().unwrap_or_else(|| default_name(&pipeline, &id, started_at));
+    name::check(&name).map_err(|reason| RunError::BadName { name: shortened(&name), reason })?;
+    let orchestrator = deployment.stack.orchestrator();
+    Ok(RunHeader {
+        version: VERSION,
+        name,
+        pipeline,
+        deployment_id: deployment.id.clone(),
+        stack: deployment.stack.name.clone(),
+        orchestrator: orchestrator.map(|o| o.name.clone()).unwrap_or_default(),
+        orchestrator_run_id: id.clone(),
+        started_at,
+        user: new.user.clone(),
+        target: new.target.clone(),
+        resumed_from: new.resumed_from.as_ref().map(|from| from.run_id.clone()),
+        id,
+    })
+}
+
 /// Writes a deployment unless it is there and whole; its id is the digest of its content.
 fn save_deployment(store: &dyn ArtifactStore, deployment: &Deployment) -> Result<(), StoreError> {
     let path = layout::deployment(&deployment.id);
     let document = encode(store, &path, deployment)?;
-    if store.create(&path, document.clone().into())? || store.read(&path)? == document {
-        return Ok(());
+    match store.read(&path) {
+        Ok(there) if there == document => Ok(()),
+        Ok(_) | Err(StoreError::NotFound { .. }) => store.write(&path, document.into()),
+        Err(error) => Err(error),
     }
-    store.write(&path, document.into())
 }
 
 /// Returns which steps are committed, and the number of each step's next attempt.
@@ -289,11 +291,14 @@ fn progress(
             *last = attempt.max(*last);
         }
     }
+    let mut left = documents.left_by_steps(run_id)?;
     let mut committed = Vec::with_capacity(deployment.steps.len());
     let mut next = Vec::with_capacity(deployment.steps.len());
     for (index, step) in deployment.steps.iter().enumerate() {
-        committed.push(documents.commit(run_id, index, &step.name)?.is_some());
-        let recorded = documents.attempts(run_id, index, &step.name)?.last().copied().unwrap_or(0);
+        let left = left.remove(&index).unwrap_or_default();
+        // It is read now, so that a damaged one is told of before anything runs.
+        committed.push(left.committed && documents.commit(run_id, index, &step.name)?.is_some());
+        let recorded = left.attempts.last().copied().unwrap_or(0);
         let started = last_attempts.get(&step.name).copied().unwrap_or(0);
         next.push(recorded.max(started) + 1);
     }
@@ -321,17 +326,4 @@ fn create<T: serde::Serialize>(
     document: &T,
 ) -> Result<(), StoreError> {
     store.create(path, encode(store, path, document)?.into()).map(drop)
-}
-
-fn encode<T: serde::Serialize>(
-    store: &dyn ArtifactStore,
-    path: &str,
-    document: &T,
-) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(document).map_err(|error| StoreError::BadDocument {
-        path: path.to_owned(),
-        uri: store.uri().to_owned(),
-        reason: error.to_string(),
-        help: "this is a fault in Partita".to_owned(),
-    })
 }

@@ -1,6 +1,7 @@
 //! What listens to the driver in every run: it tells the index, and writes down what no result says.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partita_core::run::{EventKind, Failure, StepResult};
 use partita_core::status::StepStatus;
@@ -15,11 +16,17 @@ use crate::store::Documents;
 pub(super) struct Recorder {
     context: Arc<RunContext>,
     index: Arc<IndexWriter>,
+    /// The last attempt of each step that has begun and not ended.
+    begun: Mutex<HashMap<usize, u32>>,
 }
 
 impl Recorder {
     pub(super) fn new(context: Arc<RunContext>, index: Arc<IndexWriter>) -> Self {
-        Self { context, index }
+        Self { context, index, begun: Mutex::default() }
+    }
+
+    fn begun(&self) -> MutexGuard<'_, HashMap<usize, u32>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn step(&self, index: usize) -> StepRun {
@@ -39,16 +46,21 @@ impl Recorder {
         Arc::new(record_lost(&self.context, step, attempt, failure))
     }
 
-    /// Returns the record of the attempt that was interrupted, if the step ran when it was cancelled.
-    fn interrupted(&self, step: usize) -> Option<Arc<StepResult>> {
+    /// Returns the record of an attempt that was interrupted, if its step runner left one.
+    fn interrupted(&self, step: usize, attempt: u32) -> Option<Arc<StepResult>> {
         let name = &self.context.deployment.steps[step].name;
         let documents = Documents::new(&*self.context.store);
-        let number = *documents.attempts(&self.context.run_id, step, name).ok()?.last()?;
-        let result = documents.result(&self.context.run_id, step, name, number).ok()??;
+        let result = documents.result(&self.context.run_id, step, name, attempt).ok()??;
         (result.status == StepStatus::Cancelled).then(|| Arc::new(result))
     }
 
-    fn ended_otherwise(&self, index: usize, status: StepStatus, reason: String) {
+    fn ended_otherwise(
+        &self,
+        index: usize,
+        attempt: Option<u32>,
+        status: StepStatus,
+        reason: String,
+    ) {
         let step = self.step(index);
         match status {
             StepStatus::Skipped => {
@@ -59,7 +71,7 @@ impl Recorder {
                 self.index.record(Change::StepSkipped { step, reason });
             }
             StepStatus::Cancelled => {
-                if let Some(result) = self.interrupted(index) {
+                if let Some(result) = attempt.and_then(|number| self.interrupted(index, number)) {
                     self.index.record(Change::StepEnded { step: step.clone(), result });
                 }
                 let at = self.context.note(EventKind::StepCancelled { step: self.name(index) });
@@ -74,6 +86,7 @@ impl Observer for Recorder {
     fn on(&self, event: &RunEvent) {
         match event {
             RunEvent::StepStarted { step, attempt } => {
+                self.begun().insert(*step, *attempt);
                 let (step, attempt) = (self.step(*step), *attempt);
                 self.index.record(Change::StepStarted { step, attempt, at: clock::now() });
             }
@@ -85,12 +98,14 @@ impl Observer for Recorder {
                 }
             }
             RunEvent::StepEnded { step, result: Some(result), .. } => {
+                self.begun().remove(step);
                 let (step, result) = (self.step(*step), Arc::clone(result));
                 self.index.record(Change::StepEnded { step, result });
             }
             RunEvent::StepEnded { step, status, because, .. } => {
                 let reason = because.map(|because| because.reason(&self.context.deployment));
-                self.ended_otherwise(*step, *status, reason.unwrap_or_default());
+                let attempt = self.begun().remove(step);
+                self.ended_otherwise(*step, attempt, *status, reason.unwrap_or_default());
             }
             RunEvent::CancelRequested => {
                 self.context.note(EventKind::CancelRequested);

@@ -1,36 +1,21 @@
-//! Saves what a step returned and commits it; the first success wins.
+//! Commits what a step returned; the first success wins.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use partita_core::artifact::{
-    ArtifactFile, ArtifactHeader, ArtifactVersion, Manifest, content_digest, inline_files,
-};
 use partita_core::digest::Digest;
 use partita_core::launcher::Attempt;
-use partita_core::literal::Literal;
 use partita_core::run::{Failure, InputReference, StepResult, VERSION};
 use partita_core::status::StepStatus;
 use partita_core::time::Timestamp;
 
+use super::artifacts::publish;
 use super::inputs::{self, InputValue};
-use super::{Committed, Content, Known, NewOutput, Returned, RunContext, Stopped};
+use super::{Committed, Known, Returned, RunContext, Stopped};
 use crate::clock;
-use crate::store::{ArtifactStore, Documents, Result, Staging, StoreError, layout, read_document};
+use crate::store::{Documents, Result, StoreError, encode, layout};
 
-/// Name of the document that describes an artifact folder.
-const MANIFEST: &str = "manifest.json";
-/// Files from this size on are hashed by several threads, in bytes.
-const LARGE_FILE: u64 = 1 << 20;
-
-/// Returns the name of the artifact that an output makes.
-pub(super) fn artifact_name(attempt: &Attempt, output: &str) -> String {
-    format!("{}.{}.{output}", attempt.deployment.pipeline.name, attempt.step().name)
-}
-
-/// Publishes the outputs, writes the attempt's result and commits the step.
+/// Publishes the outputs and commits the step.
 ///
 /// If another attempt has committed first, these outputs are discarded and its result returned.
 pub(super) fn commit(
@@ -52,10 +37,8 @@ pub(super) fn commit(
         metadata: known.metadata.clone(),
         ..blank(context, attempt, known.started_at)
     });
-    record(context, attempt, &result)?;
-    let name = &attempt.step().name;
-    let path = layout::result(&context.run_id, attempt.step, name, attempt.number);
-    if !context.store.link(&path, &layout::commit(&context.run_id, attempt.step, name))? {
+    let path = layout::commit(&context.run_id, attempt.step, &attempt.step().name);
+    if !context.store.create(&path, encode(&*context.store, &path, &*result)?.into())? {
         return lost(context, attempt, &result);
     }
     // Also where caching is off: that says that no earlier result is taken, not that this is none.
@@ -65,11 +48,11 @@ pub(super) fn commit(
     Ok(result)
 }
 
-/// Makes the result the answer for its key; a newer result replaces an older one.
-fn cache(context: &RunContext, result: &str, key: Digest) -> Result<()> {
+/// Makes a commit the answer for its key; a newer result replaces an older one.
+fn cache(context: &RunContext, commit: &str, key: Digest) -> Result<()> {
     let path = layout::cache(&key);
-    if !context.store.link(result, &path)? {
-        context.store.write(&path, context.store.read(result)?)?;
+    if !context.store.link(commit, &path)? {
+        context.store.write(&path, context.store.read(commit)?)?;
     }
     Ok(())
 }
@@ -85,7 +68,7 @@ fn lost(context: &RunContext, attempt: &Attempt, mine: &StepResult) -> Result<Co
     })
 }
 
-/// Writes an attempt's result.
+/// Writes the result of an attempt that did not succeed.
 pub(super) fn record(context: &RunContext, attempt: &Attempt, result: &StepResult) -> Result<()> {
     let path = layout::result(&context.run_id, attempt.step, &attempt.step().name, attempt.number);
     context.store.write(&path, encode(&*context.store, &path, result)?.into())
@@ -210,209 +193,4 @@ pub(crate) fn references(
         references.insert(name, reference);
     });
     references
-}
-
-fn publish(context: &RunContext, attempt: &Attempt, output: NewOutput) -> Result<ArtifactVersion> {
-    let artifact = artifact_name(attempt, &output.name);
-    match output.content {
-        Content::Inline(value) => {
-            let files = inline_files(&value);
-            Ok(ArtifactVersion {
-                artifact,
-                id: clock::new_id(),
-                type_name: output.type_name,
-                digest: content_digest(&output.format, &files),
-                format: output.format,
-                size: files[0].size,
-                value: Some(value),
-                metadata: output.metadata,
-            })
-        }
-        Content::Files(staging) => {
-            let files = digest_files(&*context.store, &staging)?;
-            let id = staging.path().rsplit('/').next().unwrap_or_default().to_owned();
-            let version = ArtifactVersion {
-                artifact,
-                id,
-                type_name: output.type_name,
-                digest: content_digest(&output.format, &files),
-                format: output.format,
-                size: files.iter().map(|file| file.size).sum(),
-                value: None,
-                metadata: output.metadata,
-            };
-            let maker = (&*context.run_id, attempt.step().name.as_str());
-            write_manifest(&*context.store, maker, &version, files, &staging)?;
-            context.store.publish(staging)?;
-            Ok(version)
-        }
-    }
-}
-
-/// Publishes a value that no step made. The same content is one version, whoever passes it.
-///
-/// # Errors
-/// If it cannot be stored.
-pub fn publish_literal(
-    store: &dyn ArtifactStore,
-    artifact: &str,
-    type_name: String,
-    format: String,
-    metadata: BTreeMap<String, Literal>,
-    staging: Staging,
-) -> Result<ArtifactVersion> {
-    let files = digest_files(store, &staging)?;
-    let digest = content_digest(&format, &files);
-    let version = ArtifactVersion {
-        artifact: artifact.to_owned(),
-        id: digest.short(),
-        type_name,
-        format,
-        digest,
-        size: files.iter().map(|file| file.size).sum(),
-        value: None,
-        metadata,
-    };
-    let path = layout::artifact(&version);
-    if store.list(&path)?.is_empty() {
-        let staging = staging.moved_to(path.clone());
-        write_manifest(store, ("", ""), &version, files, &staging)?;
-        match store.publish(staging) {
-            // Another process has stored the same content in the meantime.
-            Err(_) if !store.list(&path)?.is_empty() => {}
-            published => published?,
-        }
-    }
-    Ok(version)
-}
-
-fn write_manifest(
-    store: &dyn ArtifactStore,
-    (run_id, step): (&str, &str),
-    version: &ArtifactVersion,
-    files: Vec<ArtifactFile>,
-    staging: &Staging,
-) -> Result<()> {
-    let manifest = Manifest {
-        version: VERSION,
-        artifact: ArtifactHeader {
-            artifact: version.artifact.clone(),
-            id: version.id.clone(),
-            type_name: version.type_name.clone(),
-            format: version.format.clone(),
-            digest: version.digest,
-        },
-        files,
-        run_id: run_id.to_owned(),
-        step: step.to_owned(),
-        created_at: clock::now(),
-    };
-    let path = staging.folder().join(MANIFEST);
-    let bytes = encode(store, staging.path(), &manifest)?;
-    fs::write(path, bytes).map_err(|error| failed(store, staging.path(), &error))
-}
-
-/// Returns the files of a staged folder, sorted by path, with their digests.
-fn digest_files(store: &dyn ArtifactStore, staging: &Staging) -> Result<Vec<ArtifactFile>> {
-    let mut files = Vec::new();
-    let mut folders = vec![PathBuf::new()];
-    let fail = |error: &std::io::Error| failed(store, staging.path(), error);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(staging.folder().join(&folder)).map_err(|error| fail(&error))? {
-            let entry = entry.map_err(|error| fail(&error))?;
-            let path = folder.join(entry.file_name());
-            let metadata = entry.metadata().map_err(|error| fail(&error))?;
-            if metadata.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            if path == Path::new(MANIFEST) {
-                let what = "an artifact's own files cannot be called `manifest.json`; rename it";
-                return Err(fail(&std::io::Error::other(what)));
-            }
-            if !metadata.is_file() {
-                let what =
-                    format!("`{}` is not a file; an artifact holds nothing else", path.display());
-                return Err(fail(&std::io::Error::other(what)));
-            }
-            let name = path
-                .to_str()
-                .ok_or_else(|| StoreError::OutsideStore(path.display().to_string()))?;
-            let digest =
-                digest_file(&entry.path(), metadata.len()).map_err(|error| fail(&error))?;
-            files.push(ArtifactFile { path: name.to_owned(), size: metadata.len(), digest });
-        }
-    }
-    files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
-}
-
-fn digest_file(path: &Path, size: u64) -> std::io::Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    if size >= LARGE_FILE {
-        hasher.update_mmap_rayon(path)?;
-    } else {
-        hasher.update(&fs::read(path)?);
-    }
-    Ok(hasher.finalize().into())
-}
-
-/// Returns a local folder with the files of an artifact version, after checking every digest.
-///
-/// # Errors
-/// [`StoreError::Corrupt`] if the content is not what was stored.
-pub fn load_folder(store: &dyn ArtifactStore, version: &ArtifactVersion) -> Result<PathBuf> {
-    let path = layout::artifact(version);
-    let folder = store.fetch(&path)?;
-    let corrupt = |file: &str| StoreError::Corrupt {
-        path: format!("{path}/{file}"),
-        uri: store.uri().to_owned(),
-    };
-    let document = format!("{path}/{MANIFEST}");
-    let manifest: Manifest =
-        read_document(&store.read(&document)?, VERSION).map_err(|(reason, help)| {
-            StoreError::BadDocument {
-                path: document.clone(),
-                uri: store.uri().to_owned(),
-                reason,
-                help,
-            }
-        })?;
-    if content_digest(&version.format, &manifest.files) != version.digest {
-        return Err(corrupt(MANIFEST));
-    }
-    for file in &manifest.files {
-        let inside =
-            Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
-        let local = folder.join(&file.path);
-        // What lies elsewhere, or is no file, is not even opened: it may be a device without end.
-        let is_whole =
-            || fs::symlink_metadata(&local).is_ok_and(|is| is.is_file() && is.len() == file.size);
-        if !inside || !is_whole() || digest_file(&local, file.size).ok() != Some(file.digest) {
-            return Err(corrupt(&file.path));
-        }
-    }
-    Ok(folder)
-}
-
-fn encode<T: serde::Serialize>(
-    store: &dyn ArtifactStore,
-    path: &str,
-    document: &T,
-) -> Result<Vec<u8>> {
-    serde_json::to_vec(document).map_err(|error| StoreError::BadDocument {
-        path: path.to_owned(),
-        uri: store.uri().to_owned(),
-        reason: error.to_string(),
-        help: "this is a fault in Partita".to_owned(),
-    })
-}
-
-fn failed(store: &dyn ArtifactStore, path: &str, error: &std::io::Error) -> StoreError {
-    StoreError::Failed {
-        path: path.to_owned(),
-        uri: store.uri().to_owned(),
-        reason: error.to_string(),
-        help: String::new(),
-    }
 }

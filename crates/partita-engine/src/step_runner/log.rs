@@ -1,4 +1,4 @@
-//! The log of one attempt: `log.jsonl`, one line of output a line, with its time and stream.
+//! The log of one attempt: one line of output a line, with its time and stream.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +29,8 @@ pub struct StepLog {
 struct State {
     writer: Option<Box<dyn Write + Send>>,
     unfinished: [String; 2],
-    error: Option<String>,
+    /// A line could not be recorded; what a step prints is not worth the step.
+    has_failed: bool,
 }
 
 #[derive(Serialize)]
@@ -87,22 +88,15 @@ impl StepLog {
         self.put(&mut state, &lines);
     }
 
-    /// Returns why lines could not be recorded, if that has happened.
-    pub fn error(&self) -> Option<String> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).error.clone()
-    }
-
     fn put(&self, state: &mut State, lines: &[u8]) {
-        if lines.is_empty() || state.error.is_some() {
+        if lines.is_empty() || state.has_failed {
             return;
         }
-        let written = match &mut state.writer {
-            Some(writer) => writer.write_all(lines).map_err(|error| error.to_string()),
-            empty => self.store.appender(&self.path).map_err(|error| error.to_string()).and_then(
-                |writer| empty.insert(writer).write_all(lines).map_err(|error| error.to_string()),
-            ),
+        let writer = match &mut state.writer {
+            Some(writer) => Ok(writer),
+            empty => self.store.appender(&self.path).map(|writer| empty.insert(writer)),
         };
-        state.error = written.err();
+        state.has_failed = !writer.is_ok_and(|writer| writer.write_all(lines).is_ok());
     }
 }
 

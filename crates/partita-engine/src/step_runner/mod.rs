@@ -4,6 +4,7 @@
 //! author's function and saves what it returned; everything else happens here. The same runner
 //! serves the engine's driver and, in another process, a step entrypoint.
 
+mod artifacts;
 mod commit;
 mod context;
 mod inputs;
@@ -20,8 +21,8 @@ use partita_core::literal::Literal;
 use partita_core::run::{EventKind, Failure, StepResult};
 use partita_core::time::Timestamp;
 
+pub use artifacts::{load_folder, publish_literal};
 pub(crate) use commit::{commit_cached, record_lost, references};
-pub use commit::{load_folder, publish_literal};
 pub use context::RunContext;
 pub use inputs::InputValue;
 pub use log::{LogStream, StepLog};
@@ -83,7 +84,7 @@ impl Stager {
     /// # Errors
     /// If there is no room for one.
     pub fn stage(&self, name: &str) -> Result<Staging, StoreError> {
-        let artifact = commit::artifact_name(&self.attempt, name);
+        let artifact = artifacts::artifact_name(&self.attempt, name);
         self.store.staging(&layout::artifact_folder(&artifact, &clock::new_id()))
     }
 }

@@ -1,11 +1,14 @@
 //! Typed reading of the documents in an artifact store.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use partita_core::deployment::Deployment;
 use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::{ArtifactStore, Result, StoreError, layout};
+use super::layout::{self, StepFile};
+use super::{ArtifactStore, Result, StoreError};
 
 /// The largest document that is read, in bytes.
 const SIZE_LIMIT: usize = 256 << 20;
@@ -18,6 +21,15 @@ const MEND: &str =
 #[derive(Clone, Copy)]
 pub struct Documents<'a> {
     store: &'a dyn ArtifactStore,
+}
+
+/// What a step has left in a run.
+#[derive(Debug, Default)]
+pub struct LeftByStep {
+    /// Whether it is committed.
+    pub committed: bool,
+    /// The attempts that left a result or a log.
+    pub attempts: BTreeSet<u32>,
 }
 
 /// Parses a document, refusing versions other than `version`.
@@ -47,6 +59,23 @@ pub fn read_document<T: DeserializeOwned>(
         return Err((reason, "use the Partita that wrote it, or a newer one".to_owned()));
     }
     serde_json::from_slice(bytes).map_err(|error| (error.to_string(), mend()))
+}
+
+/// Returns the bytes of a document that will be at `path`.
+///
+/// # Errors
+/// If it cannot be written as JSON, which is a fault in Partita.
+pub(crate) fn encode<T: Serialize>(
+    store: &dyn ArtifactStore,
+    path: &str,
+    document: &T,
+) -> Result<Vec<u8>> {
+    serde_json::to_vec(document).map_err(|error| StoreError::BadDocument {
+        path: path.to_owned(),
+        uri: store.uri().to_owned(),
+        reason: error.to_string(),
+        help: "this is a fault in Partita".to_owned(),
+    })
 }
 
 impl<'a> Documents<'a> {
@@ -111,7 +140,7 @@ impl<'a> Documents<'a> {
         present(self.read(&layout::commit(run_id, index, step), run::VERSION))
     }
 
-    /// Reads an attempt's result, if it has one.
+    /// Reads the result of an attempt that did not succeed, if it has one.
     ///
     /// # Errors
     /// If it is damaged or of another version.
@@ -133,20 +162,22 @@ impl<'a> Documents<'a> {
         present(self.read(&layout::cache(key), run::VERSION))
     }
 
-    /// Returns the numbers of a step's attempts that left anything, in order.
+    /// Returns what the steps of a run have left, by their index.
     ///
     /// # Errors
-    /// If they cannot be listed.
-    pub fn attempts(&self, run_id: &str, index: usize, step: &str) -> Result<Vec<u32>> {
-        let folder = format!("{}/attempts", layout::step(run_id, index, step));
-        let mut numbers: Vec<u32> = self
-            .store
-            .list(&folder)?
-            .iter()
-            .filter_map(|name| name.trim_end_matches('/').parse().ok())
-            .collect();
-        numbers.sort_unstable();
-        Ok(numbers)
+    /// If it cannot be listed.
+    pub fn left_by_steps(&self, run_id: &str) -> Result<BTreeMap<usize, LeftByStep>> {
+        let mut left = BTreeMap::<usize, LeftByStep>::new();
+        for name in self.store.list(&layout::steps(run_id))? {
+            match layout::step_file(&name) {
+                Some((index, StepFile::Commit)) => left.entry(index).or_default().committed = true,
+                Some((index, StepFile::Attempt(number))) => {
+                    left.entry(index).or_default().attempts.insert(number);
+                }
+                None => {}
+            }
+        }
+        Ok(left)
     }
 
     /// Returns the ids of all runs, oldest first.

@@ -13,6 +13,7 @@ use object_store::{CopyMode, CopyOptions, ObjectStore, ObjectStoreExt, PutMode, 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::files::Files;
 use super::lease::{self, Taken};
 use super::{ArtifactStore, LeaseGuard, LeaseState, Result, Staging, StoreError, layout};
 
@@ -23,20 +24,22 @@ pub enum Durability {
     /// The death of any process.
     #[default]
     Process,
-    /// The loss of power as well, at the cost of a disk flush for each document.
+    /// The loss of power as well, at the cost of disk flushes for each document and artifact.
     Power,
 }
 
 /// An artifact store in a local folder.
 #[derive(Debug)]
 pub struct LocalArtifactStore {
-    root: PathBuf,
+    files: Files,
     uri: String,
     objects: Arc<LocalFileSystem>,
 }
 
 /// Where artifact versions are prepared, on the same file system as the rest.
 const STAGING: &str = "staging";
+/// What is in the names of files that are being written, and in no others.
+const TEMPORARY: char = '#';
 
 impl LocalArtifactStore {
     /// Opens the store in `root`, making the folder if it is not there.
@@ -57,7 +60,8 @@ impl LocalArtifactStore {
             .map_err(|error| failed(&error))?
             .with_fsync(durability == Durability::Power);
         let uri = format!("file://{}", root.display());
-        Ok(Self { root, uri, objects: Arc::new(objects) })
+        let flush = (durability == Durability::Power).then(Files::to_disk);
+        Ok(Self { files: Files::new(root, flush), uri, objects: Arc::new(objects) })
     }
 
     fn location(path: &str) -> Result<Location> {
@@ -70,7 +74,7 @@ impl LocalArtifactStore {
 
     fn file(&self, path: &str) -> Result<PathBuf> {
         Self::location(path)?;
-        Ok(self.root.join(path))
+        Ok(self.files.root().join(path))
     }
 
     fn failed(&self, path: &str, error: &std::io::Error) -> StoreError {
@@ -113,11 +117,6 @@ impl LocalArtifactStore {
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(self.object_failed(path, error)),
         }
-    }
-
-    fn make_parent(&self, path: &str, file: &Path) -> Result<()> {
-        let parent = file.parent().unwrap_or(&self.root);
-        fs::create_dir_all(parent).map_err(|error| self.failed(path, &error))
     }
 }
 
@@ -164,6 +163,15 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn create(&self, path: &str, bytes: Bytes) -> Result<bool> {
         let location = Self::location(path)?;
+        // `object_store` marks the names of its temporary files so, and refuses some of these.
+        if !path.contains(TEMPORARY) {
+            match self.files.create(&self.files.root().join(location.as_ref()), &bytes) {
+                Ok(()) => return Ok(true),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
+                // Whatever is in the way, the portable way meets it too, and its error is told.
+                Err(_) => {}
+            }
+        }
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         let outcome = block_on(self.objects.put_opts(&location, bytes.into(), options)).map(drop);
         self.created(path, outcome)
@@ -186,8 +194,7 @@ impl ArtifactStore for LocalArtifactStore {
         };
         let opened = match open() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.make_parent(path, &file)?;
-                open()
+                self.files.make_parent(&file).and_then(|()| open())
             }
             opened => opened,
         };
@@ -208,7 +215,7 @@ impl ArtifactStore for LocalArtifactStore {
             let entry = entry.map_err(|error| self.failed(prefix, &error))?;
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.contains('#') {
+            if !name.contains(TEMPORARY) {
                 names.push(if is_folder { format!("{name}/") } else { name });
             }
         }
@@ -231,7 +238,7 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn staging(&self, path: &str) -> Result<Staging> {
         Self::location(path)?;
-        let parent = self.root.join(STAGING);
+        let parent = self.files.root().join(STAGING);
         let folder = fs::create_dir_all(&parent)
             .and_then(|()| tempfile::Builder::new().prefix("").tempdir_in(&parent))
             .map_err(|error| self.failed(path, &error))?;
@@ -240,8 +247,8 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn publish(&self, staging: Staging) -> Result<()> {
         let target = self.file(&staging.path)?;
-        self.make_parent(&staging.path, &target)?;
-        fs::rename(staging.folder.path(), &target)
+        self.files
+            .move_folder(staging.folder.path(), &target)
             .map_err(|error| self.failed(&staging.path, &error))?;
         // The folder has moved; there is nothing left to remove.
         let _ = staging.folder.keep();
@@ -259,8 +266,8 @@ impl ArtifactStore for LocalArtifactStore {
     fn lease(&self, run_id: &str) -> Result<LeaseGuard> {
         let path = layout::lease(run_id);
         let file = self.file(&path)?;
-        self.make_parent(&path, &file)?;
-        match lease::take(&file).map_err(|error| self.failed(&path, &error))? {
+        let taken = self.files.make_parent(&file).and_then(|()| lease::take(&file));
+        match taken.map_err(|error| self.failed(&path, &error))? {
             Taken::Mine(guard) => Ok(guard),
             Taken::Theirs(lease) => Err(StoreError::LeaseHeld {
                 run_id: run_id.to_owned(),

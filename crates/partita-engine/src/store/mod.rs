@@ -3,6 +3,7 @@
 //! The layout is the wire format between steps; see [`layout`].
 
 mod documents;
+mod files;
 pub mod layout;
 mod lease;
 mod local;
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-pub use documents::{Documents, read_document};
+pub(crate) use documents::encode;
+pub use documents::{Documents, LeftByStep, read_document};
 pub use lease::{LeaseGuard, LeaseState};
 pub use local::{Durability, LocalArtifactStore};
 

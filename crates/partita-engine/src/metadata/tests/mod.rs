@@ -279,9 +279,6 @@ impl<'a> Engine<'a> {
 
     fn commit(&mut self, index: usize, result: StepResult) {
         let name = self.name(index);
-        if result.attempt > 0 {
-            self.write(&layout::result(&self.run_id, index, &name, result.attempt), &result);
-        }
         self.write(&layout::commit(&self.run_id, index, &name), &result);
         self.versions.insert(index, result.outputs["output"].clone());
         self.writer.record(Change::StepEnded { step: self.step(index), result: Arc::new(result) });

@@ -69,7 +69,7 @@ fn inputs_and_outputs_say_where_their_bytes_are() {
     assert_eq!(load.uri, format!("{uri}/artifacts/digits.load.output/{}", load.artifact_version));
     assert_eq!(steps["train"].inputs["x"].uri, load.uri);
     let run = format!("{:032x}", 0);
-    let inlined = format!("{uri}/runs/{run}/steps/1-train/commit.json#/outputs/output/value");
+    let inlined = format!("{uri}/runs/{run}/steps/1-train.commit.json#/outputs/output/value");
     assert_eq!(steps["train"].outputs["output"].uri, inlined);
     assert_eq!(steps["report"].inputs["x"].uri, inlined);
     let artifacts = Artifacts::new(&*home.index);
