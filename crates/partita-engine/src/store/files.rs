@@ -71,6 +71,13 @@ impl Files {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Makes the file `from` appear at `to` as well, in a folder that exists, unless there is
+    /// something already.
+    pub(super) fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)?;
+        self.flush_parent(to)
+    }
+
     /// Moves a folder with all that is in it to `to`, where nothing is.
     pub(super) fn move_folder(&self, from: &Path, to: &Path) -> io::Result<()> {
         if self.flush.is_some() {

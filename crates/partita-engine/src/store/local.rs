@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_executor::block_on;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
-use object_store::{CopyMode, CopyOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -110,14 +110,6 @@ impl LocalArtifactStore {
             help: String::new(),
         }
     }
-
-    fn created(&self, path: &str, outcome: object_store::Result<()>) -> Result<bool> {
-        match outcome {
-            Ok(()) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(self.object_failed(path, error)),
-        }
-    }
 }
 
 /// Ends a line that a crash or a full disk cut off, so that the next one is a line of its own.
@@ -173,15 +165,20 @@ impl ArtifactStore for LocalArtifactStore {
             }
         }
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        let outcome = block_on(self.objects.put_opts(&location, bytes.into(), options)).map(drop);
-        self.created(path, outcome)
+        match block_on(self.objects.put_opts(&location, bytes.into(), options)) {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(self.object_failed(path, error)),
+        }
     }
 
     fn link(&self, from: &str, to: &str) -> Result<bool> {
-        let (source, target) = (Self::location(from)?, Self::location(to)?);
-        let options = CopyOptions::new().with_mode(CopyMode::Create);
-        let outcome = block_on(self.objects.copy_opts(&source, &target, options));
-        self.created(to, outcome)
+        match self.files.link(&self.file(from)?, &self.file(to)?) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            // Its folder is missing, or this file system has no links: it gets a copy.
+            Err(_) => self.create(to, self.read(from)?),
+        }
     }
 
     fn appender(&self, path: &str) -> Result<Box<dyn Write + Send>> {
