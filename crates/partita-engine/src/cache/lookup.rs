@@ -214,6 +214,11 @@ impl CacheResolver {
         let key = self.context.key(step, &inputs);
         Ok(match self.look_up_key(step, &inputs, key)? {
             Lookup::Hit { entry, reason } => {
+                // Until the commit is there, nothing may say that these artifacts are needed.
+                let _hold = self.context.store.hold()?;
+                if let Some(reason) = self.unusable(&entry, None) {
+                    return Ok(Resolution::Run { reason: Some(reason.into()) });
+                }
                 Resolution::Cached(commit_cached(&self.context, step, &inputs, &entry, reason)?)
             }
             Lookup::Miss { reason } => Resolution::Run { reason: Some(reason.into()) },

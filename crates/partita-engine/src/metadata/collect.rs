@@ -1,7 +1,9 @@
 //! Removes from an artifact store what nothing refers to any more.
 //!
-//! What may go is listed before what must stay, so that whatever a run adds meanwhile is never
-//! among it: an engine takes its run's lease before it writes anything else.
+//! What may go is listed before what must stay, so that whatever a live run adds meanwhile is
+//! never among it. A run that begins may rely on what nothing refers to yet, such as a deployment
+//! that is there already: it holds the store until its own documents say so, and collection and
+//! such holds exclude each other.
 
 use std::collections::HashSet;
 
@@ -34,9 +36,14 @@ pub struct Collected {
 /// left behind. Whatever a run that is driven now may need stays.
 ///
 /// # Errors
-/// If the store fails or a document that says what is needed cannot be read; nothing that it may
-/// refer to has been removed then.
+/// [`StoreError::Beginning`] if a run is just beginning. If the store fails or a document that
+/// says what is needed cannot be read; nothing that it may refer to has been removed then.
 pub fn collect(store: &dyn ArtifactStore) -> Result<Collected> {
+    let _collecting = match store.collecting() {
+        Ok(collecting) => collecting,
+        Err(StoreError::NotFound { .. }) => return Ok(Collected::default()),
+        Err(error) => return Err(error.into()),
+    };
     let candidates = Candidates::list(store)?;
     let mut needs = Needs::default();
     let mut collected = Collected::default();
@@ -89,18 +96,16 @@ impl Candidates {
             collected.artifact_versions += 1;
             collected.bytes += bytes;
         }
-        if !needs.live.is_empty() {
-            // A run that is beginning may not name its deployment yet.
-            return Ok(());
-        }
         for path in self.deployments.iter().filter(|path| !needs.deployments.contains(*path)) {
             collected.bytes += store.read(path)?.len() as u64;
             store.delete(path)?;
             collected.deployments += 1;
         }
-        for path in &self.staging {
-            store.delete(path)?;
-            collected.staging += 1;
+        if needs.live.is_empty() {
+            for path in &self.staging {
+                store.delete(path)?;
+                collected.staging += 1;
+            }
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! A run that this process drives.
 //!
 //! The order of writes is what makes a crash at any moment harmless: the lease, the index row, the
-//! deployment, `run.json`, then steps, then `end.json`. A row without `run.json` is no run.
+//! deployment, `run.json`, then steps, then `end.json`. A row without `run.json` is no run. Until
+//! `run.json` names the deployment, the store is held against collection.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -93,6 +94,7 @@ impl LiveRun {
         metadata: Arc<dyn MetadataStore>,
     ) -> Result<Self, RunError> {
         let header = header(&new)?;
+        let _hold = store.hold()?;
         let lease = store.lease(&header.id)?;
         metadata.start_run(&RunStart {
             header: header.clone(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use futures_executor::block_on;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::Files;
 use super::lease::{self, Taken};
-use super::{ArtifactStore, LeaseGuard, LeaseState, Result, Staging, StoreError, layout};
+use super::{ArtifactStore, Hold, LeaseGuard, LeaseState, Result, Staging, StoreError, hold, layout};
 
 /// What a commit survives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,35 +33,63 @@ pub enum Durability {
 pub struct LocalArtifactStore {
     files: Files,
     uri: String,
-    objects: Arc<LocalFileSystem>,
+    durability: Durability,
+    objects: OnceLock<LocalFileSystem>,
 }
 
 /// Where artifact versions are prepared, on the same file system as the rest.
 const STAGING: &str = "staging";
 /// What is in the names of files that are being written, and in no others.
 const TEMPORARY: char = '#';
+/// The file that beginning runs and collection lock.
+const HOLD: &str = "hold.lock";
 
 impl LocalArtifactStore {
-    /// Opens the store in `root`, making the folder if it is not there.
+    /// Opens the store in `root`. A folder that is not there is an empty store, and is made with
+    /// the first thing that is put into it.
     ///
     /// # Errors
-    /// If the folder cannot be made or entered.
+    /// [`StoreError::Unavailable`] if `root` is no folder, or what leads to it cannot be entered.
     pub fn open(root: &Path, durability: Durability) -> Result<Self> {
-        let uri = format!("file://{}", root.display());
-        let failed = |error: &dyn std::fmt::Display| StoreError::Failed {
-            path: String::new(),
-            uri: uri.clone(),
-            reason: error.to_string(),
-            help: "; check that the folder exists and that you may write to it".to_owned(),
+        let unavailable = |reason: String| StoreError::Unavailable {
+            uri: uri(root),
+            reason,
+            help: "check that it is a folder and that you may enter it".to_owned(),
         };
-        fs::create_dir_all(root).map_err(|error| failed(&error))?;
-        let root = root.canonicalize().map_err(|error| failed(&error))?;
-        let objects = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|error| failed(&error))?
-            .with_fsync(durability == Durability::Power);
-        let uri = format!("file://{}", root.display());
+        let root = resolved(root).map_err(|error| unavailable(error.to_string()))?;
+        if root.exists() && !root.is_dir() {
+            return Err(unavailable("it is no folder".to_owned()));
+        }
         let flush = (durability == Durability::Power).then(Files::to_disk);
-        Ok(Self { files: Files::new(root, flush), uri, objects: Arc::new(objects) })
+        Ok(Self {
+            uri: uri(&root),
+            files: Files::new(root, flush),
+            durability,
+            objects: OnceLock::new(),
+        })
+    }
+
+    /// Returns whether its folder is there.
+    pub fn exists(&self) -> bool {
+        self.files.root().is_dir()
+    }
+
+    /// Returns the files under the root, which is there.
+    fn objects(&self) -> object_store::Result<&LocalFileSystem> {
+        if let Some(objects) = self.objects.get() {
+            return Ok(objects);
+        }
+        let objects = LocalFileSystem::new_with_prefix(self.files.root())?
+            .with_fsync(self.durability == Durability::Power);
+        Ok(self.objects.get_or_init(|| objects))
+    }
+
+    /// Returns the files under the root, after making it.
+    fn objects_to_write(&self, path: &str) -> Result<&LocalFileSystem> {
+        if self.objects.get().is_none() {
+            fs::create_dir_all(self.files.root()).map_err(|error| self.failed(path, &error))?;
+        }
+        self.objects().map_err(|error| self.object_failed(path, error))
     }
 
     fn location(path: &str) -> Result<Location> {
@@ -112,6 +140,26 @@ impl LocalArtifactStore {
     }
 }
 
+fn uri(root: &Path) -> String {
+    format!("file://{}", root.display())
+}
+
+/// Returns a path without symbolic links in as much of it as is there.
+fn resolved(path: &Path) -> std::io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    for ancestor in path.ancestors() {
+        match ancestor.canonicalize() {
+            Ok(found) => {
+                let rest = path.strip_prefix(ancestor).unwrap_or(Path::new(""));
+                return Ok(if rest.as_os_str().is_empty() { found } else { found.join(rest) });
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(path)
+}
+
 /// Ends a line that a crash or a full disk cut off, so that the next one is a line of its own.
 fn end_line(file: &mut fs::File) -> std::io::Result<()> {
     if file.metadata()?.len() == 0 {
@@ -142,13 +190,13 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn read(&self, path: &str) -> Result<Bytes> {
         let location = Self::location(path)?;
-        block_on(async { self.objects.get(&location).await?.bytes().await })
+        block_on(async { self.objects()?.get(&location).await?.bytes().await })
             .map_err(|error| self.object_failed(path, error))
     }
 
     fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
         let location = Self::location(path)?;
-        block_on(self.objects.put(&location, bytes.into()))
+        block_on(self.objects_to_write(path)?.put(&location, bytes.into()))
             .map(drop)
             .map_err(|error| self.object_failed(path, error))
     }
@@ -165,7 +213,8 @@ impl ArtifactStore for LocalArtifactStore {
             }
         }
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match block_on(self.objects.put_opts(&location, bytes.into(), options)) {
+        let objects = self.objects_to_write(path)?;
+        match block_on(objects.put_opts(&location, bytes.into(), options)) {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(self.object_failed(path, error)),
@@ -258,6 +307,24 @@ impl ArtifactStore for LocalArtifactStore {
             Ok(_) => Ok(folder),
             Err(error) => Err(self.failed(path, &error)),
         }
+    }
+
+    fn hold(&self) -> Result<Hold> {
+        let file = self.files.root().join(HOLD);
+        let hold = hold::shared(&file).or_else(|error| {
+            if error.kind() != ErrorKind::NotFound {
+                return Err(error);
+            }
+            fs::create_dir_all(self.files.root())?;
+            hold::shared(&file)
+        });
+        hold.map_err(|error| self.failed(HOLD, &error))
+    }
+
+    fn collecting(&self) -> Result<Hold> {
+        hold::exclusive(&self.files.root().join(HOLD))
+            .map_err(|error| self.failed(HOLD, &error))?
+            .ok_or_else(|| StoreError::Beginning(self.uri.clone()))
     }
 
     fn lease(&self, run_id: &str) -> Result<LeaseGuard> {

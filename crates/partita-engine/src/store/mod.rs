@@ -4,6 +4,7 @@
 
 mod documents;
 mod files;
+mod hold;
 pub mod layout;
 mod lease;
 mod local;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 
 pub(crate) use documents::encode;
 pub use documents::{Documents, LeftByStep, read_document};
+pub use hold::Hold;
 pub use lease::{LeaseGuard, LeaseState};
 pub use local::{Durability, LocalArtifactStore};
 
@@ -70,6 +72,21 @@ pub enum StoreError {
         host: String,
         /// When it took the lease.
         since: String,
+    },
+    /// Something refers to what the store holds without saying so in it yet.
+    #[error(
+        "nothing was removed from the artifact store `{0}`, because a run is just beginning in it, or it is being collected already; try again in a moment"
+    )]
+    Beginning(String),
+    /// The store is out of reach, or not one.
+    #[error("the artifact store `{uri}` cannot be opened: {reason}; {help}")]
+    Unavailable {
+        /// The store.
+        uri: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        help: String,
     },
     /// The disk, or the backend, failed.
     #[error("the artifact store `{uri}` failed at `{path}`: {reason}{help}")]
@@ -155,6 +172,20 @@ pub trait ArtifactStore: Send + Sync {
     /// # Errors
     /// If they cannot be fetched.
     fn fetch(&self, path: &str) -> Result<PathBuf>;
+
+    /// Keeps whatever is in the store, or is put there, from being collected until the guard is
+    /// dropped or this process ends. Waits for a collection that goes on.
+    ///
+    /// # Errors
+    /// If the store cannot be written to.
+    fn hold(&self) -> Result<Hold>;
+
+    /// Keeps others from relying on what nothing refers to, until the guard is dropped or this
+    /// process ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Beginning`] if somebody does so now.
+    fn collecting(&self) -> Result<Hold>;
 
     /// Takes the lease of a run, which ends with the guard or with this process.
     ///

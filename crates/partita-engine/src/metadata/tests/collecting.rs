@@ -1,6 +1,13 @@
 //! What collection removes and what it leaves.
 
+use std::sync::{Mutex, mpsc};
+
+use super::seam::Seam;
 use super::*;
+use crate::cache::CacheResolver;
+use crate::drive::{Resolution, Resolver};
+use crate::runs::{LiveRun, NewRun};
+use crate::step_runner::RunContext;
 
 /// Puts the files of an artifact version of `run` in the store, as a step does before it commits.
 fn put_version(home: &Home, run_id: &str, artifact: &str, id: &str) -> String {
@@ -91,4 +98,109 @@ fn what_an_unfinished_deletion_left_is_removed() {
     home.store.delete(&layout::run_header(&run)).expect("deleted");
     assert_eq!(collect(&*home.store).expect("collected").runs, 1);
     assert!(!exists(&home, &layout::run(&run)));
+}
+
+/// Begins a run of `deployment`.
+fn begin(store: Arc<dyn ArtifactStore>, index: Arc<SqliteMetadataStore>, of: Arc<Deployment>) {
+    let new =
+        NewRun { deployment: of, name: None, target: None, user: None, resumed_from: None };
+    LiveRun::begin(new, store, index).expect("begun");
+}
+
+#[test]
+fn a_run_that_begins_meanwhile_keeps_the_deployment_that_it_found() {
+    let home = Home::new();
+    let deployment = chain(&["load"]);
+    Engine::start(&home, 0, &deployment).end(RunStatus::Completed);
+    home.with_runs(|runs| runs.delete("run-0")).expect("deleted");
+    let (tell, told) = mpsc::channel();
+    let (store, index, of) = (home.store.clone(), home.index.clone(), deployment.clone());
+    // The run begins when collection has listed what may go, and gets as far as it can.
+    let begin_meanwhile = move || {
+        let asks = tell.clone();
+        let before = move |method: &str, _: &str| {
+            if method == "hold" {
+                let _ = asks.send("it asks whether it may");
+            }
+        };
+        let thread = std::thread::spawn(move || {
+            begin(Arc::new(Seam { store, before }), index, of);
+            let _ = tell.send("it has begun");
+        });
+        told.recv().expect("it got so far");
+        thread
+    };
+    let (begin_meanwhile, begun) = (Mutex::new(Some(begin_meanwhile)), Mutex::new(None));
+    let before = |method: &str, path: &str| {
+        if (method, path) == ("list", "cache")
+            && let Some(begin_meanwhile) = begin_meanwhile.lock().expect("a lock").take()
+        {
+            *begun.lock().expect("a lock") = Some(begin_meanwhile());
+        }
+    };
+    let seam = Seam { store: home.store.clone(), before };
+    assert_eq!(collect(&seam).expect("collected").deployments, 1);
+    let thread = begun.lock().expect("a lock").take().expect("it was let begin");
+    thread.join().expect("it began");
+    home.store.read(&layout::deployment(&deployment.id)).expect("the deployment is there");
+}
+
+#[test]
+fn nothing_is_collected_while_a_pipeline_is_put_together() {
+    let home = Home::new();
+    completed_run(&home);
+    let hold = home.store.hold().expect("held");
+    let other = home.store.hold().expect("held by two");
+    let literal = put_version(&home, "", "digits.load.path", "literal");
+    let staging = home.store.staging("artifacts/new").expect("staging");
+    drop(other);
+    let refused = collect(&*home.store).expect_err("refused").to_string();
+    assert!(refused.contains("a run is just beginning"), "{refused}");
+    assert!(exists(&home, &literal) && staging.folder().exists());
+    drop((hold, staging));
+    assert_eq!(collect(&*home.store).expect("collected").artifact_versions, 1);
+}
+
+#[test]
+fn a_deployment_that_no_run_names_goes_while_another_run_goes_on() {
+    let home = Home::new();
+    Engine::start(&home, 0, &chain(&["load"])).end(RunStatus::Completed);
+    home.with_runs(|runs| runs.delete("run-0")).expect("deleted");
+    let live = Engine::start(&home, 1, &chain(&["train"]));
+    assert_eq!(collect(&*home.store).expect("collected").deployments, 1);
+    let deployment = layout::deployment(&live.deployment.id);
+    home.store.read(&deployment).expect("the live run's deployment stays");
+}
+
+#[test]
+fn a_cached_result_that_is_collected_before_it_is_taken_is_made_again() {
+    let home = Home::new();
+    let deployment = chain(&["load"]);
+    let (folder, commit) = completed_run(&home);
+    let key = RunContext::new("new", Arc::clone(&deployment), home.store.clone(), vec![1])
+        .key(0, &BTreeMap::new());
+    home.store.link(&commit, &layout::cache(&key)).expect("linked");
+    let store = home.store.clone();
+    let before = move |method: &str, _: &str| {
+        if method == "hold" {
+            store.delete("cache").expect("another result takes its place");
+            store.delete("runs").expect("deleted");
+            collect(&*store).expect("collected");
+        }
+    };
+    let seam = Arc::new(Seam { store: home.store.clone(), before });
+    let context = Arc::new(RunContext::new("new", deployment, seam, vec![1]));
+    let resolver = CacheResolver::new(context, home.index.clone(), None);
+    assert!(exists(&home, &folder));
+    assert!(matches!(resolver.resolve(0), Resolution::Run { reason: Some(_) }));
+    assert!(!exists(&home, &folder));
+}
+
+#[test]
+fn a_store_that_is_not_there_has_nothing_to_collect() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("none");
+    let store = LocalArtifactStore::open(&path, Durability::Process).expect("a store");
+    assert_eq!(collect(&store).expect("collected"), Collected::default());
+    assert!(!path.exists());
 }

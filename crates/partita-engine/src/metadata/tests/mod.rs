@@ -5,6 +5,7 @@ mod collecting;
 mod opening;
 mod rebuilding;
 mod registering;
+mod seam;
 mod showing;
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,0 +1,44 @@
+//! Keeps collection away from what is being put together.
+//!
+//! A run that begins, and a pipeline that is traced, refer to things that nothing in the store
+//! names yet. Whoever does so has a shared lock on one file; collection takes it exclusively.
+//! It is `flock`, which threads of one process exclude each other by as well. The system drops it
+//! when its holder dies, and a hold that ends is unlocked, so that a child which was forked
+//! meanwhile does not keep it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+
+/// A claim on what a store holds, given back when dropped.
+#[derive(Debug)]
+pub struct Hold {
+    file: File,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // Closing the file does the same, unless a forked child has it open too.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Waits until nothing is collected, and keeps collection away.
+pub(super) fn shared(path: &Path) -> std::io::Result<Hold> {
+    let file = open(path)?;
+    file.lock_shared()?;
+    Ok(Hold { file })
+}
+
+/// Keeps everybody else away, or returns `None` if anybody is there.
+pub(super) fn exclusive(path: &Path) -> std::io::Result<Option<Hold>> {
+    let file = open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Hold { file })),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
