@@ -39,7 +39,7 @@ def run(length: int) -> dict[str, float]:
     request = running.Request(hand_over, {"length": length}, command_line={"quiet": True})
     caller = Caller(request.steps)
     started = time.perf_counter()
-    _native.run(request.document, caller)
+    _native.run(request.document, request.literals, caller)
     return {"seconds": time.perf_counter() - started}
 
 

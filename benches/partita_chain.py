@@ -37,7 +37,7 @@ def run(length: int) -> dict[str, float]:
     request = running.Request(chain, {"length": length}, command_line={"quiet": True})
     caller = Caller(request.steps)
     traced = time.perf_counter()
-    _native.run(request.document, caller)
+    _native.run(request.document, request.literals, caller)
     ended = time.perf_counter()
     return {"seconds": ended - started, "engine": ended - traced, "peak": peak_memory()}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Project
+from conftest import Project, finish
 from partita import Client
 
 PIPELINE = """
@@ -86,3 +86,46 @@ def test_a_rebuilt_index_describes_every_run_as_before(project: Project, command
     assert [run.name for run in Client().list_runs()] == kept
     for name in kept:
         assert described(command, name) == before[name]
+
+
+def test_values_of_a_pipeline_that_is_put_together_are_not_collected(
+    project: Project, command: str
+) -> None:
+    project.write("values.txt", "1 2 3")
+    project.write(
+        "main.py",
+        """
+        import sys
+        from pathlib import Path
+        from partita import pipeline, step
+
+        @step
+        def count(values: Path) -> int:
+            return len(values.read_text().split())
+
+        @pipeline
+        def counting():
+            count(Path("values.txt"))
+            print("put together", flush=True)
+            sys.stdin.readline()
+        """,
+    )
+    request = json.dumps({"target": "main.py"})
+    process = project.begin("-m", "partita", "run", request, stdin=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "put together\n"
+    collected = subprocess.run([command, "store", "gc"], capture_output=True, text=True)
+    assert (collected.returncode, "a run is just beginning" in collected.stderr) == (1, True)
+    process.kill()
+    finish(process)
+    collected = subprocess.run([command, "store", "gc"], capture_output=True, text=True)
+    assert collected.returncode == 0, collected
+    assert "1 artifact versions" in collected.stderr
+
+    process = project.begin("-m", "partita", "run", request, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    assert finish(process).code == 0
+    subprocess.run([command, "store", "gc"], check=True, capture_output=True)
+    (version,) = (project.store / "artifacts" / "counting.count.values").iterdir()
+    assert (version / "manifest.json").is_file()

@@ -20,7 +20,7 @@ use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Machine, Ove
 use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
 use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError};
 use partita_engine::step_runner::{RunContext, run_attempt};
-use partita_engine::store::{ArtifactStore, Documents};
+use partita_engine::store::{ArtifactStore, Documents, Hold};
 use partita_orchestrators::local::{self, LocalLauncher, LocalSteps, Next};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::PyCaller;
 use crate::errors::{partita_error, pipeline_error};
+use crate::staging::Literals;
 use crate::wakeup::Wakeup;
 
 /// What Python asks for.
@@ -114,10 +115,12 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
 pub(crate) fn run<'py>(
     py: Python<'py>,
     request: &[u8],
+    literals: &Bound<'py, Literals>,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let held = literals.get().take();
     let prepared = prepare(py, parse(py, request)?)?;
-    start(py, prepared, None, caller)
+    start(py, prepared, None, held, caller)
 }
 
 /// Continues a run: the same run if its code is what it was, else a new one that takes over every
@@ -126,9 +129,11 @@ pub(crate) fn run<'py>(
 pub(crate) fn resume<'py>(
     py: Python<'py>,
     request: &[u8],
+    literals: &Bound<'py, Literals>,
     run_id: &str,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let held = literals.get().take();
     let request = parse(py, request)?;
     let sources = request.spec.sources.clone();
     let environment = request.spec.environment.clone();
@@ -148,11 +153,12 @@ pub(crate) fn resume<'py>(
         && is_same_work(&earlier, &prepared.compiled.deployment);
     if !unchanged {
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id };
-        return start(py, prepared, Some(from), caller);
+        return start(py, prepared, Some(from), held, caller);
     }
     let metadata = Arc::clone(prepared.session.home().metadata());
     let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata)
         .map_err(|error| partita_error(py, error))?;
+    drop(held);
     execute(py, live, &prepared, caller)
 }
 
@@ -178,6 +184,7 @@ fn start<'py>(
     py: Python<'py>,
     mut prepared: Prepared,
     resumed_from: Option<ResumedFrom>,
+    held: Option<Hold>,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let new = NewRun {
@@ -188,8 +195,10 @@ fn start<'py>(
         resumed_from,
     };
     let metadata = Arc::clone(prepared.session.home().metadata());
-    let live = LiveRun::begin(new, Arc::clone(&prepared.store), metadata)
+    let live = py
+        .detach(|| LiveRun::begin(new, Arc::clone(&prepared.store), metadata))
         .map_err(|error| partita_error(py, error))?;
+    drop(held);
     execute(py, live, &prepared, caller)
 }
 

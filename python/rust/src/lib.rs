@@ -26,6 +26,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<boundary::Boundary>()?;
     module.add_class::<call::StepCall>()?;
+    module.add_class::<staging::Literals>()?;
     module.add_class::<staging::Staging>()?;
     module.add_function(wrap_pyfunction!(digest, module)?)?;
     module.add_function(wrap_pyfunction!(value::encode_value, module)?)?;

@@ -1,14 +1,68 @@
 //! Stores values that a pipeline passes to a step as artifacts of their own.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use partita_cli::session::Session;
 use partita_engine::step_runner;
+use partita_engine::store::{ArtifactStore, Hold};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::partita_error;
+
+/// The values of one pipeline that become artifacts of their own. They are not collected until its
+/// run has begun, or this is released.
+#[pyclass(frozen, module = "partita._native")]
+pub(crate) struct Literals {
+    source_root: PathBuf,
+    stack: Option<String>,
+    held: Mutex<Option<(Arc<dyn ArtifactStore>, Hold)>>,
+}
+
+#[pymethods]
+impl Literals {
+    #[new]
+    fn new(source_root: PathBuf, stack: Option<String>) -> Self {
+        Self { source_root, stack, held: Mutex::new(None) }
+    }
+
+    /// Returns a new folder for the files of one value.
+    fn stage(&self, py: Python<'_>, artifact: String) -> PyResult<Staging> {
+        let store = self.store(py)?;
+        let staging = store.staging("artifacts/new").map_err(|error| partita_error(py, error))?;
+        let folder = staging.folder().display().to_string();
+        Ok(Staging { artifact, folder, staging: Mutex::new(Some(staging)), store })
+    }
+
+    /// Lets what no run needs be collected.
+    fn release(&self) {
+        drop(self.take());
+    }
+}
+
+impl Literals {
+    /// Returns what keeps the values from being collected, if there are any.
+    pub(crate) fn take(&self) -> Option<Hold> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.take().map(|(_, hold)| hold)
+    }
+
+    /// Returns the stack's artifact store, held from the first time on.
+    fn store(&self, py: Python<'_>) -> PyResult<Arc<dyn ArtifactStore>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((store, _)) = &*held {
+            return Ok(Arc::clone(store));
+        }
+        let session = Session::open(&self.source_root).map_err(|error| partita_error(py, error))?;
+        let stack =
+            session.stack(self.stack.as_deref()).map_err(|error| partita_error(py, error))?;
+        let store = session.artifact_store(&stack).map_err(|error| partita_error(py, error))?;
+        let hold = py.detach(|| store.hold()).map_err(|error| partita_error(py, error))?;
+        *held = Some((Arc::clone(&store), hold));
+        Ok(store)
+    }
+}
 
 /// A folder that becomes an artifact version which no step made.
 #[pyclass(frozen, module = "partita._native")]
@@ -18,27 +72,11 @@ pub(crate) struct Staging {
     #[pyo3(get)]
     folder: String,
     staging: Mutex<Option<partita_engine::store::Staging>>,
-    store: std::sync::Arc<dyn partita_engine::store::ArtifactStore>,
+    store: Arc<dyn ArtifactStore>,
 }
 
 #[pymethods]
 impl Staging {
-    #[new]
-    #[pyo3(signature = (artifact, source_root, stack))]
-    fn new(
-        py: Python<'_>,
-        artifact: String,
-        source_root: PathBuf,
-        stack: Option<&str>,
-    ) -> PyResult<Self> {
-        let session = Session::open(&source_root).map_err(|error| partita_error(py, error))?;
-        let stack = session.stack(stack).map_err(|error| partita_error(py, error))?;
-        let store = session.artifact_store(&stack).map_err(|error| partita_error(py, error))?;
-        let staging = store.staging("artifacts/new").map_err(|error| partita_error(py, error))?;
-        let folder = staging.folder().display().to_string();
-        Ok(Self { artifact, folder, staging: Mutex::new(Some(staging)), store })
-    }
-
     /// Makes the files an artifact version and returns its document.
     fn publish<'py>(
         &self,

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 def save_literal(
-    pipeline: str, root: str, stack: str | None, place: str, value: Any
+    pipeline: str, literals: _native.Literals, place: str, value: Any
 ) -> dict[str, Any]:
     """Stores a value, such as a `Path` or a dataclass, and returns its artifact version.
 
     Raises:
         MaterializeError: It cannot be stored.
     """
-    staging = _native.Staging(f"{pipeline}.{place}", root, stack)
+    staging = literals.stage(f"{pipeline}.{place}")
     saved = materializers.save(value, staging.folder)
     metadata = _native.encode_value(context.plain(saved.metadata)) or b"{}"
     document = staging.publish(saved.type_name, saved.format, metadata)

@@ -155,13 +155,17 @@ def pipeline(
 
 
 def trace(
-    target: Pipeline, arguments: dict[str, Any], root: str, stack: str | None
+    target: Pipeline, arguments: dict[str, Any], root: str, literals: _native.Literals
 ) -> tracing.Trace:
     """Runs a pipeline's function once and returns what it calls."""
     from partita.literals import save_literal
 
-    found = tracing.Trace(root, functools.partial(save_literal, target.name, root, stack))
-    found.run(target.entrypoint, arguments)
+    found = tracing.Trace(root, functools.partial(save_literal, target.name, literals))
+    try:
+        found.run(target.entrypoint, arguments)
+    except BaseException:
+        literals.release()  # Whoever keeps the exception keeps everything that its frames hold.
+        raise
     return found
 
 

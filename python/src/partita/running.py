@@ -52,7 +52,8 @@ class Request:
         root = source_root.of_function(pipeline.entrypoint)
         _alias_script(pipeline, root)
         values = bind_defaults(pipeline, given)
-        found = trace(pipeline, values, root, asked.get("stack"))
+        self.literals = _native.Literals(root, asked.get("stack"))
+        found = trace(pipeline, values, root, self.literals)
         self.pipeline = pipeline
         self.steps: dict[str, Step] = found.used
         self.document = _encoded(
@@ -101,7 +102,7 @@ def run(
     request = Request(pipeline, given, command_line=command_line)
     caller = Caller(request.steps)
     with Termination() as termination:
-        outcome = _native.run(request.document, caller)
+        outcome = _native.run(request.document, request.literals, caller)
     return _finish(pipeline, caller, outcome, termination)
 
 
@@ -118,7 +119,7 @@ def resume(
     request = Request(pipeline, given, command_line=command_line)
     caller = Caller(request.steps)
     with Termination() as termination:
-        outcome = _native.resume(request.document, run_id, caller)
+        outcome = _native.resume(request.document, request.literals, run_id, caller)
     return _finish(pipeline, caller, outcome, termination)
 
 
