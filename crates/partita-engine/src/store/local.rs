@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::files::Files;
 use super::lease::{self, Taken};
-use super::{ArtifactStore, Hold, LeaseGuard, LeaseState, Result, Staging, StoreError, hold, layout};
+use super::{
+    ArtifactStore, Hold, LeaseGuard, LeaseState, Result, Staging, StoreError, hold, layout,
+};
 
 /// What a commit survives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -102,8 +102,7 @@ fn what_an_unfinished_deletion_left_is_removed() {
 
 /// Begins a run of `deployment`.
 fn begin(store: Arc<dyn ArtifactStore>, index: Arc<SqliteMetadataStore>, of: Arc<Deployment>) {
-    let new =
-        NewRun { deployment: of, name: None, target: None, user: None, resumed_from: None };
+    let new = NewRun { deployment: of, name: None, target: None, user: None, resumed_from: None };
     LiveRun::begin(new, store, index).expect("begun");
 }
 
