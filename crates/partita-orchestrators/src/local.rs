@@ -9,7 +9,6 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use partita_core::launcher::{
@@ -17,6 +16,7 @@ use partita_core::launcher::{
 };
 use partita_core::literal::Literal;
 use partita_core::stack::{Capabilities, ComponentType, Flavor};
+use partita_engine::drive::look_for;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,9 +82,6 @@ struct Desk {
     ear: UnixStream,
 }
 
-/// How long the main thread looks for the next step before it sleeps.
-const PATIENCE: Duration = Duration::from_micros(100);
-
 #[derive(Default)]
 struct State {
     waiting: VecDeque<(Attempt, Arc<dyn Reports>)>,
@@ -133,7 +130,7 @@ impl LocalSteps {
 
     /// Waits for what to do next. A signal ends the wait.
     pub fn next(&self) -> Next {
-        if let Some(next) = self.soon().or_else(|| self.ready(true)) {
+        if let Some(next) = look_for(|| self.ready(false)).or_else(|| self.ready(true)) {
             return next;
         }
         let mut ear = [PollFd::new(self.0.ear.as_fd(), PollFlags::POLLIN)];
@@ -142,19 +139,6 @@ impl LocalSteps {
         let mut rings = [0; 64];
         while (&self.0.ear).read(&mut rings).is_ok_and(|count| count > 0) {}
         self.ready(false).unwrap_or(Next::Signal)
-    }
-
-    /// Returns what to do next if it comes within moments, as it does between small steps; to sleep
-    /// and to be woken would take longer than that.
-    fn soon(&self) -> Option<Next> {
-        let start = Instant::now();
-        loop {
-            let next = self.ready(false);
-            if next.is_some() || start.elapsed() > PATIENCE {
-                return next;
-            }
-            std::thread::yield_now();
-        }
     }
 
     /// Returns what there is to do now; if there is nothing, notes whether this thread will sleep.

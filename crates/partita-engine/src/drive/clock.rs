@@ -4,11 +4,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
+use super::handover::look_for;
 use super::inbox::Message;
-
-/// How long the driver looks for a message before it sleeps. Small steps end within moments, and to
-/// sleep and to be woken would take longer than that.
-const PATIENCE: Duration = Duration::from_micros(100);
 
 /// Tells the time since some start and waits for messages.
 pub(super) trait Clock: Send {
@@ -35,12 +32,8 @@ impl Clock for SystemClock {
     }
 
     fn receive(&self, inbox: &Receiver<Message>, deadline: Option<Duration>) -> Option<Message> {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            if let Ok(message) = inbox.try_recv() {
-                return Some(message);
-            }
-            std::thread::yield_now();
+        if let Some(message) = look_for(|| inbox.try_recv().ok()) {
+            return Some(message);
         }
         match deadline.and_then(|deadline| self.0.checked_add(deadline)) {
             Some(instant) => inbox.recv_deadline(instant).ok(),

@@ -7,6 +7,7 @@ mod clock;
 mod driver;
 mod failures;
 mod flights;
+mod handover;
 mod inbox;
 mod observe;
 mod resolve;
@@ -16,6 +17,7 @@ mod timers;
 mod tests;
 
 pub use driver::{Drive, Driver};
+pub use handover::look_for;
 pub use inbox::CancelHandle;
 pub use observe::{Observer, RunEvent, RunOutcome};
 pub use resolve::{Resolution, Resolver};

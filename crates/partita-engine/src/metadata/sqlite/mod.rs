@@ -27,6 +27,10 @@ const STATEMENTS: usize = 64;
 /// Moving costs disk flushes at the end of a process, leaving costs reading at the start of one.
 const LOG_SIZE: u64 = 1 << 20;
 
+/// Pages of the write-ahead log that SQLite by itself moves into the database while a run goes on:
+/// 64 MiB of them. Moving flushes the disk, and the run that crosses the limit waits for that.
+const PAGES_BETWEEN_CHECKPOINTS: u32 = 1 << 14;
+
 /// Keeps the registry and the index of runs in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteMetadataStore {
@@ -157,6 +161,7 @@ fn connect(path: &Path) -> Attempted<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", PAGES_BETWEEN_CHECKPOINTS)?;
     Ok(connection)
 }
 
