@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns of output that no terminal shows.
 const UNBOUNDED: u16 = 100;
@@ -18,10 +19,42 @@ pub fn stdout_width() -> Option<u16> {
     Some(size.map_or(UNBOUNDED, |(width, _)| width.0.max(1)))
 }
 
-/// Returns the columns of the terminal that standard error writes to.
-pub fn stderr_width() -> usize {
-    let size = terminal_size::terminal_size_of(std::io::stderr());
-    size.map_or(usize::from(UNBOUNDED), |(width, _)| usize::from(width.0.max(1)))
+/// The columns and lines of a terminal; at least one of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub width: usize,
+    /// Lines.
+    pub height: usize,
+}
+
+/// Returns the size of the terminal that standard error writes to.
+pub fn stderr_size() -> Size {
+    // Some terminals tell a size of nothing.
+    let size = terminal_size::terminal_size_of(std::io::stderr())
+        .filter(|(width, height)| width.0 > 0 && height.0 > 0);
+    size.map_or(Size { width: usize::from(UNBOUNDED), height: 24 }, |(width, height)| Size {
+        width: usize::from(width.0),
+        height: usize::from(height.0),
+    })
+}
+
+/// Returns as much of `text` as has room in `width` columns, with an ellipsis for the rest.
+pub fn fitted(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    let mut left = width.saturating_sub(1);
+    for c in text.chars() {
+        let Some(rest) = left.checked_sub(c.width().unwrap_or(0)) else { break };
+        left = rest;
+        shown.push(c);
+    }
+    if width > 0 {
+        shown.push('…');
+    }
+    shown
 }
 
 /// Returns whether standard error is a terminal whose cursor can be moved.
@@ -89,6 +122,17 @@ mod tests {
         assert_eq!(escaped("plain é"), "plain é");
         assert_eq!(escaped("a\x1b[2J\nb\r"), r"a\u{1b}[2J\nb\r");
         assert_eq!(escaped("a\u{202e}b"), r"a\u{202e}b");
+    }
+
+    #[test]
+    fn text_is_cut_to_the_columns_that_it_has() {
+        let check = |text: &str, width: usize, expected: &str| {
+            assert_eq!(fitted(text, width), expected);
+        };
+        check("train", 5, "train");
+        check("train", 4, "tra…");
+        check("訓練する", 6, "訓練…");
+        check("train", 0, "");
     }
 
     #[test]

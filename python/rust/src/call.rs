@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use partita_cli::progress::Progress;
+use partita_cli::progress::{Progress, Stream};
 use partita_core::artifact::ArtifactVersion;
 use partita_core::launcher::Attempt;
 use partita_core::literal::Literal;
@@ -106,11 +106,21 @@ impl StepCall {
             .unwrap_or_default())
     }
 
-    /// Records text that the step printed to `stdout` or `stderr`.
+    /// Records text that the step is about to print to `stdout` or `stderr`, and makes room for it.
     fn log(&self, stream: &str, text: &str) {
-        self.progress.printed(text);
-        let stream = if stream == "stderr" { LogStream::Stderr } else { LogStream::Stdout };
+        let (shown, stream) = streams(stream);
+        self.progress.make_room(shown, text);
         self.log.write(stream, text);
+    }
+
+    /// Says that the text is out.
+    fn printed(&self, stream: &str) {
+        self.progress.printed(streams(stream).0);
+    }
+
+    /// Says that the step reads from the terminal.
+    fn reads(&self) {
+        self.progress.lend();
     }
 
     /// Notes what the step says of itself.
@@ -170,6 +180,13 @@ impl StepCall {
             &version.type_name,
             self.trusted,
         ))
+    }
+}
+
+fn streams(name: &str) -> (Stream, LogStream) {
+    match name {
+        "stderr" => (Stream::Stderr, LogStream::Stderr),
+        _ => (Stream::Stdout, LogStream::Stdout),
     }
 }
 
@@ -274,7 +291,7 @@ impl runner::StepCaller for PyCaller<'_, '_> {
             .caller
             .call_method1("call", (&native,))
             .and_then(|saved| saved.extract::<Vec<Saved>>());
-        self.progress.resume();
+        self.progress.take_back();
         match saved {
             Ok(saved) => self.returned(native.get(), saved),
             Err(error) => {

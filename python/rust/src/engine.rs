@@ -211,7 +211,7 @@ fn execute<'py>(
     let context = Arc::clone(live.context());
     let header = live.header().clone();
     let deployment: Arc<Deployment> = Arc::clone(&context.deployment);
-    let progress = Arc::new(Progress::new(Arc::clone(&deployment), &header.name, prepared.style));
+    let progress = Arc::new(Progress::new(&live, prepared.style));
     let trusted = prepared
         .session
         .home()

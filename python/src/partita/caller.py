@@ -8,6 +8,7 @@ from partita import _native, context, materializers
 from partita.capture import Capture, tell
 from partita.errors import PartitaError
 from partita.signature import OUTPUT
+from partita.terminal_input import Input
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Caller:
         positional = [values.pop(name) for name in step.signature.positional_only]
         outer = context.enter(current)
         try:
-            with Capture(call.log):
+            with Capture(call.log, call.printed), Input(call.reads):
                 returned = step.entrypoint(*positional, **values)
                 outputs = match(step.name, step.signature.outputs, returned)
                 saved = [self._save(step, call, current, *output) for output in outputs]

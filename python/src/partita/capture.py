@@ -32,12 +32,19 @@ class Tee:
     def write(self, text: str) -> int:
         """Writes and records text."""
         capture = mine(_entered)
-        if capture is not None:
-            capture.has_printed = True
-            try:
-                capture.log(self._name, text)
-            except UnicodeEncodeError:  # A lone surrogate, which the stream itself may let pass.
-                capture.log(self._name, text.encode("utf-8", "backslashreplace").decode())
+        if capture is None:
+            return self._put(text)
+        capture.has_printed = True
+        try:
+            capture.log(self._name, text)
+        except UnicodeEncodeError:  # A lone surrogate, which the stream itself may let pass.
+            capture.log(self._name, text.encode("utf-8", "backslashreplace").decode())
+        try:
+            return self._put(text)
+        finally:
+            capture.printed(self._name)
+
+    def _put(self, text: str) -> int:
         if self.stream is None:
             return len(text)
         try:
@@ -70,9 +77,10 @@ class Capture:
     Pipelines in several threads may each enter one.
     """
 
-    def __init__(self, log: Callable[[str, str], None]) -> None:
-        """Takes what is told of each text: the stream's name and the text."""
+    def __init__(self, log: Callable[[str, str], None], printed: Callable[[str], None]) -> None:
+        """Takes what is told of each text before it is written, and of its stream afterwards."""
         self.log = log
+        self.printed = printed
         self.has_printed = False
         self._outer: Capture | None = None
 

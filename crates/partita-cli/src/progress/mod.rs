@@ -1,20 +1,27 @@
 //! Shows a run while it goes on: drawn live on a terminal, one plain line an event elsewhere.
 //!
-//! What is said is decided in `words`; `live` draws, and nothing else writes to the terminal.
-//! Everything goes to standard error.
+//! What is said is decided in `words`; `shown` decides who may write to the terminal, and `canvas`
+//! writes. Everything goes to standard error.
 
+mod canvas;
 mod live;
+mod shown;
 mod state;
+#[cfg(test)]
+mod tests;
 mod words;
 
-use std::io::Write;
+use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use partita_core::deployment::Deployment;
 use partita_engine::drive::{Observer, RunEvent};
+use partita_engine::runs::LiveRun;
+use partita_engine::store::layout;
 
 use crate::terminal;
+use canvas::Canvas;
 use live::Live;
+use shown::Shown;
 use state::State;
 
 /// How much is shown.
@@ -28,26 +35,26 @@ pub struct Style {
     pub raises: bool,
 }
 
+/// A stream that steps print to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output, which may go elsewhere than to the terminal.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
 /// The display of one run. It may be shared between threads.
 pub struct Progress {
     screen: Arc<Screen>,
     live: Option<Live>,
+    stdout_is_terminal: bool,
     pid: u32,
 }
 
 /// What the driver's thread, the drawing thread and printing steps share.
 struct Screen {
     shown: Mutex<Shown>,
-}
-
-/// The state of the run and of what is drawn of it.
-struct Shown {
-    state: State,
-    style: Style,
-    colour: bool,
-    canvas: Option<live::Canvas>,
-    is_paused: bool,
-    line_is_open: bool,
 }
 
 impl Screen {
@@ -57,118 +64,72 @@ impl Screen {
 }
 
 impl Progress {
-    /// Returns the display of a run that is about to begin.
-    pub fn new(deployment: Arc<Deployment>, run_name: &str, style: Style) -> Self {
-        let is_live = terminal::stderr_is_live() && !style.quiet;
-        let screen = Arc::new(Screen {
-            shown: Mutex::new(Shown {
-                state: State::new(deployment, run_name),
-                style,
-                colour: terminal::stderr_has_colour(),
-                canvas: is_live.then(live::Canvas::new),
-                is_paused: false,
-                line_is_open: false,
-            }),
+    /// Returns the display of a run that is about to be executed.
+    pub fn new(run: &LiveRun, style: Style) -> Self {
+        let context = run.context();
+        let mut state = State::new(Arc::clone(&context.deployment), &run.header().name);
+        state.finished_before = run.committed().iter().filter(|done| **done).count();
+        let mut shown = Shown::new(state, style, Canvas::new(Box::new(std::io::stderr())));
+        let logged = Arc::clone(context);
+        shown.has_log = Box::new(move |step, attempt| {
+            let name = &logged.deployment.steps[step].name;
+            logged.store.read(&layout::log(&logged.run_id, step, name, attempt)).is_ok()
         });
+        shown.is_live = terminal::stderr_is_live() && !style.quiet;
+        shown.colour = terminal::stderr_has_colour();
+        let is_live = shown.is_live;
+        let screen = Arc::new(Screen { shown: Mutex::new(shown) });
         let live = is_live.then(|| Live::start(Arc::clone(&screen)));
-        Self { screen, live, pid: std::process::id() }
+        let stdout_is_terminal = std::io::stdout().is_terminal();
+        Self { screen, live, stdout_is_terminal, pid: std::process::id() }
     }
 
-    /// Makes room for text that someone else is about to print; nothing is drawn until
-    /// [`Self::resume`]. Cheap when repeated, and does nothing where nothing is drawn.
-    pub fn pause(&self) {
-        if self.live.is_none() || self.is_forked() {
-            return;
-        }
-        let mut shown = self.screen.shown();
-        if !shown.is_paused {
-            shown.is_paused = true;
-            if let Some(canvas) = &mut shown.canvas {
-                canvas.clear();
-            }
+    /// Makes room for text that a step is about to print, until [`Self::printed`]. Where the text
+    /// leaves a line open, nothing is drawn before the line ends or [`Self::take_back`].
+    pub fn make_room(&self, stream: Stream, text: &str) {
+        if self.may_collide(stream) {
+            self.screen.shown().make_room(text);
         }
     }
 
-    /// Makes room like [`Self::pause`] and notes whether `text`, which goes to the terminal, leaves
-    /// a line open, so that what is drawn next begins on a line of its own.
-    pub fn printed(&self, text: &str) {
-        self.pause();
-        if self.live.is_some() && !self.is_forked() && !text.is_empty() {
-            self.screen.shown().line_is_open = !text.ends_with('\n');
+    /// Draws again, now that the text is out.
+    pub fn printed(&self, stream: Stream) {
+        if self.may_collide(stream) {
+            self.screen.shown().printed();
         }
     }
 
-    /// Draws again, soon.
-    pub fn resume(&self) {
-        if self.live.is_some() && !self.is_forked() {
-            self.screen.shown().go_on();
+    /// Leaves the terminal to a step that reads from it: nothing is drawn until
+    /// [`Self::take_back`].
+    pub fn lend(&self) {
+        if self.draws() {
+            self.screen.shown().lend();
         }
     }
 
-    /// Returns whether this is a copy in a forked process, whose terminal is not its own and whose
-    /// locks may be held by threads that it does not have.
-    fn is_forked(&self) -> bool {
-        std::process::id() != self.pid
+    /// Takes the terminal back from a step that has ended.
+    pub fn take_back(&self) {
+        if self.draws() {
+            self.screen.shown().take_back();
+        }
+    }
+
+    fn may_collide(&self, stream: Stream) -> bool {
+        self.draws() && (stream == Stream::Stderr || self.stdout_is_terminal)
+    }
+
+    /// Returns whether this draws. A copy in a forked process does not: the terminal is not its
+    /// own, and its locks may be held by threads that it does not have.
+    fn draws(&self) -> bool {
+        self.live.is_some() && std::process::id() == self.pid
     }
 }
 
 impl Observer for Progress {
     fn on(&self, event: &RunEvent) {
-        let mut shown = self.screen.shown();
-        let style = shown.style;
-        let look = words::LiveLook { is_drawn: shown.canvas.is_some(), colour: shown.colour };
-        shown.state.note(event);
-        let lines = words::lines(&shown.state, event, style, look);
-        shown.put(lines, matches!(event, RunEvent::RunEnded { .. }));
-        drop(shown);
+        self.screen.shown().on(event);
         if let (RunEvent::RunEnded { .. }, Some(live)) = (event, &self.live) {
             live.stop();
         }
     }
-}
-
-impl Shown {
-    /// Shows finished lines, now or with the next drawing; the last ones take the canvas away.
-    fn put(&mut self, lines: Vec<String>, is_last: bool) {
-        if is_last {
-            self.go_on();
-        }
-        let Some(canvas) = &mut self.canvas else {
-            write_lines(&lines);
-            return;
-        };
-        canvas.add(lines);
-        if is_last {
-            canvas.clear();
-            self.canvas = None;
-        }
-    }
-
-    fn go_on(&mut self) {
-        self.is_paused = false;
-        if std::mem::take(&mut self.line_is_open) {
-            write_lines(&[String::new()]);
-        }
-    }
-
-    /// Draws what is to be seen now.
-    fn draw(&mut self) {
-        if self.is_paused {
-            return;
-        }
-        if let Some(canvas) = &mut self.canvas {
-            canvas.draw(&words::live_lines(&self.state, terminal::stderr_width(), self.colour));
-        }
-    }
-}
-
-/// Writes lines in one piece; a terminal that is gone is no reason to end a run.
-fn write_lines(lines: &[String]) {
-    if lines.is_empty() {
-        return;
-    }
-    let mut text = lines.join("\n");
-    text.push('\n');
-    let mut stderr = std::io::stderr().lock();
-    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }

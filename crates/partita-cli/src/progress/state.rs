@@ -17,8 +17,11 @@ pub(super) struct State {
     pub(super) running: IndexMap<usize, Instant>,
     pub(super) tally: Tally,
     pub(super) is_cancelling: bool,
-    /// The first step that failed.
-    pub(super) failed: Option<usize>,
+    /// Steps that were finished before this engine took the run up.
+    pub(super) finished_before: usize,
+    /// The first step that failed, with its last attempt.
+    pub(super) failed: Option<(usize, u32)>,
+    last_attempt: u32,
     /// Seconds that the step which ended last took.
     pub(super) last_took: f64,
 }
@@ -34,11 +37,6 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Returns how many steps have ended.
-    pub(super) fn ended(&self) -> usize {
-        self.completed + self.cached + self.failed + self.skipped + self.cancelled
-    }
-
     fn add(&mut self, status: StepStatus) {
         match status {
             StepStatus::Completed => self.completed += 1,
@@ -60,7 +58,9 @@ impl State {
             running: IndexMap::new(),
             tally: Tally::default(),
             is_cancelling: false,
+            finished_before: 0,
             failed: None,
+            last_attempt: 0,
             last_took: 0.0,
         }
     }
@@ -71,7 +71,10 @@ impl State {
             RunEvent::StepStarted { step, .. } => {
                 self.running.insert(*step, Instant::now());
             }
-            RunEvent::AttemptFailed { step, .. } => self.end_attempt(*step),
+            RunEvent::AttemptFailed { step, attempt, .. } => {
+                self.last_attempt = *attempt;
+                self.end_attempt(*step);
+            }
             RunEvent::StepEnded { step, status, .. } => {
                 // A failed attempt has ended already.
                 if *status != StepStatus::Failed || self.running.contains_key(step) {
@@ -79,7 +82,7 @@ impl State {
                 }
                 self.tally.add(*status);
                 if *status == StepStatus::Failed {
-                    self.failed.get_or_insert(*step);
+                    self.failed.get_or_insert((*step, self.last_attempt));
                 }
             }
             RunEvent::CancelRequested => self.is_cancelling = true,
@@ -90,6 +93,13 @@ impl State {
     fn end_attempt(&mut self, step: usize) {
         let began = self.running.shift_remove(&step);
         self.last_took = began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+    }
+
+    /// Returns how many steps have ended, in this execution or before it.
+    pub(super) fn ended(&self) -> usize {
+        let tally = &self.tally;
+        let ended = tally.completed + tally.cached + tally.failed + tally.skipped + tally.cancelled;
+        self.finished_before + ended
     }
 
     /// Returns the name of a step.

@@ -6,9 +6,9 @@ use partita_core::status::{RunStatus, StepStatus};
 use partita_engine::drive::RunEvent;
 
 use super::Style;
-use super::state::{State, Tally};
+use super::state::State;
 use crate::span::duration;
-use crate::terminal::{escaped, painted, shell_word};
+use crate::terminal::{Size, escaped, fitted, painted, shell_word};
 
 /// Steps that are drawn at once; more are counted.
 const DRAWN: usize = 8;
@@ -57,7 +57,7 @@ pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLoo
                 escaped(&state.run_name)
             )]
         }
-        RunEvent::RunEnded { status, error } => run_ended(state, *status, error.as_deref(), look),
+        RunEvent::RunEnded { status, .. } => run_ended(state, *status, look),
     }
 }
 
@@ -124,7 +124,8 @@ fn failed(state: &State, step: usize, failure: Option<&Failure>, look: Look) -> 
     };
     let text = format!("{name}: failed{after}: {}", one_line(failure));
     let mut lines = vec![look.marked("✗", AnsiColor::Red, &text)];
-    let is_shown_elsewhere = look.style.raises && state.failed == Some(step);
+    let is_shown_elsewhere =
+        look.style.raises && state.failed.is_some_and(|(failed, _)| failed == step);
     let traceback = failure.traceback.as_deref().filter(|_| !is_shown_elsewhere);
     let traceback = traceback.unwrap_or_default();
     lines.extend(
@@ -146,7 +147,7 @@ fn one_line(failure: &Failure) -> String {
     escaped(&text).into_owned()
 }
 
-fn run_ended(state: &State, status: RunStatus, error: Option<&str>, look: Look) -> Vec<String> {
+fn run_ended(state: &State, status: RunStatus, look: Look) -> Vec<String> {
     if look.style.quiet && status == RunStatus::Completed {
         return Vec::new();
     }
@@ -156,33 +157,46 @@ fn run_ended(state: &State, status: RunStatus, error: Option<&str>, look: Look) 
         _ => ("-", AnsiColor::Yellow),
     };
     let run = escaped(&state.run_name);
-    let text =
-        format!("run {run}: {status} in {}{}", duration(state.seconds()), counted(&state.tally));
-    let mut lines = vec![look.marked(symbol, colour, &text)];
+    let text = format!("run {run}: {status} in {}{}", duration(state.seconds()), counted(state));
+    vec![look.marked(symbol, colour, &text)]
+}
+
+/// Returns what to know and to do after a run that did not complete; `has_log` says whether an
+/// attempt of a step printed anything.
+pub(super) fn after(
+    state: &State,
+    status: RunStatus,
+    error: Option<&str>,
+    has_log: &dyn Fn(usize, u32) -> bool,
+) -> Vec<String> {
     if status == RunStatus::Completed {
-        return lines;
+        return Vec::new();
     }
+    let mut lines = Vec::new();
+    let run = escaped(&state.run_name);
     match (state.failed, error) {
-        (Some(step), _) => lines.push(format!(
+        (Some((step, attempt)), _) if has_log(step, attempt) => lines.push(format!(
             "help: `partita runs logs {} --step {}` shows what the step printed",
             shell_word(&run),
             shell_word(&escaped(state.name(step)))
         )),
         (None, Some(error)) => lines.push(format!("error: {}", escaped(error))),
-        (None, None) => {}
+        _ => {}
     }
     lines
         .push(format!("help: `partita runs resume {}` goes on where it stopped", shell_word(&run)));
     lines
 }
 
-fn counted(tally: &Tally) -> String {
+fn counted(state: &State) -> String {
+    let tally = &state.tally;
     let counts = [
         (tally.completed, "completed"),
         (tally.cached, "cached"),
         (tally.failed, "failed"),
         (tally.skipped, "skipped"),
         (tally.cancelled, "cancelled"),
+        (state.finished_before, "finished before"),
     ];
     let parts: Vec<String> = counts
         .iter()
@@ -192,26 +206,26 @@ fn counted(tally: &Tally) -> String {
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
-/// Returns the lines that are drawn below the finished ones: the running steps, then a bar.
-pub(super) fn live_lines(state: &State, width: usize, colour: bool) -> Vec<String> {
+/// Returns the lines that are drawn below the finished ones: the running steps, then a bar. No line
+/// is wider than the terminal, and all of them fit on it.
+pub(super) fn live_lines(state: &State, size: Size, colour: bool) -> Vec<String> {
     let mut lines = Vec::new();
-    for (step, began) in state.running.iter().take(DRAWN) {
-        let mark = painted("▸", AnsiColor::Cyan, colour);
-        lines.push(format!(
-            "{mark} {} {}",
-            name(state, *step),
-            duration(began.elapsed().as_secs_f64())
-        ));
+    // The cursor's line, the bar, and the count of those that are left out.
+    let drawn = DRAWN.min(size.height.saturating_sub(3));
+    for (step, began) in state.running.iter().take(drawn) {
+        let took = duration(began.elapsed().as_secs_f64());
+        let name = fitted(&name(state, *step), size.width.saturating_sub(took.len() + 4));
+        lines.push(format!("{} {name} {took}", painted("▸", AnsiColor::Cyan, colour)));
     }
-    if state.running.len() > DRAWN {
-        lines.push(format!("  and {} more", state.running.len() - DRAWN));
+    if state.running.len() > drawn {
+        lines.push(fitted(&format!("  and {} more", state.running.len() - drawn), size.width - 1));
     }
-    lines.push(bar(state, width, colour));
+    lines.push(bar(state, size.width - 1, colour));
     lines
 }
 
 fn bar(state: &State, width: usize, colour: bool) -> String {
-    let (ended, total) = (state.tally.ended(), state.deployment.steps.len().max(1));
+    let (ended, total) = (state.ended(), state.deployment.steps.len().max(1));
     let mut counts = format!("{ended}/{total} {}", duration(state.seconds()));
     if state.tally.cached > 0 {
         counts.push_str(&format!(", {} cached", state.tally.cached));
@@ -219,9 +233,9 @@ fn bar(state: &State, width: usize, colour: bool) -> String {
     if state.is_cancelling {
         counts.push_str(", cancelling");
     }
-    let room = width.saturating_sub(counts.chars().count() + 2).min(BAR);
+    let room = width.saturating_sub(counts.len() + 1).min(BAR);
     if room < 4 {
-        return counts;
+        return fitted(&counts, width);
     }
     let filled = (room * ended / total).min(room);
     let done = painted(&"━".repeat(filled), AnsiColor::Green, colour);
