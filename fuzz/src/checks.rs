@@ -5,7 +5,6 @@
 //! seeds and mutations of them, without cargo-fuzz and on stable Rust.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -20,7 +19,7 @@ use partita_core::settings::{Memory, Span};
 use partita_core::spec::PipelineSpec;
 use partita_core::stack::{Capabilities, Stack};
 use partita_core::time::Timestamp;
-use partita_engine::compile::{CompileRequest, ConfigFile, Machine, Overrides, compile};
+use partita_engine::compile::{CompileRequest, ConfigFile, Overrides, compile};
 use partita_engine::schedule::{Plan, Scheduler};
 use partita_engine::step_runner::load_folder;
 use partita_engine::store::{
@@ -60,7 +59,7 @@ pub fn deployment(data: &[u8]) {
             "what was written cannot be read: {error}"
         ),
     }
-    if let Ok(plan) = Plan::of(&document, NonZeroUsize::MIN) {
+    if let Ok(plan) = Plan::of(&document, Vec::new()) {
         let _ = Scheduler::new(plan);
     }
 }
@@ -146,13 +145,14 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
         stack: stack.ok()?,
         capabilities: Capabilities {
             max_parallelism: Some(1),
+            isolated: false,
             timeouts: true,
-            memory: true,
-            gpus: true,
+            cpus: Some(2.0),
+            memory: None,
+            gpus: None,
             allow_unenforced: false,
         },
         other_capabilities: BTreeMap::new(),
-        machine: Machine { cpus: 2 },
         config: Some(config),
         overrides: Overrides::default(),
         source_root: PathBuf::from("/nonexistent"),

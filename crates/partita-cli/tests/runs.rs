@@ -77,9 +77,11 @@ impl StepLauncher for AtOnce {
 
 const CAPABILITIES: Capabilities = Capabilities {
     max_parallelism: Some(1),
+    isolated: false,
     timeouts: false,
-    memory: false,
-    gpus: false,
+    cpus: None,
+    memory: Some(0),
+    gpus: Some(0),
     allow_unenforced: false,
 };
 
@@ -121,7 +123,7 @@ fn make_run(
     let id = run.header().id.clone();
     if is_executed {
         let launcher = AtOnce(Arc::clone(run.context()));
-        run.execute(&launcher, &CAPABILITIES, &[], drop).expect("it ends");
+        run.execute(&launcher, &[CAPABILITIES], &[], drop).expect("it ends");
     }
     id
 }

@@ -18,6 +18,8 @@ pub struct Attempt {
     pub number: u32,
     /// Why the step was not cached, for its record.
     pub cache_reason: Option<Arc<str>>,
+    /// Whether no attempt follows if this one fails.
+    pub is_last: bool,
 }
 
 impl Attempt {

@@ -35,6 +35,15 @@ impl Resources {
         self.cpu_count.is_none() && self.memory.is_none() && self.gpus() == 0
     }
 
+    /// Returns how much is asked for.
+    pub fn amounts(&self) -> Amounts {
+        Amounts {
+            millicores: self.cpu_count.map_or(0, millicores),
+            memory: self.memory.map_or(0, |memory| memory.0),
+            gpus: u64::from(self.gpus()),
+        }
+    }
+
     /// Returns these resources with every value that `later` gives put in.
     #[must_use]
     pub fn merged(&self, later: &Self) -> Self {
@@ -45,6 +54,65 @@ impl Resources {
             memory: later.memory.or(self.memory),
         }
     }
+}
+
+/// How much of what a machine has: of one machine, or what one step asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Amounts {
+    /// Thousandths of a processor core.
+    pub millicores: u64,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Graphics processors.
+    pub gpus: u64,
+}
+
+impl Amounts {
+    /// More than anyone can ask for.
+    pub const BOUNDLESS: Self = Self { millicores: u64::MAX, memory: u64::MAX, gpus: u64::MAX };
+
+    /// Returns whether `other` is no more than this in any respect.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.millicores >= other.millicores
+            && self.memory >= other.memory
+            && self.gpus >= other.gpus
+    }
+
+    /// Returns what is left when `other` is taken, and 0 where that is more than there is.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self {
+            millicores: self.millicores.saturating_sub(other.millicores),
+            memory: self.memory.saturating_sub(other.memory),
+            gpus: self.gpus.saturating_sub(other.gpus),
+        }
+    }
+
+    /// Returns both together.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        Self {
+            millicores: self.millicores.saturating_add(other.millicores),
+            memory: self.memory.saturating_add(other.memory),
+            gpus: self.gpus.saturating_add(other.gpus),
+        }
+    }
+
+    /// Returns the smaller of both in each respect.
+    #[must_use]
+    pub fn at_most(&self, other: &Self) -> Self {
+        Self {
+            millicores: self.millicores.min(other.millicores),
+            memory: self.memory.min(other.memory),
+            gpus: self.gpus.min(other.gpus),
+        }
+    }
+}
+
+/// Returns thousandths of a core, rounded up, so that what is asked for is there.
+pub fn millicores(cores: f64) -> u64 {
+    // Negative and absurd numbers are refused before; a cast ends at the limits.
+    (cores * 1_000.0).ceil() as u64
 }
 
 /// An amount of memory in bytes, written as a number with a unit: `1.5GB`, `512MiB`.

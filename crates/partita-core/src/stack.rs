@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::literal::Literal;
+use crate::settings::{Amounts, millicores};
 
 /// What a component does in a stack.
 #[derive(
@@ -111,16 +112,31 @@ pub struct Flavor {
 }
 
 /// What an orchestrator can do for a step; a pipeline that asks for more is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Steps at once; `None` for as many as are ready.
     pub max_parallelism: Option<usize>,
+    /// Whether steps run in processes of their own, which have to import them.
+    pub isolated: bool,
     /// Whether an attempt can be ended when its time is over.
     pub timeouts: bool,
-    /// Whether an attempt gets the memory it asked for, and no more.
-    pub memory: bool,
-    /// Whether an attempt gets graphics processors of its own.
-    pub gpus: bool,
+    /// Processor cores that steps may ask for together; `None` if it has as many as anyone asks for.
+    pub cpus: Option<f64>,
+    /// Memory that attempts get, and no more; `Some(0)` if it cannot give and enforce it.
+    pub memory: Option<u64>,
+    /// Graphics processors that attempts get for themselves.
+    pub gpus: Option<u32>,
     /// Whether unenforceable requests are let through because its owner said so.
     pub allow_unenforced: bool,
+}
+
+impl Capabilities {
+    /// Returns what the steps that run at once may ask for together.
+    pub fn supply(&self) -> Amounts {
+        Amounts {
+            millicores: self.cpus.map_or(u64::MAX, millicores),
+            memory: self.memory.unwrap_or(u64::MAX),
+            gpus: self.gpus.map_or(u64::MAX, u64::from),
+        }
+    }
 }

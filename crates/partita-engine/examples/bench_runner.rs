@@ -22,7 +22,7 @@ use partita_core::stack::{Component, ComponentType, Stack};
 use partita_core::status::{RunStatus, StepStatus};
 use partita_core::time::Timestamp;
 use partita_engine::drive::{Drive, Driver, Observer, Resolution, Resolver, RunEvent};
-use partita_engine::schedule::{Action, Event, Outcome as Ended, Plan, Resolved, Scheduler};
+use partita_engine::schedule::{Action, Event, Outcome as Ended, Plan, Pool, Resolved, Scheduler};
 
 /// The system's allocator, which counts.
 struct Counting;
@@ -75,6 +75,10 @@ impl Resolver for Nothing {
     }
 
     fn committed(&self, _: usize) -> Option<Arc<StepResult>> {
+        None
+    }
+
+    fn recorded(&self, _: usize, _: u32) -> Option<StepResult> {
         None
     }
 }
@@ -135,7 +139,7 @@ fn measure(name: &str, size: usize, shape: fn(usize) -> Vec<usize>) -> Result<()
     };
     let before = LIVE.load(Relaxed);
     PEAK.store(before, Relaxed);
-    let driver = Driver::new(Plan::of(&deployment, SLOTS)?, drive);
+    let driver = Driver::new(Plan::of(&deployment, vec![Pool::of(SLOTS)])?, drive);
     let allocations = ALLOCATIONS.load(Relaxed);
     let start = Instant::now();
     let outcome = driver.run();
@@ -145,7 +149,7 @@ fn measure(name: &str, size: usize, shape: fn(usize) -> Vec<usize>) -> Result<()
     if outcome.status != RunStatus::Completed {
         return Err(format!("the run ended as {}", outcome.status).into());
     }
-    let pure = schedule(Plan::of(&deployment, SLOTS)?);
+    let pure = schedule(Plan::of(&deployment, vec![Pool::of(SLOTS)])?);
     let (count, steps) = (size, size as f64);
     println!(
         "{name:<30} {count:>9} {:>14.0} {:>14.0} {:>12.0} {:>12.2}",

@@ -1,6 +1,7 @@
 //! The built-in orchestrators of Partita, one module a flavor.
 
 pub mod local;
+pub mod machine;
 
 use partita_core::stack::{Capabilities, Component, Flavor};
 

@@ -51,9 +51,11 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
     let config: LocalOrchestratorConfig = serde_json::from_slice(&serde_json::to_vec(config)?)?;
     Ok(Capabilities {
         max_parallelism: Some(1),
+        isolated: false,
         timeouts: false,
-        memory: false,
-        gpus: false,
+        cpus: Some(crate::machine::cpus() as f64),
+        memory: Some(0),
+        gpus: Some(0),
         allow_unenforced: config.allow_unenforced,
     })
 }

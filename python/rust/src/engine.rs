@@ -16,7 +16,7 @@ use partita_core::run::Target;
 use partita_core::spec::PipelineSpec;
 use partita_core::stack::{Capabilities, Stack};
 use partita_engine::cache::ResumedFrom;
-use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Machine, Overrides};
+use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Overrides};
 use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
 use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError};
 use partita_engine::step_runner::{RunContext, run_attempt};
@@ -86,12 +86,10 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
     let store = session.artifact_store(&stack).map_err(|error| partita_error(py, error))?;
     let report = |report: Report| pipeline_error(py, report);
     let config = request.config.as_deref().map(ConfigFile::read).transpose().map_err(report)?;
-    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let compile = CompileRequest {
         stack: stack.clone(),
         capabilities,
         other_capabilities: BTreeMap::new(),
-        machine: Machine { cpus },
         config,
         overrides: Overrides {
             parameters: request.parameters.into_iter().collect(),
@@ -307,7 +305,7 @@ fn drive(
         }
     }
     let _end = End(launcher);
-    live.execute(launcher, capabilities, &[observer], move |cancel| {
+    live.execute(launcher, std::slice::from_ref(capabilities), &[observer], move |cancel| {
         // The main thread waits for it before anything else.
         let _ = handle.send(cancel);
     })

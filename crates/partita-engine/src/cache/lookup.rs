@@ -235,4 +235,11 @@ impl Resolver for CacheResolver {
     fn committed(&self, step: usize) -> Option<Arc<StepResult>> {
         self.context.committed(step).ok().flatten()
     }
+
+    fn recorded(&self, step: usize, attempt: u32) -> Option<StepResult> {
+        let context = &self.context;
+        let name = &context.deployment.steps[step].name;
+        let documents = Documents::new(&*context.store);
+        documents.result(&context.run_id, step, name, attempt).ok().flatten()
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use partita_core::diagnostic::{Diagnostic, Location, Report};
+use partita_core::settings::Memory;
 use partita_core::stack::{Capabilities, Component};
 
 use super::CompileRequest;
@@ -61,8 +62,7 @@ impl<'a> CapabilityChecker<'a> {
                 self.other(step, &placed.value, location)?
             }
         };
-        let cpus = self.request.machine.cpus;
-        for (asked, because, location) in unmet(options, &capabilities, cpus, orchestrator) {
+        for (asked, because, location) in unmet(options, &capabilities, orchestrator) {
             self.add(step, asked, because, HELP.to_owned(), location.or(place));
         }
         named.map(|placed| placed.value.clone())
@@ -123,7 +123,6 @@ impl<'a> CapabilityChecker<'a> {
 fn unmet<'o>(
     options: &'o Options,
     capabilities: &Capabilities,
-    cpus: usize,
     orchestrator: &Component,
 ) -> Vec<(String, String, Option<&'o Location>)> {
     let mut unmet = Vec::new();
@@ -138,25 +137,35 @@ fn unmet<'o>(
         let asked = format!("a timeout of {}", timeout.value);
         unmet.push((asked, cannot("cannot enforce"), timeout.location.as_ref()));
     }
-    if let Some(memory) = options.memory.as_ref().filter(|_| !capabilities.memory) {
+    let lacks = |what: String| cannot(&format!("does not have: there {what} in all"));
+    let supply = capabilities.supply();
+    if let Some(memory) = options.memory.as_ref().filter(|asked| asked.value.0 > supply.memory) {
         let asked = format!("{} of memory", memory.value);
-        unmet.push((asked, cannot("cannot enforce"), memory.location.as_ref()));
+        let because = match supply.memory {
+            0 => cannot("cannot enforce"),
+            all => lacks(format!("is {}", Memory(all))),
+        };
+        unmet.push((asked, because, memory.location.as_ref()));
     }
     let gpus = options.resources().gpus();
-    if gpus > 0 && !capabilities.gpus {
+    if u64::from(gpus) > supply.gpus {
         let class = options.gpu_class.as_ref();
         let count = options.gpu_count.as_ref().map(|count| count.location.as_ref());
         let location = count.or(class.map(|class| class.location.as_ref())).flatten();
         let kind = class.map(|class| format!(" of class {}", quoted(&class.value)));
         let asked =
             format!("{gpus} GPU{}{}", if gpus == 1 { "" } else { "s" }, kind.unwrap_or_default());
-        unmet.push((asked, cannot("cannot give to a step"), location));
+        let because = match supply.gpus {
+            0 => cannot("cannot give to a step"),
+            1 => lacks("is 1".to_owned()),
+            all => lacks(format!("are {all}")),
+        };
+        unmet.push((asked, because, location));
     }
-    if let Some(cpu) = &options.cpu_count
-        && capabilities.max_parallelism == Some(1)
-        && cpu.value > cpus as f64
+    if let (Some(cpu), Some(all)) = (&options.cpu_count, capabilities.cpus)
+        && cpu.value > all
     {
-        let because = cannot(&format!("does not have: this machine has {cpus}"));
+        let because = lacks(if all == 1.0 { "is 1".to_owned() } else { format!("are {all}") });
         unmet.push((format!("{} CPUs", cpu.value), because, cpu.location.as_ref()));
     }
     unmet

@@ -65,8 +65,6 @@ pub struct CompileRequest {
     /// What the stack's other orchestrators can do for single steps, by name; a step that names one
     /// that is not here is refused.
     pub other_capabilities: BTreeMap<String, Capabilities>,
-    /// The machine that starts the run.
-    pub machine: Machine,
     /// The configuration file, if one was given.
     pub config: Option<ConfigFile>,
     /// What the command line, or the call that starts the run, says.
@@ -75,13 +73,6 @@ pub struct CompileRequest {
     pub source_root: PathBuf,
     /// The variables that `cache_environment` may name, with their values.
     pub environment_variables: BTreeMap<String, String>,
-}
-
-/// What is known of the machine that starts a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Machine {
-    /// Its processor cores.
-    pub cpus: usize,
 }
 
 /// The last layer of options.

@@ -213,7 +213,8 @@ impl<'a> Driver<'a> {
     fn launch(&mut self, step: usize, attempt: u32) {
         self.failures.remove(&step);
         self.tell(&RunEvent::StepStarted { step, attempt });
-        let launch = self.flights.begin(step, attempt, self.reasons[step].clone());
+        let is_last = self.scheduler.plan().steps[step].wait_after(attempt).is_none();
+        let launch = self.flights.begin(step, attempt, is_last, self.reasons[step].clone());
         self.launched(step, attempt, launch);
     }
 
@@ -276,7 +277,7 @@ impl<'a> Driver<'a> {
     fn reported(&mut self, step: usize, attempt: u32, reported: Reported) {
         let Some(was_cancelled) = self.flights.end(step, attempt) else { return };
         let interrupted = matches!(reported, Reported::Cancelled) && !was_cancelled;
-        let outcome = self.judge(step, reported);
+        let outcome = self.judge(step, attempt, reported);
         self.events.push_back(Event::Ended { step, attempt, outcome });
         if interrupted {
             // A commit just before the interrupt saves the step, not the run.
@@ -292,8 +293,9 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Decides what a report means: whatever it says, a step is done once it is committed.
-    fn judge(&mut self, step: usize, reported: Reported) -> Outcome {
+    /// Decides what a report means: whatever it says, a step is done once it is committed, and an
+    /// attempt that wrote its own record knows more of its failure than who watched it.
+    fn judge(&mut self, step: usize, attempt: u32, reported: Reported) -> Outcome {
         if let Reported::Completed(Some(result)) = reported {
             self.results.insert(step, result);
             return Outcome::Completed;
@@ -303,7 +305,13 @@ impl<'a> Driver<'a> {
         }
         let failure = match reported {
             Reported::Cancelled => return Outcome::Cancelled,
-            Reported::Failed(failure) => failure,
+            Reported::Failed(failure) => match self.drive.resolver.recorded(step, attempt) {
+                Some(record) if record.status == StepStatus::Cancelled => {
+                    return Outcome::Cancelled;
+                }
+                Some(record) => record.error.clone().unwrap_or(failure),
+                None => failure,
+            },
             Reported::Completed(_) => failures::not_committed(self.drive.deployment),
         };
         self.failures.insert(step, Arc::new(failure));

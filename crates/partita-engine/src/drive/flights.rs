@@ -23,6 +23,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(3_600);
 #[derive(Debug)]
 struct Flight {
     attempt: u32,
+    is_last: bool,
     stage: Stage,
     /// How often a cancellation was asked for.
     cancels: u32,
@@ -89,9 +90,15 @@ impl<'a> Flights<'a> {
     }
 
     /// Begins an attempt.
-    pub(super) fn begin(&mut self, step: usize, attempt: u32, reason: Option<Arc<str>>) -> Launch {
+    pub(super) fn begin(
+        &mut self,
+        step: usize,
+        attempt: u32,
+        is_last: bool,
+        reason: Option<Arc<str>>,
+    ) -> Launch {
         let stage = Stage::Launching { reason, tries: 0, timeout: None };
-        self.flights.insert(step, Flight { attempt, stage, cancels: 0 });
+        self.flights.insert(step, Flight { attempt, is_last, stage, cancels: 0 });
         self.launch(step, attempt)
     }
 
@@ -110,6 +117,7 @@ impl<'a> Flights<'a> {
             step,
             number,
             cache_reason: reason.clone(),
+            is_last: flight.is_last,
         };
         match find_or_launch(self.launcher, attempt, *tries > 0, &self.reports) {
             Ok(job) => {

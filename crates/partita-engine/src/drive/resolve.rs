@@ -13,6 +13,9 @@ pub trait Resolver: Send + Sync {
 
     /// Returns the result that a step of this run is committed with, if it is.
     fn committed(&self, step: usize) -> Option<Arc<StepResult>>;
+
+    /// Returns the record that an attempt has left, if it has.
+    fn recorded(&self, step: usize, attempt: u32) -> Option<StepResult>;
 }
 
 /// Whether a step needs to run.

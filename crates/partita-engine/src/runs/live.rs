@@ -19,7 +19,7 @@ use crate::cache::{CacheResolver, ResumedFrom};
 use crate::clock;
 use crate::drive::{CancelHandle, Drive, Driver, Observer, RunOutcome};
 use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart};
-use crate::schedule::Plan;
+use crate::schedule::{Plan, Pool};
 use crate::step_runner::RunContext;
 use crate::store::{ArtifactStore, Documents, LeaseGuard, StoreError, encode, layout};
 
@@ -107,12 +107,7 @@ impl LiveRun {
         let first_attempts = vec![1; new.deployment.steps.len()];
         Ok(Self {
             committed: vec![false; new.deployment.steps.len()],
-            context: Arc::new(RunContext::new(
-                &header.id,
-                new.deployment,
-                store,
-                first_attempts.clone(),
-            )),
+            context: Arc::new(RunContext::new(&header.id, new.deployment, store)),
             first_attempts,
             header,
             resumed_from: new.resumed_from,
@@ -144,8 +139,7 @@ impl LiveRun {
         // reads its documents again.
         metadata.apply(&[Change::RunResumed { run_id: run_id.into() }])?;
         store.delete(&layout::run_end(run_id))?;
-        let context =
-            RunContext::new(run_id, deployment, Arc::clone(&store), first_attempts.clone());
+        let context = RunContext::new(run_id, deployment, Arc::clone(&store));
         context.note(EventKind::Resumed);
         let index = Arc::new(IndexWriter::start(Arc::clone(&metadata) as _)?);
         let resumed_from = match &header.resumed_from {
@@ -182,14 +176,15 @@ impl LiveRun {
         &self.committed
     }
 
-    /// Executes the run to its end and records how it ended. `begun` gets what cancels it.
+    /// Executes the run to its end and records how it ended. `capabilities` are those of the
+    /// stack's orchestrators, in order; `begun` gets what cancels the run.
     ///
     /// # Errors
     /// If its end cannot be recorded.
     pub fn execute(
         self,
         launcher: &dyn StepLauncher,
-        capabilities: &Capabilities,
+        capabilities: &[Capabilities],
         observers: &[&dyn Observer],
         begun: impl FnOnce(CancelHandle),
     ) -> Result<Executed, RunError> {
@@ -217,10 +212,16 @@ impl LiveRun {
         Ok(Executed { outcome, index_error })
     }
 
-    fn plan(&self, capabilities: &Capabilities) -> Result<Plan, RunError> {
-        let parallelism =
-            capabilities.max_parallelism.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MAX);
-        let mut plan = Plan::of(&self.context.deployment, parallelism)
+    fn plan(&self, capabilities: &[Capabilities]) -> Result<Plan, RunError> {
+        let pool = |able: &Capabilities| Pool {
+            max_parallelism: able
+                .max_parallelism
+                .and_then(NonZeroUsize::new)
+                .unwrap_or(NonZeroUsize::MAX),
+            supply: able.supply(),
+        };
+        let pools = capabilities.iter().map(pool).collect();
+        let mut plan = Plan::of(&self.context.deployment, pools)
             .map_err(|error| RunError::Internal(error.to_string()))?;
         for (index, step) in plan.steps.iter_mut().enumerate() {
             step.committed = self.committed[index];

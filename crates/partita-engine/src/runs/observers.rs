@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use partita_core::run::{EventKind, Failure, StepResult};
 use partita_core::status::StepStatus;
 
-use crate::clock;
 use crate::drive::{Observer, RunEvent};
 use crate::metadata::{Change, IndexWriter, StepRun};
 use crate::step_runner::{RunContext, record_lost};
@@ -87,8 +86,10 @@ impl Observer for Recorder {
         match event {
             RunEvent::StepStarted { step, attempt } => {
                 self.begun().insert(*step, *attempt);
-                let (step, attempt) = (self.step(*step), *attempt);
-                self.index.record(Change::StepStarted { step, attempt, at: clock::now() });
+                let (name, attempt) = (self.name(*step), *attempt);
+                // Before it is launched: whoever resumes the run gives its number to nobody else.
+                let at = self.context.note(EventKind::AttemptStarted { step: name, attempt });
+                self.index.record(Change::StepStarted { step: self.step(*step), attempt, at });
             }
             RunEvent::AttemptFailed { step, attempt, failure, retry_in } => {
                 let result = self.failed(*step, *attempt, failure);

@@ -47,7 +47,7 @@ pub fn plan(
     history: Arc<dyn RunIndex>,
 ) -> Result<Vec<PlannedStep>> {
     // No run has this id, so nothing is ever found committed but what is remembered below.
-    let context = Arc::new(RunContext::new("plan", Arc::clone(&deployment), store, Vec::new()));
+    let context = Arc::new(RunContext::new("plan", Arc::clone(&deployment), store));
     let resolver = CacheResolver::new(Arc::clone(&context), history, None);
     let mut unknown: HashSet<&str> = HashSet::new();
     let mut planned = Vec::with_capacity(deployment.steps.len());

@@ -8,6 +8,7 @@ mod event;
 mod graph;
 mod plan;
 mod scheduler;
+mod slots;
 mod state;
 
 #[cfg(test)]
@@ -17,6 +18,6 @@ mod table;
 
 pub use event::{Action, Because, Cause, Event, Outcome, Resolved, Timer};
 pub use graph::{Graph, InvalidGraph};
-pub use plan::{Plan, StepPlan};
+pub use plan::{Plan, Pool, StepPlan};
 pub use scheduler::Scheduler;
 pub use state::Counts;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use partita_core::deployment::Deployment;
-use partita_core::settings::{FailureMode, Retry};
+use partita_core::settings::{Amounts, FailureMode, Retry};
 
 use super::graph::{Graph, InvalidGraph};
 
@@ -17,10 +17,32 @@ pub struct Plan {
     pub steps: Vec<StepPlan>,
     /// What becomes of the run when a step has failed.
     pub failure_mode: FailureMode,
-    /// How many attempts may run at once.
-    pub max_parallelism: NonZeroUsize,
+    /// The places where attempts run, at least one.
+    pub pools: Vec<Pool>,
     /// How long a cancelled attempt may take to end before it is given up.
     pub grace: Duration,
+}
+
+/// A place where attempts run: one orchestrator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// How many attempts may run at once.
+    pub max_parallelism: NonZeroUsize,
+    /// What the attempts that run at once may ask for together.
+    pub supply: Amounts,
+}
+
+impl Pool {
+    /// Returns a pool that bounds nothing but how many attempts run at once.
+    pub fn of(max_parallelism: NonZeroUsize) -> Self {
+        Self { max_parallelism, supply: Amounts::BOUNDLESS }
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::of(NonZeroUsize::MAX)
+    }
 }
 
 /// The rules of one step.
@@ -32,13 +54,24 @@ pub struct StepPlan {
     pub timeout: Option<Duration>,
     /// The number of the first attempt; more than 1 where a run is resumed.
     pub first_attempt: u32,
+    /// The number of the pool where it runs.
+    pub pool: usize,
+    /// What an attempt holds of the pool's supply while it runs; more than there is counts as all.
+    pub needs: Amounts,
     /// Whether the step was committed before; then it counts as completed and never runs.
     pub committed: bool,
 }
 
 impl Default for StepPlan {
     fn default() -> Self {
-        Self { retry: Retry::default(), timeout: None, first_attempt: 1, committed: false }
+        Self {
+            retry: Retry::default(),
+            timeout: None,
+            first_attempt: 1,
+            pool: 0,
+            needs: Amounts::default(),
+            committed: false,
+        }
     }
 }
 
@@ -46,24 +79,29 @@ impl Plan {
     /// The time that a cancelled attempt has to end.
     pub const GRACE: Duration = Duration::from_secs(30);
 
-    /// Returns the plan of a deployment that nothing has run of yet.
+    /// Returns the plan of a deployment that nothing has run of yet; `pools` are the orchestrators
+    /// of its stack, in order.
     ///
     /// # Errors
     /// If its steps cannot be put in order.
-    pub fn of(
-        deployment: &Deployment,
-        max_parallelism: NonZeroUsize,
-    ) -> Result<Self, InvalidGraph> {
+    pub fn of(deployment: &Deployment, pools: Vec<Pool>) -> Result<Self, InvalidGraph> {
+        let orchestrators = &deployment.stack.orchestrators;
+        let pool = |name: &Option<String>| {
+            let named = orchestrators.iter().position(|other| Some(&other.name) == name.as_ref());
+            named.filter(|&pool| pool < pools.len()).unwrap_or(0)
+        };
         let steps = deployment.steps.iter().map(|step| StepPlan {
             retry: step.config.retry,
             timeout: step.config.timeout.and_then(|t| Duration::try_from_secs_f64(t.0).ok()),
+            pool: pool(&step.config.orchestrator),
+            needs: step.config.resources.amounts(),
             ..StepPlan::default()
         });
         Ok(Self {
             graph: Graph::of(deployment)?,
             steps: steps.collect(),
             failure_mode: deployment.pipeline.failure_mode,
-            max_parallelism,
+            pools,
             grace: Self::GRACE,
         })
     }
@@ -71,7 +109,7 @@ impl Plan {
 
 impl StepPlan {
     /// Returns the wait before the attempt that follows `attempt`, or `None` if that was the last.
-    pub(super) fn wait_after(&self, attempt: u32) -> Option<Duration> {
+    pub(crate) fn wait_after(&self, attempt: u32) -> Option<Duration> {
         let failures = attempt.checked_sub(self.first_attempt)?.checked_add(1)?;
         attempt.checked_add(1)?;
         let seconds = self.retry.wait_after(failures)?;

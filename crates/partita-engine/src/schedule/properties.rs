@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use partita_core::settings::{FailureMode, Retry};
+use partita_core::settings::{Amounts, FailureMode, Retry};
 use partita_core::status::{RunStatus, StepStatus};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::event::{Action, Because, Cause, Event, Outcome, Resolved, Timer};
 use super::graph::Graph;
-use super::plan::{Plan, StepPlan};
+use super::plan::{Plan, Pool, StepPlan};
 use super::scheduler::Scheduler;
 
 /// Knows only what it was asked to do and what it answered, and objects to whatever breaks a rule.
@@ -102,7 +102,19 @@ impl Referee {
         assert_eq!(attempt, rules.first_attempt + self.attempts[step] - 1, "numbers go up by one");
         assert!(!self.resolving.contains(&step), "step {step} is launched unresolved");
         assert_eq!(self.running.insert(step, (attempt, false)), None, "two attempts at once");
-        assert!(self.running.len() <= self.plan.max_parallelism.get(), "too many at once");
+        self.check_slots();
+    }
+
+    fn check_slots(&self) {
+        for (number, pool) in self.plan.pools.iter().enumerate() {
+            let here =
+                |step: &&usize| self.plan.steps[**step].pool % self.plan.pools.len() == number;
+            let running: Vec<_> = self.running.keys().filter(here).collect();
+            assert!(running.len() <= pool.max_parallelism.get(), "too many at once");
+            let held = running.iter().map(|&&step| self.plan.steps[step].needs);
+            let held = held.map(|needs| needs.at_most(&pool.supply).millicores).sum::<u64>();
+            assert!(held <= pool.supply.millicores, "more cores are held than there are");
+        }
     }
 
     fn see_end(&mut self, step: usize, status: StepStatus, because: Option<Because>) {
@@ -280,14 +292,22 @@ impl Game {
 
 fn rules() -> impl Strategy<Value = StepPlan> {
     let committed = prop::bool::weighted(0.1);
-    (0..4_u32, any::<bool>(), any::<bool>(), 1..4_u32, committed).prop_map(
-        |(max_retries, waits, times_out, first_attempt, committed)| StepPlan {
+    let place = (0..2_usize, 0..4_u64);
+    (0..4_u32, any::<bool>(), any::<bool>(), 1..4_u32, place, committed).prop_map(
+        |(max_retries, waits, times_out, first_attempt, (pool, millicores), committed)| StepPlan {
             retry: Retry { max_retries, delay: f64::from(u8::from(waits)), backoff: 2.0 },
             timeout: times_out.then_some(Duration::from_secs(10)),
             first_attempt,
+            pool,
+            needs: Amounts { millicores, ..Amounts::default() },
             committed,
         },
     )
+}
+
+fn pool((slots, millicores): (usize, u64)) -> Pool {
+    let supply = Amounts { millicores, ..Amounts::default() };
+    Pool { max_parallelism: NonZeroUsize::new(slots).expect("at least one"), supply }
 }
 
 fn graphs() -> impl Strategy<Value = Vec<Vec<usize>>> {
@@ -313,14 +333,14 @@ proptest! {
         upstream in graphs(),
         steps in vec(rules(), 14),
         failure_mode in modes(),
-        slots in 1..5_usize,
+        slots in vec((1..5_usize, 0..4_u64), 1..3),
         luck in vec(any::<u16>(), 0..120),
     ) {
         let plan = Plan {
             graph: Graph::from_upstream(upstream.iter().cloned()).expect("rows are in order"),
             steps: steps[..upstream.len()].to_vec(),
             failure_mode,
-            max_parallelism: NonZeroUsize::new(slots).expect("at least one"),
+            pools: slots.into_iter().map(pool).collect(),
             grace: Duration::from_secs(30),
         };
         let scheduler = Scheduler::new(plan.clone());

@@ -1,19 +1,17 @@
 //! The scheduler: the one place that decides what a run does next.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use partita_core::settings::FailureMode;
 use partita_core::status::{RunStatus, StepStatus};
 
 use super::event::{Action, Because, Cause, Event, Outcome, Resolved, Timer};
 use super::plan::{Plan, StepPlan};
+use super::slots::Slots;
 use super::state::{Counts, Phase, StepState, Stop};
 
 /// Turns events into actions.
 ///
 /// A step that is ready is looked up in the cache at once; only if it must run does it wait for a
-/// slot. Of the steps that wait for one, the first in topological order gets it.
+/// slot. Of the steps that wait for one, the first in topological order that fits gets it.
 #[derive(Debug, Clone)]
 pub struct Scheduler {
     plan: Plan,
@@ -21,10 +19,8 @@ pub struct Scheduler {
     steps: Vec<StepState>,
     phase: Phase,
     counts: Counts,
-    /// Exactly the steps that are `Ready`.
-    ready: BinaryHeap<Reverse<u32>>,
-    /// How many steps are `Running` or `Stopping`.
-    slots_taken: usize,
+    /// Exactly the steps that are `Ready` wait for one, and those `Running` or `Stopping` have one.
+    slots: Slots,
 }
 
 impl Scheduler {
@@ -49,8 +45,8 @@ impl Scheduler {
         for (state, rules) in steps.iter().zip(&plan.steps) {
             counts.add(state.status(rules.first_attempt));
         }
-        let ready = BinaryHeap::new();
-        Self { plan, steps, phase: Phase::Idle, counts, ready, slots_taken: 0 }
+        let slots = Slots::of(&plan);
+        Self { plan, steps, phase: Phase::Idle, counts, slots }
     }
 
     /// Takes an event and adds the actions that follow from it, in the order to do them.
@@ -141,7 +137,7 @@ impl Scheduler {
             Some(&StepState::Stopping { attempt, why }) if attempt == number => Some(why),
             _ => return,
         };
-        self.slots_taken -= 1;
+        self.slots.give_back(step);
         match (outcome, stop) {
             // A commit counts, however late.
             (Outcome::Completed, _) => self.succeed(step, StepStatus::Completed, actions),
@@ -177,16 +173,15 @@ impl Scheduler {
 
     fn queue(&mut self, step: usize, attempt: u32) {
         self.set(step, StepState::Ready { attempt });
-        // The graph has numbered its steps with 32 bits.
-        self.ready.push(Reverse(step as u32));
+        self.slots.queue(step);
     }
 
     fn launch_ready(&mut self, actions: &mut Vec<Action>) {
-        while self.slots_taken < self.plan.max_parallelism.get() {
-            let Some(Reverse(step)) = self.ready.pop() else { return };
-            let step = step as usize;
-            let StepState::Ready { attempt } = self.steps[step] else { continue };
-            self.slots_taken += 1;
+        while let Some(step) = self.slots.take() {
+            let StepState::Ready { attempt } = self.steps[step] else {
+                self.slots.give_back(step);
+                continue;
+            };
             self.set(step, StepState::Running { attempt });
             actions.push(Action::Launch { step, attempt });
             if let Some(after) = self.plan.steps[step].timeout {
@@ -275,7 +270,7 @@ impl Scheduler {
             return;
         }
         self.phase = Phase::Stopping(because);
-        self.ready.clear();
+        self.slots.clear();
         let cancelled = because == Because::RunCancelled;
         let cancels = cancelled || self.plan.failure_mode == FailureMode::FailFast;
         for step in 0..self.steps.len() {

@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use partita_core::settings::{FailureMode, Retry};
+use partita_core::settings::{Amounts, FailureMode, Retry};
 
 use super::event::{Action, Because, Event, Outcome, Resolved, Timer};
 use super::graph::Graph;
-use super::plan::{Plan, StepPlan};
+use super::plan::{Plan, Pool, StepPlan};
 use super::scheduler::Scheduler;
 use super::state::{StepState, Stop};
 
@@ -18,9 +18,18 @@ fn plan(upstream: &[&[usize]], failure_mode: FailureMode) -> Plan {
         graph: Graph::from_upstream(rows).expect("rows are in order"),
         steps: vec![StepPlan::default(); upstream.len()],
         failure_mode,
-        max_parallelism: NonZeroUsize::new(2).expect("two is not zero"),
+        pools: slots(2),
         grace: Duration::from_secs(30),
     }
+}
+
+/// One pool in which so many may run at once.
+fn slots(count: usize) -> Vec<Pool> {
+    vec![Pool::of(NonZeroUsize::new(count).expect("at least one"))]
+}
+
+fn needing(millicores: u64) -> StepPlan {
+    StepPlan { needs: Amounts { millicores, ..Amounts::default() }, ..StepPlan::default() }
 }
 
 fn fail_fast(upstream: &[&[usize]]) -> Plan {
@@ -151,7 +160,7 @@ fn the_first_ready_step_gets_the_slot_and_a_cached_one_needs_none() {
 
 #[test]
 fn a_wait_for_a_retry_grows_and_holds_no_slot() {
-    let one_slot = Plan { max_parallelism: NonZeroUsize::MIN, ..fail_fast(&[&[], &[]]) };
+    let one_slot = Plan { pools: slots(1), ..fail_fast(&[&[], &[]]) };
     check(
         with_step(one_slot, 0, retried(2, 2.0)),
         "start: resolve 0, resolve 1 | resolving resolving
@@ -220,7 +229,7 @@ fn fail_fast_cancels_what_runs_and_starts_nothing_more() {
 #[test]
 fn stop_on_failure_finishes_what_runs_but_retries_nothing() {
     let plan = plan(&[&[], &[], &[1], &[]], FailureMode::StopOnFailure);
-    let plan = Plan { max_parallelism: NonZeroUsize::new(3).expect("three is not zero"), ..plan };
+    let plan = Plan { pools: slots(3), ..plan };
     check(
         with_step(with_step(plan, 1, retried(1, 5.0)), 3, retried(3, 5.0)),
         "start: resolve 0, resolve 1, resolve 3 | resolving resolving waits1 resolving
@@ -370,4 +379,36 @@ fn a_resumed_run_continues_after_its_commits_with_the_next_attempt_numbers() {
 fn a_run_whose_steps_are_all_committed_completes_at_once() {
     let committed = StepPlan { committed: true, ..StepPlan::default() };
     check(with_step(fail_fast(&[&[]]), 0, committed), "start: run completed | completed");
+}
+
+#[test]
+fn a_step_waits_until_what_it_needs_is_left_and_holds_nobody_up_who_needs_less() {
+    let mut plan = fail_fast(&[&[], &[], &[], &[]]);
+    let supply = Amounts { millicores: 2_000, ..Amounts::default() };
+    plan.pools = vec![Pool { supply, ..Pool::default() }];
+    plan.steps = vec![needing(1_500), needing(9_000), needing(500), needing(0)];
+    check(
+        plan,
+        "start: resolve 0, resolve 1, resolve 2, resolve 3 | resolving resolving resolving resolving
+         run 0: launch 0.1 | running.1 resolving resolving resolving
+         run 1:  | running.1 ready.1 resolving resolving
+         run 2: launch 2.1 | running.1 ready.1 running.1 resolving
+         run 3: launch 3.1 | running.1 ready.1 running.1 running.1
+         done 0.1: 0 completed | completed ready.1 running.1 running.1
+         done 2.1: 2 completed, launch 1.1 | completed running.1 completed running.1",
+    );
+}
+
+#[test]
+fn pools_do_not_share_their_slots() {
+    let mut plan = fail_fast(&[&[], &[], &[]]);
+    plan.pools = [slots(1), slots(1)].concat();
+    plan.steps[2].pool = 1;
+    check(
+        plan,
+        "start: resolve 0, resolve 1, resolve 2 | resolving resolving resolving
+         run 0: launch 0.1 | running.1 resolving resolving
+         run 1:  | running.1 ready.1 resolving
+         run 2: launch 2.1 | running.1 ready.1 running.1",
+    );
 }

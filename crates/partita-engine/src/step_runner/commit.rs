@@ -149,6 +149,7 @@ pub(crate) fn record_lost(
         step,
         number,
         cache_reason: None,
+        is_last: false,
     };
     let result =
         StepResult { error: Some(failure.clone()), ..blank(context, &attempt, clock::now()) };

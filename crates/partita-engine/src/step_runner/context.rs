@@ -8,7 +8,6 @@ use partita_core::artifact::ArtifactVersion;
 use partita_core::cache::{self, InputContent};
 use partita_core::deployment::{Deployment, OutputReference};
 use partita_core::digest::Digest;
-use partita_core::launcher::Attempt;
 use partita_core::run::{Event, EventKind};
 use partita_core::time::Timestamp;
 
@@ -27,19 +26,13 @@ pub struct RunContext {
     pub store: Arc<dyn ArtifactStore>,
     source_digests: HashMap<String, Digest>,
     indices: HashMap<String, usize>,
-    first_attempts: Vec<u32>,
     commits: Mutex<Vec<Option<Committed>>>,
     events: Mutex<Option<Box<dyn Write + Send>>>,
 }
 
 impl RunContext {
-    /// Returns the context of a run whose steps' attempts are numbered from `first_attempts`.
-    pub fn new(
-        run_id: &str,
-        deployment: Arc<Deployment>,
-        store: Arc<dyn ArtifactStore>,
-        first_attempts: Vec<u32>,
-    ) -> Self {
+    /// Returns the context of a run.
+    pub fn new(run_id: &str, deployment: Arc<Deployment>, store: Arc<dyn ArtifactStore>) -> Self {
         let source_digests = deployment
             .sources
             .iter()
@@ -56,7 +49,6 @@ impl RunContext {
             store,
             source_digests,
             indices,
-            first_attempts,
             commits,
             events: Mutex::new(None),
         }
@@ -125,13 +117,6 @@ impl RunContext {
         });
         let source = self.source_digests.get(&step.source).copied();
         cache::key(step, source.unwrap_or_else(|| Digest::of(step.source.as_bytes())), &contents)
-    }
-
-    /// Returns whether no attempt follows if this one fails.
-    pub fn is_last(&self, attempt: &Attempt) -> bool {
-        let first = self.first_attempts.get(attempt.step).copied().unwrap_or(1);
-        let failures = attempt.number.saturating_sub(first) + 1;
-        attempt.step().config.retry.wait_after(failures).is_none()
     }
 
     /// Adds an event to the run's record and returns when it happened. An event that cannot be

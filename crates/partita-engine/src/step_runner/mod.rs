@@ -154,7 +154,6 @@ pub fn run_attempt(
     let mut known =
         Known { started_at: clock::now(), inputs: BTreeMap::new(), metadata: BTreeMap::new() };
     let step = attempt.step();
-    context.note(EventKind::AttemptStarted { step: step.name.clone(), attempt: attempt.number });
     let log = Arc::new(StepLog::new(
         Arc::clone(&context.store),
         layout::log(&context.run_id, attempt.step, &step.name, attempt.number),
@@ -206,7 +205,7 @@ fn stop(
         Stopped::Cancelled => Outcome::Cancelled,
         Stopped::Failed(failure) => {
             let failure = result.error.unwrap_or(failure);
-            if context.is_last(attempt) {
+            if attempt.is_last {
                 hook_ran(context, attempt, "on_failure", caller.on_failure(attempt, &failure));
             }
             Outcome::Failed(failure)

@@ -100,7 +100,7 @@ impl Bench {
         let folder = tempfile::tempdir().expect("a folder");
         let store: Arc<dyn ArtifactStore> =
             Arc::new(LocalArtifactStore::open(folder.path(), Durability::Process).expect("store"));
-        let context = RunContext::new("r", Arc::new(deployment), Arc::clone(&store), vec![1]);
+        let context = RunContext::new("r", Arc::new(deployment), Arc::clone(&store));
         Self { _folder: folder, store, context }
     }
 
@@ -111,6 +111,7 @@ impl Bench {
             step: 0,
             number,
             cache_reason: None,
+            is_last: number > self.context.deployment.steps[0].config.retry.max_retries,
         }
     }
 

@@ -16,7 +16,7 @@ use partita_core::spec::{PipelineSpec, StepSpec};
 use partita_core::stack::{Capabilities, Component, ComponentType, Stack};
 use serde_json::{Value, json};
 
-use super::{CompileRequest, ConfigFile, Machine, Overrides};
+use super::{CompileRequest, ConfigFile, Overrides};
 
 /// Returns a spec of `steps`, each with a definition of its own.
 fn spec(steps: Vec<Value>) -> PipelineSpec {
@@ -102,13 +102,14 @@ fn request() -> CompileRequest {
         },
         capabilities: Capabilities {
             max_parallelism: Some(1),
+            isolated: false,
             timeouts: false,
-            memory: false,
-            gpus: false,
+            cpus: Some(2.0),
+            memory: Some(0),
+            gpus: Some(0),
             allow_unenforced: false,
         },
         other_capabilities: BTreeMap::from([("docker".to_owned(), ABLE)]),
-        machine: Machine { cpus: 2 },
         config: None,
         overrides: Overrides::default(),
         source_root: PathBuf::from("/nowhere"),
@@ -119,9 +120,11 @@ fn request() -> CompileRequest {
 /// What an orchestrator that can enforce everything can do.
 const ABLE: Capabilities = Capabilities {
     max_parallelism: None,
+    isolated: true,
     timeouts: true,
-    memory: true,
-    gpus: true,
+    cpus: None,
+    memory: None,
+    gpus: None,
     allow_unenforced: false,
 };
 

@@ -197,7 +197,7 @@ fn a_stack_that_cannot_do_what_is_asked_is_refused() {
                 "digits.py:5: step `a` asks for 1 GPU of class `a100`, which {default} cannot give to a step; {HELP}"
             ),
             &format!(
-                "digits.py:5: step `a` asks for 8 CPUs, which {default} does not have: this machine has 2; {HELP}"
+                "digits.py:5: step `a` asks for 8 CPUs, which {default} does not have: there are 2 in all; {HELP}"
             ),
         ],
     );

@@ -33,6 +33,10 @@ pub(super) enum Act {
     Fail(&'static str),
     /// It commits, then fails.
     CommitAndFail,
+    /// It writes down why it failed, and its launcher saw only that it did.
+    Record(&'static str),
+    /// It writes down that it was interrupted, and its launcher saw only that it failed.
+    RecordInterrupt,
     /// It fails and says so twice.
     FailTwice(&'static str),
     /// It is interrupted.
@@ -73,6 +77,7 @@ pub(super) struct State {
     launches: HashMap<usize, usize>,
     jobs: HashMap<Job, (usize, u32, Act, Duration)>,
     committed: HashSet<usize>,
+    records: HashMap<(usize, u32), StepResult>,
     reports: Option<Arc<dyn Reports>>,
     polls: usize,
     pub(super) cancel: Option<CancelHandle>,
@@ -171,6 +176,14 @@ impl Script {
         if matches!(act, Commit | CommitAndFail | CommitAndIgnore | CommitAndInterrupt) {
             state.committed.insert(step);
         }
+        if let Act::Record(message) = act {
+            let record =
+                StepResult { error: Some(failure(message)), ..recorded(StepStatus::Failed) };
+            state.records.insert((step, number), record);
+        }
+        if act == Act::RecordInterrupt {
+            state.records.insert((step, number), recorded(StepStatus::Cancelled));
+        }
         if let (Act::CancelRun, Some(handle)) = (act, &state.cancel) {
             handle.cancel();
             handle.clone().cancel();
@@ -191,6 +204,7 @@ impl StepLauncher for Script {
             Act::Commit | Act::Pretend => ended(Outcome::Completed(None)),
             Act::Fail(message) => ended(Outcome::Failed(failure(message))),
             Act::CommitAndFail => ended(Outcome::Failed(failure("too late to fail"))),
+            Act::Record(_) | Act::RecordInterrupt => ended(Outcome::Failed(failure("exit code 1"))),
             Act::FailTwice(message) => {
                 ended(Outcome::Failed(failure(message)));
                 ended(Outcome::Failed(failure(message)));
@@ -270,6 +284,10 @@ impl Resolver for Script {
     fn committed(&self, step: usize) -> Option<Arc<StepResult>> {
         self.state().committed.contains(&step).then(|| result(step))
     }
+
+    fn recorded(&self, step: usize, attempt: u32) -> Option<StepResult> {
+        self.state().records.get(&(step, attempt)).cloned()
+    }
 }
 
 impl Observer for Script {
@@ -336,6 +354,10 @@ pub(super) fn result(step: usize) -> Arc<StepResult> {
         error: None,
         metadata: BTreeMap::new(),
     })
+}
+
+fn recorded(status: StepStatus) -> StepResult {
+    StepResult { status, ..StepResult::clone(&result(0)) }
 }
 
 /// Returns a deployment of steps `a`, `b`, …, given the numbers of the upstream steps of each.

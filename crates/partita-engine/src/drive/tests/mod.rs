@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fake::Act::{
     CancelRun, Commit, CommitAndFail, CommitAndIgnore, CommitAndInterrupt, Complete, Fail,
-    FailTwice, Hang, Ignore, Interrupt, Pretend,
+    FailTwice, Hang, Ignore, Interrupt, Pretend, Record, RecordInterrupt,
 };
 use fake::{Script, VirtualClock, failure, result};
 use partita_core::deployment::StepConfig;
@@ -16,7 +16,7 @@ use partita_core::settings::{FailureMode, Retry, Span};
 use partita_core::status::StepStatus;
 
 use super::{Drive, Driver, Resolution};
-use crate::schedule::Plan;
+use crate::schedule::{Plan, Pool};
 
 fn retry(max_retries: u32, delay: f64) -> StepConfig {
     let retry = Retry { max_retries, delay, backoff: 2.0 };
@@ -49,7 +49,8 @@ fn check_run(
         resolver: script,
         observers: &[script],
     };
-    let mut plan = Plan::of(&deployment, script.slots).expect("the steps are in order");
+    let mut plan =
+        Plan::of(&deployment, vec![Pool::of(script.slots)]).expect("the steps are in order");
     change(&mut plan);
     let driver = Driver::with_clock(plan, drive, Box::new(VirtualClock(script)));
     script.state().cancel = Some(driver.cancel_handle());
@@ -92,6 +93,27 @@ fn a_failed_look_up_fails_the_step() {
         &Script::new(&[&[]]).resolve(0, Resolution::Failed(failure("unreadable"))),
         "0s a failed
          0s run failed: the step `a` failed: ValueError: unreadable",
+    );
+}
+
+#[test]
+fn an_attempt_s_own_record_says_more_of_its_failure_than_its_launcher() {
+    check(
+        &Script::new(&[&[]]).act(0, [Record("bad data")]),
+        "0s launch a.1
+         0s failed a.1: bad data
+         0s a failed
+         0s run failed: the step `a` failed: ValueError: bad data",
+    );
+}
+
+#[test]
+fn an_attempt_that_recorded_an_interrupt_has_not_failed() {
+    check(
+        &Script::new(&[&[]]).act(0, [RecordInterrupt]).config(0, retry(2, 3.0)),
+        "0s launch a.1
+         0s a cancelled, the run was cancelled
+         0s run cancelled",
     );
 }
 

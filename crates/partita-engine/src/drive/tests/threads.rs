@@ -13,7 +13,7 @@ use partita_core::status::{RunStatus, StepStatus};
 
 use super::super::{CancelHandle, Drive, Driver, Resolution, Resolver, RunOutcome};
 use super::fake;
-use crate::schedule::Plan;
+use crate::schedule::{Plan, Pool};
 
 /// Runs each attempt on a thread of its own until a permit comes along.
 struct Threads {
@@ -62,6 +62,10 @@ impl Resolver for AllRun {
     fn committed(&self, _: usize) -> Option<Arc<StepResult>> {
         None
     }
+
+    fn recorded(&self, _: usize, _: u32) -> Option<StepResult> {
+        None
+    }
 }
 
 /// Runs steps that all begin at once, four at a time, and hands `conduct` what steers them.
@@ -82,7 +86,7 @@ fn run(
     let deployment = Arc::new(fake::deployment(&vec![&[][..]; steps]));
     let run_id: Arc<str> = "run".into();
     let four = NonZeroUsize::new(4).expect("four is not zero");
-    let plan = Plan::of(&deployment, four).expect("the steps are in order");
+    let plan = Plan::of(&deployment, vec![Pool::of(four)]).expect("the steps are in order");
     let drive = Drive {
         deployment: &deployment,
         run_id: &run_id,

@@ -176,7 +176,7 @@ fn a_cached_result_that_is_collected_before_it_is_taken_is_made_again() {
     let home = Home::new();
     let deployment = chain(&["load"]);
     let (folder, commit) = completed_run(&home);
-    let key = RunContext::new("new", Arc::clone(&deployment), home.store.clone(), vec![1])
+    let key = RunContext::new("new", Arc::clone(&deployment), home.store.clone())
         .key(0, &BTreeMap::new());
     home.store.link(&commit, &layout::cache(&key)).expect("linked");
     let store = home.store.clone();
@@ -188,7 +188,7 @@ fn a_cached_result_that_is_collected_before_it_is_taken_is_made_again() {
         }
     };
     let seam = Arc::new(Seam { store: home.store.clone(), before });
-    let context = Arc::new(RunContext::new("new", deployment, seam, vec![1]));
+    let context = Arc::new(RunContext::new("new", deployment, seam));
     let resolver = CacheResolver::new(context, home.index.clone(), None);
     assert!(exists(&home, &folder));
     assert!(matches!(resolver.resolve(0), Resolution::Run { reason: Some(_) }));

@@ -1,0 +1,104 @@
+//! Who gets the next slot: the steps that are ready, and what is left of each pool.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use partita_core::settings::Amounts;
+
+use super::plan::{Plan, Pool};
+
+/// The pools of a run, with what is taken of each.
+///
+/// Steps that need the same of the same pool form a queue. Of the queues whose need is covered now,
+/// the one with the first step in topological order is served, so that a step that needs much does
+/// not hold up those that need little; a run is finite, so its turn comes.
+#[derive(Debug, Clone)]
+pub(super) struct Slots {
+    pools: Vec<Taken>,
+    queues: Vec<Queue>,
+    /// The queue of each step.
+    queue_of: Vec<u32>,
+}
+
+#[derive(Debug, Clone)]
+struct Taken {
+    pool: Pool,
+    running: usize,
+    left: Amounts,
+    queues: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+struct Queue {
+    pool: usize,
+    needs: Amounts,
+    ready: BinaryHeap<Reverse<u32>>,
+}
+
+impl Slots {
+    /// Returns the slots of a run in which nothing is ready; steps with an unknown pool use the
+    /// first one.
+    pub(super) fn of(plan: &Plan) -> Self {
+        let given = if plan.pools.is_empty() { &[Pool::default()][..] } else { &plan.pools[..] };
+        let mut pools: Vec<Taken> = given
+            .iter()
+            .map(|&pool| Taken { pool, running: 0, left: pool.supply, queues: Vec::new() })
+            .collect();
+        let mut queues = Vec::new();
+        let mut known = HashMap::new();
+        let queue_of = plan.steps.iter().map(|step| {
+            let pool = if step.pool < pools.len() { step.pool } else { 0 };
+            let needs = step.needs.at_most(&pools[pool].pool.supply);
+            *known.entry((pool, needs)).or_insert_with(|| {
+                pools[pool].queues.push(queues.len());
+                queues.push(Queue { pool, needs, ready: BinaryHeap::new() });
+                // No more queues than steps, which the graph has numbered with 32 bits.
+                (queues.len() - 1) as u32
+            })
+        });
+        let queue_of = queue_of.collect();
+        Self { pools, queues, queue_of }
+    }
+
+    /// Notes that a step waits for a slot.
+    pub(super) fn queue(&mut self, step: usize) {
+        let queue = self.queue_of[step] as usize;
+        self.queues[queue].ready.push(Reverse(step as u32));
+    }
+
+    /// Gives a slot to the next step that can have one.
+    pub(super) fn take(&mut self) -> Option<usize> {
+        (0..self.pools.len()).find_map(|pool| self.take_from(pool))
+    }
+
+    fn take_from(&mut self, pool: usize) -> Option<usize> {
+        let taken = &mut self.pools[pool];
+        if taken.running >= taken.pool.max_parallelism.get() {
+            return None;
+        }
+        let (_, queue) = taken
+            .queues
+            .iter()
+            .filter(|&&queue| taken.left.covers(&self.queues[queue].needs))
+            .filter_map(|&queue| Some((self.queues[queue].ready.peek()?.0, queue)))
+            .min()?;
+        let queue = &mut self.queues[queue];
+        let Reverse(step) = queue.ready.pop()?;
+        taken.running += 1;
+        taken.left = taken.left.without(&queue.needs);
+        Some(step as usize)
+    }
+
+    /// Takes the slot of a step back.
+    pub(super) fn give_back(&mut self, step: usize) {
+        let queue = &self.queues[self.queue_of[step] as usize];
+        let taken = &mut self.pools[queue.pool];
+        taken.running -= 1;
+        taken.left = taken.left.with(&queue.needs);
+    }
+
+    /// Forgets every step that waits.
+    pub(super) fn clear(&mut self) {
+        self.queues.iter_mut().for_each(|queue| queue.ready.clear());
+    }
+}
