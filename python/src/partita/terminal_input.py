@@ -17,21 +17,22 @@ class Watched:
     """A stream that tells when something is about to be read from it."""
 
     def __init__(self, stream: TextIO, reads: Callable[[], None]) -> None:
-        self._stream = stream
+        """Takes the stream, and what is told before it is read from."""
+        self.stream = stream
         self._reads = reads
 
     def __iter__(self) -> Any:
         self._reads()
-        return iter(self._stream)
+        return iter(self.stream)
 
     def __next__(self) -> str:
         self._reads()
-        return next(self._stream)
+        return next(self.stream)
 
     def __getattr__(self, name: str) -> Any:
         if name in _READS:
             self._reads()
-        return getattr(self._stream, name)
+        return getattr(self.stream, name)
 
 
 class Input:
@@ -46,7 +47,7 @@ class Input:
     def __enter__(self) -> None:
         stream: Any = sys.stdin
         if isinstance(stream, Watched):
-            stream = stream._stream  # Another thread's, which may leave before this one.
+            stream = stream.stream  # Another thread's, which may leave before this one.
         if stream is not None and not stream.closed and stream.isatty():
             self._stream = stream
             self._watched = Watched(stream, self._reads)
