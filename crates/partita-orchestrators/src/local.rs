@@ -16,7 +16,7 @@ use partita_core::launcher::{
 };
 use partita_core::literal::Literal;
 use partita_core::stack::{Capabilities, ComponentType, Flavor};
-use partita_engine::drive::look_for;
+use partita_engine::drive::Handover;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +74,10 @@ pub enum Next {
 pub struct LocalLauncher(Arc<Desk>);
 
 /// The steps to run, as the main thread sees them.
-pub struct LocalSteps(Arc<Desk>);
+pub struct LocalSteps {
+    desk: Arc<Desk>,
+    handover: Handover,
+}
 
 /// Where steps lie between the two threads.
 struct Desk {
@@ -101,7 +104,8 @@ pub fn open() -> std::io::Result<(LocalLauncher, LocalSteps)> {
     bell.set_nonblocking(true)?;
     ear.set_nonblocking(true)?;
     let desk = Arc::new(Desk { state: Mutex::default(), bell, ear });
-    Ok((LocalLauncher(Arc::clone(&desk)), LocalSteps(desk)))
+    let steps = LocalSteps { desk: Arc::clone(&desk), handover: Handover::default() };
+    Ok((LocalLauncher(desk), steps))
 }
 
 impl Desk {
@@ -127,25 +131,27 @@ impl LocalSteps {
     /// Returns where a signal handler writes a byte to end the wait for the next step. Without
     /// that, a signal that comes just before the wait begins would be seen only after it.
     pub fn bell(&self) -> BorrowedFd<'_> {
-        self.0.bell.as_fd()
+        self.desk.bell.as_fd()
     }
 
     /// Waits for what to do next. A signal ends the wait.
     pub fn next(&self) -> Next {
-        if let Some(next) = look_for(|| self.ready(false)).or_else(|| self.ready(true)) {
+        if let Some(next) =
+            self.handover.look_for(|| self.ready(false)).or_else(|| self.ready(true))
+        {
             return next;
         }
-        let mut ear = [PollFd::new(self.0.ear.as_fd(), PollFlags::POLLIN)];
+        let mut ear = [PollFd::new(self.desk.ear.as_fd(), PollFlags::POLLIN)];
         // Whatever ended the wait, the next look tells what there is to do.
         let _ = poll(&mut ear, PollTimeout::NONE);
         let mut rings = [0; 64];
-        while (&self.0.ear).read(&mut rings).is_ok_and(|count| count > 0) {}
+        while (&self.desk.ear).read(&mut rings).is_ok_and(|count| count > 0) {}
         self.ready(false).unwrap_or(Next::Signal)
     }
 
     /// Returns what there is to do now; if there is nothing, notes whether this thread will sleep.
     fn ready(&self, sleeps: bool) -> Option<Next> {
-        let mut state = self.0.state();
+        let mut state = self.desk.state();
         state.asleep = sleeps && state.waiting.is_empty() && !state.ended;
         if let Some((attempt, reports)) = state.waiting.pop_front() {
             return Some(Next::Step(attempt, reports));

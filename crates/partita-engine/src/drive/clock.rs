@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use super::handover::look_for;
+use super::handover::Handover;
 use super::inbox::Message;
 
 /// Tells the time since some start and waits for messages.
@@ -18,24 +18,27 @@ pub(super) trait Clock: Send {
 
 /// The machine's monotonic clock.
 #[derive(Debug)]
-pub(super) struct SystemClock(Instant);
+pub(super) struct SystemClock {
+    start: Instant,
+    handover: Handover,
+}
 
 impl SystemClock {
     pub(super) fn start() -> Self {
-        Self(Instant::now())
+        Self { start: Instant::now(), handover: Handover::default() }
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
-        self.0.elapsed()
+        self.start.elapsed()
     }
 
     fn receive(&self, inbox: &Receiver<Message>, deadline: Option<Duration>) -> Option<Message> {
-        if let Some(message) = look_for(|| inbox.try_recv().ok()) {
+        if let Some(message) = self.handover.look_for(|| inbox.try_recv().ok()) {
             return Some(message);
         }
-        match deadline.and_then(|deadline| self.0.checked_add(deadline)) {
+        match deadline.and_then(|deadline| self.start.checked_add(deadline)) {
             Some(instant) => inbox.recv_deadline(instant).ok(),
             None => inbox.recv().ok(),
         }

@@ -17,7 +17,7 @@ mod timers;
 mod tests;
 
 pub use driver::{Drive, Driver};
-pub use handover::look_for;
+pub use handover::Handover;
 pub use inbox::CancelHandle;
 pub use observe::{Observer, RunEvent, RunOutcome};
 pub use resolve::{Resolution, Resolver};
