@@ -74,7 +74,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
 }
 
 fn table(checks: &[Check]) -> String {
-    let mut table = Table::new(["check", "", "what"]);
+    let mut table = Table::new(["check", "verdict", "what"]);
     for check in checks {
         let verdict = match check.verdict {
             Verdict::Ok => "ok",
@@ -159,7 +159,8 @@ fn interrupted(session: &Session) -> Check {
                 let help = format!(
                     "`partita runs resume {name}` continues the latest, `partita runs delete` removes one"
                 );
-                Check::warning(NAME, format!("{} are interrupted", runs.len()), help)
+                let are = if runs.len() == 1 { "is" } else { "are" };
+                Check::warning(NAME, format!("{} {are} interrupted", runs.len()), help)
             }
         },
     }

@@ -38,6 +38,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
 fn table(versions: &[ArtifactView]) -> String {
     let now = clock::now();
     let mut table = Table::new(["artifact", "version", "type", "size", "made", "run"]);
+    table.spare(5);
+    table.spare(2);
     for view in versions {
         table.row([
             view.version.artifact.clone(),

@@ -35,6 +35,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
 fn table(runs: &[RunSummary]) -> String {
     let now = clock::now();
     let mut table = Table::new(["name", "pipeline", "status", "started", "duration", "id"]);
+    // A run's name says as much as its id, and mostly its pipeline.
+    table.spare(5);
+    table.spare(1);
     for run in runs {
         table.row([
             run.name.clone(),

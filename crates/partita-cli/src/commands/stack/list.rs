@@ -29,7 +29,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
 }
 
 fn table(views: &[StackView<'_>]) -> String {
-    let mut table = Table::new(["", "name", "orchestrators", "artifact store"]);
+    let mut table = Table::new(["active", "name", "orchestrators", "artifact store"]);
     for view in views {
         let mark = if view.active { "*" } else { "" };
         table.row([
