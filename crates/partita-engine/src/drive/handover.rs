@@ -80,13 +80,11 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_within_moments_is_found() {
-        let mut left = 3;
-        let found = Handover::default().look_for(|| {
-            left -= 1;
-            (left == 0).then_some("it")
-        });
-        assert_eq!(found, Some("it"));
+    fn what_is_there_is_found_at_once() {
+        let handover = Handover::default();
+        assert_eq!(handover.look_for(|| Some("it")), Some("it"));
+        handover.learn(TIME_SLICE);
+        assert_eq!(handover.look_for(|| Some("it")), Some("it"));
     }
 
     #[test]
