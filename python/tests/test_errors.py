@@ -64,7 +64,7 @@ def check_failed(project: Project, *words: str) -> None:
     finished = project.run()
     assert finished.code == 1, finished
     assert "panicked" not in finished.err
-    assert "/partita/" not in finished.err, finished.err
+    assert "/src/partita/" not in finished.err, finished.err
     run = Client().get_run("latest")
     assert run.status == "failed"
     assert project.statuses()["make"] == "failed"
@@ -122,7 +122,7 @@ def test_a_file_that_cannot_be_loaded_shows_the_authors_traceback_alone(
     finished = project.run()
     assert finished.code == 1, finished
     assert "panicked" not in finished.err
-    assert "/partita/" not in finished.err
+    assert "/src/partita/" not in finished.err
     assert "importlib" not in finished.err
     for word in words:
         assert word in finished.err, finished.err

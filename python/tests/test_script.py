@@ -46,7 +46,7 @@ def script(project: Project, body: str = "pass", trace: str = "pass") -> None:
 
 def lines_of(finished: Finished) -> list[str]:
     """The functions of the author that tracebacks on standard error go through."""
-    assert "/partita/" not in finished.err, finished.err
+    assert "/src/partita/" not in finished.err, finished.err
     return re.findall(r'File "[^"]*main\.py", line \d+, in (\S+)', finished.err)
 
 
