@@ -145,7 +145,6 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
         stack: stack.ok()?,
         capabilities: Capabilities {
             max_parallelism: Some(1),
-            isolated: false,
             timeouts: true,
             cpus: Some(2.0),
             memory: None,

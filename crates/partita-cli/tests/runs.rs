@@ -77,7 +77,6 @@ impl StepLauncher for AtOnce {
 
 const CAPABILITIES: Capabilities = Capabilities {
     max_parallelism: Some(1),
-    isolated: false,
     timeouts: false,
     cpus: None,
     memory: Some(0),

@@ -116,8 +116,6 @@ pub struct Flavor {
 pub struct Capabilities {
     /// Steps at once; `None` for as many as are ready.
     pub max_parallelism: Option<usize>,
-    /// Whether steps run in processes of their own, which have to import them.
-    pub isolated: bool,
     /// Whether an attempt can be ended when its time is over.
     pub timeouts: bool,
     /// Processor cores that steps may ask for together; `None` if it has as many as anyone asks for.

@@ -1,7 +1,6 @@
 //! The built-in orchestrators of Partita, one module a flavor.
 
 pub mod local;
-pub mod machine;
 
 use partita_core::stack::{Capabilities, Component, Flavor};
 

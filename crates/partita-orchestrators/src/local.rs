@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,9 +52,8 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
     let config: LocalOrchestratorConfig = serde_json::from_slice(&serde_json::to_vec(config)?)?;
     Ok(Capabilities {
         max_parallelism: Some(1),
-        isolated: false,
         timeouts: false,
-        cpus: Some(crate::machine::cpus() as f64),
+        cpus: Some(std::thread::available_parallelism().map_or(1, NonZero::get) as f64),
         memory: Some(0),
         gpus: Some(0),
         allow_unenforced: config.allow_unenforced,

@@ -102,7 +102,6 @@ fn request() -> CompileRequest {
         },
         capabilities: Capabilities {
             max_parallelism: Some(1),
-            isolated: false,
             timeouts: false,
             cpus: Some(2.0),
             memory: Some(0),
@@ -120,7 +119,6 @@ fn request() -> CompileRequest {
 /// What an orchestrator that can enforce everything can do.
 const ABLE: Capabilities = Capabilities {
     max_parallelism: None,
-    isolated: true,
     timeouts: true,
     cpus: None,
     memory: None,
