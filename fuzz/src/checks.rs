@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use partita_core::artifact::{
-    ArtifactFile, ArtifactHeader, ArtifactVersion, Manifest, content_digest,
-};
+use partita_core::artifact::{ArtifactFile, ArtifactVersion, Manifest, content_digest};
 use partita_core::deployment::{Deployment, MAX_DEPTH, nesting};
 use partita_core::digest::Digest;
 use partita_core::literal::{Kind, Literal};
@@ -249,13 +247,7 @@ fn manifest(place: &Place, path: &str) {
     };
     let manifest = Manifest {
         version: run::VERSION,
-        artifact: ArtifactHeader {
-            artifact: version.artifact.clone(),
-            id: version.id.clone(),
-            type_name: version.type_name.clone(),
-            format: version.format.clone(),
-            digest: version.digest,
-        },
+        artifact: version.header(),
         files: vec![file],
         run_id: String::new(),
         step: String::new(),

@@ -33,6 +33,19 @@ pub struct ArtifactVersion {
     pub metadata: BTreeMap<String, Literal>,
 }
 
+impl ArtifactVersion {
+    /// Returns what its manifest says of it.
+    pub fn header(&self) -> ArtifactHeader {
+        ArtifactHeader {
+            artifact: self.artifact.clone(),
+            id: self.id.clone(),
+            type_name: self.type_name.clone(),
+            format: self.format.clone(),
+            digest: self.digest,
+        }
+    }
+}
+
 /// One file of an artifact version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArtifactFile {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use partita_core::artifact::{
-    ArtifactFile, ArtifactHeader, ArtifactVersion, Manifest, content_digest, inline_files,
+    ArtifactFile, ArtifactVersion, Manifest, content_digest, inline_files,
 };
 use partita_core::digest::Digest;
 use partita_core::launcher::Attempt;
@@ -114,13 +114,7 @@ fn write_manifest(
 ) -> Result<()> {
     let manifest = Manifest {
         version: VERSION,
-        artifact: ArtifactHeader {
-            artifact: version.artifact.clone(),
-            id: version.id.clone(),
-            type_name: version.type_name.clone(),
-            format: version.format.clone(),
-            digest: version.digest,
-        },
+        artifact: version.header(),
         files,
         run_id: run_id.to_owned(),
         step: step.to_owned(),
