@@ -152,7 +152,10 @@ fn a_run_is_listed_described_and_read() {
             "started_at",
             "ended_at",
             "duration_s",
+            "resumed_at",
             "error",
+            "hook_failures",
+            "parameters",
             "metadata",
             "steps",
         ]

@@ -177,6 +177,16 @@ pub struct Span(pub f64);
 )]
 pub struct InvalidSpan(String);
 
+impl Span {
+    /// Returns it as people write it: in the largest unit that says it without a fraction.
+    pub fn in_words(self) -> String {
+        let units = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "m")];
+        let whole = units.iter().find(|(unit, _)| self.0 >= *unit && self.0 % unit == 0.0);
+        let (unit, name) = whole.unwrap_or(&(1.0, "s"));
+        format!("{}{name}", self.0 / unit)
+    }
+}
+
 impl FromStr for Span {
     type Err = InvalidSpan;
 
@@ -337,6 +347,17 @@ mod tests {
         for (text, seconds) in
             [("90", 90.0), ("10m", 600.0), ("1.5h", 5_400.0), ("250ms", 0.25), ("7d", 604_800.0)]
         {
+            assert_eq!(text.parse::<Span>().map(|s| s.0), Ok(seconds));
+        }
+        for (seconds, text) in [
+            (90.0, "90s"),
+            (600.0, "10m"),
+            (5_400.0, "90m"),
+            (0.25, "0.25s"),
+            (604_800.0, "7d"),
+            (0.0, "0s"),
+        ] {
+            assert_eq!(Span(seconds).in_words(), text);
             assert_eq!(text.parse::<Span>().map(|s| s.0), Ok(seconds));
         }
         for wrong in ["soon", "", "d", "-1s", "1e3", &"9".repeat(400)] {

@@ -53,6 +53,8 @@ pub struct CacheResolver {
     resumed_from: Option<ResumedFrom>,
     has_earlier_runs: OnceLock<bool>,
     earlier: Mutex<HashMap<String, Option<Arc<Earlier>>>>,
+    /// Names of runs by id, so that each is read once.
+    names: Mutex<HashMap<String, String>>,
 }
 
 type Inputs = BTreeMap<String, InputValue>;
@@ -70,6 +72,7 @@ impl CacheResolver {
             resumed_from,
             has_earlier_runs: OnceLock::new(),
             earlier: Mutex::default(),
+            names: Mutex::default(),
         }
     }
 
@@ -103,7 +106,8 @@ impl CacheResolver {
         if let Some(reason) = self.unusable(&entry, config.cache_expiry.map(|span| span.0)) {
             return Ok(Lookup::Miss { reason });
         }
-        let reason = format!("same code, parameters and inputs as in run {}", entry.run_id);
+        let run = self.run_name(&entry.run_id);
+        let reason = format!("same code, parameters and inputs as in run `{run}`");
         Ok(Lookup::Hit { entry: Box::new(entry), reason })
     }
 
@@ -124,8 +128,21 @@ impl CacheResolver {
         let commit = commit.filter(|commit| self.unusable(commit, None).is_none());
         Ok(commit.filter(|commit| commit.cache_key == Some(key)).map(|entry| Lookup::Hit {
             entry: Box::new(entry),
-            reason: format!("taken over from run {run_id}, which this run resumes"),
+            reason: format!(
+                "taken over from run `{}`, which this run resumes",
+                self.run_name(run_id)
+            ),
         }))
+    }
+
+    /// Returns the name of a run, or its id if the run is deleted.
+    fn run_name(&self, run_id: &str) -> String {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = names.entry(run_id.to_owned()).or_insert_with(|| {
+            let header = self.documents().run_header(run_id);
+            header.map_or_else(|_| run_id.to_owned(), |header| header.name)
+        });
+        name.clone()
     }
 
     fn unusable(&self, entry: &StepResult, expiry: Option<f64>) -> Option<String> {

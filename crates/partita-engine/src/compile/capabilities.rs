@@ -134,7 +134,7 @@ fn unmet<'o>(
         format!("orchestrator {name} (flavor {flavor}) {what}")
     };
     if let Some(timeout) = options.timeout.as_ref().filter(|_| !capabilities.timeouts) {
-        let asked = format!("a timeout of {}", timeout.value);
+        let asked = format!("a timeout of {}", timeout.value.in_words());
         unmet.push((asked, cannot("cannot enforce"), timeout.location.as_ref()));
     }
     let lacks = |what: String| cannot(&format!("does not have: there {what} in all"));

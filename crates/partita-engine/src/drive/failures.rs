@@ -7,15 +7,15 @@ use partita_core::deployment::Deployment;
 use partita_core::run::Failure;
 use partita_core::settings::Span;
 
-fn seconds(time: Duration) -> Span {
-    Span(time.as_secs_f64())
+fn length(time: Duration) -> String {
+    Span(time.as_secs_f64()).in_words()
 }
 
 /// An attempt took too long.
 pub(super) fn timed_out(timeout: Duration) -> Failure {
     Failure::ours(format!(
         "timed out after {}; raise the step's `timeout` if it needs longer",
-        seconds(timeout)
+        length(timeout)
     ))
 }
 
@@ -24,8 +24,8 @@ pub(super) fn never_confirmed(timeout: Duration, grace: Duration) -> Failure {
     Failure::ours(format!(
         "timed out after {} and did not end within {} of being cancelled; it may still run, so the \
          step is not retried: end it by hand, then resume the run",
-        seconds(timeout),
-        seconds(grace)
+        length(timeout),
+        length(grace)
     ))
 }
 
@@ -69,7 +69,7 @@ pub(super) fn silent(deployment: &Deployment, silence: Duration, error: &str) ->
         "the orchestrator {} could not be asked for {} how the attempt stands: {error}; it may \
          still run, so the step is not retried: resume the run when the backend can be reached",
         orchestrator(deployment),
-        seconds(silence)
+        length(silence)
     ))
 }
 

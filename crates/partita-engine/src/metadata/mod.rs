@@ -25,8 +25,8 @@ pub use registry::{DEFAULT, Registry, Save, StackReferences};
 pub use runs::{Rebuilt, Runs, Stores};
 pub use sqlite::SqliteMetadataStore;
 pub use views::{
-    ArtifactView, AttemptStatus, AttemptView, InputView, Lineage, LineageStep, OutputView,
-    RunSummary, RunView, StepView,
+    ArtifactView, AttemptStatus, AttemptView, HookFailure, InputView, Lineage, LineageStep,
+    OutputView, RunSummary, RunView, StepView,
 };
 pub use writer::IndexWriter;
 

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use partita_core::name;
+use partita_core::run::{Event, EventKind};
 
 use super::error::{MetadataError, Result};
 use super::replay::{Replayed, replay};
-use super::{Change, RunFilter, RunIndex, RunSummary, RunView};
+use super::{Change, HookFailure, RunFilter, RunIndex, RunSummary, RunView};
 use crate::store::{ArtifactStore, Documents, LeaseState, StoreError, layout};
 
 /// Runs whose names are compared with one that does not exist.
@@ -59,14 +60,19 @@ impl<'a> Runs<'a> {
         self.index.runs(filter)
     }
 
-    /// Returns the run that `reference` means, with its steps; see [`Self::find`].
+    /// Returns the run that `reference` means, with its steps and what only its documents say; see
+    /// [`Self::find`].
     ///
     /// # Errors
     /// As for [`Self::find`].
     pub fn get(&self, reference: &str) -> Result<RunView> {
         let found = self.find(reference)?;
         let view = self.index.run(&found.id)?;
-        view.map_or_else(|| self.unknown(reference), Ok)
+        let Some(mut view) = view else { return self.unknown(reference) };
+        if let Some(store) = self.stores.open(&view.store) {
+            fill(&mut view, &Documents::new(&*store));
+        }
+        Ok(view)
     }
 
     /// Returns the run that `reference` means: its name, its id, an unambiguous beginning of its
@@ -208,4 +214,19 @@ impl<'a> Runs<'a> {
 /// Returns whether an engine drives a run; a store that cannot say is taken to mean that one does.
 pub(super) fn is_live(store: &dyn ArtifactStore, run_id: &str) -> bool {
     !matches!(store.lease_state(run_id), Ok(LeaseState::Free))
+}
+
+/// Adds what only documents say; what cannot be read is left out.
+fn fill(view: &mut RunView, documents: &Documents<'_>) {
+    let deployment = documents.deployment(&view.deployment_id).ok();
+    view.parameters = deployment.map(|deployment| deployment.pipeline.parameters);
+    for Event { at, kind } in documents.events(&view.id).unwrap_or_default() {
+        match kind {
+            EventKind::Resumed => view.resumed_at.push(at),
+            EventKind::HookFailed { step, hook, error } => {
+                view.hook_failures.push(HookFailure { at, step, hook, error });
+            }
+            _ => {}
+        }
+    }
 }

@@ -65,10 +65,16 @@ pub struct RunView {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Seconds from beginning to end.
+    /// Seconds from beginning to end, with the pauses before it was resumed.
     pub duration_s: Option<f64>,
+    /// When it was taken up again, each time.
+    pub resumed_at: Vec<Timestamp>,
     /// What went wrong.
     pub error: Option<String>,
+    /// The hooks that raised an exception.
+    pub hook_failures: Vec<HookFailure>,
+    /// What its pipeline was called with; `None` if its documents cannot be read here and now.
+    pub parameters: Option<BTreeMap<String, Literal>>,
     /// What was noted about it as a whole.
     pub metadata: BTreeMap<String, Literal>,
     /// Its steps, in topological order.
@@ -79,6 +85,19 @@ pub struct RunView {
     /// The URI of the artifact store that holds its documents; not part of the JSON.
     #[serde(skip)]
     pub store: String,
+}
+
+/// A hook that raised an exception, which fails neither step nor run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookFailure {
+    /// When.
+    pub at: Timestamp,
+    /// The step whose hook it is; `None` for one of the pipeline.
+    pub step: Option<String>,
+    /// Which hook.
+    pub hook: String,
+    /// The exception.
+    pub error: String,
 }
 
 /// A step of a run.
@@ -96,9 +115,9 @@ pub struct StepView {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Seconds from beginning to end.
+    /// Seconds that its attempts took, without the time between them.
     pub duration_s: Option<f64>,
-    /// Why it was skipped; absent otherwise.
+    /// Why it was skipped, or waits although an attempt began; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Its attempts, by number; none for a cached step.

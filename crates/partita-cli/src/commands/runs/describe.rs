@@ -26,13 +26,18 @@ fn text(run: &RunView, verbose: bool) -> String {
     let mut text = header(run);
     text.push('\n');
     text.push_str(&steps(run));
+    let mut tables = vec![metadata(run)];
     if verbose {
+        tables.push(outputs(run));
+    }
+    for table in tables.into_iter().filter(|table| !table.is_empty()) {
         text.push('\n');
-        text.push_str(&outputs(run));
+        text.push_str(&table.to_text());
     }
     for (name, step) in &run.steps {
         text.push_str(&failures(name, step, verbose));
     }
+    text.push_str(&hook_failures(run));
     text
 }
 
@@ -46,11 +51,17 @@ fn header(run: &RunView) -> String {
         ("stack", format!("{} (orchestrator {})", run.stack, run.orchestrator)),
         ("started", span::local(run.started_at)),
     ];
+    pairs.extend(run.resumed_at.iter().map(|at| ("resumed", span::local(*at))));
     if let Some(ended) = run.ended_at {
         pairs.push(("ended", span::local(ended)));
     }
     pairs.extend(duration.map(|duration| ("duration", duration)));
     pairs.extend(run.error.clone().map(|error| ("error", error)));
+    if let Some(parameters) = run.parameters.as_ref().filter(|given| !given.is_empty()) {
+        let words: Vec<String> =
+            parameters.iter().map(|(name, value)| format!("{name}={}", value.text())).collect();
+        pairs.push(("parameters", words.join(" ")));
+    }
     for (key, value) in &run.metadata {
         pairs.push((key, value.text().to_owned()));
     }
@@ -74,7 +85,18 @@ fn steps(run: &RunView) -> String {
     table.to_text()
 }
 
-fn outputs(run: &RunView) -> String {
+/// Returns what the steps noted.
+fn metadata(run: &RunView) -> Table {
+    let mut table = Table::new(["step", "key", "value"]);
+    for (name, step) in &run.steps {
+        for (key, value) in &step.metadata {
+            table.row([name.clone(), key.clone(), value.text().to_owned()]);
+        }
+    }
+    table
+}
+
+fn outputs(run: &RunView) -> Table {
     let mut table = Table::new(["step", "output", "type", "size", "version", "uri"]);
     for (name, step) in &run.steps {
         for (output, made) in &step.outputs {
@@ -88,7 +110,7 @@ fn outputs(run: &RunView) -> String {
             ]);
         }
     }
-    table.to_text()
+    table
 }
 
 /// Returns what went wrong in each attempt; tracebacks of the last one only, unless `verbose`.
@@ -106,6 +128,17 @@ fn failures(name: &str, step: &StepView, verbose: bool) -> String {
                 text.push_str(&format!("  {}\n", terminal::escaped(&line.replace('\t', "    "))));
             }
         }
+    }
+    text
+}
+
+fn hook_failures(run: &RunView) -> String {
+    let mut text = String::new();
+    for failure in &run.hook_failures {
+        let whose = failure.step.as_deref().unwrap_or("the pipeline");
+        let (whose, hook) = (terminal::escaped(whose), terminal::escaped(&failure.hook));
+        let error = terminal::escaped(&failure.error);
+        text.push_str(&format!("\nthe hook `{hook}` of {whose} failed: {error}\n"));
     }
     text
 }

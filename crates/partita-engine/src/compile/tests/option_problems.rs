@@ -188,7 +188,7 @@ fn a_stack_that_cannot_do_what_is_asked_is_refused() {
         demanding(),
         &[
             &format!(
-                "digits.py:5: step `a` asks for a timeout of 600s, which {default} cannot enforce; {HELP}"
+                "digits.py:5: step `a` asks for a timeout of 10m, which {default} cannot enforce; {HELP}"
             ),
             &format!(
                 "digits.py:5: step `a` asks for 1500MB of memory, which {default} cannot enforce; {HELP}"
@@ -215,7 +215,7 @@ fn a_stack_that_cannot_do_what_is_asked_is_refused() {
     check_config(
         "timeout: 1h\n",
         &[&format!(
-            "run.yaml:1: steps `train` and `report` ask for a timeout of 3600s, which {default} cannot enforce; {HELP}"
+            "run.yaml:1: steps `train` and `report` ask for a timeout of 1h, which {default} cannot enforce; {HELP}"
         )],
     );
 }

@@ -119,7 +119,7 @@ fn jobs_are_polled_where_ends_are_not_reported() {
 
 #[test]
 fn a_job_that_cannot_be_asked_about_for_an_hour_is_given_up() {
-    let text = "the orchestrator `backend` could not be asked for 3600s how the attempt stands: \
+    let text = "the orchestrator `backend` could not be asked for 1h how the attempt stands: \
                 connection refused; it may still run, so the step is not retried: resume the run \
                 when the backend can be reached";
     check(

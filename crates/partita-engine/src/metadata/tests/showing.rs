@@ -30,7 +30,7 @@ fn the_json_of_a_run_has_the_documented_keys_in_order() {
     assert_eq!(
         keys(&view).join(" "),
         "id name pipeline status stack orchestrator orchestrator_run_id deployment_id started_at ended_at \
-         duration_s error metadata steps"
+         duration_s resumed_at error hook_failures parameters metadata steps"
     );
     assert_eq!(keys(&view["steps"]), ["load", "train", "report"]);
     let load = &view["steps"]["load"];
@@ -52,6 +52,45 @@ fn the_json_of_a_run_has_the_documented_keys_in_order() {
     assert_eq!(view["steps"]["train"]["upstream"][0], "load");
     assert_eq!(view["steps"]["report"]["reason"], "`load` failed");
     assert_eq!(view["metadata"]["seed"], 7);
+}
+
+#[test]
+fn a_run_says_its_parameters_when_it_was_resumed_and_which_hooks_raised() {
+    let home = Home::new();
+    let mut deployment = (*chain(&["load"])).clone();
+    let depth = Literal::parse("3").expect("a value");
+    deployment.pipeline.parameters.insert("depth".to_owned(), depth);
+    deployment.id = deployment.content_id().expect("an id");
+    let mut engine = Engine::start(&home, 0, &Arc::new(deployment));
+    let (step, hook) = (Some("load".to_owned()), "on_failure".to_owned());
+    engine.event(EventKind::HookFailed { step, hook, error: "no mail".to_owned() });
+    engine.resume();
+    let resumed_at = Timestamp(engine.now);
+    engine.end(RunStatus::Completed);
+    let run = home.get("latest").expect("a run");
+    assert_eq!(run.parameters.expect("parameters")["depth"].text(), "3");
+    assert_eq!(run.resumed_at, [resumed_at]);
+    let [failure] = run.hook_failures.as_slice() else { panic!("{:?}", run.hook_failures) };
+    assert_eq!((failure.step.as_deref(), failure.error.as_str()), (Some("load"), "no mail"));
+}
+
+#[test]
+fn a_step_takes_the_time_of_its_attempts_and_says_that_it_was_interrupted() {
+    let home = Home::new();
+    let mut engine = Engine::start(&home, 0, &chain(&["load", "train"]));
+    engine.begin(0);
+    engine.fail(0);
+    engine.now += 3_600_000_000;
+    engine.begin(0);
+    engine.succeed(0);
+    engine.begin(1);
+    engine.die();
+    let steps = home.get("latest").expect("a run").steps;
+    assert_eq!(steps["load"].duration_s, Some(2.0));
+    let train = &steps["train"];
+    assert_eq!((train.status, train.duration_s), (StepStatus::Waiting, None));
+    assert_eq!(train.reason.as_deref(), Some("attempt 1 was interrupted"));
+    assert_eq!(train.attempts[0].status, AttemptStatus::Interrupted);
 }
 
 #[test]

@@ -14,7 +14,9 @@ use super::Place;
 use super::artifacts::output_view;
 use crate::metadata::sqlite::Attempted;
 use crate::metadata::sqlite::record::{Record, column, optional, position, time, word};
-use crate::metadata::views::{AttemptView, InputView, RunSummary, RunView, StepView, duration};
+use crate::metadata::views::{
+    AttemptStatus, AttemptView, InputView, RunSummary, RunView, StepView, duration,
+};
 use crate::store::layout;
 
 /// The names of a deployment's steps with their upstream steps by position.
@@ -56,6 +58,10 @@ pub(in crate::metadata::sqlite) fn run(
         duration_s: summary.duration_s,
         error: summary.error,
         store: summary.store,
+        // These are not in the index.
+        resumed_at: Vec::new(),
+        hook_failures: Vec::new(),
+        parameters: None,
     }))
 }
 
@@ -186,14 +192,27 @@ fn step(row: Option<StepRow>, attempts: Vec<AttemptView>, run: RunStatus) -> Beg
         upstream: Vec::new(),
         started_at,
         ended_at,
-        duration_s: duration(started_at, ended_at),
-        reason: row.reason,
+        duration_s: ended_at.and_then(|_| worked(&attempts).or(duration(started_at, ended_at))),
+        reason: row.reason.or_else(|| interruption(status, &attempts)),
         attempts,
         inputs: BTreeMap::new(),
         outputs: BTreeMap::new(),
         metadata: BTreeMap::new(),
     };
     Begun { view, record: row.record }
+}
+
+/// Returns the seconds that attempts took together; `None` without any.
+fn worked(attempts: &[AttemptView]) -> Option<f64> {
+    let took = |attempt: &AttemptView| duration(Some(attempt.started_at), attempt.ended_at);
+    let known: Vec<f64> = attempts.iter().filter_map(took).collect();
+    if known.is_empty() { None } else { Some(known.iter().sum()) }
+}
+
+/// Returns why a step waits although an attempt of it began.
+fn interruption(status: StepStatus, attempts: &[AttemptView]) -> Option<String> {
+    let last = attempts.last().filter(|last| last.status == AttemptStatus::Interrupted)?;
+    (status == StepStatus::Waiting).then(|| format!("attempt {} was interrupted", last.number))
 }
 
 fn fill(
