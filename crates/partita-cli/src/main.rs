@@ -8,8 +8,8 @@ mod python;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 use commands::{Command, component};
 use context::Context;
@@ -39,7 +39,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), CommandError> {
     let (words, configuration) = component::split_configuration(std::env::args_os().collect());
-    let cli = match Cli::try_parse_from(words) {
+    let matches = component::with_usage(Cli::command()).try_get_matches_from(words);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(told) => return refuse(&told),
     };

@@ -43,6 +43,18 @@ fn configuration_is_typed_by_the_flavor() {
 }
 
 #[test]
+fn usage_names_the_component_type() {
+    let machine = Machine::new();
+    let check = |words: &[&str], usage: &str| {
+        let help = machine.ok(&[words, &["--help"]].concat());
+        assert!(help.contains(usage), "{help}");
+    };
+    let usage = "Usage: partita artifact-store register [OPTIONS] --flavor <FLAVOR> <NAME> [--KEY";
+    check(&["artifact-store", "register"], usage);
+    check(&["orchestrator", "update"], "Usage: partita orchestrator update [OPTIONS] <NAME>");
+}
+
+#[test]
 fn wrong_configuration_is_a_usage_error_that_names_what_is_meant() {
     let machine = Machine::new();
     let check = |option: &str, part: &str| {

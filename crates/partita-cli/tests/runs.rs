@@ -217,6 +217,12 @@ fn artifacts_are_listed_described_and_traced() {
         1,
         "did you mean `wine.train.output`?",
     );
+    machine.refuses(
+        &["artifacts", "describe", "trian.output"],
+        1,
+        "did you mean `wine.train.output`?",
+    );
+    machine.refuses(&["runs", "list", "--status", "faild"], 2, "did you mean `failed`?");
 }
 
 #[test]

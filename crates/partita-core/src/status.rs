@@ -6,6 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::name;
+
 macro_rules! statuses {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -18,6 +20,9 @@ macro_rules! statuses {
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
+
+            /// The words for all of them.
+            pub const WORDS: &'static [&'static str] = &[$($text),+];
         }
 
         impl fmt::Display for $name {
@@ -32,7 +37,7 @@ macro_rules! statuses {
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 match text {
                     $($text => Ok(Self::$variant),)+
-                    _ => Err(UnknownStatus(text.to_owned())),
+                    _ => Err(UnknownStatus::of(text, Self::WORDS)),
                 }
             }
         }
@@ -41,8 +46,21 @@ macro_rules! statuses {
 
 /// A word that names no status.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a status")]
-pub struct UnknownStatus(String);
+#[error("`{word}` is not a status; {help}")]
+pub struct UnknownStatus {
+    word: String,
+    help: String,
+}
+
+impl UnknownStatus {
+    fn of(word: &str, known: &[&str]) -> Self {
+        let help = match name::nearest(word, known.iter().copied()) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => format!("there are `{}`", known.join("`, `")),
+        };
+        Self { word: word.chars().take(name::NAME_LENGTH).collect(), help }
+    }
+}
 
 statuses! {
     /// The state of a run.
@@ -102,5 +120,20 @@ impl StepStatus {
     /// Returns whether the step will not change any more in this run.
     pub fn is_ended(self) -> bool {
         !matches!(self, Self::Waiting | Self::Running | Self::Retrying)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_status_is_told_with_what_is_meant() {
+        let check = |word: &str, expected: &str| {
+            let error = word.parse::<RunStatus>().expect_err("no status").to_string();
+            assert!(error.starts_with(expected), "{error}");
+        };
+        check("faild", "`faild` is not a status; did you mean `failed`?");
+        check("zebra", "`zebra` is not a status; there are `initializing`, `submitted`");
     }
 }

@@ -79,11 +79,13 @@ impl<'a> Artifacts<'a> {
         let known = self
             .index
             .versions(&VersionFilter { limit: Some(1000), ..VersionFilter::default() })?;
-        let names = known.iter().map(|view| view.version.artifact.as_str());
+        let names = || known.iter().map(|view| view.version.artifact.as_str());
         Err(MetadataError::NotFound {
             what: "artifact".to_owned(),
             name: reference.chars().take(name::NAME_LENGTH).collect(),
-            nearest: name::nearest(reference, names).map(str::to_owned),
+            nearest: name::nearest(reference, names())
+                .or_else(|| nearest_end(reference, names()))
+                .map(str::to_owned),
             help: "`partita artifacts list` shows them all".to_owned(),
         })
     }
@@ -153,4 +155,14 @@ impl<'a> Artifacts<'a> {
             }
         })
     }
+}
+
+/// Returns the name whose end, after one of its dots, is nearest to `reference`: artifacts are often
+/// asked for without their pipeline and their step.
+fn nearest_end<'n>(reference: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let ends: Vec<(&str, &str)> = names
+        .flat_map(|name| name.match_indices('.').map(move |(dot, _)| (&name[dot + 1..], name)))
+        .collect();
+    let nearest = name::nearest(reference, ends.iter().map(|(end, _)| *end))?;
+    ends.iter().find(|(end, _)| *end == nearest).map(|(_, name)| *name)
 }

@@ -1,4 +1,4 @@
-//! Takes `--key=value` of a component's configuration out of the command line: which keys there
+//! Takes `--key=value` and `--key value` of a component's configuration out of the command line: which keys there
 //! are is known only once its flavor is.
 
 use std::collections::HashSet;
@@ -22,7 +22,7 @@ pub(crate) fn split_configuration(
     let mut parsed = Vec::with_capacity(words.len());
     let mut configuration = Vec::new();
     let mut problem = None;
-    let mut words = words.into_iter();
+    let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
         match word.to_str().and_then(|text| text.strip_prefix("--")) {
             Some("") => {
@@ -30,10 +30,14 @@ pub(crate) fn split_configuration(
                 parsed.extend(words.by_ref());
             }
             Some(option) if !known.contains(option.split('=').next().unwrap_or(option)) => {
-                match option.split_once('=') {
-                    Some((key, value)) => {
-                        configuration.push((key.replace('-', "_"), value.to_owned()))
-                    }
+                let typed = match option.split_once('=') {
+                    Some((key, value)) => Some((key, value.to_owned())),
+                    None => words
+                        .next_if(is_value)
+                        .and_then(|word| Some((option, word.into_string().ok()?))),
+                };
+                match typed {
+                    Some((key, value)) => configuration.push((key.replace('-', "_"), value)),
                     None => problem = problem.or_else(|| Some(without_value(option))),
                 }
             }
@@ -41,6 +45,13 @@ pub(crate) fn split_configuration(
         }
     }
     (parsed, problem.map_or(Ok(configuration), Err))
+}
+
+/// Returns whether a word after a key is its value: text, or a negative number.
+fn is_value(word: &OsString) -> bool {
+    word.to_str().is_some_and(|word| {
+        word.strip_prefix('-').is_none_or(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    })
 }
 
 fn without_value(option: &str) -> CommandError {
@@ -95,14 +106,21 @@ mod tests {
             "partita orchestrator register x --flavor local -- --y=1",
             &[],
         );
+        check(
+            "partita artifact-store register --path /a big --least -1 --flavor local",
+            "partita artifact-store register big --flavor local",
+            &[("path", "/a"), ("least", "-1")],
+        );
         check("partita orchestrator list --x=1", "partita orchestrator list --x=1", &[]);
         check("partita run a.py --x=1", "partita run a.py --x=1", &[]);
     }
 
     #[test]
     fn a_key_without_a_value_is_refused() {
-        let words =
-            ["partita", "orchestrator", "update", "x", "--queue"].map(OsString::from).to_vec();
-        assert!(split_configuration(words).1.is_err());
+        for after in ["", " --mode=safe", " -v"] {
+            let line = format!("partita orchestrator update x --queue{after}");
+            let words = line.split(' ').map(OsString::from).collect();
+            assert!(split_configuration(words).1.is_err(), "{line}");
+        }
     }
 }

@@ -11,7 +11,7 @@ mod schema;
 mod update;
 mod view;
 
-use clap::Subcommand;
+use clap::{Command, Subcommand};
 use partita_core::stack::{ComponentType, Flavor};
 
 use crate::context::Context;
@@ -35,6 +35,21 @@ pub(crate) enum Verb {
     /// Look at the flavors that they can have.
     #[command(subcommand)]
     Flavor(flavor::Verb),
+}
+
+/// Says in the usage of each component type that keys of its configuration are options too.
+pub(crate) fn with_usage(cli: Command) -> Command {
+    ComponentType::ALL.into_iter().fold(cli, |cli, kind| {
+        let noun = kind.verb();
+        cli.mut_subcommand(noun, |command| {
+            let usage = |words: &str| format!("partita {noun} {words} <NAME> [--KEY=VALUE]...");
+            command
+                .mut_subcommand("register", |verb| {
+                    verb.override_usage(usage("register [OPTIONS] --flavor <FLAVOR>"))
+                })
+                .mut_subcommand("update", |verb| verb.override_usage(usage("update [OPTIONS]")))
+        })
+    })
 }
 
 pub(crate) fn run(

@@ -10,9 +10,6 @@ use crate::error::CommandError;
 /// Configures a new component. Keys of its flavor's configuration are options too, as in
 /// `--path=/data`.
 #[derive(clap::Args)]
-#[command(
-    override_usage = "partita <TYPE> register [OPTIONS] --flavor <FLAVOR> <NAME> [--KEY=VALUE]..."
-)]
 pub(crate) struct Args {
     /// The new component's name.
     #[arg(value_name = "NAME")]

@@ -9,7 +9,6 @@ use crate::error::CommandError;
 
 /// Changes the configuration of a component; keys that are not given stay as they are.
 #[derive(clap::Args)]
-#[command(override_usage = "partita <TYPE> update [OPTIONS] <NAME> [--KEY=VALUE]...")]
 pub(crate) struct Args {
     /// The component.
     #[arg(value_name = "NAME")]
