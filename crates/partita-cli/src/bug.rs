@@ -23,3 +23,28 @@ fn paragraph(panic: &PanicHookInfo<'_>) -> String {
         env!("CARGO_PKG_VERSION")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "the other test runs it in a process of its own"]
+    fn a_process_with_a_bug() {
+        report_panics();
+        panic!("two\nlines");
+    }
+
+    #[test]
+    fn a_panic_ends_the_process_with_one_paragraph_that_asks_for_a_report() {
+        let output = std::process::Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "bug::tests::a_process_with_a_bug", "--ignored", "--nocapture"])
+            .output()
+            .expect("it starts");
+        assert_eq!(output.status.code(), Some(70));
+        let said = String::from_utf8_lossy(&output.stderr);
+        let [line] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+        assert!(line.starts_with("error: this is a bug in Partita "), "{line}");
+        assert!(line.contains(": two lines; ") && line.contains("please report it"), "{line}");
+    }
+}

@@ -92,7 +92,8 @@ fn paragraph(message: &str) -> String {
 
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
-        let code = if matches!(error, StoreError::Failed { .. }) { UNREACHABLE } else { FAILED };
+        let is_away = matches!(error, StoreError::Failed { .. } | StoreError::Unavailable { .. });
+        let code = if is_away { UNREACHABLE } else { FAILED };
         Self::Failed { code, message: error.to_string(), help: None }
     }
 }

@@ -28,15 +28,22 @@ fn help_goes_to_standard_output_and_usage_errors_do_not() {
 #[test]
 fn a_reader_that_goes_away_ends_the_command_quietly() {
     let machine = Machine::new();
-    let mut child = machine
-        .command(&["completions", "zsh"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the command starts");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("it ends");
-    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+    let check = |words: &[&str]| {
+        let mut child = machine
+            .command(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*said), (Some(0), ""), "{words:?}");
+    };
+    check(&["completions", "zsh"]);
+    check(&["--help"]);
+    check(&["stack", "list"]);
+    check(&["runs", "list", "--output", "json"]);
 }
 
 #[test]
@@ -52,6 +59,16 @@ fn ended_with(machine: &Machine, stdout: std::fs::File) -> (Option<i32>, String)
     let output = machine.command(&["stack", "list"]).stdout(stdout).stderr(Stdio::piped()).spawn();
     let output = output.and_then(std::process::Child::wait_with_output).expect("it ends");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_store_that_cannot_be_reached_has_an_exit_code_of_its_own() {
+    let machine = Machine::new();
+    let path = machine.work().join("loop");
+    std::os::unix::fs::symlink(&path, &path).expect("a link to itself");
+    let path = format!("--path={}", text(&path));
+    machine.ok(&["artifact-store", "register", "far", "--flavor=local", &path]);
+    machine.refuses(&["store", "rebuild", "--artifact-store", "far"], 3, "cannot be opened");
 }
 
 #[test]

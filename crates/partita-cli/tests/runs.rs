@@ -56,6 +56,23 @@ impl StepCaller for Steps {
     }
 }
 
+/// A launcher with a bug.
+struct Broken;
+
+impl StepLauncher for Broken {
+    fn launch(&self, _: Attempt, _: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
+        panic!("a bug")
+    }
+
+    fn poll(&self, _: &Job) -> Result<JobStatus, LaunchError> {
+        Ok(JobStatus::Active)
+    }
+
+    fn cancel(&self, _: &Job) -> Result<(), LaunchError> {
+        Ok(())
+    }
+}
+
 /// Runs each step at once, on the driver's thread.
 struct AtOnce(Arc<RunContext>);
 
@@ -104,6 +121,16 @@ fn deployment(machine: &Machine, second: &str) -> Deployment {
     deployment
 }
 
+fn begin(machine: &Machine, name: &str, second: &str, target: Option<Target>) -> LiveRun {
+    let deployment = Arc::new(deployment(machine, second));
+    let home = Home::open(&machine.home()).expect("a home");
+    let store = home.artifact_store(&deployment.stack.artifact_store).expect("a store");
+    let metadata: Arc<dyn MetadataStore> = Arc::clone(home.metadata()) as _;
+    let new =
+        NewRun { deployment, name: Some(name.to_owned()), target, user: None, resumed_from: None };
+    LiveRun::begin(new, store, metadata).expect("a run")
+}
+
 /// Makes a run, and executes it unless it is to look as if its engine had died.
 fn make_run(
     machine: &Machine,
@@ -112,13 +139,7 @@ fn make_run(
     target: Option<Target>,
     is_executed: bool,
 ) -> String {
-    let deployment = Arc::new(deployment(machine, second));
-    let home = Home::open(&machine.home()).expect("a home");
-    let store = home.artifact_store(&deployment.stack.artifact_store).expect("a store");
-    let metadata: Arc<dyn MetadataStore> = Arc::clone(home.metadata()) as _;
-    let new =
-        NewRun { deployment, name: Some(name.to_owned()), target, user: None, resumed_from: None };
-    let run = LiveRun::begin(new, store, metadata).expect("a run");
+    let run = begin(machine, name, second, target);
     let id = run.header().id.clone();
     if is_executed {
         let launcher = AtOnce(Arc::clone(run.context()));
@@ -248,11 +269,37 @@ fn a_dead_run_is_interrupted_and_can_be_rebuilt_and_deleted() {
     for file in ["metadata.db", "metadata.db-wal", "metadata.db-shm"] {
         let _ = std::fs::remove_file(machine.home().join(file));
     }
+    let doctor = machine.run(&["doctor"]).stdout;
+    assert!(doctor.contains("`partita store rebuild` brings them back"), "{doctor}");
     machine.ok(&["store", "rebuild"]);
     assert_eq!(machine.json(&["runs", "list"]), before);
+    let doctor = machine.run(&["doctor"]).stdout;
+    assert!(doctor.contains("holds 2 runs\n"), "{doctor}");
     machine.ok(&["runs", "delete", "first", "dead"]);
     assert_eq!(machine.json(&["runs", "list"]), json!([]));
+    for (words, told) in [
+        (&["store", "gc", "--dry-run"][..], "would remove"),
+        (&["store", "gc"], "removed"),
+        (&["store", "gc"], "there is nothing to remove"),
+    ] {
+        let said = machine.run(words).stderr;
+        assert!(said.contains(told), "{words:?}: {said}");
+    }
     machine.refuses(&["runs", "delete", "first"], 1, "there is no run `first`");
+}
+
+#[test]
+fn a_run_whose_engine_has_a_bug_is_interrupted() {
+    let machine = Machine::new();
+    let run = begin(&machine, "unlucky", "train", None);
+    let executed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        run.execute(&Broken, &CAPABILITIES, &[], drop).map(drop)
+    }));
+    assert!(executed.is_err());
+    let run = machine.json(&["runs", "describe", "unlucky"]);
+    assert_eq!((&run["status"], &run["ended_at"]), (&json!("interrupted"), &json!(null)));
+    let load = &run["steps"]["load"];
+    assert_eq!((&load["status"], &load["outputs"]), (&json!("waiting"), &json!({})));
 }
 
 #[test]
@@ -295,18 +342,7 @@ fn what_cannot_be_resumed_is_said() {
 #[test]
 fn a_run_that_goes_on_is_neither_resumed_nor_deleted() {
     let machine = Machine::new();
-    let deployment = Arc::new(deployment(&machine, "train"));
-    let home = Home::open(&machine.home()).expect("a home");
-    let store = home.artifact_store(&deployment.stack.artifact_store).expect("a store");
-    let metadata: Arc<dyn MetadataStore> = Arc::clone(home.metadata()) as _;
-    let new = NewRun {
-        deployment,
-        name: Some("live".to_owned()),
-        target: None,
-        user: None,
-        resumed_from: None,
-    };
-    let _live = LiveRun::begin(new, store, metadata).expect("a run");
+    let _live = begin(&machine, "live", "train", None);
     assert_eq!(machine.json(&["runs", "describe", "live"])["status"], "running");
     machine.refuses(&["runs", "resume", "live"], 1, "is being driven");
     machine.refuses(&["runs", "delete", "live"], 1, "is driven by process");

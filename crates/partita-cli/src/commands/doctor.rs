@@ -1,5 +1,6 @@
 //! `partita doctor`: checks that everything here works.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
@@ -7,6 +8,7 @@ use partita_cli::table::Table;
 use partita_cli::{places, session::Session};
 use partita_core::status::RunStatus;
 use partita_engine::metadata::RunFilter;
+use partita_engine::store::Documents;
 use serde::Serialize;
 
 use crate::context::{Context, Output};
@@ -19,6 +21,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     output: Output,
 }
+
+/// The name of the check of the active stack's artifact store.
+const STORE: &str = "artifact store";
 
 /// Bytes below which the disk is called nearly full.
 const LITTLE_ROOM: u64 = 1 << 30;
@@ -98,7 +103,7 @@ fn checks(context: &Context) -> Vec<Check> {
                 "its database has the version that this Partita knows",
             ));
             checks.push(Check::of("stack", stack(&session)));
-            checks.push(Check::of("artifact store", artifact_store(&session)));
+            checks.push(artifact_store(&session).unwrap_or_else(|e| Check::of(STORE, Err(e))));
             checks.push(room(session.home().path()));
             checks.push(interrupted(&session));
         }
@@ -128,10 +133,29 @@ fn stack(session: &Session) -> Result<String, CommandError> {
     Ok(format!("`{}` is active, with the orchestrator `{orchestrator}`", stack.name))
 }
 
-fn artifact_store(session: &Session) -> Result<String, CommandError> {
+fn artifact_store(session: &Session) -> Result<Check, CommandError> {
     let store = session.artifact_store(&session.stack(None)?)?;
-    let runs = store.list("runs")?.len();
-    Ok(format!("`{}` holds {runs} runs", store.uri()))
+    let documents = Documents::new(&*store);
+    let ids = documents.run_ids()?;
+    let known: HashSet<String> = session
+        .home()
+        .with_runs(|runs| runs.list(&RunFilter::default()))?
+        .into_iter()
+        .map(|run| run.id)
+        .collect();
+    // What is left of a deleted run has no header.
+    let is_lost = |id: &&String| !known.contains(*id) && documents.run_header(id).is_ok();
+    let (held, lost) = (ids.len(), ids.iter().filter(is_lost).count());
+    let holds = format!("`{}` holds {}", store.uri(), counted(held));
+    if lost == 0 {
+        return Ok(Check::ok(STORE, holds));
+    }
+    let message = format!("{holds}, and the database does not know {lost} of them");
+    Ok(Check::warning(STORE, message, "`partita store rebuild` brings them back"))
+}
+
+fn counted(runs: usize) -> String {
+    if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") }
 }
 
 fn room(folder: &Path) -> Check {

@@ -32,13 +32,31 @@ pub struct Collected {
     pub bytes: u64,
 }
 
-/// Removes what nothing refers to: artifact versions, cache entries, deployments, and what crashes
+/// What is done with what nothing refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It is removed.
+    Removed,
+    /// It is counted, and nothing changes.
+    Counted,
+}
+
+impl Removal {
+    fn of(self, store: &dyn ArtifactStore, path: &str) -> Result<()> {
+        match self {
+            Self::Removed => Ok(store.delete(path)?),
+            Self::Counted => Ok(()),
+        }
+    }
+}
+
+/// Removes what nothing refers to, or only counts it: artifact versions, cache entries, deployments, and what crashes
 /// left behind. Whatever a run that is driven now may need stays.
 ///
 /// # Errors
 /// [`StoreError::Beginning`] if a run is just beginning. If the store fails or a document that
 /// says what is needed cannot be read; nothing that it may refer to has been removed then.
-pub fn collect(store: &dyn ArtifactStore) -> Result<Collected> {
+pub fn collect(store: &dyn ArtifactStore, removal: Removal) -> Result<Collected> {
     let _collecting = match store.collecting() {
         Ok(collecting) => collecting,
         Err(StoreError::NotFound { .. }) => return Ok(Collected::default()),
@@ -48,10 +66,10 @@ pub fn collect(store: &dyn ArtifactStore) -> Result<Collected> {
     let mut needs = Needs::default();
     let mut collected = Collected::default();
     for run_id in Documents::new(store).run_ids()? {
-        collected.runs += usize::from(needs.add_run(store, &run_id)?);
+        collected.runs += usize::from(needs.add_run(store, &run_id, removal)?);
     }
     for name in store.list("cache")? {
-        match needs.add_cache_entry(store, &format!("cache/{name}"))? {
+        match needs.add_cache_entry(store, &format!("cache/{name}"), removal)? {
             None => {}
             Some(bytes) => {
                 collected.cache_entries += 1;
@@ -59,7 +77,7 @@ pub fn collect(store: &dyn ArtifactStore) -> Result<Collected> {
             }
         }
     }
-    candidates.remove(store, &needs, &mut collected)?;
+    candidates.remove(store, &needs, removal, &mut collected)?;
     Ok(collected)
 }
 
@@ -88,22 +106,23 @@ impl Candidates {
         self,
         store: &dyn ArtifactStore,
         needs: &Needs,
+        removal: Removal,
         collected: &mut Collected,
     ) -> Result<()> {
         for path in self.artifacts.iter().filter(|path| !needs.artifacts.contains(*path)) {
             let Some(bytes) = size_if_dead(store, path, needs)? else { continue };
-            store.delete(path)?;
+            removal.of(store, path)?;
             collected.artifact_versions += 1;
             collected.bytes += bytes;
         }
         for path in self.deployments.iter().filter(|path| !needs.deployments.contains(*path)) {
             collected.bytes += store.read(path)?.len() as u64;
-            store.delete(path)?;
+            removal.of(store, path)?;
             collected.deployments += 1;
         }
         if needs.live.is_empty() {
             for path in &self.staging {
-                store.delete(path)?;
+                removal.of(store, path)?;
                 collected.staging += 1;
             }
         }
@@ -141,16 +160,20 @@ struct Needs {
 }
 
 impl Needs {
-    /// Adds what a run refers to. Returns whether it was only the rest of a deleted run, which is
-    /// removed.
-    fn add_run(&mut self, store: &dyn ArtifactStore, run_id: &str) -> Result<bool> {
+    /// Adds what a run refers to. Returns whether it was only the rest of a deleted run, which goes.
+    fn add_run(
+        &mut self,
+        store: &dyn ArtifactStore,
+        run_id: &str,
+        removal: Removal,
+    ) -> Result<bool> {
         let documents = Documents::new(store);
         if is_live(store, run_id) {
             self.live.insert(run_id.to_owned());
         }
         let header = match documents.run_header(run_id) {
             Ok(header) => header,
-            Err(StoreError::NotFound { .. }) => return remove_rest(store, run_id),
+            Err(StoreError::NotFound { .. }) => return remove_rest(store, run_id, removal),
             Err(error) => return Err(error.into()),
         };
         if self.deployments.insert(layout::deployment(&header.deployment_id)) {
@@ -202,7 +225,12 @@ impl Needs {
 
     /// Adds what a cache entry refers to, or removes an entry that is of no use and returns its
     /// bytes.
-    fn add_cache_entry(&mut self, store: &dyn ArtifactStore, path: &str) -> Result<Option<u64>> {
+    fn add_cache_entry(
+        &mut self,
+        store: &dyn ArtifactStore,
+        path: &str,
+        removal: Removal,
+    ) -> Result<Option<u64>> {
         let bytes = match store.read(path) {
             Ok(bytes) => bytes,
             Err(StoreError::NotFound { .. }) => return Ok(None),
@@ -224,13 +252,16 @@ impl Needs {
                 return Ok(None);
             }
         }
-        store.delete(path)?;
+        removal.of(store, path)?;
         Ok(Some(bytes.len() as u64))
     }
 }
 
 /// Removes what a deletion that did not end has left of a run. Returns whether it did.
-fn remove_rest(store: &dyn ArtifactStore, run_id: &str) -> Result<bool> {
+fn remove_rest(store: &dyn ArtifactStore, run_id: &str, removal: Removal) -> Result<bool> {
+    if removal == Removal::Counted {
+        return Ok(!is_live(store, run_id));
+    }
     // Whoever has the lease is about to write the header.
     let Ok(lease) = store.lease(run_id) else { return Ok(false) };
     let is_rest =

@@ -1,44 +1,52 @@
 //! `partita store gc`: removes what no run and no cache entry needs.
 
 use partita_core::stack::ComponentType;
-use partita_engine::metadata::{Collected, Registry, collect};
+use partita_engine::metadata::{Collected, Registry, Removal, collect};
 
 use crate::context::Context;
 use crate::error::CommandError;
 
-pub(crate) fn run(context: &Context) -> Result<(), CommandError> {
+/// Removes what no run and no cache entry needs.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Say what would be removed, and remove nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
+    let removal = if args.dry_run { Removal::Counted } else { Removal::Removed };
     let mut seen = Vec::new();
     for component in session.home().metadata().components(ComponentType::ArtifactStore)? {
         let store = session.home().artifact_store(&component)?;
         // Two components may describe one place.
         if !seen.contains(&store.uri().to_owned()) {
             seen.push(store.uri().to_owned());
-            context.say(&format!(
-                "artifact store `{}`: {}",
-                component.name,
-                told(&collect(&*store)?)
-            ));
+            let told = told(&collect(&*store, removal)?, removal);
+            context.say(&format!("artifact store `{}`: {told}", component.name));
         }
     }
     Ok(())
 }
 
-fn told(collected: &Collected) -> String {
+fn told(collected: &Collected, removal: Removal) -> String {
     let counts = [
-        (collected.artifact_versions, "artifact versions"),
-        (collected.cache_entries, "cache entries"),
-        (collected.deployments, "deployments"),
-        (collected.runs, "rests of runs"),
-        (collected.staging, "unfinished artifacts"),
+        (collected.artifact_versions, "artifact version", "artifact versions"),
+        (collected.cache_entries, "cache entry", "cache entries"),
+        (collected.deployments, "deployment", "deployments"),
+        (collected.runs, "half-deleted run", "half-deleted runs"),
+        (collected.staging, "unfinished artifact version", "unfinished artifact versions"),
     ];
     let parts: Vec<String> = counts
         .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
         .collect();
-    if parts.is_empty() {
-        return "nothing to remove".to_owned();
-    }
-    format!("removed {} ({} bytes)", parts.join(", "), collected.bytes)
+    let verb = match removal {
+        _ if parts.is_empty() => return "there is nothing to remove".to_owned(),
+        Removal::Removed => "removed",
+        Removal::Counted => "would remove",
+    };
+    format!("{verb} {} ({} bytes)", parts.join(", "), collected.bytes)
 }

@@ -15,7 +15,7 @@ pub(crate) enum Verb {
     /// Make the index of runs, artifacts and lineage again from the artifact stores.
     Rebuild(rebuild::Args),
     /// Remove artifacts that no run and no cache entry needs.
-    Gc,
+    Gc(gc::Args),
     /// Print where everything is kept.
     Path,
 }
@@ -23,7 +23,7 @@ pub(crate) enum Verb {
 pub(crate) fn run(verb: Verb, context: &Context) -> Result<(), CommandError> {
     match verb {
         Verb::Rebuild(args) => rebuild::run(&args, context),
-        Verb::Gc => gc::run(context),
+        Verb::Gc(args) => gc::run(&args, context),
         Verb::Path => path::run(context),
     }
 }
