@@ -120,7 +120,7 @@ def test_values_of_a_pipeline_that_is_put_together_are_not_collected(
     finish(process)
     collected = subprocess.run([command, "store", "gc"], capture_output=True, text=True)
     assert collected.returncode == 0, collected
-    assert "1 artifact versions" in collected.stderr
+    assert "1 artifact version " in collected.stderr
 
     process = project.begin("-m", "partita", "run", request, stdin=subprocess.PIPE)
     assert process.stdin is not None

@@ -1,6 +1,6 @@
 //! Runs, logs, artifacts and lineage, from the command line.
 
-#![allow(clippy::expect_used, reason = "tests may panic")]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may panic")]
 
 mod support;
 
