@@ -293,7 +293,7 @@ fn a_run_whose_engine_has_a_bug_is_interrupted() {
     let machine = Machine::new();
     let run = begin(&machine, "unlucky", "train", None);
     let executed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        run.execute(&Broken, &CAPABILITIES, &[], drop).map(drop)
+        run.execute(&Broken, std::slice::from_ref(&CAPABILITIES), &[], drop).map(drop)
     }));
     assert!(executed.is_err());
     let run = machine.json(&["runs", "describe", "unlucky"]);

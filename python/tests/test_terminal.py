@@ -1,0 +1,80 @@
+"""A run on a terminal: steps that read from it have it to themselves."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Project
+
+HEAD = "from partita import pipeline, step\nimport sys\n\n"
+TAIL = '\n\n@pipeline\ndef asks():\n    ask()\n\nif __name__ == "__main__":\n    asks()\n'
+
+
+class Session:
+    """A process on a terminal of its own."""
+
+    def __init__(self, project: Project, path: Path) -> None:
+        self.terminal, other = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, str(path)],
+            stdin=other,
+            stdout=other,
+            stderr=other,
+            cwd=path.parent,
+            env=project.environment(TERM="xterm", NO_COLOR="1"),
+        )
+        os.close(other)
+        self.seen = ""
+
+    def read_until(self, end: str) -> str:
+        """Returns what is written up to `end`, or all of it if that never comes."""
+        text = ""
+        while end not in text:
+            try:
+                data = os.read(self.terminal, 65536)
+            except OSError:  # The other side is closed.
+                break
+            text += data.decode()
+        self.seen += text
+        return text
+
+    def type(self, line: str) -> None:
+        os.write(self.terminal, line.encode() + b"\n")
+
+    def end(self) -> int:
+        self.read_until("never written")
+        os.close(self.terminal)
+        return self.process.wait(30)
+
+
+def check(project: Project, body: str, *, prompt: str, answer: str) -> None:
+    # The step begins to ask once the display is seen; nobody watches this way of reading.
+    source = f"{HEAD}@step\ndef ask() -> str:\n    sys.__stdin__.readline()\n{body}{TAIL}"
+    session = Session(project, project.write("main.py", source))
+    session.read_until("0/1")
+    session.type("")
+    session.read_until(prompt)
+    # The prompt stands for longer than the display would need to draw again.
+    waiting, _, _ = select.select([session.terminal], [], [], 0.35)
+    assert not waiting, os.read(session.terminal, 65536)
+    session.type(answer)
+    assert session.end() == 0, session.seen
+    assert "completed" in session.seen
+
+
+def test_a_step_that_asks_is_not_drawn_over(project: Project) -> None:
+    check(project, "    return input('name? ')\n", prompt="name? ", answer="Ada")
+    assert project.statuses() == {"ask": "completed"}
+
+
+def test_a_debugger_has_the_terminal_to_itself(project: Project) -> None:
+    body = "    import pdb\n    pdb.set_trace()\n    return 'x'\n"
+    check(project, body, prompt="(Pdb) ", answer="c")
