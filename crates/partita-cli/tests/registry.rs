@@ -145,3 +145,12 @@ fn flavors_show_their_keys() {
         "no artifact store flavor `s3`",
     );
 }
+
+#[test]
+fn looking_at_a_store_makes_no_folder() {
+    let machine = Machine::new();
+    for words in [&["runs", "list"][..], &["store", "gc"], &["store", "rebuild"], &["doctor"]] {
+        machine.run(words);
+    }
+    assert!(!machine.home().join("store").exists());
+}

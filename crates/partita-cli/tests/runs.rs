@@ -349,3 +349,18 @@ fn a_run_that_goes_on_is_neither_resumed_nor_deleted() {
     let doctor = ended(&mut machine.command(&["doctor"]));
     assert!(doctor.stdout.contains("none is interrupted"), "{doctor:?}");
 }
+
+#[test]
+fn runs_of_a_store_that_is_gone_are_listed_and_not_forgotten() {
+    let machine = Machine::new();
+    make_run(&machine, "done", "train", None, true);
+    let store = machine.home().join("store");
+    std::fs::rename(&store, machine.work().join("moved")).expect("moved");
+    let gone = "the folder of the component `default` is not there; bring it back";
+    for words in [&["runs", "logs", "done"][..], &["runs", "delete", "done"], &["store", "rebuild"]]
+    {
+        machine.refuses(words, 3, gone);
+    }
+    assert_eq!(machine.json(&["runs", "list"])[0]["name"], "done");
+    assert!(!store.exists());
+}

@@ -98,7 +98,8 @@ impl Home {
         &self.metadata
     }
 
-    /// Opens the artifact store that a component describes.
+    /// Opens the artifact store that a component describes. Its folder is made with the first thing
+    /// that is put into it.
     ///
     /// # Errors
     /// If its configuration is wrong or its folder cannot be used.
@@ -106,9 +107,7 @@ impl Home {
         &self,
         component: &Component,
     ) -> Result<Arc<dyn ArtifactStore>, HomeError> {
-        let config = self.store_config(component)?;
-        let folder = config.path.map_or_else(|| self.path.join("store"), PathBuf::from);
-        Ok(Arc::new(LocalArtifactStore::open(&folder, config.durability)?))
+        Ok(Arc::new(self.local_store(component)?))
     }
 
     /// Checks the configuration of an artifact store without opening it.
@@ -127,19 +126,85 @@ impl Home {
         Ok(self.store_config(component)?.trust_pickles)
     }
 
-    /// Returns the artifact store with this URI and its component, among all that are registered.
-    pub fn store_at(&self, uri: &str) -> Option<(Component, Arc<dyn ArtifactStore>)> {
-        let components = self.metadata.components(ComponentType::ArtifactStore).ok()?;
-        components.into_iter().find_map(|component| {
-            let store = self.artifact_store(&component).ok()?;
-            (store.uri() == uri).then_some((component, store))
-        })
+    /// Returns whether pickles of a run that the stack `stack` keeps in the artifact store `uri` may
+    /// be loaded. Where that stack has been changed, every component at that place must allow it.
+    ///
+    /// # Errors
+    /// If no artifact store with this URI is registered.
+    pub fn trusts_pickles_of(&self, stack: &str, uri: &str) -> Result<bool, HomeError> {
+        let components = self.components_at(uri)?;
+        let of_stack = self.metadata.stack(stack).ok().map(|stack| stack.artifact_store.name);
+        let deciding =
+            components.iter().filter(|component| Some(&component.name) == of_stack.as_ref());
+        let mut deciding: Vec<&Component> = deciding.collect();
+        if deciding.is_empty() {
+            deciding = components.iter().collect();
+        }
+        for component in deciding {
+            if !self.trusts_pickles(component)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Opens the artifact store with this URI, which must be registered and be there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it is not.
+    pub fn store_at(&self, uri: &str) -> Result<Arc<dyn ArtifactStore>, HomeError> {
+        let component = self.components_at(uri)?.swap_remove(0);
+        let store = self.local_store(&component)?;
+        if store.exists() {
+            return Ok(Arc::new(store));
+        }
+        let name = &component.name;
+        Err(HomeError::Store(StoreError::Unavailable {
+            uri: uri.to_owned(),
+            reason: format!("the folder of the component `{name}` is not there"),
+            help: format!(
+                "bring it back, or, if it was moved, type `partita artifact-store update {name} --path=FOLDER` and then `partita store rebuild`"
+            ),
+        }))
+    }
+
+    /// Returns the components that keep what they hold at this URI; at least one.
+    fn components_at(&self, uri: &str) -> Result<Vec<Component>, HomeError> {
+        let mut components = self.metadata.components(ComponentType::ArtifactStore)?;
+        components
+            .retain(|component| self.local_store(component).is_ok_and(|store| store.uri() == uri));
+        if components.is_empty() {
+            let path = uri.strip_prefix("file://").unwrap_or(uri);
+            return Err(HomeError::Store(StoreError::Unavailable {
+                uri: uri.to_owned(),
+                reason: "no registered component keeps anything there".to_owned(),
+                help: format!(
+                    "register it with `partita artifact-store register NAME --flavor=local --path={path}`"
+                ),
+            }));
+        }
+        Ok(components)
     }
 
     /// Calls `work` with the runs of this home.
     pub fn with_runs<T>(&self, work: impl FnOnce(&Runs<'_>) -> T) -> T {
-        let stores = |uri: &str| self.store_at(uri).map(|(_, store)| store);
+        let stores = |uri: &str| {
+            self.store_at(uri).map_err(|error| match error {
+                HomeError::Store(error) => error,
+                error => StoreError::Unavailable {
+                    uri: uri.to_owned(),
+                    reason: error.to_string(),
+                    help: "`partita artifact-store list` shows what is registered".to_owned(),
+                },
+            })
+        };
         work(&Runs::new(&*self.metadata, &stores))
+    }
+
+    fn local_store(&self, component: &Component) -> Result<LocalArtifactStore, HomeError> {
+        let config = self.store_config(component)?;
+        let folder = config.path.map_or_else(|| self.path.join("store"), PathBuf::from);
+        Ok(LocalArtifactStore::open(&folder, config.durability)?)
     }
 
     fn store_config(&self, component: &Component) -> Result<LocalArtifactStoreConfig, HomeError> {
@@ -179,4 +244,75 @@ fn make_private(path: &Path) -> Result<(), HomeError> {
             help: "; set `PARTITA_HOME` to a folder that you may write to".to_owned(),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::{Save, StackReferences};
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::open(&folder.path().join("home")).expect("a home");
+        (folder, home)
+    }
+
+    /// Registers an artifact store, and a stack of the same name that has it.
+    fn register(home: &Home, name: &str, config: &[(&str, String)]) -> Component {
+        let value = |text: &String| Literal::parse(text).expect("JSON");
+        let component = Component {
+            name: name.to_owned(),
+            component_type: ComponentType::ArtifactStore,
+            flavor: LOCAL.to_owned(),
+            config: config.iter().map(|(key, text)| ((*key).to_owned(), value(text))).collect(),
+        };
+        home.metadata().save_component(&component, Save::Register).expect("saved");
+        let stack = StackReferences {
+            name: name.to_owned(),
+            orchestrators: vec!["default".to_owned()],
+            artifact_store: name.to_owned(),
+        };
+        home.metadata().save_stack(&stack, Save::Register).expect("saved");
+        component
+    }
+
+    fn why(opened: Result<Arc<dyn ArtifactStore>, HomeError>) -> String {
+        opened.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn looking_makes_no_folder_and_says_why_a_store_cannot_be_opened() {
+        let (folder, home) = home();
+        let path = folder.path().join("big");
+        let component = register(&home, "big", &[("path", format!("{path:?}"))]);
+        let uri = home.artifact_store(&component).expect("opened").uri().to_owned();
+        assert!(
+            why(home.store_at(&uri)).contains("the folder of the component `big` is not there")
+        );
+        assert!(why(home.store_at("file:///nowhere")).contains("--flavor=local --path=/nowhere`"));
+        assert_eq!(home.with_runs(|runs| runs.list(&Default::default())).expect("runs"), []);
+        assert!(!path.exists() && !home.path().join("store").exists());
+
+        let store = home.artifact_store(&component).expect("opened");
+        store.write("runs/a", bytes::Bytes::new()).expect("written");
+        assert_eq!(home.store_at(&uri).expect("opened").uri(), uri);
+        std::fs::remove_dir_all(&path).expect("removed");
+        std::fs::write(&path, "").expect("a file");
+        assert!(why(home.artifact_store(&component)).contains("it is no folder"));
+    }
+
+    #[test]
+    fn the_stack_of_a_run_decides_whose_word_on_pickles_counts() {
+        let (_folder, home) = home();
+        register(&home, "careful", &[("trust_pickles", "false".to_owned())]);
+        register(&home, "trusting", &[]);
+        let uri = format!(
+            "file://{}",
+            home.path().canonicalize().expect("a home").join("store").display()
+        );
+        let trusts = |stack: &str| home.trusts_pickles_of(stack, &uri).expect("an answer");
+        assert!(!trusts("careful"));
+        assert!(trusts("trusting") && trusts("default"));
+        assert!(!trusts("deleted"), "all of them must agree");
+    }
 }

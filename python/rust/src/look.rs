@@ -48,7 +48,7 @@ pub(crate) fn run_parameters<'py>(
         .with_runs(|runs| runs.find(reference))
         .map_err(|error| partita_error(py, error))?;
     let store = store_at(py, &session, &run.store)?;
-    let deployment = Documents::new(&*store.1)
+    let deployment = Documents::new(&*store)
         .deployment(&run.deployment_id)
         .map_err(|error| partita_error(py, error))?;
     bytes(py, &deployment.pipeline.parameters)
@@ -67,7 +67,7 @@ pub(crate) fn list_runs(
         .map(|status| status.parse())
         .transpose()
         .map_err(|error| partita_error(py, error))?;
-    let filter = RunFilter { pipeline, status, name, limit };
+    let filter = RunFilter { pipeline, status, name, limit, ..RunFilter::default() };
     let session = session(py)?;
     let runs = session
         .home()
@@ -106,20 +106,21 @@ pub(crate) fn get_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<Bo
     bytes(py, &version)
 }
 
-type Store = (partita_core::stack::Component, Arc<dyn partita_engine::store::ArtifactStore>);
+type Store = Arc<dyn partita_engine::store::ArtifactStore>;
 
 fn store_at(py: Python<'_>, session: &Session, uri: &str) -> PyResult<Store> {
-    session.home().store_at(uri).ok_or_else(|| {
-        let help =
-            "register it with `partita artifact-store register NAME --flavor=local --path=FOLDER`";
-        partita_error(
-            py,
-            format!("the artifact store `{uri}` is not among the registered ones; {help}"),
-        )
-    })
+    session.home().store_at(uri).map_err(|error| partita_error(py, error))
 }
 
-fn found(py: Python<'_>, reference: &str) -> PyResult<(ArtifactVersion, Store, Session)> {
+/// An artifact version and what it takes to load it.
+struct Found {
+    version: ArtifactVersion,
+    store: Store,
+    /// Whether pickles of its run may be loaded.
+    trusted: bool,
+}
+
+fn found(py: Python<'_>, reference: &str) -> PyResult<Found> {
     let session = session(py)?;
     let index = session.home().metadata();
     let artifacts = Artifacts::new(&**index);
@@ -129,8 +130,12 @@ fn found(py: Python<'_>, reference: &str) -> PyResult<(ArtifactVersion, Store, S
         .with_runs(|runs| runs.find(&view.run_id))
         .map_err(|error| partita_error(py, error))?;
     let store = store_at(py, &session, &run.store)?;
-    let version = artifacts.read(&*store.1, &view).map_err(|error| partita_error(py, error))?;
-    Ok((version, store, session))
+    let version = artifacts.read(&*store, &view).map_err(|error| partita_error(py, error))?;
+    let trusted = session
+        .home()
+        .trusts_pickles_of(&run.stack, &run.store)
+        .map_err(|error| partita_error(py, error))?;
+    Ok(Found { version, store, trusted })
 }
 
 /// Returns an artifact version as documents hold it.
@@ -139,7 +144,7 @@ pub(crate) fn artifact_version<'py>(
     py: Python<'py>,
     reference: &str,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    bytes(py, &found(py, reference)?.0)
+    bytes(py, &found(py, reference)?.version)
 }
 
 /// A loaded artifact: its inlined value or its folder, its format, and whether pickles are trusted.
@@ -148,9 +153,7 @@ type Loaded<'py> = (Option<Bound<'py, PyBytes>>, Option<String>, String, bool);
 /// Returns what is needed to load an artifact version, after a check of its digests.
 #[pyfunction]
 pub(crate) fn load_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<Loaded<'py>> {
-    let (version, (component, store), session) = found(py, reference)?;
-    let trusted =
-        session.home().trusts_pickles(&component).map_err(|error| partita_error(py, error))?;
+    let Found { version, store, trusted } = found(py, reference)?;
     if let Some(value) = &version.value {
         return Ok((
             Some(PyBytes::new(py, value.text().as_bytes())),
@@ -176,7 +179,7 @@ pub(crate) fn read_log(py: Python<'_>, run_id: &str, step: &str) -> PyResult<Str
         .home()
         .with_runs(|runs| runs.get(run_id))
         .map_err(|error| partita_error(py, error))?;
-    let (_, store) = store_at(py, &session, &run.store)?;
+    let store = store_at(py, &session, &run.store)?;
     let mut text = String::new();
     let (Some(index), Some(view)) = (run.steps.get_index_of(step), run.steps.get(step)) else {
         return Ok(text);
@@ -239,7 +242,7 @@ fn add_events(
         .home()
         .with_runs(|runs| runs.find(reference))
         .map_err(|error| partita_error(py, error))?;
-    let (_, store) = store_at(py, session, &run.store)?;
+    let store = store_at(py, session, &run.store)?;
     let mut writer =
         store.appender(&layout::events(&run.id)).map_err(|error| partita_error(py, error))?;
     for kind in events {

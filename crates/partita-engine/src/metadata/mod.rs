@@ -46,6 +46,8 @@ pub struct RunFilter {
     pub status: Option<RunStatus>,
     /// Runs with this name.
     pub name: Option<String>,
+    /// Runs whose documents are in the artifact store with this URI.
+    pub store: Option<String>,
     /// At most this many, the latest ones.
     pub limit: Option<usize>,
 }

@@ -16,12 +16,15 @@ const NAMES: usize = 1000;
 
 /// Opens the artifact stores that runs are kept in.
 pub trait Stores {
-    /// Returns the artifact store with this URI; `None` if it cannot be opened here and now.
-    fn open(&self, uri: &str) -> Option<Arc<dyn ArtifactStore>>;
+    /// Returns the artifact store with this URI.
+    ///
+    /// # Errors
+    /// If it cannot be opened here and now.
+    fn open(&self, uri: &str) -> std::result::Result<Arc<dyn ArtifactStore>, StoreError>;
 }
 
-impl<F: Fn(&str) -> Option<Arc<dyn ArtifactStore>>> Stores for F {
-    fn open(&self, uri: &str) -> Option<Arc<dyn ArtifactStore>> {
+impl<F: Fn(&str) -> std::result::Result<Arc<dyn ArtifactStore>, StoreError>> Stores for F {
+    fn open(&self, uri: &str) -> std::result::Result<Arc<dyn ArtifactStore>, StoreError> {
         self(uri)
     }
 }
@@ -69,7 +72,7 @@ impl<'a> Runs<'a> {
         let found = self.find(reference)?;
         let view = self.index.run(&found.id)?;
         let Some(mut view) = view else { return self.unknown(reference) };
-        if let Some(store) = self.stores.open(&view.store) {
+        if let Ok(store) = self.stores.open(&view.store) {
             fill(&mut view, &Documents::new(&*store));
         }
         Ok(view)
@@ -121,7 +124,7 @@ impl<'a> Runs<'a> {
     /// A run whose store cannot be asked stays as it is.
     fn settle(&self) -> Result<()> {
         for run in self.index.unended_runs()? {
-            if let Some(store) = self.stores.open(&run.store)
+            if let Ok(store) = self.stores.open(&run.store)
                 && matches!(store.lease_state(&run.id), Ok(LeaseState::Free))
             {
                 self.refresh(&*store, &run.id)?;
@@ -179,8 +182,9 @@ impl<'a> Runs<'a> {
                 }
             }
         }
-        for run in self.index.runs(&RunFilter::default())? {
-            if run.store == store.uri() && !present.contains(&run.id) {
+        let kept_here = RunFilter { store: Some(store.uri().to_owned()), ..RunFilter::default() };
+        for run in self.index.runs(&kept_here)? {
+            if !present.contains(&run.id) {
                 self.index.forget_run(&run.id, &|| is_live(store, &run.id))?;
                 rebuilt.forgotten += 1;
             }
@@ -195,12 +199,7 @@ impl<'a> Runs<'a> {
     /// As for [`Self::find`]; [`StoreError::LeaseHeld`] if an engine drives it.
     pub fn delete(&self, reference: &str) -> Result<RunSummary> {
         let run = self.find(reference)?;
-        let store = self.stores.open(&run.store).ok_or_else(|| MetadataError::NotFound {
-            what: "artifact store".to_owned(),
-            name: run.store.clone(),
-            nearest: None,
-            help: format!("make it reachable, since it holds the documents of run `{}`", run.name),
-        })?;
+        let store = self.stores.open(&run.store)?;
         let lease = store.lease(&run.id)?;
         // Without its header a run is no run, so what a crash leaves behind is never seen.
         store.delete(&layout::run_header(&run.id))?;

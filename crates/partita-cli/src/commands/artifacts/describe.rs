@@ -8,7 +8,6 @@ use partita_core::literal::Literal;
 use partita_engine::metadata::{ArtifactView, Artifacts};
 use serde::Serialize;
 
-use crate::commands::runs;
 use crate::context::{Context, Output};
 use crate::error::CommandError;
 
@@ -36,8 +35,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let artifacts = Artifacts::new(&**session.home().metadata());
     let view = artifacts.find(&args.artifact)?;
     let run = session.home().with_runs(|runs| runs.find(&view.run_id))?;
-    let (_, store) =
-        session.home().store_at(&run.store).ok_or_else(|| runs::lost_store(&run.store))?;
+    let store = session.home().store_at(&run.store)?;
     let version = artifacts.read(&*store, &view)?;
     let described =
         Described { view: &view, metadata: &version.metadata, value: version.value.as_ref() };

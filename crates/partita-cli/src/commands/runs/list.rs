@@ -26,8 +26,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
-    let filter =
-        RunFilter { pipeline: args.pipeline, status: args.status, name: None, limit: args.limit };
+    let filter = RunFilter {
+        pipeline: args.pipeline,
+        status: args.status,
+        limit: args.limit,
+        ..RunFilter::default()
+    };
     let runs = session.home().with_runs(|runs| runs.list(&filter))?;
     context.show(args.output.output, &runs, || table(&runs))
 }

@@ -34,8 +34,7 @@ struct Line {
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let run = session.home().with_runs(|runs| runs.get(&args.run))?;
-    let (_, store) =
-        session.home().store_at(&run.store).ok_or_else(|| super::resume::lost_store(&run.store))?;
+    let store = session.home().store_at(&run.store)?;
     let logs = logs(&run, args.step.as_deref(), args.attempt)?;
     let mut steps: Vec<&str> = logs.iter().map(|log| log.step).collect();
     steps.dedup();

@@ -6,8 +6,6 @@ mod list;
 mod logs;
 mod resume;
 
-pub(super) use resume::lost_store;
-
 use clap::Subcommand;
 
 use crate::context::Context;

@@ -9,7 +9,7 @@ use partita_engine::metadata::RunSummary;
 use partita_engine::store::{Documents, LeaseState};
 
 use crate::context::Context;
-use crate::error::{CommandError, UNREACHABLE};
+use crate::error::CommandError;
 use crate::python::{self, Interpreter, Request};
 
 /// Continues a run that did not complete; finished steps stay finished.
@@ -50,7 +50,7 @@ fn target(session: &Session, run: &RunSummary) -> Result<Target, CommandError> {
             run.name
         )));
     }
-    let (_, store) = session.home().store_at(&run.store).ok_or_else(|| lost_store(&run.store))?;
+    let store = session.home().store_at(&run.store)?;
     if let LeaseState::Held(lease) = store.lease_state(&run.id)? {
         let by = lease
             .map(|lease| format!(" by process {} on `{}`", lease.pid, lease.host))
@@ -92,13 +92,4 @@ fn interpreter(recorded: String, context: &Context) -> Result<Interpreter, Comma
         found.path.display()
     ));
     Ok(found)
-}
-
-/// Returns the error for a run whose documents are out of reach.
-pub(crate) fn lost_store(uri: &str) -> CommandError {
-    CommandError::Failed {
-        code: UNREACHABLE,
-        message: format!("the artifact store `{uri}` is not registered here, or cannot be opened"),
-        help: Some("`partita artifact-store list` shows those that are registered".to_owned()),
-    }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use partita_cli::session::Session;
-use partita_core::stack::ComponentType;
-use partita_engine::metadata::Registry;
+use partita_core::stack::{Component, ComponentType};
+use partita_engine::metadata::{Registry, RunFilter, RunIndex};
 use partita_engine::store::ArtifactStore;
 
 use crate::context::Context;
@@ -56,13 +56,13 @@ fn stores(session: &Session, asked: Option<&str>) -> Result<Vec<Named>, CommandE
     let mut found: Vec<Named> = Vec::new();
     for component in session.home().metadata().components(ComponentType::ArtifactStore)? {
         if asked.is_some_and(|asked| asked == component.name) {
-            return Ok(vec![(component.name.clone(), session.home().artifact_store(&component)?)]);
+            return Ok(vec![(component.name.clone(), open(session, &component)?)]);
         }
-        let store = match session.home().artifact_store(&component) {
+        let store = match open(session, &component) {
             Ok(store) => store,
             // One that is not asked for need not be reachable.
             Err(_) if asked.is_some() => continue,
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         if asked.is_some_and(|asked| !is_at(&*store, asked))
             || found.iter().any(|(_, known)| known.uri() == store.uri())
@@ -81,6 +81,18 @@ fn stores(session: &Session, asked: Option<&str>) -> Result<Vec<Named>, CommandE
         }
         _ => Ok(found),
     }
+}
+
+/// Opens an artifact store; one that has runs must be there, so that they are not taken for deleted.
+fn open(session: &Session, component: &Component) -> Result<Arc<dyn ArtifactStore>, CommandError> {
+    let home = session.home();
+    let store = home.artifact_store(component)?;
+    let has_runs =
+        RunFilter { store: Some(store.uri().to_owned()), limit: Some(1), ..RunFilter::default() };
+    if home.metadata().runs(&has_runs)?.is_empty() {
+        return Ok(store);
+    }
+    Ok(home.store_at(store.uri())?)
 }
 
 fn is_at(store: &dyn ArtifactStore, asked: &str) -> bool {

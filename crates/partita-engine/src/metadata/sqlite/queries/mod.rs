@@ -28,6 +28,7 @@ pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Attempted<Vec
         ("pipeline = ?", filter.pipeline.clone()),
         ("status = ?", status),
         ("name = ?", filter.name.clone()),
+        ("store = ?", filter.store.clone()),
     ] {
         if let Some(value) = value {
             conditions.push(condition);
