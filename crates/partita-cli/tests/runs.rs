@@ -364,3 +364,20 @@ fn runs_of_a_store_that_is_gone_are_listed_and_not_forgotten() {
     assert_eq!(machine.json(&["runs", "list"])[0]["name"], "done");
     assert!(!store.exists());
 }
+
+#[test]
+fn a_run_whose_deployment_is_damaged_is_listed_and_told_of() {
+    let machine = Machine::new();
+    make_run(&machine, "done", "train", None, true);
+    for name in ["metadata.db", "metadata.db-wal", "metadata.db-shm"] {
+        let _ = std::fs::remove_file(machine.home().join(name));
+    }
+    let folder = machine.home().join("store/deployments");
+    let file = std::fs::read_dir(&folder).expect("a folder").next().expect("one").expect("a file");
+    std::fs::write(file.path(), "{").expect("written");
+    let rebuilt = machine.run(&["store", "rebuild"]);
+    assert!(rebuilt.code == 1 && rebuilt.stderr.contains("1 document could not be read"));
+    machine.refuses(&["runs", "describe", "done"], 1, "the document `deployments/");
+    assert_eq!(machine.json(&["runs", "list"])[0]["status"], "completed");
+    machine.ok(&["runs", "delete", "done"]);
+}

@@ -85,13 +85,15 @@ impl Replay<'_> {
         // An end from before the run was taken up again is not its end.
         let end = end.filter(|end| resumed_at.is_none_or(|event| end.ended_at >= event.at));
         let run_id = self.run_id.clone();
+        let problem = self.problems.first().map(ToString::to_string);
         match end {
-            Some(end) => changes.push(Change::RunEnded { run_id, end }),
-            None if is_live => {}
-            None => {
-                let error = self.problems.first().map(ToString::to_string);
-                changes.push(Change::RunInterrupted { run_id, error });
+            Some(mut end) => {
+                // Without it, a step whose commit is damaged would only look as if it had not run.
+                end.error = end.error.or(problem);
+                changes.push(Change::RunEnded { run_id, end });
             }
+            None if is_live => {}
+            None => changes.push(Change::RunInterrupted { run_id, error: problem }),
         }
         changes
     }

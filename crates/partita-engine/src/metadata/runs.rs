@@ -67,15 +67,36 @@ impl<'a> Runs<'a> {
     /// [`Self::find`].
     ///
     /// # Errors
-    /// As for [`Self::find`].
+    /// As for [`Self::find`]; [`StoreError::BadDocument`] if its steps are not known because its
+    /// deployment is damaged or missing.
     pub fn get(&self, reference: &str) -> Result<RunView> {
         let found = self.find(reference)?;
-        let view = self.index.run(&found.id)?;
+        let view = match self.index.run(&found.id)? {
+            Some(view) if view.steps.is_empty() => self.with_steps(&view)?,
+            view => view,
+        };
         let Some(mut view) = view else { return self.unknown(reference) };
         if let Ok(store) = self.stores.open(&view.store) {
             fill(&mut view, &Documents::new(&*store));
         }
         Ok(view)
+    }
+
+    /// Returns a run that the index knows no steps of, once its deployment can be read again.
+    fn with_steps(&self, view: &RunView) -> Result<Option<RunView>> {
+        let store = self.stores.open(&view.store)?;
+        let deployment = Documents::new(&*store).deployment(&view.deployment_id);
+        deployment.map_err(|error| match error {
+            StoreError::NotFound { path, uri } => StoreError::BadDocument {
+                path,
+                uri,
+                reason: "it is missing".to_owned(),
+                help: "restore the file, or delete the runs that executed it".to_owned(),
+            },
+            error => error,
+        })?;
+        self.refresh(&*store, &view.id)?;
+        self.index.run(&view.id)
     }
 
     /// Returns the run that `reference` means: its name, its id, an unambiguous beginning of its

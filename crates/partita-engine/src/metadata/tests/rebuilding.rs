@@ -231,3 +231,59 @@ fn an_end_from_before_a_resume_is_not_the_end() {
     home.index.apply(&[Change::RunResumed { run_id }]).expect("resumed");
     assert_eq!(home.get("run-0").expect("a run").status, RunStatus::Interrupted);
 }
+
+/// Completes run 0 of `load` and `train`, then returns its home with `path` damaged.
+fn damaged(path: impl Fn(&Deployment) -> String) -> (Home, String) {
+    let home = Home::new();
+    let deployment = chain(&["load", "train"]);
+    for number in 0..2 {
+        let deployment = if number == 0 { deployment.clone() } else { chain(&["report"]) };
+        let mut engine = Engine::start(&home, number, &deployment);
+        for step in 0..deployment.steps.len() {
+            engine.begin(step);
+            engine.succeed(step);
+        }
+        engine.end(RunStatus::Completed);
+    }
+    let path = path(&deployment);
+    home.store.write(&path, Bytes::from_static(b"{\"version\": 1, ")).expect("written");
+    (home, path)
+}
+
+/// Makes the index again, where documents are damaged.
+fn rebuilt_with_problems(mut home: Home) -> Home {
+    let folder = home.folder.path().join("new.db");
+    home.index = Arc::new(SqliteMetadataStore::open(&folder).expect("a new index"));
+    let store = home.store.clone();
+    let rebuilt = home.with_runs(|runs| runs.rebuild(&*store)).expect("rebuilt");
+    assert_eq!(rebuilt.problems.len(), 1, "{:?}", rebuilt.problems);
+    home
+}
+
+#[test]
+fn a_run_whose_deployment_is_damaged_says_so_until_it_is_mended() {
+    let (home, path) = damaged(|deployment| layout::deployment(&deployment.id));
+    let home = rebuilt_with_problems(home);
+    let error = home.get("run-0").expect_err("damaged").to_string();
+    for part in [path.as_str(), home.store.uri(), "restore the file"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(home.get("run-1").expect("a run").steps.len(), 1);
+    let runs = home.with_runs(|runs| runs.list(&RunFilter::default())).expect("runs");
+    assert_eq!(runs.iter().map(|run| &*run.name).collect::<Vec<_>>(), ["run-1", "run-0"]);
+    assert!(runs[1].error.as_ref().is_some_and(|error| error.contains(&path)), "{runs:?}");
+
+    let whole = serde_json::to_vec(&*chain(&["load", "train"])).expect("JSON");
+    home.store.write(&path, Bytes::from(whole)).expect("written");
+    let mended = home.get("run-0").expect("a run");
+    assert_eq!((mended.steps.len(), mended.error), (2, None));
+}
+
+#[test]
+fn a_completed_run_of_which_a_commit_is_damaged_says_so() {
+    let (home, path) = damaged(|_| layout::commit(&format!("{:032x}", 0), 1, "train"));
+    let home = rebuilt_with_problems(home);
+    let run = home.get("run-0").expect("a run");
+    assert_eq!(run.status, RunStatus::Completed);
+    assert!(run.error.as_ref().is_some_and(|error| error.contains(&path)), "{run:?}");
+}
