@@ -339,7 +339,9 @@ fn ended<'py>(
 pub(crate) fn plan<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     let prepared = prepare(py, parse(py, request)?)?;
     let history = Arc::clone(prepared.session.home().metadata());
-    let planned = runs::plan(Arc::new(prepared.compiled.deployment), prepared.store, history)
+    let source_root = prepared.target.map(|target| target.source_root);
+    let deployment = Arc::new(prepared.compiled.deployment);
+    let planned = runs::plan(deployment, prepared.store, history, source_root)
         .map_err(|error| partita_error(py, error))?;
     bytes(py, &planned)
 }

@@ -10,7 +10,7 @@ use partita_core::run::{Failure, InputReference, StepResult};
 use super::explain::{Invocation, differences};
 use crate::clock;
 use crate::drive::{Resolution, Resolver};
-use crate::metadata::{RunFilter, RunIndex, RunSummary};
+use crate::metadata::{PipelineAt, RunIndex};
 use crate::step_runner::{InputValue, RunContext, commit_cached, references};
 use crate::store::{Documents, Result, StoreError, layout};
 
@@ -51,6 +51,7 @@ pub struct CacheResolver {
     context: Arc<RunContext>,
     history: Arc<dyn RunIndex>,
     resumed_from: Option<ResumedFrom>,
+    source_root: Option<String>,
     has_earlier_runs: OnceLock<bool>,
     earlier: Mutex<HashMap<String, Option<Arc<Earlier>>>>,
     /// Names of runs by id, so that each is read once.
@@ -60,16 +61,19 @@ pub struct CacheResolver {
 type Inputs = BTreeMap<String, InputValue>;
 
 impl CacheResolver {
-    /// Returns the resolver of a run; `resumed_from` is the run whose commits it may take over.
+    /// Returns the resolver of a run; `resumed_from` is the run whose commits it may take over, and
+    /// `source_root` where the pipeline's code lies.
     pub fn new(
         context: Arc<RunContext>,
         history: Arc<dyn RunIndex>,
         resumed_from: Option<ResumedFrom>,
+        source_root: Option<String>,
     ) -> Self {
         Self {
             context,
             history,
             resumed_from,
+            source_root,
             has_earlier_runs: OnceLock::new(),
             earlier: Mutex::default(),
             names: Mutex::default(),
@@ -160,24 +164,31 @@ impl CacheResolver {
         })
     }
 
+    /// Returns the pipeline whose earlier runs results are compared with.
+    fn pipeline(&self) -> PipelineAt<'_> {
+        PipelineAt {
+            name: &self.context.deployment.pipeline.name,
+            source_root: self.source_root.as_deref(),
+            store: self.context.store.uri(),
+        }
+    }
+
     /// Returns whether the pipeline ever ran before, so that a first run asks once and no more.
     fn has_earlier_runs(&self) -> bool {
         *self.has_earlier_runs.get_or_init(|| {
-            let pipeline = Some(self.context.deployment.pipeline.name.clone());
-            let latest = RunFilter { pipeline, limit: Some(2), ..RunFilter::default() };
-            let is_another = |run: &RunSummary| run.id != *self.context.run_id;
-            self.history.runs(&latest).is_ok_and(|runs| runs.iter().any(is_another))
+            let asked = self.history.has_other_runs(&self.pipeline(), &self.context.run_id);
+            asked.unwrap_or_default()
         })
     }
 
     /// Says why there is no result for a step: what changed since its latest one.
     fn explain(&self, step: usize, inputs: &Inputs) -> String {
+        if !self.has_earlier_runs() {
+            return "there is no earlier run of this pipeline here".to_owned();
+        }
         let after = &self.context.deployment.steps[step];
-        let pipeline = &self.context.deployment.pipeline.name;
-        let previous = self
-            .has_earlier_runs()
-            .then(|| self.history.previous_step_result(pipeline, &after.name).ok().flatten())
-            .flatten();
+        let previous = self.history.previous_step_result(&self.pipeline(), &after.name);
+        let previous = previous.ok().flatten();
         let Some((run_id, deployment_id)) = previous else {
             return "there is no earlier result".to_owned();
         };

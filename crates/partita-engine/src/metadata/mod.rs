@@ -52,6 +52,18 @@ pub struct RunFilter {
     pub limit: Option<usize>,
 }
 
+/// A pipeline as its author knows it. Pipelines of other folders that share its name are others,
+/// and runs in other artifact stores are out of reach.
+#[derive(Debug, Clone, Copy)]
+pub struct PipelineAt<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The source root that its code lies in; absent if it was typed in.
+    pub source_root: Option<&'a str>,
+    /// The URI of the artifact store that it runs with.
+    pub store: &'a str,
+}
+
 /// Which artifact versions a list shows; everything that is not given is not asked for.
 #[derive(Debug, Clone, Default)]
 pub struct VersionFilter {
@@ -140,10 +152,20 @@ pub trait RunIndex: Send + Sync {
     /// If they could not be read.
     fn neighbours(&self, version: &str, direction: Direction) -> Result<Vec<LineageStep>>;
 
+    /// Returns whether the pipeline has runs besides this one.
+    ///
+    /// # Errors
+    /// If it could not be read.
+    fn has_other_runs(&self, pipeline: &PipelineAt<'_>, run_id: &str) -> Result<bool>;
+
     /// Returns the run and the deployment of the latest committed step run with this name, among
     /// the latest runs of the pipeline.
     ///
     /// # Errors
     /// If it could not be read.
-    fn previous_step_result(&self, pipeline: &str, step: &str) -> Result<Option<(String, String)>>;
+    fn previous_step_result(
+        &self,
+        pipeline: &PipelineAt<'_>,
+        step: &str,
+    ) -> Result<Option<(String, String)>>;
 }

@@ -190,8 +190,13 @@ impl LiveRun {
     ) -> Result<Executed, RunError> {
         let plan = self.plan(capabilities)?;
         let history: Arc<dyn crate::metadata::RunIndex> = Arc::clone(&self.metadata) as _;
-        let resolver =
-            CacheResolver::new(Arc::clone(&self.context), history, self.resumed_from.clone());
+        let source_root = self.header.target.as_ref().map(|target| target.source_root.clone());
+        let resolver = CacheResolver::new(
+            Arc::clone(&self.context),
+            history,
+            self.resumed_from.clone(),
+            source_root,
+        );
         let recorder = Recorder::new(Arc::clone(&self.context), Arc::clone(&self.index));
         let mut all: Vec<&dyn Observer> = vec![&recorder];
         all.extend_from_slice(observers);

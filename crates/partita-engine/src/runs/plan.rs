@@ -38,6 +38,7 @@ pub struct PlannedStep {
 }
 
 /// Returns what a run of `deployment` would do, step by step, without doing any of it.
+/// `source_root` is where the pipeline's code lies.
 ///
 /// # Errors
 /// If the artifact store cannot be read.
@@ -45,10 +46,11 @@ pub fn plan(
     deployment: Arc<Deployment>,
     store: Arc<dyn ArtifactStore>,
     history: Arc<dyn RunIndex>,
+    source_root: Option<String>,
 ) -> Result<Vec<PlannedStep>> {
     // No run has this id, so nothing is ever found committed but what is remembered below.
     let context = Arc::new(RunContext::new("plan", Arc::clone(&deployment), store));
-    let resolver = CacheResolver::new(Arc::clone(&context), history, None);
+    let resolver = CacheResolver::new(Arc::clone(&context), history, None, source_root);
     let mut unknown: HashSet<&str> = HashSet::new();
     let mut planned = Vec::with_capacity(deployment.steps.len());
     for (index, step) in deployment.steps.iter().enumerate() {

@@ -6,10 +6,14 @@ use super::{Durability, SqliteMetadataStore, apply, queries};
 use crate::metadata::changes::{Change, RunRecord, RunStart};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::views::{ArtifactView, LineageStep, RunSummary, RunView};
-use crate::metadata::{Direction, RunFilter, RunIndex, VersionFilter};
+use crate::metadata::{Direction, PipelineAt, RunFilter, RunIndex, VersionFilter};
 
 /// Runs of a pipeline in which an earlier result of a step is looked for.
 const RUNS_LOOKED_AT: u32 = 200;
+
+/// The condition on runs that are those of a [`PipelineAt`], whose fields are the first values.
+const OF_PIPELINE: &str =
+    "pipeline = ?1 AND header ->> '$.target.source_root' IS ?2 AND store = ?3";
 
 impl RunIndex for SqliteMetadataStore {
     fn start_run(&self, start: &RunStart) -> Result<()> {
@@ -74,21 +78,37 @@ impl RunIndex for SqliteMetadataStore {
         self.read(|connection| queries::neighbours(connection, version, direction))
     }
 
-    fn previous_step_result(&self, pipeline: &str, step: &str) -> Result<Option<(String, String)>> {
-        use rusqlite::OptionalExtension;
+    fn has_other_runs(&self, pipeline: &PipelineAt<'_>, run_id: &str) -> Result<bool> {
+        let PipelineAt { name, source_root, store } = *pipeline;
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT EXISTS (SELECT 1 FROM runs WHERE {OF_PIPELINE} AND id <> ?4)"
+            ))?;
+            let found =
+                statement.query_row(params![name, source_root, store, run_id], |row| row.get(0));
+            Ok(found?)
+        })
+    }
+
+    fn previous_step_result(
+        &self,
+        pipeline: &PipelineAt<'_>,
+        step: &str,
+    ) -> Result<Option<(String, String)>> {
+        use rusqlite::OptionalExtension;
+        let PipelineAt { name, source_root, store } = *pipeline;
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!(
                 "SELECT r.id, r.deployment_id FROM (
-                     SELECT key, id, deployment_id, started_at FROM runs WHERE pipeline = ?1
-                     ORDER BY started_at DESC, id DESC LIMIT ?3
+                     SELECT key, id, deployment_id, started_at FROM runs WHERE {OF_PIPELINE}
+                     ORDER BY started_at DESC, id DESC LIMIT ?5
                  ) r
-                 CROSS JOIN step_runs s ON s.run = r.key AND s.name = ?2
+                 CROSS JOIN step_runs s ON s.run = r.key AND s.name = ?4
                      AND s.status IN ('completed', 'cached')
-                 ORDER BY r.started_at DESC, r.id DESC LIMIT 1",
-            )?;
-            let found = statement.query_row(params![pipeline, step, RUNS_LOOKED_AT], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            });
+                 ORDER BY r.started_at DESC, r.id DESC LIMIT 1"
+            ))?;
+            let values = params![name, source_root, store, step, RUNS_LOOKED_AT];
+            let found = statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)));
             Ok(found.optional()?)
         })
     }

@@ -192,7 +192,7 @@ fn a_cached_result_that_is_collected_before_it_is_taken_is_made_again() {
     };
     let seam = Arc::new(Seam { store: home.store.clone(), before });
     let context = Arc::new(RunContext::new("new", deployment, seam));
-    let resolver = CacheResolver::new(context, home.index.clone(), None);
+    let resolver = CacheResolver::new(context, home.index.clone(), None, None);
     assert!(exists(&home, &folder));
     assert!(matches!(resolver.resolve(0), Resolution::Run { reason: Some(_) }));
     assert!(!exists(&home, &folder));

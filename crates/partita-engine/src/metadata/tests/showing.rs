@@ -171,9 +171,9 @@ fn the_previous_result_of_a_step_is_the_latest_committed_one() {
     second.begin(0);
     second.fail(0);
     second.end(RunStatus::Failed);
-    let previous = |step| {
-        home.index.previous_step_result("digits", step).expect("an answer").map(|(run, _)| run)
-    };
+    let own = PipelineAt { name: "digits", source_root: None, store: home.store.uri() };
+    let previous =
+        |step| home.index.previous_step_result(&own, step).expect("an answer").map(|(run, _)| run);
     assert_eq!(previous("train"), Some(format!("{:032x}", 0)));
     let mut third = Engine::start(&home, 2, &changed);
     third.begin(0);
@@ -194,4 +194,28 @@ fn an_error_of_the_writer_is_kept_for_whoever_flushes() {
     engine.writer.record(Change::RunMetadata { run_id: engine.run_id.clone(), key, value });
     assert!(engine.writer.flush().is_err());
     assert!(engine.writer.flush().is_ok());
+}
+
+#[test]
+fn a_pipeline_is_only_compared_with_its_own_runs_in_its_own_store() {
+    let home = Home::new();
+    let mut engine = Engine::start(&home, 0, &chain(&["load"]));
+    engine.begin(0);
+    engine.succeed(0);
+    engine.end(RunStatus::Completed);
+    let run = format!("{:032x}", 0);
+    let own = PipelineAt { name: "digits", source_root: None, store: home.store.uri() };
+    let found = |of: &PipelineAt<'_>, before: &str| {
+        let previous = home.index.previous_step_result(of, "load").expect("an answer");
+        (home.index.has_other_runs(of, before).expect("an answer"), previous.is_some())
+    };
+    assert_eq!(found(&own, "another run"), (true, true));
+    assert_eq!(found(&own, &run), (false, true));
+    for other in [
+        PipelineAt { name: "letters", ..own },
+        PipelineAt { source_root: Some("/elsewhere"), ..own },
+        PipelineAt { store: "file:///elsewhere", ..own },
+    ] {
+        assert_eq!(found(&other, "another run"), (false, false), "{other:?}");
+    }
 }
