@@ -1,5 +1,6 @@
 //! An open home and the source root that commands act for.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -113,19 +114,45 @@ impl Session {
         let orchestrator = stack.orchestrator().ok_or_else(|| {
             SessionError::Config(format!("the stack `{}` has no orchestrator; give it one with `partita stack update {0} -o NAME`", stack.name))
         })?;
-        partita_orchestrators::capabilities(orchestrator)
-            .ok_or_else(|| SessionError::UnknownFlavor {
-                name: orchestrator.name.clone(),
-                flavor: orchestrator.flavor.clone(),
-            })?
-            .map_err(|reason| {
-                HomeError::BadConfig {
-                    kind: orchestrator.component_type,
-                    name: orchestrator.name.clone(),
-                    reason,
-                    verb: orchestrator.component_type.verb(),
-                }
-                .into()
-            })
+        capabilities(orchestrator)
     }
+
+    /// Returns what a stack's other orchestrators can do for steps that name them, by name, without
+    /// those that nothing here implements.
+    ///
+    /// # Errors
+    /// If the configuration of one is wrong.
+    pub fn other_capabilities(
+        &self,
+        stack: &Stack,
+    ) -> Result<BTreeMap<String, Capabilities>, SessionError> {
+        let mut others = BTreeMap::new();
+        for orchestrator in stack.orchestrators.iter().skip(1) {
+            match capabilities(orchestrator) {
+                Ok(found) => {
+                    others.insert(orchestrator.name.clone(), found);
+                }
+                Err(SessionError::UnknownFlavor { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(others)
+    }
+}
+
+fn capabilities(orchestrator: &Component) -> Result<Capabilities, SessionError> {
+    partita_orchestrators::capabilities(orchestrator)
+        .ok_or_else(|| SessionError::UnknownFlavor {
+            name: orchestrator.name.clone(),
+            flavor: orchestrator.flavor.clone(),
+        })?
+        .map_err(|reason| {
+            HomeError::BadConfig {
+                kind: orchestrator.component_type,
+                name: orchestrator.name.clone(),
+                reason,
+                verb: orchestrator.component_type.verb(),
+            }
+            .into()
+        })
 }

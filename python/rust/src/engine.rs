@@ -83,13 +83,15 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
     let stack =
         session.stack(request.stack.as_deref()).map_err(|error| partita_error(py, error))?;
     let capabilities = session.capabilities(&stack).map_err(|error| partita_error(py, error))?;
+    let other_capabilities =
+        session.other_capabilities(&stack).map_err(|error| partita_error(py, error))?;
     let store = session.artifact_store(&stack).map_err(|error| partita_error(py, error))?;
     let report = |report: Report| pipeline_error(py, report);
     let config = request.config.as_deref().map(ConfigFile::read).transpose().map_err(report)?;
     let compile = CompileRequest {
         stack: stack.clone(),
         capabilities,
-        other_capabilities: BTreeMap::new(),
+        other_capabilities,
         config,
         overrides: Overrides {
             parameters: request.parameters.into_iter().collect(),
@@ -153,6 +155,7 @@ pub(crate) fn resume<'py>(
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id };
         return start(py, prepared, Some(from), held, caller);
     }
+    check_orchestrators(py, &earlier)?;
     let metadata = Arc::clone(prepared.session.home().metadata());
     let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata)
         .map_err(|error| partita_error(py, error))?;
@@ -185,6 +188,7 @@ fn start<'py>(
     held: Option<Hold>,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    check_orchestrators(py, &prepared.compiled.deployment)?;
     let new = NewRun {
         deployment: Arc::new(prepared.compiled.deployment.clone()),
         name: prepared.compiled.run_name.take(),
@@ -198,6 +202,20 @@ fn start<'py>(
         .map_err(|error| partita_error(py, error))?;
     drop(held);
     execute(py, live, &prepared, caller)
+}
+
+/// Refuses a deployment with steps that name an orchestrator which is not opened for them.
+fn check_orchestrators(py: Python<'_>, deployment: &Deployment) -> PyResult<()> {
+    let named = |step: &Step| Some((step.name.clone(), step.config.orchestrator.clone()?));
+    let Some((step, orchestrator)) = deployment.steps.iter().find_map(named) else {
+        return Ok(());
+    };
+    Err(partita_error(
+        py,
+        format!(
+            "step `{step}` names the orchestrator `{orchestrator}`, and a run opens the default one of its stack alone; run the pipeline on a stack whose default is `{orchestrator}`, or let the step name none"
+        ),
+    ))
 }
 
 fn execute<'py>(
