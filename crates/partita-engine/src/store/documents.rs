@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use partita_core::deployment::Deployment;
+use partita_core::deployment::{self, Deployment, InvalidDeployment};
 use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -54,9 +54,7 @@ pub fn read_document<T: DeserializeOwned>(
     let found: Version =
         serde_json::from_slice(bytes).map_err(|error| (error.to_string(), mend()))?;
     if found.version != version {
-        let reason =
-            format!("it has version {}, and this Partita reads version {version}", found.version);
-        return Err((reason, "use the Partita that wrote it, or a newer one".to_owned()));
+        return Err(other_version(found.version.into(), version));
     }
     serde_json::from_slice(bytes).map_err(|error| (error.to_string(), mend()))
 }
@@ -78,6 +76,12 @@ pub(crate) fn encode<T: Serialize>(
     })
 }
 
+/// Returns what is wrong with a document of another version, and what to do.
+fn other_version(found: u64, known: u32) -> (String, String) {
+    let reason = format!("it has version {found}, and this Partita reads version {known}");
+    (reason, "use the Partita that wrote it, or a newer one".to_owned())
+}
+
 impl<'a> Documents<'a> {
     /// Returns a reader of `store`.
     pub fn new(store: &'a dyn ArtifactStore) -> Self {
@@ -90,8 +94,14 @@ impl<'a> Documents<'a> {
     /// If it is missing, damaged or of another version.
     pub fn deployment(&self, id: &str) -> Result<Deployment> {
         let path = layout::deployment(id);
-        Deployment::read(&self.store.read(&path)?)
-            .map_err(|error| self.bad(&path, error.to_string()))
+        Deployment::read(&self.store.read(&path)?).map_err(|error| match error {
+            InvalidDeployment::UnknownVersion(found) => {
+                let (reason, help) = other_version(found, deployment::VERSION);
+                let uri = self.store.uri().to_owned();
+                StoreError::BadDocument { path, uri, reason, help }
+            }
+            error => self.bad(&path, error.to_string()),
+        })
     }
 
     /// Reads a run's header.
