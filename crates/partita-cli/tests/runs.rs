@@ -311,6 +311,7 @@ fn a_run_is_resumed_by_the_python_that_began_it() {
         source_root: root.to_owned(),
         source: "train:wine".to_owned(),
         interpreter: text(&bin.join("python3")),
+        ..Target::default()
     };
     let root = text(&machine.work());
     let id = make_run(&machine, "dead", "train", Some(target(&root)), false);

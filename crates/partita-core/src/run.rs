@@ -46,8 +46,8 @@ pub struct RunHeader {
     pub resumed_from: Option<String>,
 }
 
-/// How the author's pipeline was loaded, so that it can be loaded again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// How the author's pipeline was loaded and called, so that it can be again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
     /// The source root.
     pub source_root: String,
@@ -55,6 +55,18 @@ pub struct Target {
     pub source: String,
     /// The interpreter that ran it.
     pub interpreter: String,
+    /// The configuration file that it was called with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// Options that it was called with, which its code does not hold: a JSON object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Literal>,
+    /// What the command line said of caching.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enable_cache: Option<bool>,
+    /// The parameters that the command line gave, which win over the configuration file.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Literal>,
 }
 
 /// A step's commit, or the result of an attempt that did not succeed: how it ended.

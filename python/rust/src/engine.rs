@@ -1,5 +1,7 @@
 //! Runs, resumes, plans and compiles traced pipelines.
 
+pub(crate) mod resume;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Overrides};
 use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
 use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError};
 use partita_engine::step_runner::{RunContext, run_attempt};
-use partita_engine::store::{ArtifactStore, Documents, Hold};
+use partita_engine::store::{ArtifactStore, Hold};
 use partita_orchestrators::local::{self, LocalLauncher, LocalSteps, Next};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -121,64 +123,6 @@ pub(crate) fn run<'py>(
     let held = literals.get().take();
     let prepared = prepare(py, parse(py, request)?)?;
     start(py, prepared, None, held, caller)
-}
-
-/// Continues a run: the same run if its code is what it was, else a new one that takes over every
-/// commit whose key still matches.
-#[pyfunction]
-pub(crate) fn resume<'py>(
-    py: Python<'py>,
-    request: &[u8],
-    literals: &Bound<'py, Literals>,
-    run_id: &str,
-    caller: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let held = literals.get().take();
-    let request = parse(py, request)?;
-    let sources = request.spec.sources.clone();
-    let environment = request.spec.environment.clone();
-    let mut request = request;
-    let session = Session::open(&request.source_root).map_err(|error| partita_error(py, error))?;
-    let run = session
-        .home()
-        .with_runs(|runs| runs.get(run_id))
-        .map_err(|error| partita_error(py, error))?;
-    request.stack.get_or_insert_with(|| run.stack.clone());
-    let prepared = prepare(py, request)?;
-    let earlier = Documents::new(&*prepared.store)
-        .deployment(&run.deployment_id)
-        .map_err(|error| partita_error(py, error))?;
-    let unchanged = earlier.sources == sources
-        && earlier.environment == environment
-        && is_same_work(&earlier, &prepared.compiled.deployment);
-    if !unchanged {
-        let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id };
-        return start(py, prepared, Some(from), held, caller);
-    }
-    check_orchestrators(py, &earlier)?;
-    let metadata = Arc::clone(prepared.session.home().metadata());
-    let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata)
-        .map_err(|error| partita_error(py, error))?;
-    drop(held);
-    execute(py, live, &prepared, caller)
-}
-
-/// Returns whether two deployments do the same, whatever options they do it with.
-fn is_same_work(a: &Deployment, b: &Deployment) -> bool {
-    let same_step = |(a, b): (&Step, &Step)| {
-        a.name == b.name
-            && a.source == b.source
-            && a.parameters == b.parameters
-            && a.inputs == b.inputs
-            && a.upstream_steps == b.upstream_steps
-            && a.outputs == b.outputs
-            && a.config.cache_version == b.config.cache_version
-            && a.config.cache_files == b.config.cache_files
-            && a.config.cache_environment == b.config.cache_environment
-    };
-    a.pipeline.parameters == b.pipeline.parameters
-        && a.steps.len() == b.steps.len()
-        && a.steps.iter().zip(&b.steps).all(same_step)
 }
 
 fn start<'py>(

@@ -32,13 +32,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(value::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(value::decode_value, module)?)?;
     module.add_function(wrap_pyfunction!(engine::run, module)?)?;
-    module.add_function(wrap_pyfunction!(engine::resume, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::resume::resume, module)?)?;
     module.add_function(wrap_pyfunction!(engine::plan, module)?)?;
     module.add_function(wrap_pyfunction!(engine::render_plan, module)?)?;
     module.add_function(wrap_pyfunction!(engine::compile_pipeline, module)?)?;
     module.add_function(wrap_pyfunction!(engine::config_parameters, module)?)?;
     module.add_function(wrap_pyfunction!(look::get_run, module)?)?;
-    module.add_function(wrap_pyfunction!(look::run_parameters, module)?)?;
+    module.add_function(wrap_pyfunction!(look::run_call, module)?)?;
     module.add_function(wrap_pyfunction!(look::list_runs, module)?)?;
     module.add_function(wrap_pyfunction!(look::list_artifacts, module)?)?;
     module.add_function(wrap_pyfunction!(look::get_artifact, module)?)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use partita_cli::session::Session;
 use partita_core::artifact::ArtifactVersion;
 use partita_core::literal::Literal;
-use partita_core::run::{Event, EventKind};
+use partita_core::run::{Event, EventKind, Target};
 use partita_core::stack::ComponentType;
 use partita_engine::clock;
 use partita_engine::metadata::{Artifacts, Change, Registry, RunFilter, RunIndex, VersionFilter};
@@ -16,7 +16,7 @@ use partita_engine::step_runner::load_folder;
 use partita_engine::store::{Documents, StoreError, layout};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::bytes;
 use crate::errors::partita_error;
@@ -36,22 +36,29 @@ pub(crate) fn get_run<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'
     bytes(py, &run)
 }
 
-/// Returns the parameters that a run's pipeline was called with.
+/// How a run's pipeline was called.
+#[derive(Serialize)]
+struct Called {
+    pipeline: String,
+    parameters: BTreeMap<String, Literal>,
+    target: Option<Target>,
+}
+
+/// Returns how a run's pipeline was called.
 #[pyfunction]
-pub(crate) fn run_parameters<'py>(
-    py: Python<'py>,
-    reference: &str,
-) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn run_call<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'py, PyBytes>> {
     let session = session(py)?;
     let run = session
         .home()
         .with_runs(|runs| runs.find(reference))
         .map_err(|error| partita_error(py, error))?;
     let store = store_at(py, &session, &run.store)?;
-    let deployment = Documents::new(&*store)
-        .deployment(&run.deployment_id)
-        .map_err(|error| partita_error(py, error))?;
-    bytes(py, &deployment.pipeline.parameters)
+    let documents = Documents::new(&*store);
+    let header = documents.run_header(&run.id).map_err(|error| partita_error(py, error))?;
+    let deployment =
+        documents.deployment(&run.deployment_id).map_err(|error| partita_error(py, error))?;
+    let parameters = deployment.pipeline.parameters;
+    bytes(py, &Called { pipeline: header.pipeline, parameters, target: header.target })
 }
 
 /// Returns runs without their steps, latest first.

@@ -49,14 +49,21 @@ def _run(request: dict[str, Any]) -> None:
 
 def _resume(request: dict[str, Any]) -> None:
     pipeline = target.find(request["target"], root=request.get("source_root"))
-    given = _native.decode_value(_native.run_parameters(request["run_id"]))
+    called = _native.decode_value(_native.run_call(request["run_id"]))
+    given, asked = called["parameters"], called["target"] or {}
     for name, value in given.items():
         if isinstance(value, dict) and UNSAVED in value and name not in request["parameters"]:
             raise PartitaError(
                 f"the run's parameter `{name}` was {value[UNSAVED]}, which no document can give "
                 "back; call the pipeline from Python again: what its run has made is cached."
             )
-    running.resume(pipeline, request["run_id"], given, _options(pipeline, request))
+    pipeline = pipeline.with_options(name=called["pipeline"], **asked.get("options", {}))
+    options = _options(pipeline, request)
+    for key in ("config", "enable_cache"):
+        if options.get(key) is None:
+            options[key] = asked.get(key)
+    options["parameters"] = {**asked.get("parameters", {}), **options["parameters"]}
+    running.resume(pipeline, request["run_id"], given, options)
 
 
 def _plan(request: dict[str, Any]) -> None:

@@ -56,23 +56,24 @@ class Request:
         found = trace(pipeline, values, root, self.literals)
         self.pipeline = pipeline
         self.steps: dict[str, Step] = found.used
+        typed = {
+            name: value
+            for name, value in asked.get("parameters", {}).items()
+            if tracing.is_plain(value)
+        }
         self.document = _encoded(
             {
                 "source_root": root,
                 "spec": spec(pipeline, values, found),
                 "config": config,
-                "parameters": {
-                    name: value
-                    for name, value in asked.get("parameters", {}).items()
-                    if tracing.is_plain(value)
-                },
+                "parameters": typed,
                 "stack": asked.get("stack"),
                 "enable_cache": asked.get("enable_cache"),
                 "run_name": asked.get("run_name"),
                 "quiet": bool(asked.get("quiet")),
                 "verbose": bool(asked.get("verbose")),
                 "raises": command_line is None,
-                "target": _target(pipeline, root),
+                "target": _target(pipeline, root, config, asked.get("enable_cache"), typed),
             }
         )
 
@@ -182,18 +183,29 @@ def _alias_script(pipeline: Pipeline, root: str) -> None:
         sys.modules.setdefault(source_root.module_name(pipeline.entrypoint, root), script)
 
 
-def _target(pipeline: Pipeline, root: str) -> dict[str, str] | None:
-    """Returns how the pipeline can be loaded again, or `None` if it was typed in."""
+def _target(
+    pipeline: Pipeline,
+    root: str,
+    config: str | None,
+    enable_cache: bool | None,
+    parameters: dict[str, Any],
+) -> dict[str, Any] | None:
+    """Returns how the pipeline can be called again, or `None` if it was typed in."""
     import os
 
     function = pipeline.entrypoint
     if not os.path.isfile(function.__code__.co_filename):
         return None
     name = source_root.module_name(function, root)
+    options = {key: value for key, value in pipeline.later_options.items() if key != "run_name"}
     return {
         "source_root": root,
         "source": f"{name}:{function.__qualname__}",
         "interpreter": sys.executable,
+        "config": None if config is None else os.path.abspath(config),
+        "options": tracing.plain_options(options) if options else None,
+        "enable_cache": enable_cache,
+        "parameters": parameters,
     }
 
 

@@ -268,6 +268,18 @@ def layer(options: dict[str, Any], place: dict[str, Any] | None) -> dict[str, An
     return {"options": {key: _node(key, value, place) for key, value in options.items()}}
 
 
+def plain_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns options as plain values, which mean the same where they are given again."""
+
+    def plain(node: dict[str, Any]) -> Any:
+        value = node["value"]
+        if "section" in value:
+            return {key: plain(item) for key, item in value["section"].items()}
+        return value["literal"]
+
+    return {key: plain(node) for key, node in layer(options, None)["options"].items()}
+
+
 def _node(key: str, value: Any, place: dict[str, Any] | None) -> dict[str, Any]:
     if isinstance(value, Settings):
         value = value.options()

@@ -11,7 +11,7 @@ mod state;
 mod tests;
 mod words;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partita_engine::drive::{Observer, RunEvent};
@@ -122,6 +122,14 @@ impl Progress {
     /// own, and its locks may be held by threads that it does not have.
     fn draws(&self) -> bool {
         self.live.is_some() && std::process::id() == self.pid
+    }
+}
+
+/// Says something about a run that is about to begin, unless only failures are shown.
+pub fn note(style: Style, text: &str) {
+    if !style.quiet {
+        // Nobody may be listening.
+        let _ = writeln!(std::io::stderr(), "note: {}", terminal::escaped(text));
     }
 }
 

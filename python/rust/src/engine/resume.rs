@@ -1,0 +1,72 @@
+//! Continues runs that did not complete.
+
+use std::sync::Arc;
+
+use partita_cli::progress;
+use partita_cli::session::Session;
+use partita_cli::terminal::shell_word;
+use partita_engine::cache::ResumedFrom;
+use partita_engine::metadata::RunView;
+use partita_engine::runs::{self, LiveRun};
+use partita_engine::store::Documents;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::{Prepared, check_orchestrators, execute, parse, prepare, start};
+use crate::errors::partita_error;
+use crate::staging::Literals;
+
+/// Continues a run: the same run if its pipeline is what it was, else a new one that takes over
+/// every commit whose key still matches.
+#[pyfunction]
+pub(crate) fn resume<'py>(
+    py: Python<'py>,
+    request: &[u8],
+    literals: &Bound<'py, Literals>,
+    run_id: &str,
+    caller: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let held = literals.get().take();
+    let mut request = parse(py, request)?;
+    let session = Session::open(&request.source_root).map_err(|error| partita_error(py, error))?;
+    let run = session
+        .home()
+        .with_runs(|runs| runs.get(run_id))
+        .map_err(|error| partita_error(py, error))?;
+    request.stack.get_or_insert_with(|| run.stack.clone());
+    let prepared = prepare(py, request)?;
+    if prepared.store.uri() != run.store {
+        return Err(partita_error(py, elsewhere(&run, &prepared)));
+    }
+    let earlier = Documents::new(&*prepared.store)
+        .deployment(&run.deployment_id)
+        .map_err(|error| partita_error(py, error))?;
+    if let Some(changes) = runs::changes(&earlier, &prepared.compiled.deployment) {
+        let text = format!(
+            "since run `{}` began, this has changed: {changes}; a new run takes its place, and takes over every finished step that this does not touch",
+            run.name
+        );
+        progress::note(prepared.style, &text);
+        let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id };
+        return start(py, prepared, Some(from), held, caller);
+    }
+    check_orchestrators(py, &earlier)?;
+    let metadata = Arc::clone(prepared.session.home().metadata());
+    let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata)
+        .map_err(|error| partita_error(py, error))?;
+    drop(held);
+    execute(py, live, &prepared, caller)
+}
+
+/// Says that a run cannot go on because its stack has another artifact store now.
+fn elsewhere(run: &RunView, prepared: &Prepared) -> String {
+    format!(
+        "run `{}` is kept in the artifact store `{}`, and its stack `{}` has `{}` now (`{}`); give the stack the artifact store of the run with `partita stack update {} -a NAME`, or run the pipeline anew",
+        run.name,
+        run.store,
+        prepared.stack.name,
+        prepared.stack.artifact_store.name,
+        prepared.store.uri(),
+        shell_word(&prepared.stack.name)
+    )
+}

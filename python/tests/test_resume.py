@@ -1,0 +1,122 @@
+"""A run that is resumed goes on as it was asked for, and says when anything has changed since."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from conftest import Project
+from partita import Client
+
+PIPELINE = """
+    from pathlib import Path
+    from partita import pipeline, step, StepRetryConfig
+
+    @step(enable_cache=False)
+    def first(x: int) -> int:
+        with open("calls.txt", "a") as calls:
+            calls.write(f"first {{x}}\\n")
+        return x
+
+    @step{options}
+    def second(x: int) -> int:
+        if not Path("go").exists():
+            Path("go").touch()
+            raise ValueError("not yet")
+        return x
+
+    @pipeline
+    def two(x: int = 1):
+        second(first(x))
+
+    if __name__ == "__main__":
+        {call}
+"""
+
+
+def write(project: Project, options: str = "", call: str = "two()") -> None:
+    project.write("main.py", PIPELINE.format(options=options, call=call))
+
+
+def partita(words: str) -> None:
+    command = shutil.which("partita", path=os.path.dirname(sys.executable))
+    if command is None:
+        pytest.skip("the `partita` command is not installed")
+    subprocess.run([command, *words.split()], check=True, capture_output=True)
+
+
+def continues(project: Project, call: str) -> None:
+    """Checks that the latest run goes on, and that `first` has run once, as `call` says."""
+    (run,) = Client().list_runs()
+    assert run.status == "failed"
+    resumed = project.resume(run.id)
+    assert resumed.code == 0 and "note:" not in resumed.err, resumed
+    assert [(one.id, one.status) for one in Client().list_runs()] == [(run.id, "completed")]
+    assert project.lines() == [call]
+
+
+def replaced(project: Project, change: str) -> None:
+    """Checks that a new run honours a change, says so, and takes over what is finished."""
+    (run,) = Client().list_runs()
+    resumed = project.resume(run.id)
+    assert resumed.code == 0, resumed
+    note = f"note: since run `{run.name}` began, this has changed: {change}; a new run"
+    assert note in resumed.err
+    assert len(Client().list_runs()) == 2
+    assert project.statuses() == {"first": "cached", "second": "completed"}
+    assert len(project.lines()) == 1
+
+
+def test_a_run_goes_on_with_its_configuration_file_parameters_and_switches(
+    project: Project,
+) -> None:
+    write(project)
+    project.write("run.yaml", "parameters: {x: 5}\nsteps: {second: {cache_version: '2'}}\n")
+    ended = project.run(config="run.yaml", parameters={"x": "7"}, enable_cache=False)
+    assert ended.code == 1, ended
+    continues(project, "first 7")
+
+
+def test_a_run_goes_on_with_the_options_of_its_call(project: Project) -> None:
+    write(
+        project,
+        call="two.with_options(name='other', run_name='mine', steps={'second': "
+        "{'retry': {'delay': 3}}}, cache_version='9')(x=4)",
+    )
+    assert project.python("main.py").code == 1
+    continues(project, "first 4")
+
+
+def test_changed_options_make_a_new_run(project: Project) -> None:
+    write(project)
+    assert project.run().code == 1
+    (project.folder / "go").unlink()
+    write(project, "(retry=StepRetryConfig(max_retries=1))")
+    replaced(project, "`retry` of step `second`")
+
+
+def test_a_changed_configuration_file_makes_a_new_run(project: Project) -> None:
+    write(project)
+    project.write("run.yaml", "parameters: {x: 5}\n")
+    assert project.run(config="run.yaml").code == 1
+    project.write("run.yaml", "parameters: {x: 5}\nfailure_mode: stop_on_failure\n")
+    replaced(project, "`failure_mode`")
+
+
+def test_a_changed_stack_makes_a_new_run_and_another_store_is_refused(project: Project) -> None:
+    partita("orchestrator register mine --flavor=local")
+    partita("stack register mine -o mine -a default")
+    write(project)
+    assert project.run(stack="mine").code == 1
+    partita(f"artifact-store register big --flavor=local --path={project.folder}/big")
+    partita("stack update mine -a big")
+    refused = project.resume("latest").refusal
+    assert "its stack `mine` has `big` now" in refused
+    assert "partita stack update mine -a NAME" in refused
+    partita("stack update mine -a default")
+    partita("orchestrator update mine --allow_unenforced=true")
+    replaced(project, "the orchestrator `mine`")
