@@ -10,7 +10,7 @@ use partita_core::deployment::Deployment;
 use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Reports, StepLauncher};
 use partita_core::literal::Literal;
 use partita_core::run::{Failure, Target};
-use partita_core::stack::Capabilities;
+use partita_core::stack::{Capabilities, ComponentType};
 use partita_engine::home::Home;
 use partita_engine::metadata::{MetadataStore, Registry};
 use partita_engine::runs::{LiveRun, NewRun};
@@ -381,4 +381,46 @@ fn a_run_whose_deployment_is_damaged_is_listed_and_told_of() {
     machine.refuses(&["runs", "describe", "done"], 1, "the document `deployments/");
     assert_eq!(machine.json(&["runs", "list"])[0]["status"], "completed");
     machine.ok(&["runs", "delete", "done"]);
+}
+
+#[test]
+fn runs_that_a_changed_artifact_store_leaves_behind_are_told_of() {
+    let machine = Machine::new();
+    machine.ok(&["artifact-store", "register", "big", "--flavor=local", "--durability=power"]);
+    let update = |path: &str| {
+        let ended = machine.run(&["artifact-store", "update", "big", &format!("--path={path}")]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.stderr
+    };
+    let old = text(&machine.work().join("old store"));
+    assert!(!update(&old).contains("warning"), "it had no runs yet");
+    let home = Home::open(&machine.home()).expect("a home");
+    let big = home.metadata().component(ComponentType::ArtifactStore, "big").expect("there");
+    let store = home.artifact_store(&big).expect("a store");
+    for name in ["first", "second"] {
+        let deployment = Arc::new(deployment(&machine, "train"));
+        let new = NewRun {
+            deployment,
+            name: Some(name.to_owned()),
+            target: None,
+            user: None,
+            resumed_from: None,
+        };
+        let metadata: Arc<dyn MetadataStore> = Arc::clone(home.metadata()) as _;
+        LiveRun::begin(new, Arc::clone(&store), metadata).expect("a run");
+    }
+    drop(home);
+    assert!(!update(&old).contains("warning"), "it stays where it is");
+    let told = update("/elsewhere");
+    for part in [
+        "warning: 2 runs (`second`, `first`) stay in `file:///",
+        "partita store rebuild --artifact-store big",
+        "partita artifact-store register NAME --flavor=local '--path=/",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    update(&old);
+    let deleted = machine.run(&["artifact-store", "delete", "big"]);
+    assert!(deleted.code == 0 && deleted.stderr.contains("warning: 2 runs"), "{deleted:?}");
+    machine.refuses(&["runs", "logs", "first"], 3, "no registered component keeps anything there");
 }

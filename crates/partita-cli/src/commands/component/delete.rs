@@ -3,6 +3,7 @@
 use partita_core::stack::ComponentType;
 use partita_engine::metadata::Registry;
 
+use super::left_behind;
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -16,7 +17,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
-    session.home().metadata().delete_component(kind, &args.name)?;
+    let metadata = session.home().metadata();
+    let before = metadata.components(kind)?.into_iter().find(|known| known.name == args.name);
+    metadata.delete_component(kind, &args.name)?;
     context.say(&format!("the {kind} `{}` is deleted", args.name));
-    Ok(())
+    before.map_or(Ok(()), |before| left_behind::warn(&before, &session, context))
 }

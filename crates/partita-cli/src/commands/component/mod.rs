@@ -5,6 +5,7 @@ mod configuration;
 mod delete;
 mod describe;
 mod flavor;
+mod left_behind;
 mod list;
 mod register;
 mod schema;

@@ -3,7 +3,7 @@
 use partita_core::stack::ComponentType;
 use partita_engine::metadata::{Registry, Save};
 
-use super::{Configuration, built_in_flavors, schema::Schema};
+use super::{Configuration, built_in_flavors, left_behind, schema::Schema};
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -38,6 +38,7 @@ pub(crate) fn run(
     }
     let flavor = session.home().metadata().flavor(kind, &component.flavor, &built_in_flavors())?;
     let schema = Schema::of(&flavor);
+    let before = component.clone();
     for key in &args.unset {
         schema.check_key(key)?;
         component.config.remove(key);
@@ -47,5 +48,5 @@ pub(crate) fn run(
     session.check(&component)?;
     session.home().metadata().save_component(&component, Save::Update)?;
     context.say(&format!("the {kind} `{}` is changed", component.name));
-    Ok(())
+    left_behind::warn(&before, &session, context)
 }
