@@ -228,3 +228,17 @@ def test_a_damaged_cache_entry_is_as_good_as_none(project: Project, content: str
         path.write_text(content)
     check(project, {"make": "completed", "size": "completed"}, make="damaged")
     check(project, {"make": "cached", "size": "cached"})
+
+
+def test_a_pipeline_of_another_folder_with_the_same_name_is_another_pipeline(
+    project: Project,
+) -> None:
+    prepare(project)
+    project.write(
+        "other/main.py", MAIN.format(options="", pipeline_options="").replace("= 2", "= 5")
+    )
+    project.write("other/helpers.py", HELPERS)
+    (project.folder / "other" / ".partita").mkdir()
+    assert project.run("other/main.py").code == 0
+    assert project.reasons()["first"] == "there is no earlier run of this pipeline here"
+    assert project.statuses()["third"] == "cached"

@@ -101,9 +101,11 @@ def test_changed_options_make_a_new_run(project: Project) -> None:
 
 def test_a_changed_configuration_file_makes_a_new_run(project: Project) -> None:
     write(project)
-    project.write("run.yaml", "parameters: {x: 5}\n")
+    project.write("run.yaml", "parameters: {x: 5}\nrun_name: nightly\n")
     assert project.run(config="run.yaml").code == 1
-    project.write("run.yaml", "parameters: {x: 5}\nfailure_mode: stop_on_failure\n")
+    project.write(
+        "run.yaml", "parameters: {x: 5}\nrun_name: nightly\nfailure_mode: stop_on_failure\n"
+    )
     replaced(project, "`failure_mode`")
 
 

@@ -34,7 +34,7 @@ pub(crate) fn resume<'py>(
         .with_runs(|runs| runs.get(run_id))
         .map_err(|error| partita_error(py, error))?;
     request.stack.get_or_insert_with(|| run.stack.clone());
-    let prepared = prepare(py, request)?;
+    let mut prepared = prepare(py, request)?;
     if prepared.store.uri() != run.store {
         return Err(partita_error(py, elsewhere(&run, &prepared)));
     }
@@ -47,6 +47,8 @@ pub(crate) fn resume<'py>(
             run.name
         );
         progress::note(prepared.style, &text);
+        // A name that the options give is taken by the run that it takes the place of.
+        prepared.compiled.run_name.take_if(|name| *name == run.name);
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id };
         return start(py, prepared, Some(from), held, caller);
     }
