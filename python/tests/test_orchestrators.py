@@ -54,7 +54,7 @@ def test_a_step_is_checked_against_the_orchestrator_that_it_names(two: Project) 
     assert "which stack `default` does not have" in refused
     two.write("main.py", PIPELINE.replace('orchestrator="patient", ', ""))
     refused = two.verb("compile", target="main.py", stack="two").refusal
-    assert "a timeout of 60s, which orchestrator `default`" in refused
+    assert "a timeout of 1m, which orchestrator `default`" in refused
 
 
 def test_a_run_is_refused_before_it_begins_where_an_orchestrator_cannot_be_opened(

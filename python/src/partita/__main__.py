@@ -49,8 +49,9 @@ def _run(request: dict[str, Any]) -> None:
 
 def _resume(request: dict[str, Any]) -> None:
     pipeline = target.find(request["target"], root=request.get("source_root"))
-    called = _native.decode_value(_native.run_call(request["run_id"]))
-    given, asked = called["parameters"], called["target"] or {}
+    called: dict[str, Any] = _native.decode_value(_native.run_call(request["run_id"]))
+    given: dict[str, Any] = called["parameters"]
+    asked: dict[str, Any] = called["target"] or {}
     for name, value in given.items():
         if isinstance(value, dict) and UNSAVED in value and name not in request["parameters"]:
             raise PartitaError(
