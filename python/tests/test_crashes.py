@@ -1,21 +1,22 @@
-"""Whatever kills or interrupts a run, finished steps stay finished and the run can be resumed."""
+"""Whatever kills a run, finished steps stay finished and the run can be resumed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import random
-import signal
 import subprocess
 import time
 
 import pytest
 
-from conftest import PATIENCE, Project, finish, interrupt
+from conftest import Project, finish, interrupt
 from partita import Client
+from waiting_run import resume_until_ready, run_until_ready, write_waiting
 
 #: Kills, at moments between the start of the run and its end.
 KILLS = int(os.environ.get("PARTITA_CHAOS_KILLS", "50"))
+
 SEED = int(os.environ.get("PARTITA_CHAOS_SEED", "2026"))
 
 #: Each step writes a line when it begins, so that a second run of it is seen. `middle` makes
@@ -53,88 +54,6 @@ LINES = """
         print("ready", flush=True)
         lines()
         print("over", flush=True)
-"""
-
-#: Waits, in the way that `{wait}` says, until a signal comes.
-WAITING = """
-    import os, signal, sys, time
-    from partita import StepRetryConfig, pipeline, step
-
-    def ready() -> None:
-        print("ready", flush=True)
-
-    def note(text: str) -> None:
-        with open("calls.txt", "a") as file:
-            file.write(text + chr(10))
-
-    @step(enable_cache=False)
-    def before() -> int:
-        note("before")
-        return 1
-
-    @step(enable_cache=False{options})
-    def waits(number: int) -> int:
-        note("waits")
-        {body}
-        return number
-
-    @step(enable_cache=False)
-    def after(number: int) -> int:
-        note("after")
-        return number
-
-    @pipeline
-    def waiting():
-        after(waits(before()))
-
-    if __name__ == "__main__":
-        waiting()
-"""
-
-#: The hook runs when the first step is committed and the second one has not begun.
-BETWEEN = """
-    import signal
-    from partita import pipeline, step
-
-    @step(enable_cache=False, on_success=lambda: signal.raise_signal(signal.SIGINT))
-    def one() -> int:
-        return 1
-
-    @step(enable_cache=False)
-    def two(number: int) -> int:
-        raise AssertionError("it runs")
-
-    @pipeline
-    def between():
-        two(one())
-"""
-
-ALARM = """
-    import signal
-    from partita import StepFailedError, pipeline, step
-
-    class TooLong(Exception):
-        pass
-
-    def too_long(*_):
-        raise TooLong
-
-    @step(enable_cache=False)
-    def waits() -> int:
-        signal.raise_signal(signal.SIGALRM)
-        return 1
-
-    @pipeline
-    def alarmed():
-        waits()
-
-    if __name__ == "__main__":
-        signal.signal(signal.SIGALRM, too_long)
-        try:
-            alarmed()
-        except StepFailedError as error:
-            assert isinstance(error.__cause__, TooLong)
-            print("too long")
 """
 
 MANY = """
@@ -189,34 +108,6 @@ THREADS = """
             thread.join()
         print(*statuses)
 """
-
-IN_A_STEP = """
-        try:
-            ready()
-            signal.pause()
-        except KeyboardInterrupt:
-            note("interrupted")
-            raise
-"""
-
-
-def write_waiting(project: Project, body: str, options: str = "") -> None:
-    project.write("main.py", WAITING.format(body=body.strip(), options=options))
-
-
-def run_until_ready(project: Project) -> subprocess.Popen[str]:
-    process = project.begin("-m", "partita", "run", '{"target": "main.py"}')
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def resume_until_ready(project: Project) -> subprocess.Popen[str]:
-    request = '{"target": "main.py", "run_id": "latest"}'
-    process = project.begin("-m", "partita", "resume", request)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
 
 
 def begun(project: Project, line: str) -> subprocess.Popen[str]:
@@ -288,85 +179,6 @@ def test_a_killed_run_is_interrupted_and_resumes_without_running_finished_steps_
         assert not set(again) & set(finished), (finished, again)
         assert set(project.lines()) == set(everything)
     assert seen["interrupted"] >= KILLS // 3, seen
-
-
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
-)
-def test_a_signal_during_a_step_cancels_the_run(
-    project: Project, number: signal.Signals, code: int
-) -> None:
-    retry = ", retry=StepRetryConfig(max_retries=3)"
-    write_waiting(project, IN_A_STEP, retry)
-    ended = interrupt(run_until_ready(project), number)
-    assert ended.code == code, ended
-    ended.check_no_faults()
-    assert Client().get_run("latest").status == "cancelled"
-    assert project.statuses() == {
-        "before": "completed",
-        "waits": "cancelled",
-        "after": "cancelled",
-    }
-    assert project.lines() == ["before", "waits", "interrupted"]
-
-
-def test_a_cancelled_run_resumes_where_it_was(project: Project) -> None:
-    write_waiting(project, 'os.path.exists("go") or (ready(), signal.pause())')
-    interrupt(run_until_ready(project))
-    project.write("go", "")
-    resumed = project.resume("latest")
-    assert resumed.code == 0, resumed
-    assert set(project.statuses().values()) == {"completed"}
-    assert project.lines() == ["before", "waits", "waits", "after"]
-
-
-def test_a_signal_between_two_steps_cancels_the_run_before_the_next(project: Project) -> None:
-    project.write("main.py", BETWEEN)
-    ended = project.run()
-    assert ended.code == 130, ended
-    assert Client().get_run("latest").status == "cancelled"
-    assert project.statuses() == {"one": "completed", "two": "cancelled"}
-
-
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
-)
-def test_a_signal_during_a_retry_delay_cancels_the_run_at_once(
-    project: Project, number: signal.Signals, code: int
-) -> None:
-    retry = ", retry=StepRetryConfig(max_retries=3, delay=3600)"
-    write_waiting(project, "ready(); raise ValueError", retry)
-    process = run_until_ready(project)
-    until = time.monotonic() + PATIENCE
-    while project.statuses()["waits"] != "retrying":
-        assert time.monotonic() < until
-    ended = interrupt(process, number)
-    assert ended.code == code, ended
-    assert Client().get_run("latest").status == "cancelled"
-    assert project.lines() == ["before", "waits"]
-
-
-def test_a_sigterm_handler_of_the_author_stays_in_place(project: Project) -> None:
-    body = """
-        signal.signal(signal.SIGTERM, lambda *_: note("handled"))
-        signal.raise_signal(signal.SIGTERM)
-    """
-    write_waiting(project, body.strip())
-    script = project.folder / "main.py"
-    handler = "signal.signal(signal.SIGTERM, lambda *_: note('mine'))"
-    script.write_text(script.read_text().replace("    waiting()", f"    {handler}\n    waiting()"))
-    ended = project.python("main.py")
-    assert ended.code == 0, ended
-    assert project.lines() == ["before", "waits", "handled", "after"]
-
-
-def test_an_exception_of_the_authors_own_signal_handler_ends_the_run_and_reaches_the_script(
-    project: Project,
-) -> None:
-    project.write("main.py", ALARM)
-    ended = project.python("main.py")
-    assert (ended.code, ended.out.strip()) == (0, "too long")
-    assert Client().get_run("latest").status in {"failed", "cancelled"}
 
 
 @pytest.mark.parametrize("code", [0, 3])
