@@ -19,6 +19,7 @@ _compiled: dict[str, CodeType | None] = {}
 
 def encode(value: Any, encoder: Encoder, context: Context) -> bytes:
     """Returns the encoding of an annotation, be it text or a type."""
+    listed: Any = value
     if isinstance(value, str):
         return _encode_text(value, encoder, context)
     if isinstance(value, typing.ForwardRef):
@@ -28,8 +29,7 @@ def encode(value: Any, encoder: Encoder, context: Context) -> bytes:
     if isinstance(getattr(value, "__args__", None), tuple):
         return _encode_generic(value, encoder, context)
     if isinstance(value, (list, tuple)):
-        items: list[Any] = list(value)  # type: ignore[reportUnknownArgumentType]
-        return frame("list", *(encode(item, encoder, context) for item in items))
+        return frame("list", *(encode(item, encoder, context) for item in listed))
     if type(value).__module__ == "typing" or value is None or value is Ellipsis:
         return frame("typing", text(repr(value)))
     return _encode_metadata(value, encoder)

@@ -82,12 +82,12 @@ def _accessor(function: Any, encoder: Encoder) -> bytes:
 def _named_value(value: Any, encoder: Encoder) -> bytes | None:
     if isinstance(value, Enum):
         return frame("member", encoder.type_reference(type(value)), text(value.name))
+    held: Any = value
     if isinstance(value, re.Pattern):
-        held: Any = value  # type: ignore[reportUnknownVariableType]
         return frame("pattern", encoder.encode(held.pattern), encoder.encode(held.flags))
     if isinstance(value, PurePath):
         return frame("path", encoder.encode(str(value)))
-    if isinstance(value, os._Environ):  # type: ignore[reportPrivateUsage]
+    if isinstance(value, type(os.environ)):
         return frame("environment")  # variables count when they are declared
     return None
 
@@ -128,8 +128,8 @@ def _record(value: Any, encoder: Encoder) -> bytes | None:
     written_here = module is not None and encoder.walk.root.zone(module) == SOURCE
     if not written_here:
         return None
+    items: Any = value
     if isinstance(value, (list, tuple, dict, set, frozenset)):
-        items: Any = value  # type: ignore[reportUnknownVariableType]
         held = encoder.encode(dict(getattr(items, "__dict__", {})))
         return frame("kind of", encoder.type_reference(kind), encoder.container(items), held)
     if "__dataclass_fields__" not in vars(kind):
@@ -140,21 +140,20 @@ def _record(value: Any, encoder: Encoder) -> bytes | None:
 
 
 def _stdlib_value(value: Any, encoder: Encoder) -> bytes | None:
+    items: Any = value
     if isinstance(value, MappingProxyType):
-        return frame("mapping", encoder.encode(dict(value)))  # type: ignore[reportUnknownArgumentType]
+        return frame("mapping", encoder.encode(dict(items)))
     if type(value).__module__ not in _VALUE_MODULES:
         return None
     try:
         reduced = value.__reduce_ex__(2)
     except Exception:  # open files, generators and the like
         return None
-    if not isinstance(reduced, tuple):
+    made: list[Any] = [*reduced] if type(reduced) is tuple else []
+    if not made:
         return None
-    made: list[Any] = list(reduced)  # type: ignore[reportUnknownArgumentType]
-    items = [
-        list(part) if index > 2 and part is not None else part for index, part in enumerate(made)
-    ]
-    return frame("made of", *map(encoder.encode, items))
+    made[3:] = [part if part is None else list(part) for part in made[3:]]
+    return frame("made of", *map(encoder.encode, made))
 
 
 def links(value: Any, encoder: Encoder) -> bytes:
@@ -194,14 +193,15 @@ class _Links:
         return self.encoder.encode(value)
 
     def _items(self, value: Any, depth: int) -> Iterator[bytes]:
-        pairs: list[tuple[Any, Any]] = []
+        held: Any = value
         if isinstance(value, (dict, MappingProxyType)):
-            pairs = list(value.items())  # type: ignore[reportUnknownArgumentType]
+            pairs = list(held.items())
         elif isinstance(value, (list, tuple, set, frozenset)):
-            pairs = [("", item) for item in value]  # type: ignore[reportUnknownVariableType]
+            pairs = [("", item) for item in held]
         else:
-            held: Any = getattr(value, "__dict__", None)
-            pairs = list(held.items()) if isinstance(held, dict) else []  # type: ignore[reportUnknownArgumentType]
+            has_fields = isinstance(getattr(held, "__dict__", None), dict)
+            fields: dict[Any, Any] = held.__dict__ if has_fields else {}
+            pairs = list(fields.items())
             for kind in type(value).__mro__:
                 names = vars(kind).get("__slots__", ())
                 for name in (names,) if isinstance(names, str) else names:

@@ -105,8 +105,9 @@ class Encoder:
 
         The order of a dict counts, since iterating over it shows it.
         """
+        held: Any = value
         if isinstance(value, dict):
-            items = [(self.encode(k), self.encode(v)) for k, v in list(value.items())]  # type: ignore[reportUnknownArgumentType]
+            items = [(self.encode(k), self.encode(v)) for k, v in list(held.items())]
             return frame("dict", *(part for item in items for part in item))
         encoded = [self.encode(item) for item in list(value)]
         if isinstance(value, (set, frozenset)):
