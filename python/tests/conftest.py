@@ -41,7 +41,7 @@ class Finished:
 
     def check_no_faults(self) -> None:
         """Checks that neither Python nor Rust shows its own insides."""
-        for fault in ("Traceback (most recent call last)", "panicked at", "fault in Partita"):
+        for fault in ("Traceback (most recent call last)", "panicked at", "bug in Partita"):
             assert fault not in self.err + self.out, self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_a_file_that_cannot_be_loaded_shows_the_authors_traceback_alone(
     (project.folder / "main.py").write_bytes(text.encode("latin-1"))
     finished = project.run()
     assert finished.code == 1, finished
-    assert "panicked" not in finished.err
+    assert "bug in Partita" not in finished.err
     assert "/src/partita/" not in finished.err
     assert "importlib" not in finished.err
     for word in words:
@@ -204,3 +205,46 @@ def test_a_taken_run_name_is_refused(project: Project) -> None:
     assert project.run(run_name="monday").code == 0
     check_refused(project.run(run_name="monday"), "`monday`", "choose another name")
     assert len(Client().list_runs()) == 1
+
+
+def test_a_warning_about_a_pickle_names_the_authors_line(project: Project) -> None:
+    two(project, "return compile('1', 'own', 'eval').co_code and Thing()")
+    text = (project.folder / "main.py").read_text()
+    project.write("main.py", text.replace("@step\n", "class Thing: ...\n\n@step\n", 1))
+    finished = project.run()
+    assert finished.code == 0, finished
+    line = (project.folder / "main.py").read_text().splitlines().index("@step") + 1
+    assert f"main.py:{line}: PickleWarning: a value of type `main.Thing`" in finished.err
+    two(project, calls="take(Thing())")
+    text = (project.folder / "main.py").read_text()
+    project.write("main.py", text.replace("@step\n", "class Thing: ...\n\n@step\n", 1))
+    finished = project.run()
+    lines = (project.folder / "main.py").read_text().splitlines()
+    line = lines.index("    take(Thing())") + 1
+    assert f"main.py:{line}: PickleWarning: a value of type `main.Thing`" in finished.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "place"),
+    [("PanicException", None), ("", r"at partita/running\.py:\d+: AttributeError\(")],
+)
+def test_a_bug_in_partita_ends_a_command_with_one_paragraph_and_a_code_of_its_own(
+    project: Project, fault: str, place: str | None
+) -> None:
+    two(project)
+    text = (project.folder / "main.py").read_text()
+    broken = "from partita import _native, running\n"
+    if fault:
+        broken += "def run(*_): raise _native.PanicException('as the engine raises it')\n"
+        broken += "_native.run = run\n"
+    else:
+        broken += "del _native.run\n"
+    project.write("main.py", broken + text)
+    finished = project.run()
+    assert finished.code == 70, finished
+    said = finished.err.splitlines()
+    if place is None:
+        assert not said  # A panic tells of itself where it happens.
+    else:
+        assert len(said) == 1, finished
+        assert re.match(rf"error: this is a bug in Partita \S+ {place}", said[0]), finished

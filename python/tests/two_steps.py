@@ -52,7 +52,7 @@ def check_failed(project: Project, *words: str) -> None:
     """Checks that the first step fails with a message that says all of these words."""
     finished = project.run()
     assert finished.code == 1, finished
-    assert "panicked" not in finished.err
+    assert "bug in Partita" not in finished.err
     assert "/src/partita/" not in finished.err, finished.err
     run = Client().get_run("latest")
     assert run.status == "failed"

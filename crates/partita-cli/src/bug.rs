@@ -3,24 +3,31 @@
 use std::io::Write;
 use std::panic::{PanicHookInfo, set_hook};
 
-use crate::error::BUG;
+/// The exit code of a command that ends with a bug in Partita.
+pub const EXIT_CODE: u8 = 70;
 
-/// Ends the process with one paragraph instead of a Rust panic message.
-pub(crate) fn report_panics() {
-    set_hook(Box::new(|panic| {
-        let _ = writeln!(std::io::stderr(), "{}", paragraph(panic));
-        std::process::exit(i32::from(BUG));
+/// Has each panic told in one paragraph instead of as a Rust panic message, and `then` called.
+pub fn report_panics(then: impl Fn() + Sync + Send + 'static) {
+    set_hook(Box::new(move |panic| {
+        let _ = writeln!(std::io::stderr(), "{}", told(panic));
+        then();
     }));
 }
 
-fn paragraph(panic: &PanicHookInfo<'_>) -> String {
-    let message = panic.payload_as_str().unwrap_or("no message").replace('\n', " ");
-    let place =
-        panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+fn told(panic: &PanicHookInfo<'_>) -> String {
+    let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+    paragraph(place.as_deref(), panic.payload_as_str().unwrap_or("no message"))
+}
+
+/// Says that Partita itself is wrong, and where in its source (`file:line`).
+#[must_use]
+pub fn paragraph(place: Option<&str>, message: &str) -> String {
+    let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
     format!(
-        "error: this is a bug in Partita {}{place}: {message}; runs and artifacts are safe, since \
+        "error: this is a bug in Partita {}{place}: {}; runs and artifacts are safe, since \
          finished steps are committed whole; please report it with what you typed.",
-        env!("CARGO_PKG_VERSION")
+        env!("CARGO_PKG_VERSION"),
+        message.replace('\n', " ")
     )
 }
 
@@ -31,7 +38,7 @@ mod tests {
     #[test]
     #[ignore = "the other test runs it in a process of its own"]
     fn a_process_with_a_bug() {
-        report_panics();
+        report_panics(|| std::process::exit(i32::from(EXIT_CODE)));
         panic!("two\nlines");
     }
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use partita_cli::bug;
 use partita_cli::session::SessionError;
 use partita_cli::terminal;
 use partita_engine::home::HomeError;
@@ -15,8 +16,6 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// A backend is not to be reached.
 pub(crate) const UNREACHABLE: u8 = 3;
-/// A bug in Partita.
-pub(crate) const BUG: u8 = 70;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -40,10 +39,10 @@ impl CommandError {
         Self::Failed { code: USAGE, message: message.into(), help: None }
     }
 
-    /// Returns a failure that only a fault of Partita can bring about.
+    /// Returns a failure that only a bug in Partita can bring about.
     pub(crate) fn bug(message: impl std::fmt::Display) -> Self {
         Self::Failed {
-            code: BUG,
+            code: bug::EXIT_CODE,
             message: format!("{message}; this is a bug in Partita"),
             help: None,
         }

@@ -1,5 +1,6 @@
 //! What the `partita` command and the Python package's native module show and share.
 
+pub mod bug;
 pub mod format;
 pub mod places;
 pub mod plan_view;

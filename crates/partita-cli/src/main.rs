@@ -1,6 +1,5 @@
 //! The `partita` command. Each verb has a file of its own in `commands`.
 
-mod bug;
 mod commands;
 mod context;
 mod error;
@@ -14,6 +13,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use commands::{Command, component};
 use context::Context;
 use error::CommandError;
+use partita_cli::bug;
 
 /// Runs machine-learning pipelines on any orchestrator.
 #[derive(Parser)]
@@ -30,7 +30,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    bug::report_panics();
+    bug::report_panics(|| std::process::exit(i32::from(bug::EXIT_CODE)));
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),

@@ -25,6 +25,7 @@ use partita_engine::step_runner::{RunContext, run_attempt};
 use partita_engine::store::{ArtifactStore, Hold};
 use partita_orchestrators::local::{self, LocalLauncher, LocalSteps, Next};
 use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde::{Deserialize, Serialize};
@@ -200,7 +201,7 @@ fn execute<'py>(
     let (outcome, raised) = outcome;
     let Executed { outcome, index_error } = match outcome {
         Ok(executed) => executed.map_err(|error| partita_error(py, error))?,
-        Err(_) => return Err(partita_error(py, "the engine stopped; this is a fault in Partita")),
+        Err(_) => return Err(PanicException::new_err("the engine stopped")),
     };
     let warning = index_error.map(|error| {
         format!("the index lacks part of this run: {error}; `partita store rebuild` makes it again")

@@ -12,6 +12,7 @@ mod staging;
 mod value;
 mod wakeup;
 
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 
 /// Returns the BLAKE3 digest of bytes as 64 hexadecimal digits.
@@ -20,14 +21,23 @@ fn digest(data: &[u8]) -> String {
     blake3::hash(data).to_hex().to_string()
 }
 
+/// Returns the paragraph that says that Partita itself is wrong, and where (`file:line`).
+#[pyfunction]
+fn describe_bug(place: Option<&str>, message: &str) -> String {
+    partita_cli::bug::paragraph(place, message)
+}
+
 /// The native half of `partita`.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    partita_cli::bug::report_panics(|| ());
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("PanicException", module.py().get_type::<PanicException>())?;
     module.add_class::<boundary::Boundary>()?;
     module.add_class::<call::StepCall>()?;
     module.add_class::<staging::Literals>()?;
     module.add_class::<staging::Staging>()?;
+    module.add_function(wrap_pyfunction!(describe_bug, module)?)?;
     module.add_function(wrap_pyfunction!(digest, module)?)?;
     module.add_function(wrap_pyfunction!(value::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(value::decode_value, module)?)?;

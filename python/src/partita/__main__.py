@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from partita import _native, running, target, tracing
+from partita import _native, frames, running, target, tracing
 from partita.capture import show, tell
 from partita.errors import PartitaError, StepFailedError
 from partita.pipeline import UNSAVED
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from partita.pipeline import Pipeline
 
-DONE, FAILED, CANCELLED = 0, 1, 130
+DONE, FAILED, BUG, CANCELLED = 0, 1, 70, 130
 
 
 def main(arguments: list[str]) -> int:
@@ -35,9 +35,12 @@ def main(arguments: list[str]) -> int:
         return _author_failed(str(error), error.__cause__ or error)
     except KeyboardInterrupt:
         return CANCELLED
+    except _native.PanicException:
+        return BUG  # The panic has told of itself.
     except Exception as error:
         if error is not tracing.raised:
-            raise
+            tell(_native.describe_bug(frames.place_of_fault(error), repr(error)))
+            return BUG
         return _author_failed(request["target"], error)
     return DONE
 

@@ -46,6 +46,17 @@ def place_of(error: BaseException) -> str | None:
     return found
 
 
+def place_of_fault(error: BaseException) -> str | None:
+    """Returns the innermost line of this package that an exception passed, as `file:line`."""
+    found, entry = None, error.__traceback__
+    while entry is not None:
+        file = entry.tb_frame.f_code.co_filename
+        if is_own(file):
+            found = f"partita/{file.removeprefix(_PACKAGE)}:{entry.tb_lineno}"
+        entry = entry.tb_next
+    return found
+
+
 def leave_out_own(error: BaseException) -> None:
     """Takes this package's frames out of an exception's traceback, and of those that led to it.
 

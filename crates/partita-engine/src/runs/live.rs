@@ -44,8 +44,8 @@ pub enum RunError {
     /// A finished run has nothing left to do.
     #[error("run `{0}` is completed; there is nothing to resume")]
     AlreadyCompleted(String),
-    /// A fault in Partita.
-    #[error("the deployment cannot be executed: {0}; this is a fault in Partita")]
+    /// A bug in Partita.
+    #[error("the deployment cannot be executed: {0}; this is a bug in Partita")]
     Internal(String),
 }
 

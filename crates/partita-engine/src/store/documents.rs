@@ -62,7 +62,7 @@ pub fn read_document<T: DeserializeOwned>(
 /// Returns the bytes of a document that will be at `path`.
 ///
 /// # Errors
-/// If it cannot be written as JSON, which is a fault in Partita.
+/// If it cannot be written as JSON, which is a bug in Partita.
 pub(crate) fn encode<T: Serialize>(
     store: &dyn ArtifactStore,
     path: &str,
@@ -72,7 +72,7 @@ pub(crate) fn encode<T: Serialize>(
         path: path.to_owned(),
         uri: store.uri().to_owned(),
         reason: error.to_string(),
-        help: "this is a fault in Partita".to_owned(),
+        help: "this is a bug in Partita".to_owned(),
     })
 }
 
