@@ -178,11 +178,13 @@ def test_a_pickle_warns_once_for_each_type(tmp_path: Path) -> None:
     class Fresh(Thing):
         pass
 
-    with pytest.warns(PickleWarning, match=r"Fresh` is stored as a pickle"):
-        materializers.save(Fresh(), str(tmp_path))
+    with pytest.warns(PickleWarning, match=r"Fresh` is stored as a pickle") as told:
+        materializers.save({"fresh": Fresh()}, str(tmp_path), place=("train.py", 7))
+    assert [(str(one.filename), one.lineno) for one in told] == [("train.py", 7)]
+    (tmp_path / "again").mkdir()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        materializers.save(Fresh(), str(tmp_path))
+        materializers.save(Fresh(), str(tmp_path / "again"))
 
 
 class Bomb:

@@ -127,7 +127,9 @@ class Caller:
             if data is not None and len(data) <= call.inline_limit:
                 return (name, f"{kind.__module__}.{kind.__qualname__}", "json", None, data)
         folder = call.stage(name)
-        saved = materializers.save(value, folder, materializer=chosen)
+        code = step.entrypoint.__code__
+        place = (code.co_filename, code.co_firstlineno)
+        saved = materializers.save(value, folder, materializer=chosen, place=place)
         if name in current.folders:
             _move_into(current.folders[name], folder)
         metadata = _native.encode_value(context.plain(saved.metadata)) if saved.metadata else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from partita import _native, context, materializers
+from partita import _native, context, frames, materializers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ def save_literal(
         MaterializeError: It cannot be stored.
     """
     staging = literals.stage(f"{pipeline}.{place}")
-    saved = materializers.save(value, staging.folder)
+    caller = frames.author()
+    line = (caller.f_code.co_filename, caller.f_lineno) if caller is not None else None
+    saved = materializers.save(value, staging.folder, place=line)
     metadata = _native.encode_value(context.plain(saved.metadata)) or b"{}"
     document = staging.publish(saved.type_name, saved.format, metadata)
     return _native.decode_value(document)

@@ -40,6 +40,8 @@ class BaseMaterializer:
     """Whether the store that is read from may hold pickles, while loading."""
     refusal: str = ""
     """Why the formats before this one could not hold the value, while saving."""
+    place: tuple[str, int] | None = None
+    """File and line of what made the value, while saving."""
     wrote_pickle: bool = False
     """Whether `save` stored some part of the value as a pickle."""
 

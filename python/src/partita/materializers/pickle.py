@@ -43,12 +43,14 @@ class PickleMaterializer(BaseMaterializer):
             return
         _warned.add(type_name)
         because = f" ({self.refusal})" if self.refusal else ""
-        warnings.warn(
+        file, line = self.place or ("sys", 1)
+        warnings.warn_explicit(
             f"a value of type `{type_name}` is stored as a pickle, since no open format holds "
             f"it{because}: it may not load with other versions of your code. Return plain data, a "
             f"dataclass or an array, or write a `BaseMaterializer` for it",
             PickleWarning,
-            stacklevel=2,
+            file,
+            line,
         )
 
 

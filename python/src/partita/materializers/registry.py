@@ -145,7 +145,11 @@ def save_inline(value: Any) -> bytes | None:
 
 
 def save(
-    value: Any, directory: str, *, materializer: type[BaseMaterializer] | None = None
+    value: Any,
+    directory: str,
+    *,
+    materializer: type[BaseMaterializer] | None = None,
+    place: tuple[str, int] | None = None,
 ) -> Saved:
     """Writes a value to files.
 
@@ -153,6 +157,7 @@ def save(
         value: Anything that a step returned.
         directory: An existing empty local directory.
         materializer: The one to use, when the author named it.
+        place: File and line of what made the value, for warnings.
 
     Raises:
         MaterializeError: No materializer can store the value.
@@ -161,6 +166,7 @@ def save(
     for chosen in candidates(value) if materializer is None else (materializer,):
         instance = chosen(directory)
         instance.refusal = refusal
+        instance.place = place
         try:
             instance.save(value)
         except Unsuitable as error:
@@ -321,8 +327,9 @@ def _load_built_in(instance: BaseMaterializer, data_type: Any) -> Any:
         raise
     except ImportError as error:
         raise MaterializeError(
-            f"reading the format `{instance.FORMAT}` needs a package that cannot be imported "
-            f"here: {error}. Install it, in the version that stored the value"
+            f"reading the value of type `{instance.type_name}`, stored as `{instance.FORMAT}`, "
+            f"needs a module that cannot be imported here: {error}. Install its package, in the "
+            f"version that stored the value; if it is your own, put its folder on `PYTHONPATH`"
         ) from error
     except Exception as error:
         raise MaterializeError(

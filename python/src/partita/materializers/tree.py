@@ -35,7 +35,7 @@ class TreeMaterializer(BaseMaterializer):
 
     def save(self, data: Any) -> None:
         """Writes `structure.json`, and each part to a directory in `parts`."""
-        writer = _Writer(self.uri)
+        writer = _Writer(self.uri, self.place)
         structure = encoded(writer.node(data, depth=0))
         files.write(self.uri, STRUCTURE, structure)
         self.wrote_pickle = writer.wrote_pickle
@@ -49,8 +49,9 @@ class TreeMaterializer(BaseMaterializer):
 class _Writer:
     """Turns a value into a structure, writing its parts on the way."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, place: tuple[str, int] | None) -> None:
         self.directory = directory
+        self.place = place
         self.parts = 0
         self.nodes = 0
         self.wrote_pickle = False
@@ -142,6 +143,6 @@ class _Writer:
         self.parts += 1
         directory = os.path.join(self.directory, PARTS, number)
         os.makedirs(directory)
-        saved = registry.save(value, directory)
+        saved = registry.save(value, directory, place=self.place)
         self.wrote_pickle = self.wrote_pickle or saved.uses_pickle
         return {NODE: "part", "format": saved.format, "type": saved.type_name, "part": number}
