@@ -6,6 +6,7 @@ import pytest
 
 from conftest import Project
 from partita import Client, PipelineError, pipeline, step
+from two_steps import two
 
 
 @step
@@ -218,6 +219,57 @@ def test_a_partial_line_printed_piecewise_is_one_line_of_the_log(project: Projec
 
     log = print_dots().steps["dots"].log
     assert log.startswith("." * 3000)
+
+
+def test_bytes_written_to_standard_output_are_in_the_log(project: Project) -> None:
+    halves = "sys.stdout.buffer.write(b'\\xc3'), sys.stdout.buffer.write(b'\\xa9\\n')"
+    two(project, f"print('e', end='', flush=True), {halves}")
+    finished = project.run()
+    assert finished.code == 0, finished
+    assert Client().get_run("latest").steps["make"].log == "eé\n"
+
+
+LOGGING = """
+    import logging, sys
+    from partita import pipeline, step
+
+    logging.basicConfig(level="INFO", format="%(message)s")
+    mine = logging.getLogger("mine")
+    mine.addHandler(logging.StreamHandler(sys.stdout))
+    held = [logging.root.handlers[0].stream, mine.handlers[0].stream]
+
+    @step
+    def say(what: str) -> None:
+        mine.info(what)
+
+    @pipeline
+    def saying():
+        say("one")
+        say("two")
+
+    if __name__ == "__main__":
+        saying()
+        mine.info("afterwards")
+        assert [logging.root.handlers[0].stream, mine.handlers[0].stream] == held
+"""
+
+
+def test_what_loggers_that_were_set_up_at_import_say_is_in_the_log_of_its_step(
+    project: Project,
+) -> None:
+    project.write("main.py", LOGGING)
+    finished = project.python("main.py")
+    assert finished.code == 0, finished
+    steps = Client().get_run("latest").steps
+    assert [steps["say"].log, steps["say_2"].log] == ["one\none\n", "two\ntwo\n"]
+    assert finished.out == "one\ntwo\nafterwards\n"
+    assert [
+        line for line in finished.err.splitlines() if "say" not in line and ":" not in line
+    ] == [
+        "one",
+        "two",
+        "afterwards",
+    ]
 
 
 def test_the_command_line_wins_over_the_configuration_file(project: Project) -> None:

@@ -9,12 +9,15 @@ from partita.per_thread import mine, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any, TextIO
 
 #: The captures that are entered, by the thread that entered them.
 _entered: dict[int, Capture] = {}
 _lock = RLock()
+#: How many runs go on, and the handlers of `logging` that copy what they write meanwhile.
+_runs = 0
+_copied: list[tuple[Any, Tee]] = []
 _streams: tuple[TextIO | None, TextIO | None] | None = None
 
 
@@ -26,32 +29,44 @@ class Tee:
 
     def __init__(self, stream: TextIO | None, name: str) -> None:
         """Takes the stream, or `None` where the process was started without it."""
-        self.stream = stream
+        self.stream: Any = stream
         self._name = name
+        self._bytes: _TeeBytes | None = None
 
-    def write(self, text: str) -> int:
+    @property
+    def buffer(self) -> _TeeBytes:
+        """The stream of bytes below, recorded as well."""
+        if self._bytes is None:
+            self._bytes = _TeeBytes(self.stream.buffer, self._name)
+        return self._bytes
+
+    def write(self, data: Any) -> int:
         """Writes and records text."""
         capture = mine(_entered)
         if capture is None:
-            return self._put(text)
+            return self._put(data)
         capture.has_printed = True
+        text = self._text(data)
         try:
             capture.log(self._name, text)
         except UnicodeEncodeError:  # A lone surrogate, which the stream itself may let pass.
             capture.log(self._name, text.encode("utf-8", "backslashreplace").decode())
         try:
-            return self._put(text)
+            return self._put(data)
         finally:
             capture.printed(self._name)
 
-    def _put(self, text: str) -> int:
+    def _text(self, data: Any) -> str:
+        return data
+
+    def _put(self, data: Any) -> int:
         if self.stream is None:
-            return len(text)
+            return len(data)
         try:
-            return self.stream.write(text)
+            return self.stream.write(data)
         except OSError as error:
             _discard(self.stream, self._name, error)
-            return len(text)
+            return len(data)
 
     def writelines(self, lines: Any) -> None:
         """Writes and records several texts."""
@@ -69,6 +84,20 @@ class Tee:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+class _TeeBytes(Tee):
+    """The same for a stream of bytes, of which text is recorded."""
+
+    def __init__(self, stream: Any, name: str) -> None:
+        import codecs
+
+        super().__init__(stream, name)
+        # A letter's bytes may come with two writes.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+
+    def _text(self, data: Any) -> str:
+        return self._decoder.decode(data)
 
 
 class Capture:
@@ -103,6 +132,47 @@ class Capture:
             # Streams that a step put in place and left there would silence the next one.
             if not _entered and _streams is not None:
                 sys.stdout, sys.stderr = _streams
+
+
+class LogHandlers:
+    """Has handlers of `logging` that were made before record what steps log, while it is entered.
+
+    They hold the streams of that time, which no later `sys.stderr` can stand in for.
+    """
+
+    def __enter__(self) -> None:
+        global _runs
+        with _lock:
+            _runs += 1
+            if _runs == 1:
+                _copied.extend(_copy(handler) for handler in _stream_handlers())
+
+    def __exit__(self, *_: object) -> None:
+        global _runs
+        with _lock:
+            _runs -= 1
+            if _runs == 0:
+                for handler, tee in _copied:
+                    if handler.stream is tee:  # An author may have given it another one.
+                        handler.stream = tee.stream
+                _copied.clear()
+
+
+def _stream_handlers() -> Iterator[Any]:
+    logging = sys.modules.get("logging")
+    if logging is None:
+        return
+    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+        for handler in getattr(logger, "handlers", ()):  # A placeholder has none.
+            stream: Any = getattr(handler, "stream", None)
+            if stream is not None and (stream is sys.stdout or stream is sys.stderr):
+                yield handler
+
+
+def _copy(handler: Any) -> tuple[Any, Tee]:
+    tee = Tee(handler.stream, "stdout" if handler.stream is sys.stdout else "stderr")
+    handler.stream = tee
+    return handler, tee
 
 
 def tell(message: str) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from partita import _native, source_root, tracing
 from partita.caller import Caller, call_failure_hook
-from partita.capture import tell
+from partita.capture import LogHandlers, tell
 from partita.errors import PartitaError, PipelineError, StepFailedError
 from partita.pipeline import bind_defaults, spec, trace
 from partita.termination import Termination
@@ -102,7 +102,7 @@ def run(
         )
     request = Request(pipeline, given, command_line=command_line)
     caller = Caller(request.steps)
-    with Termination() as termination:
+    with Termination() as termination, LogHandlers():
         outcome = _native.run(request.document, request.literals, caller)
     return _finish(pipeline, caller, outcome, termination)
 
@@ -119,7 +119,7 @@ def resume(
     """
     request = Request(pipeline, given, command_line=command_line)
     caller = Caller(request.steps)
-    with Termination() as termination:
+    with Termination() as termination, LogHandlers():
         outcome = _native.resume(request.document, request.literals, run_id, caller)
     return _finish(pipeline, caller, outcome, termination)
 
