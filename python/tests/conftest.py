@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,3 +140,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     monkeypatch.setenv("PARTITA_HOME", str(made.home))
     monkeypatch.chdir(folder)
     yield made
+
+
+@pytest.fixture
+def command() -> str:
+    """The `partita` command beside the Python that runs the tests."""
+    found = shutil.which("partita", path=os.path.dirname(sys.executable))
+    if found is None:
+        pytest.skip("the `partita` command is not installed")
+    return found

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from typing import Any
-
-import pytest
 
 from conftest import Project, finish
 from partita import Client
@@ -50,15 +45,6 @@ STATUSES = {
     "crash": "interrupted",
 }
 CODES = {"complete": 0, "fail": 1, "cancel": 130, "crash": 1}
-
-
-@pytest.fixture
-def command() -> str:
-    """The `partita` command beside the Python that runs the tests."""
-    found = shutil.which("partita", path=os.path.dirname(sys.executable))
-    if found is None:
-        pytest.skip("the `partita` command is not installed")
-    return found
 
 
 def described(command: str, run: str) -> dict[str, Any]:

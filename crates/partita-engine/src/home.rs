@@ -1,10 +1,8 @@
 //! A home: the registry, the run index and the default artifact store, in one folder.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use partita_core::literal::Literal;
 use partita_core::stack::{Component, ComponentType, Flavor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +54,24 @@ pub struct LocalArtifactStoreConfig {
 impl Default for LocalArtifactStoreConfig {
     fn default() -> Self {
         Self { path: None, durability: Durability::Process, trust_pickles: true }
+    }
+}
+
+impl LocalArtifactStoreConfig {
+    /// Reads the configuration of a component.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn of(component: &Component) -> Result<Self, String> {
+        let text = serde_json::to_vec(&component.config).map_err(|error| error.to_string())?;
+        let config: Self = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+        match &config.path {
+            Some(path) if !Path::new(path).is_absolute() => Err(format!(
+                "`path` is `{path}`, which would be another folder in each working directory; \
+                 give an absolute path"
+            )),
+            _ => Ok(config),
+        }
     }
 }
 
@@ -208,25 +224,12 @@ impl Home {
     }
 
     fn store_config(&self, component: &Component) -> Result<LocalArtifactStoreConfig, HomeError> {
-        parse(&component.config).map_err(|reason| HomeError::BadConfig {
+        LocalArtifactStoreConfig::of(component).map_err(|reason| HomeError::BadConfig {
             kind: component.component_type,
             name: component.name.clone(),
             reason,
             verb: component.component_type.verb(),
         })
-    }
-}
-
-fn parse(config: &BTreeMap<String, Literal>) -> Result<LocalArtifactStoreConfig, String> {
-    let text = serde_json::to_vec(config).map_err(|error| error.to_string())?;
-    let config: LocalArtifactStoreConfig =
-        serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-    match &config.path {
-        Some(path) if !Path::new(path).is_absolute() => Err(format!(
-            "`path` is `{path}`, which would be another folder in each working directory; \
-             give an absolute path"
-        )),
-        _ => Ok(config),
     }
 }
 
@@ -248,6 +251,8 @@ fn make_private(path: &Path) -> Result<(), HomeError> {
 
 #[cfg(test)]
 mod tests {
+    use partita_core::literal::Literal;
+
     use super::*;
     use crate::metadata::{Save, StackReferences};
 

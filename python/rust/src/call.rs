@@ -31,7 +31,8 @@ pub(crate) struct StepCall {
     stager: Stager,
     store: Arc<dyn ArtifactStore>,
     trusted: bool,
-    progress: Arc<Progress>,
+    /// What is drawn on the terminal, in a process that draws.
+    progress: Option<Arc<Progress>>,
     staged: Mutex<HashMap<String, Staging>>,
 }
 
@@ -109,18 +110,24 @@ impl StepCall {
     /// Records text that the step is about to print to `stdout` or `stderr`, and makes room for it.
     fn log(&self, stream: &str, text: &str) {
         let (shown, stream) = streams(stream);
-        self.progress.make_room(shown, text);
+        if let Some(progress) = &self.progress {
+            progress.make_room(shown, text);
+        }
         self.log.write(stream, text);
     }
 
     /// Says that the text is out.
     fn printed(&self, stream: &str) {
-        self.progress.printed(streams(stream).0);
+        if let Some(progress) = &self.progress {
+            progress.printed(streams(stream).0);
+        }
     }
 
     /// Says that the step reads from the terminal.
     fn reads(&self) {
-        self.progress.lend();
+        if let Some(progress) = &self.progress {
+            progress.lend();
+        }
     }
 
     /// Notes what the step says of itself.
@@ -212,7 +219,7 @@ pub(crate) struct PyCaller<'a, 'py> {
     pub(crate) run_name: &'a str,
     pub(crate) store: &'a Arc<dyn ArtifactStore>,
     pub(crate) trusted: bool,
-    pub(crate) progress: &'a Arc<Progress>,
+    pub(crate) progress: Option<&'a Arc<Progress>>,
     /// Whether Ctrl-C was pressed during the call.
     pub(crate) interrupted: bool,
 }
@@ -282,7 +289,7 @@ impl runner::StepCaller for PyCaller<'_, '_> {
             stager: call.stager(),
             store: Arc::clone(self.store),
             trusted: self.trusted,
-            progress: Arc::clone(self.progress),
+            progress: self.progress.map(Arc::clone),
             staged: Mutex::default(),
         };
         let native =
@@ -291,7 +298,9 @@ impl runner::StepCaller for PyCaller<'_, '_> {
             .caller
             .call_method1("call", (&native,))
             .and_then(|saved| saved.extract::<Vec<Saved>>());
-        self.progress.take_back();
+        if let Some(progress) = self.progress {
+            progress.take_back();
+        }
         match saved {
             Ok(saved) => self.returned(native.get(), saved),
             Err(error) => {

@@ -192,7 +192,7 @@ fn execute<'py>(
             run_name: &header.name,
             store: &context.store,
             trusted,
-            progress: &progress,
+            progress: Some(&progress),
             interrupted: false,
         };
         let raised = attend(&steps, &context, &mut calls, handle.as_ref());

@@ -6,6 +6,7 @@
 mod boundary;
 mod call;
 mod engine;
+mod entrypoint;
 mod errors;
 mod look;
 mod staging;
@@ -35,6 +36,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("PanicException", module.py().get_type::<PanicException>())?;
     module.add_class::<boundary::Boundary>()?;
     module.add_class::<call::StepCall>()?;
+    module.add_class::<entrypoint::PyStepEntry>()?;
     module.add_class::<staging::Literals>()?;
     module.add_class::<staging::Staging>()?;
     module.add_function(wrap_pyfunction!(describe_bug, module)?)?;

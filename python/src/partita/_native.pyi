@@ -38,6 +38,24 @@ class Boundary:
     ) -> Boundary: ...
 
 @final
+class StepEntry:
+    pipeline_name: str
+    pipeline_source: str
+    step_name: str
+    source: str
+    file: str | None
+    source_root: str | None
+    hooks: tuple[str | None, str | None]
+    materializers: list[tuple[str, str]]
+
+    def __new__(
+        cls, artifact_store: str, deployment_id: str, run_id: str, step_name: str
+    ) -> StepEntry: ...
+    def run(
+        self, attempt: int | None, caller: object
+    ) -> tuple[str, tuple[str, str | None] | None]: ...
+
+@final
 class StepCall:
     run_id: str
     run_name: str

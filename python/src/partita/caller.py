@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 Saved = tuple[str, str, str, "bytes | None", "bytes | None"]
 
 
+#: Set in the flags of a function with `*args` (`inspect.CO_VARARGS`).
+_TAKES_ANY = 4
+
+
 class OutputError(Exception):
     """What a step returned is not what it declares."""
 
@@ -167,7 +171,7 @@ def _call_hook(kind: str, step_name: str, hook: Callable[[], object]) -> None:
 def call_failure_hook(hook: Callable[..., object], error: BaseException | None) -> None:
     """Calls a failure hook, with the exception if it takes one."""
     code = getattr(hook, "__code__", None)
-    if code is not None and code.co_argcount == 0:
+    if code is not None and code.co_argcount == 0 and not code.co_flags & _TAKES_ANY:
         hook()
     else:
         hook(error)

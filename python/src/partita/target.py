@@ -34,11 +34,6 @@ def find(target: str, *, root: str | None = None) -> Pipeline:
     place, _, name = target.rpartition(":") if ":" in target else (target, "", "")
     if not place:
         raise PartitaError(
-            f"`{target}` is not a target; name `file.py`, `file.py:pipeline` or "
-            "`package.module:pipeline`."
-        )
-    if not place:
-        raise PartitaError(
             f"the target `{target}` names nothing; write `file.py`, `file.py:pipeline` or "
             "`package.module:pipeline`."
         )
@@ -46,8 +41,8 @@ def find(target: str, *, root: str | None = None) -> Pipeline:
         module = _load_file(place)
     else:
         folder = root or source_root.find()
-        _put_first(folder, os.getcwd() if root is None else folder)
-        module = _import(place, place)
+        put_first(folder, os.getcwd() if root is None else folder)
+        module = import_module(place, place)
     return _pick(module, name, place)
 
 
@@ -55,23 +50,29 @@ def _load_file(path: str) -> ModuleType:
     if not os.path.isfile(path):
         raise PartitaError(f"there is no file `{path}`; check the path of the target.")
     root = source_root.find(path)
-    _put_first(root, os.path.dirname(os.path.abspath(path)))
+    put_first(root, os.path.dirname(os.path.abspath(path)))
     name = source_root.name_of_file(path, root)
     if not all(part.isidentifier() for part in name.split(".")):
-        return _load_anonymous(name, path)
-    module = _import(name, path)
+        return load_anonymous(name, path)
+    module = import_module(name, path)
     loaded = getattr(module, "__file__", None)
     if loaded is None or not os.path.samefile(loaded, path):
-        return _load_anonymous(name, path)
+        return load_anonymous(name, path)
     return module
 
 
-def _import(name: str, shown: str) -> ModuleType:
-    from importlib import import_module
+def import_module(name: str, shown: str) -> ModuleType:
+    """Imports a module of the author; `shown` is what messages call it.
+
+    Raises:
+        PartitaError: There is none of this name.
+        AuthorError: It cannot be loaded.
+    """
+    import importlib
 
     running.loading = shown
     try:
-        return import_module(name)
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise PartitaError(
@@ -87,7 +88,7 @@ def _import(name: str, shown: str) -> ModuleType:
         running.loading = None
 
 
-def _load_anonymous(name: str, path: str) -> ModuleType:
+def load_anonymous(name: str, path: str) -> ModuleType:
     """Loads a file whose name no import statement could say, or that another module hides."""
     from importlib.util import module_from_spec, spec_from_file_location
 
@@ -108,7 +109,8 @@ def _load_anonymous(name: str, path: str) -> ModuleType:
     return module
 
 
-def _put_first(*folders: str) -> None:
+def put_first(*folders: str) -> None:
+    """Has modules of these folders found before all others; the last comes first."""
     for folder in folders:
         if folder in sys.path:
             sys.path.remove(folder)

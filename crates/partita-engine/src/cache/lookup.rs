@@ -49,7 +49,8 @@ pub struct ResumedFrom {
 /// Answers whether steps need to run, from the cache and from the run that is resumed.
 pub struct CacheResolver {
     context: Arc<RunContext>,
-    history: Arc<dyn RunIndex>,
+    /// What earlier runs are found in, to say what has changed since.
+    history: Option<Arc<dyn RunIndex>>,
     resumed_from: Option<ResumedFrom>,
     source_root: Option<String>,
     has_earlier_runs: OnceLock<bool>,
@@ -69,11 +70,16 @@ impl CacheResolver {
         resumed_from: Option<ResumedFrom>,
         source_root: Option<String>,
     ) -> Self {
+        Self { history: Some(history), resumed_from, source_root, ..Self::alone(context) }
+    }
+
+    /// Returns the resolver of a place that has the artifact store alone.
+    pub fn alone(context: Arc<RunContext>) -> Self {
         Self {
             context,
-            history,
-            resumed_from,
-            source_root,
+            history: None,
+            resumed_from: None,
+            source_root: None,
             has_earlier_runs: OnceLock::new(),
             earlier: Mutex::default(),
             names: Mutex::default(),
@@ -174,20 +180,23 @@ impl CacheResolver {
     }
 
     /// Returns whether the pipeline ever ran before, so that a first run asks once and no more.
-    fn has_earlier_runs(&self) -> bool {
+    fn has_earlier_runs(&self, history: &dyn RunIndex) -> bool {
         *self.has_earlier_runs.get_or_init(|| {
-            let asked = self.history.has_other_runs(&self.pipeline(), &self.context.run_id);
+            let asked = history.has_other_runs(&self.pipeline(), &self.context.run_id);
             asked.unwrap_or_default()
         })
     }
 
     /// Says why there is no result for a step: what changed since its latest one.
     fn explain(&self, step: usize, inputs: &Inputs) -> String {
-        if !self.has_earlier_runs() {
+        let Some(history) = &self.history else {
+            return "the cache has no result with this key".to_owned();
+        };
+        if !self.has_earlier_runs(&**history) {
             return "there is no earlier run of this pipeline here".to_owned();
         }
         let after = &self.context.deployment.steps[step];
-        let previous = self.history.previous_step_result(&self.pipeline(), &after.name);
+        let previous = history.previous_step_result(&self.pipeline(), &after.name);
         let previous = previous.ok().flatten();
         let Some((run_id, deployment_id)) = previous else {
             return "there is no earlier result".to_owned();

@@ -7,6 +7,7 @@
 mod artifacts;
 mod commit;
 mod context;
+mod entry;
 mod inputs;
 mod log;
 mod notes;
@@ -24,6 +25,7 @@ use partita_core::time::Timestamp;
 pub use artifacts::{load_folder, publish_literal};
 pub(crate) use commit::{commit_cached, record_lost, references};
 pub use context::RunContext;
+pub use entry::{AttemptNumber, Entered, EntryError, StepEntry};
 pub use inputs::InputValue;
 pub use log::{LogStream, StepLog};
 pub use notes::Notes;

@@ -1,0 +1,247 @@
+//! One step of a run as a step entrypoint makes it: with the deployment and the artifact store
+//! alone, wherever that is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use partita_core::deployment::{Deployment, Source, Step};
+use partita_core::launcher::{Attempt, Outcome};
+use partita_core::run::{Failure, RunHeader};
+
+use super::{RunContext, StepCaller, run_attempt};
+use crate::cache::CacheResolver;
+use crate::drive::{Resolution, Resolver};
+use crate::home::LocalArtifactStoreConfig;
+use crate::store::{ArtifactStore, Documents, LocalArtifactStore, StoreError, layout};
+
+/// Why a step entrypoint cannot begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EntryError {
+    /// The artifact store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The URI is of no store that can be opened here.
+    #[error(
+        "`{0}` is no artifact store that this Partita can open; give a URI such as `file:///srv/partita/store`"
+    )]
+    UnknownStore(String),
+    /// The deployment does not say how its artifact store is used.
+    #[error(
+        "the artifact store of the deployment `{deployment}` has a wrong configuration: {reason}"
+    )]
+    BadConfig {
+        /// The deployment.
+        deployment: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The run executes another deployment.
+    #[error(
+        "run `{run}` executes the deployment `{expected}`, not `{given}`; give the one that belongs to it"
+    )]
+    OtherDeployment {
+        /// The run.
+        run: String,
+        /// What it executes.
+        expected: String,
+        /// What was given.
+        given: String,
+    },
+    /// The deployment has no such step.
+    #[error("the deployment `{deployment}` has no step `{step}`; it has `{known}`")]
+    UnknownStep {
+        /// The deployment.
+        deployment: String,
+        /// The name that was given.
+        step: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// The attempt has been made.
+    #[error("attempt {number} at step `{step}` has ended already; give the next number, or `auto`")]
+    AttemptEnded {
+        /// The step.
+        step: String,
+        /// The attempt's number.
+        number: u32,
+    },
+}
+
+/// Which try at its step an entrypoint makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptNumber {
+    /// This one, as its engine counts; the engine has looked in the cache.
+    Given(u32),
+    /// The next that nobody has claimed, where no engine counts. The cache is looked in first.
+    Auto,
+}
+
+/// How an entrypoint ended.
+#[derive(Debug)]
+pub enum Entered {
+    /// The step was committed before.
+    AlreadyCommitted,
+    /// An earlier run's result was taken over.
+    Cached,
+    /// The attempt was made.
+    Ran(Outcome),
+}
+
+/// One step of a run, opened in the place where it runs.
+pub struct StepEntry {
+    context: Arc<RunContext>,
+    header: RunHeader,
+    step: usize,
+    trusts_pickles: bool,
+}
+
+impl StepEntry {
+    /// Opens the step `step` of a run by what its entrypoint was given.
+    ///
+    /// # Errors
+    /// If one of them is not there, or they do not belong together.
+    pub fn open(
+        store: &str,
+        deployment_id: &str,
+        run_id: &str,
+        step: &str,
+    ) -> Result<Self, EntryError> {
+        let unknown = || EntryError::UnknownStore(store.to_owned());
+        let folder = Path::new(store.strip_prefix("file://").ok_or_else(unknown)?);
+        if !folder.is_absolute() {
+            return Err(unknown());
+        }
+        let opened = LocalArtifactStore::open(folder, Default::default())?;
+        let deployment = Documents::new(&opened).deployment(deployment_id)?;
+        let config =
+            LocalArtifactStoreConfig::of(&deployment.stack.artifact_store).map_err(|reason| {
+                EntryError::BadConfig { deployment: deployment_id.to_owned(), reason }
+            })?;
+        let opened = LocalArtifactStore::open(folder, config.durability)?;
+        let header = Documents::new(&opened).run_header(run_id)?;
+        if header.deployment_id != deployment.id {
+            return Err(EntryError::OtherDeployment {
+                run: run_id.to_owned(),
+                expected: header.deployment_id,
+                given: deployment.id,
+            });
+        }
+        let index = index_of(&deployment, step)?;
+        Ok(Self {
+            context: Arc::new(RunContext::new(&header.id, Arc::new(deployment), Arc::new(opened))),
+            header,
+            step: index,
+            trusts_pickles: config.trust_pickles,
+        })
+    }
+
+    /// Returns the step.
+    pub fn step(&self) -> &Step {
+        &self.context.deployment.steps[self.step]
+    }
+
+    /// Returns the code that it calls.
+    pub fn source(&self) -> Option<&Source> {
+        self.context.deployment.sources.get(&self.step().source)
+    }
+
+    /// Returns what it executes.
+    pub fn deployment(&self) -> &Arc<Deployment> {
+        &self.context.deployment
+    }
+
+    /// Returns the run's header.
+    pub fn header(&self) -> &RunHeader {
+        &self.header
+    }
+
+    /// Returns where its artifacts are.
+    pub fn store(&self) -> &Arc<dyn ArtifactStore> {
+        &self.context.store
+    }
+
+    /// Returns whether pickles of its artifact store may be loaded.
+    pub fn trusts_pickles(&self) -> bool {
+        self.trusts_pickles
+    }
+
+    /// Runs the step, unless it is done.
+    ///
+    /// # Errors
+    /// If the attempt cannot begin.
+    pub fn run(
+        &self,
+        number: AttemptNumber,
+        caller: &mut dyn StepCaller,
+    ) -> Result<Entered, EntryError> {
+        if self.context.committed(self.step)?.is_some() {
+            return Ok(Entered::AlreadyCommitted);
+        }
+        let (number, cache_reason) = match number {
+            AttemptNumber::Given(number) => (self.not_ended(number)?, None),
+            AttemptNumber::Auto => {
+                // Claimed first, so that a failed look-up has a place for its record.
+                let number = self.claim()?;
+                let cache = CacheResolver::alone(Arc::clone(&self.context));
+                match cache.resolve(self.step) {
+                    Resolution::Cached(_) => return Ok(Entered::Cached),
+                    Resolution::Run { reason } => (number, reason),
+                    Resolution::Failed(failure) => return Ok(self.failed(number, failure)),
+                }
+            }
+        };
+        let attempt = self.attempt(number, cache_reason);
+        Ok(Entered::Ran(run_attempt(&self.context, &attempt, caller)))
+    }
+
+    fn attempt(&self, number: u32, cache_reason: Option<Arc<str>>) -> Attempt {
+        Attempt {
+            deployment: Arc::clone(&self.context.deployment),
+            run_id: Arc::clone(&self.context.run_id),
+            step: self.step,
+            number,
+            cache_reason,
+            is_last: number > self.step().config.retry.max_retries,
+        }
+    }
+
+    fn failed(&self, number: u32, failure: Failure) -> Entered {
+        super::record_lost(&self.context, self.step, number, &failure);
+        Entered::Ran(Outcome::Failed(failure))
+    }
+
+    fn not_ended(&self, number: u32) -> Result<u32, EntryError> {
+        let documents = Documents::new(&*self.context.store);
+        let name = &self.step().name;
+        match documents.result(&self.context.run_id, self.step, name, number)? {
+            None => Ok(number),
+            Some(_) => Err(EntryError::AttemptEnded { step: name.clone(), number }),
+        }
+    }
+
+    /// Takes the next attempt's number by making its log, which nobody else can make then.
+    fn claim(&self) -> Result<u32, EntryError> {
+        let run_id = &self.context.run_id;
+        let mut left = Documents::new(&*self.context.store).left_by_steps(run_id)?;
+        let attempts = left.remove(&self.step).unwrap_or_default().attempts;
+        let mut number = attempts.last().copied().unwrap_or(0) + 1;
+        let log = |number| layout::log(run_id, self.step, &self.step().name, number);
+        while !self.context.store.create(&log(number), Bytes::new())? {
+            number += 1;
+        }
+        Ok(number)
+    }
+}
+
+fn index_of(deployment: &Deployment, name: &str) -> Result<usize, EntryError> {
+    deployment.steps.iter().position(|step| step.name == name).ok_or_else(|| {
+        let known: Vec<&str> = deployment.steps.iter().map(|step| step.name.as_str()).collect();
+        EntryError::UnknownStep {
+            deployment: deployment.id.clone(),
+            step: name.to_owned(),
+            known: known.join("`, `"),
+        }
+    })
+}

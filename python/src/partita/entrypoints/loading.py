@@ -1,0 +1,130 @@
+"""Loads the step that a deployment names, in the place where it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from partita import target
+from partita.caller import Caller
+from partita.errors import PartitaError
+from partita.step import Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+    from partita import _native
+
+
+class EntryCaller(Caller):
+    """Calls the one step of an entrypoint, which it loads when it is called.
+
+    So what goes wrong while the author's modules are imported is the attempt's failure.
+    """
+
+    def __init__(self, entry: _native.StepEntry) -> None:
+        super().__init__({})
+        self._entry = entry
+
+    def call(self, call: _native.StepCall) -> Any:
+        """Loads the step and calls it."""
+        self._steps[call.step_name] = load_step(self._entry)
+        return super().call(call)
+
+    def succeeded(self, step_name: str) -> None:
+        """Calls the author's hook after a commit."""
+        self._steps[step_name].on_success = _hook(self._entry, 0)
+        super().succeeded(step_name)
+
+    def failed(self, step_name: str) -> None:
+        """Calls the author's hook after the last failed attempt."""
+        if step_name not in self._steps:
+            self._steps[step_name] = load_step(self._entry)
+        self._steps[step_name].on_failure = _hook(self._entry, 1)
+        super().failed(step_name)
+
+
+def load_step(entry: _native.StepEntry) -> Step:
+    """Returns the step of an entrypoint, with its function, materializers and no hooks.
+
+    Raises:
+        PartitaError: It cannot be found where the deployment says.
+        BaseException: The author's own code raised it while it was loaded.
+    """
+    try:
+        found = _load(entry, entry.source, f"step `{entry.step_name}`")
+    except target.AuthorError as error:
+        raise (error.__cause__ or error) from None
+    function = found.entrypoint if isinstance(found, Step) else found
+    if not hasattr(function, "__code__"):
+        raise PartitaError(
+            f"`{entry.source}` is of type `{type(found).__qualname__}` and neither a step nor a "
+            "function; nothing of that name can be run."
+        )
+    options: dict[str, Any] = {}
+    if entry.materializers:
+        options["output_materializers"] = {
+            output: _materializer(found, output, source) for output, source in entry.materializers
+        }
+    return Step(function, name=entry.step_name, options=options)
+
+
+def _hook(entry: _native.StepEntry, which: int) -> Any:
+    source = entry.hooks[which]
+    return None if source is None else _load(entry, source, f"a hook of step `{entry.step_name}`")
+
+
+def _load(entry: _native.StepEntry, source: str, what: str) -> Any:
+    """Returns what `module:qualname` names; a step's name may end in `'`."""
+    name, _, qualname = source.rstrip("'").partition(":")
+    if "<" in qualname:
+        raise PartitaError(
+            f"{what} is `{source}`, which is made while other code runs and cannot be imported; "
+            "define it at the top of its module."
+        )
+    found: Any = _module(entry, name)
+    for part in qualname.split("."):
+        if not hasattr(found, part):
+            raise PartitaError(
+                f"{what} is `{source}`, and `{name}` has no `{qualname}` here; run the code that "
+                "the deployment was compiled from."
+            )
+        found = getattr(found, part)
+    return found
+
+
+def _module(entry: _native.StepEntry, name: str) -> ModuleType:
+    root, file = entry.source_root, entry.file
+    if root is None or not os.path.isdir(root):
+        root = os.getcwd()
+    path = os.path.join(root, file) if file is not None else None
+    target.put_first(root, *([os.path.dirname(path)] if path is not None else []))
+    if path is None or all(part.isidentifier() for part in name.split(".")):
+        module = target.import_module(name, name)
+    else:
+        module = sys.modules.get(name) or target.load_anonymous(name, path)
+    if entry.pipeline_source.partition(":")[0] == name:
+        # Values of classes that the run's script defined were pickled as those of `__main__`.
+        sys.modules["__main__"] = module
+    return module
+
+
+def _materializer(found: Any, output: str, source: str) -> Any:
+    """Returns the materializer of an output, from the step itself if it is the one recorded."""
+    chosen = found.materializer(output) if isinstance(found, Step) else None
+    if chosen is not None and f"{chosen.__module__}.{chosen.__qualname__}" == source:
+        return chosen
+    parts = source.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        name = ".".join(parts[:length])
+        value: Any = sys.modules.get(name)
+        for part in parts[length:]:
+            value = getattr(value, part, None)
+        if value is not None:
+            return value
+    raise PartitaError(
+        f"the materializer `{source}` of the output `{output}` is not there once the step's module "
+        "is imported; import it there."
+    )
