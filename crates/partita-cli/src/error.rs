@@ -17,6 +17,9 @@ pub(crate) const USAGE: u8 = 2;
 /// A backend is not to be reached.
 pub(crate) const UNREACHABLE: u8 = 3;
 
+/// The run that a command was about is cancelled.
+pub(crate) const CANCELLED: u8 = 130;
+
 /// Why a command ended early.
 #[derive(Debug)]
 pub(crate) enum CommandError {

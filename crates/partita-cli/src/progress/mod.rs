@@ -13,10 +13,13 @@ mod words;
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use partita_core::time::Timestamp;
+use partita_engine::clock;
 use partita_engine::drive::{Observer, RunEvent};
-use partita_engine::runs::LiveRun;
-use partita_engine::store::layout;
+use partita_engine::runs::{Follower, Happened, LiveRun};
+use partita_engine::store::{ArtifactStore, layout};
 
 use crate::terminal;
 use canvas::Canvas;
@@ -69,11 +72,23 @@ impl Progress {
         let context = run.context();
         let mut state = State::new(Arc::clone(&context.deployment), &run.header().name);
         state.finished_before = run.committed().iter().filter(|done| **done).count();
+        Self::show(state, &run.header().id, Arc::clone(&context.store), style)
+    }
+
+    /// Returns the display of a run that another process drives.
+    pub fn following(run: &Follower, style: Style) -> Self {
+        let mut state = State::new(Arc::clone(run.deployment()), &run.header().name);
+        state.started = moment(run.header().started_at);
+        Self::show(state, &run.header().id, Arc::clone(run.store()), style)
+    }
+
+    fn show(state: State, run_id: &str, store: Arc<dyn ArtifactStore>, style: Style) -> Self {
+        let deployment = Arc::clone(&state.deployment);
         let mut shown = Shown::new(state, style, Canvas::new(Box::new(std::io::stderr())));
-        let logged = Arc::clone(context);
+        let run_id = run_id.to_owned();
         shown.has_log = Box::new(move |step, attempt| {
-            let name = &logged.deployment.steps[step].name;
-            logged.store.read(&layout::log(&logged.run_id, step, name, attempt)).is_ok()
+            let name = &deployment.steps[step].name;
+            store.read(&layout::log(&run_id, step, name, attempt)).is_ok()
         });
         shown.is_live = terminal::stderr_is_live() && !style.quiet;
         shown.colour = terminal::stderr_has_colour();
@@ -82,6 +97,18 @@ impl Progress {
         let live = is_live.then(|| Live::start(Arc::clone(&screen)));
         let stdout_is_terminal = std::io::stdout().is_terminal();
         Self { screen, live, stdout_is_terminal, pid: std::process::id() }
+    }
+
+    /// Shows what has happened in a run that another process drives.
+    pub fn happened(&self, happened: &Happened) {
+        self.on_at(&happened.event, moment(happened.at));
+    }
+
+    fn on_at(&self, event: &RunEvent, at: Instant) {
+        self.screen.shown().on(event, at);
+        if let (RunEvent::RunEnded { .. }, Some(live)) = (event, &self.live) {
+            live.stop();
+        }
     }
 
     /// Makes room for text that a step is about to print, until [`Self::printed`]. Where the text
@@ -135,9 +162,12 @@ pub fn note(style: Style, text: &str) {
 
 impl Observer for Progress {
     fn on(&self, event: &RunEvent) {
-        self.screen.shown().on(event);
-        if let (RunEvent::RunEnded { .. }, Some(live)) = (event, &self.live) {
-            live.stop();
-        }
+        self.on_at(event, Instant::now());
     }
+}
+
+/// Returns when something happened, as far as this process's clock goes back.
+fn moment(at: Timestamp) -> Instant {
+    let ago = Duration::try_from_secs_f64(clock::now().seconds_since(at)).unwrap_or_default();
+    Instant::now().checked_sub(ago).unwrap_or_else(Instant::now)
 }

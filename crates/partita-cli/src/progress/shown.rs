@@ -57,8 +57,8 @@ impl Shown {
 
     /// Shows what an event leaves, now or with the next drawing; the run's end takes away what is
     /// drawn.
-    pub(super) fn on(&mut self, event: &RunEvent) {
-        self.state.note(event);
+    pub(super) fn on(&mut self, event: &RunEvent, at: Instant) {
+        self.state.note(event, at);
         let look = LiveLook { is_drawn: self.is_live, colour: self.colour };
         self.waiting.extend(words::lines(&self.state, event, self.style, look));
         if let RunEvent::RunEnded { status, error } = event {

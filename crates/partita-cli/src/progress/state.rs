@@ -13,6 +13,7 @@ pub(super) struct State {
     pub(super) deployment: Arc<Deployment>,
     pub(super) run_name: String,
     pub(super) started: Instant,
+    ended: Option<Instant>,
     /// The steps that run now, with when they began, in that order.
     pub(super) running: IndexMap<usize, Instant>,
     pub(super) tally: Tally,
@@ -55,6 +56,7 @@ impl State {
             deployment,
             run_name: run_name.to_owned(),
             started: Instant::now(),
+            ended: None,
             running: IndexMap::new(),
             tally: Tally::default(),
             is_cancelling: false,
@@ -65,20 +67,20 @@ impl State {
         }
     }
 
-    /// Takes note of what happened.
-    pub(super) fn note(&mut self, event: &RunEvent) {
+    /// Takes note of what happened, and when.
+    pub(super) fn note(&mut self, event: &RunEvent, at: Instant) {
         match event {
             RunEvent::StepStarted { step, .. } => {
-                self.running.insert(*step, Instant::now());
+                self.running.insert(*step, at);
             }
             RunEvent::AttemptFailed { step, attempt, .. } => {
                 self.last_attempt = *attempt;
-                self.end_attempt(*step);
+                self.end_attempt(*step, at);
             }
             RunEvent::StepEnded { step, status, .. } => {
                 // A failed attempt has ended already.
                 if *status != StepStatus::Failed || self.running.contains_key(step) {
-                    self.end_attempt(*step);
+                    self.end_attempt(*step, at);
                 }
                 self.tally.add(*status);
                 if *status == StepStatus::Failed {
@@ -86,13 +88,16 @@ impl State {
                 }
             }
             RunEvent::CancelRequested => self.is_cancelling = true,
-            RunEvent::RunEnded { .. } => self.running.clear(),
+            RunEvent::RunEnded { .. } => {
+                self.running.clear();
+                self.ended = Some(at);
+            }
         }
     }
 
-    fn end_attempt(&mut self, step: usize) {
+    fn end_attempt(&mut self, step: usize, at: Instant) {
         let began = self.running.shift_remove(&step);
-        self.last_took = began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        self.last_took = began.map_or(0.0, |began| (at - began).as_secs_f64());
     }
 
     /// Returns how many steps have ended, in this execution or before it.
@@ -107,8 +112,8 @@ impl State {
         self.deployment.steps.get(step).map_or("?", |step| &step.name)
     }
 
-    /// Returns the seconds since the run began.
+    /// Returns the seconds since the run began, or that it took.
     pub(super) fn seconds(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
+        (self.ended.unwrap_or_else(Instant::now) - self.started).as_secs_f64()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use partita_core::deployment::Deployment;
 use partita_core::run::Failure;
@@ -65,7 +66,7 @@ impl Display {
     }
 
     fn on(&mut self, event: RunEvent) {
-        self.shown.on(&event);
+        self.shown.on(&event, Instant::now());
     }
 
     /// Writes without asking, as a child process and the terminal's own echo do.

@@ -1,10 +1,12 @@
 //! The life of a run: it begins, is executed, ends, and can be resumed; and what it would do.
 
 mod changes;
+mod follow;
 mod live;
 mod observers;
 mod plan;
 
 pub use changes::changes;
+pub use follow::{Follower, Happened};
 pub use live::{Executed, LiveRun, NewRun, RunError};
 pub use plan::{PlannedStep, Verdict, plan};

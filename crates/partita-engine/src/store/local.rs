@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::files::Files;
 use super::lease::{self, Taken};
+use super::watch::FolderWatch;
 use super::{
-    ArtifactStore, Hold, LeaseGuard, LeaseState, Result, Staging, StoreError, hold, layout,
+    ArtifactStore, Hold, LeaseGuard, LeaseState, Result, Staging, StoreError, Watch, hold, layout,
 };
 
 /// What a commit survives.
@@ -196,6 +197,17 @@ impl ArtifactStore for LocalArtifactStore {
             .map_err(|error| self.object_failed(path, error))
     }
 
+    fn read_from(&self, path: &str, offset: u64) -> Result<Bytes> {
+        let mut bytes = Vec::new();
+        fs::File::open(self.file(path)?)
+            .and_then(|mut file| {
+                file.seek(SeekFrom::Start(offset))?;
+                file.read_to_end(&mut bytes)
+            })
+            .map_err(|error| self.failed(path, &error))?;
+        Ok(bytes.into())
+    }
+
     fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
         let location = Self::location(path)?;
         block_on(self.objects_to_write(path)?.put(&location, bytes.into()))
@@ -347,6 +359,10 @@ impl ArtifactStore for LocalArtifactStore {
     fn lease_state(&self, run_id: &str) -> Result<LeaseState> {
         let path = layout::lease(run_id);
         lease::state(&self.file(&path)?).map_err(|error| self.failed(&path, &error))
+    }
+
+    fn watch(&self, prefix: &str) -> Result<Box<dyn Watch>> {
+        Ok(Box::new(FolderWatch::new(self.file(prefix)?)))
     }
 }
 

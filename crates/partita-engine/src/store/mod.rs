@@ -8,6 +8,7 @@ mod hold;
 pub mod layout;
 mod lease;
 mod local;
+mod watch;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub use documents::{Documents, LeftByStep, read_document};
 pub use hold::Hold;
 pub use lease::{LeaseGuard, LeaseState};
 pub use local::{Durability, LocalArtifactStore};
+pub use watch::Watch;
 
 /// Why an artifact store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +120,12 @@ pub trait ArtifactStore: Send + Sync {
     /// [`StoreError::NotFound`] if there are none.
     fn read(&self, path: &str) -> Result<Bytes>;
 
+    /// Returns the bytes at `path` from `offset` on; none if there are no more.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is nothing at `path`.
+    fn read_from(&self, path: &str, offset: u64) -> Result<Bytes>;
+
     /// Puts `bytes` at `path`, in place of what is there.
     ///
     /// # Errors
@@ -198,6 +206,12 @@ pub trait ArtifactStore: Send + Sync {
     /// # Errors
     /// If that cannot be found out.
     fn lease_state(&self, run_id: &str) -> Result<LeaseState>;
+
+    /// Returns what waits for changes in the folder `prefix`.
+    ///
+    /// # Errors
+    /// If it is no path in the store.
+    fn watch(&self, prefix: &str) -> Result<Box<dyn Watch>>;
 }
 
 /// A local folder in which the files of one artifact version are prepared.

@@ -1,11 +1,14 @@
 //! `partita runs logs`: what the steps of a run printed.
 
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use partita_cli::terminal;
 use partita_core::name::nearest;
 use partita_engine::metadata::RunView;
-use partita_engine::store::{ArtifactStore, StoreError, layout};
+use partita_engine::runs::Follower;
+use partita_engine::store::{ArtifactStore, Documents, StoreError, layout};
 use serde::Deserialize;
 
 use crate::context::Context;
@@ -23,6 +26,9 @@ pub(crate) struct Args {
     /// Only this attempt.
     #[arg(long, value_name = "N")]
     attempt: Option<u32>,
+    /// Go on with what is printed from now on, until the run ends.
+    #[arg(long, short)]
+    follow: bool,
 }
 
 /// A line of a `log.jsonl`.
@@ -35,6 +41,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let run = session.home().with_runs(|runs| runs.get(&args.run))?;
     let store = session.home().store_at(&run.store)?;
+    if args.follow {
+        drop(session);
+        return follow(&run, args.step.as_deref(), args.attempt, store, context);
+    }
     let logs = logs(&run, args.step.as_deref(), args.attempt)?;
     let mut steps: Vec<&str> = logs.iter().map(|log| log.step).collect();
     steps.dedup();
@@ -62,18 +72,7 @@ fn logs<'a>(
     step: Option<&str>,
     attempt: Option<u32>,
 ) -> Result<Vec<Log<'a>>, CommandError> {
-    if let Some(step) = step.filter(|step| !run.steps.contains_key(*step)) {
-        let meant = nearest(step, run.steps.keys().map(String::as_str));
-        let meant = meant.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
-        return Err(CommandError::failed(format!(
-            "run `{}` has no step `{step}`{meant}",
-            run.name
-        ))
-        .help(format!(
-            "`partita runs describe {}` shows its steps",
-            terminal::shell_word(&run.name)
-        )));
-    }
+    check_step(run, step)?;
     let mut logs = Vec::new();
     for (index, (name, view)) in run.steps.iter().enumerate() {
         if step.is_some_and(|step| step != name) {
@@ -99,6 +98,61 @@ fn logs<'a>(
     Ok(logs)
 }
 
+fn check_step(run: &RunView, step: Option<&str>) -> Result<(), CommandError> {
+    let Some(step) = step.filter(|step| !run.steps.contains_key(*step)) else {
+        return Ok(());
+    };
+    let meant = nearest(step, run.steps.keys().map(String::as_str));
+    let meant = meant.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+    let message = format!("run `{}` has no step `{step}`{meant}", run.name);
+    Err(CommandError::failed(message).help(format!(
+        "`partita runs describe {}` shows its steps",
+        terminal::shell_word(&run.name)
+    )))
+}
+
+/// Prints what has been printed and what is from now on, until the run ends.
+fn follow(
+    run: &RunView,
+    step: Option<&str>,
+    attempt: Option<u32>,
+    store: Arc<dyn ArtifactStore>,
+    context: &Context,
+) -> Result<(), CommandError> {
+    check_step(run, step)?;
+    let is_prefixed = step.is_none() && run.steps.len() > 1;
+    let names: Vec<&str> = run.steps.keys().map(String::as_str).collect();
+    let mut offsets: BTreeMap<(usize, u32), u64> = BTreeMap::new();
+    for happened in Follower::new(&run.id, Arc::clone(&store))? {
+        happened?;
+        for (index, left) in Documents::new(&*store).left_by_steps(&run.id)? {
+            let Some(name) = names.get(index).filter(|name| step.is_none_or(|step| step == **name))
+            else {
+                continue;
+            };
+            for number in left.attempts {
+                if attempt.is_some_and(|attempt| attempt != number) {
+                    continue;
+                }
+                let offset = offsets.entry((index, number)).or_default();
+                let log = Log { index, step: name, attempt: number, is_only_attempt: number == 1 };
+                let path = layout::log(&run.id, index, name, number);
+                let bytes = match store.read_from(&path, *offset) {
+                    Ok(bytes) => bytes,
+                    Err(StoreError::NotFound { .. }) => continue,
+                    Err(error) => return Err(error.into()),
+                };
+                // A line is whole once it has its end.
+                let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+                *offset += whole as u64;
+                let prefix = prefix(&log, is_prefixed);
+                context.stream(|out| write_lines(out, &bytes[..whole], &prefix))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Prints one log. Returns whether there was one.
 fn print(
     context: &Context,
@@ -112,15 +166,20 @@ fn print(
         Err(StoreError::NotFound { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
+    let prefix = prefix(log, is_prefixed);
+    context.stream(|out| write_lines(out, &bytes, &prefix))?;
+    Ok(true)
+}
+
+/// Returns what says before a line which log it is from.
+fn prefix(log: &Log<'_>, is_prefixed: bool) -> String {
     let name = terminal::escaped(log.step);
-    let prefix = match (is_prefixed, log.is_only_attempt) {
+    match (is_prefixed, log.is_only_attempt) {
         (true, true) => format!("{name}: "),
         (true, false) => format!("{name} ({}): ", log.attempt),
         (false, true) => String::new(),
         (false, false) => format!("({}): ", log.attempt),
-    };
-    context.stream(|out| write_lines(out, &bytes, &prefix))?;
-    Ok(true)
+    }
 }
 
 /// Writes the lines of a log as the step printed them; a line that a crash cut off is left out.

@@ -1,10 +1,12 @@
 //! `partita runs`: looks at runs, continues and deletes them.
 
+mod cancel;
 mod delete;
 mod describe;
 mod list;
 mod logs;
 mod resume;
+mod watch;
 
 use clap::Subcommand;
 
@@ -20,6 +22,10 @@ pub(crate) enum Verb {
     Describe(describe::Args),
     /// Print what the steps of a run printed.
     Logs(logs::Args),
+    /// Show a run while it goes on elsewhere, to its end.
+    Watch(watch::Args),
+    /// Ask a run that goes on elsewhere to end.
+    Cancel(cancel::Args),
     /// Continue a run that did not complete; finished steps stay finished.
     Resume(resume::Args),
     /// Delete runs; `partita store gc` then removes artifacts that nothing else needs.
@@ -31,6 +37,8 @@ pub(crate) fn run(verb: Verb, context: &Context) -> Result<(), CommandError> {
         Verb::List(args) => list::run(args, context),
         Verb::Describe(args) => describe::run(args, context),
         Verb::Logs(args) => logs::run(args, context),
+        Verb::Watch(args) => watch::run(args, context),
+        Verb::Cancel(args) => cancel::run(args, context),
         Verb::Resume(args) => resume::run(args, context),
         Verb::Delete(args) => delete::run(args, context),
     }

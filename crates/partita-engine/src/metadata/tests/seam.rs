@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::store::{Hold, LeaseState, Result, Staging};
+use crate::store::{Hold, LeaseState, Result, Staging, Watch};
 
 use super::*;
 
@@ -19,6 +19,10 @@ impl<F: Fn(&str, &str) + Send + Sync> ArtifactStore for Seam<F> {
     fn read(&self, path: &str) -> Result<Bytes> {
         (self.before)("read", path);
         self.store.read(path)
+    }
+    fn read_from(&self, path: &str, offset: u64) -> Result<Bytes> {
+        (self.before)("read", path);
+        self.store.read_from(path, offset)
     }
     fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
         self.store.write(path, bytes)
@@ -60,5 +64,8 @@ impl<F: Fn(&str, &str) + Send + Sync> ArtifactStore for Seam<F> {
     }
     fn lease_state(&self, run_id: &str) -> Result<LeaseState> {
         self.store.lease_state(run_id)
+    }
+    fn watch(&self, prefix: &str) -> Result<Box<dyn Watch>> {
+        self.store.watch(prefix)
     }
 }

@@ -1,0 +1,86 @@
+//! `partita runs cancel`: ends a run that another process drives.
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use partita_cli::terminal::shell_word;
+use partita_core::run::Lease;
+use partita_core::status::RunStatus;
+use partita_engine::drive::RunEvent;
+use partita_engine::metadata::RunSummary;
+use partita_engine::runs::Follower;
+use partita_engine::store::LeaseState;
+
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Asks a run that goes on elsewhere to end, as Ctrl-C does there, and waits for its end.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A run's name, its id, the beginning of its id, or `latest`.
+    #[arg(value_name = "RUN")]
+    run: String,
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let run = session.home().with_runs(|runs| runs.find(&args.run))?;
+    let store = session.home().store_at(&run.store)?;
+    let lease = match store.lease_state(&run.id)? {
+        LeaseState::Held(Some(lease)) => lease,
+        LeaseState::Held(None) => {
+            return Err(CommandError::failed(format!(
+                "run `{}` is just being taken up; try again in a moment",
+                run.name
+            )));
+        }
+        LeaseState::Free => return Err(over(&run)),
+    };
+    let follower = Follower::new(&run.id, store)?;
+    ask(&run, &lease)?;
+    context.say(&format!("run `{}` is asked to end; waiting for it", run.name));
+    let mut status = RunStatus::Running;
+    for happened in follower {
+        for one in happened? {
+            if let RunEvent::RunEnded { status: ended, .. } = one.event {
+                status = ended;
+            }
+        }
+    }
+    context.say(&format!("run `{}` is {status}", run.name));
+    Ok(())
+}
+
+/// Signals the process that has the lease, and so has not ended.
+fn ask(run: &RunSummary, lease: &Lease) -> Result<(), CommandError> {
+    let here = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    if here.is_some_and(|here| here != lease.host) {
+        return Err(CommandError::failed(format!(
+            "run `{}` is driven by process {} on `{}`; cancel it there",
+            run.name, lease.pid, lease.host
+        )));
+    }
+    let pid = i32::try_from(lease.pid).map(Pid::from_raw).unwrap_or(Pid::from_raw(i32::MAX));
+    match kill(pid, Signal::SIGTERM) {
+        // It has ended since.
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(error) => Err(CommandError::failed(format!(
+            "run `{}` is driven by process {}, which may not be asked to end: {}; ask its owner",
+            run.name,
+            lease.pid,
+            error.desc()
+        ))),
+    }
+}
+
+fn over(run: &RunSummary) -> CommandError {
+    let name = shell_word(&run.name);
+    let help = match run.status {
+        RunStatus::Completed | RunStatus::Failed => {
+            format!("`partita runs describe {name}` shows how it ended")
+        }
+        _ => format!("`partita runs resume {name}` would continue it"),
+    };
+    CommandError::failed(format!("run `{}` is {} and has nothing to cancel", run.name, run.status))
+        .help(help)
+}
