@@ -122,3 +122,102 @@ def test_a_changed_stack_makes_a_new_run_and_another_store_is_refused(project: P
     partita("stack update mine -a default")
     partita("orchestrator update mine --allow_unenforced=true")
     replaced(project, "the orchestrator `mine`")
+
+
+CHAIN = """
+    import os
+    from partita import pipeline, step
+
+    def ran(name):
+        with open("calls.txt", "a") as calls:
+            calls.write(f"{name}\\n")
+        if os.path.exists(f"stop {name}"):
+            os._exit(9)
+
+    @step
+    def one() -> int:
+        ran("one")
+        return 1
+
+    @step
+    def two(x: int) -> int:
+        ran("two")
+        return x
+
+    @step
+    def beside() -> int:
+        ran("beside")
+        return 1
+
+    @step
+    def three(x: int) -> int:
+        ran("three")
+        return x
+
+    @pipeline
+    def chain():
+        three(two(one()), after=[beside()])
+"""
+
+
+def test_a_completed_run_is_made_again_from_a_chosen_step(project: Project) -> None:
+    project.write("main.py", CHAIN)
+    assert project.run().code == 0
+    run = Client().get_run("latest")
+    (project.folder / "calls.txt").unlink()
+    resumed = project.resume(run.id, from_step="two")
+    assert resumed.code == 0, resumed
+    assert (
+        "note: step `two` and what depends on it run again; a new run takes the place of "
+        f"`{run.name}`, and takes over every finished step"
+    ) in resumed.err
+    assert project.lines() == ["two", "three"]
+    assert project.statuses() == {
+        "one": "cached",
+        "beside": "cached",
+        "two": "completed",
+        "three": "completed",
+    }
+    assert project.reasons()["two"] == "the run was resumed from step `two` on"
+
+
+def test_a_run_from_a_chosen_step_that_is_killed_goes_on_with_that_step(project: Project) -> None:
+    project.write("main.py", CHAIN)
+    assert project.run().code == 0
+    run = Client().get_run("latest")
+    (project.folder / "calls.txt").unlink()
+    (project.folder / "stop three").touch()
+    assert project.resume(run.id, from_step="two").code == 9
+    (project.folder / "stop three").unlink()
+    assert Client().get_run("latest").status == "interrupted"
+    assert project.resume("latest").code == 0
+    assert project.lines() == ["two", "three", "three"]
+    assert project.statuses()["three"] == "completed"
+
+
+def test_a_step_to_resume_from_that_is_not_there_is_named(project: Project) -> None:
+    project.write("main.py", CHAIN)
+    assert project.run().code == 0
+    refused = project.resume("latest", from_step="to").refusal
+    assert "no step `to` (did you mean `two`?) to resume from" in refused
+    assert len(Client().list_runs()) == 1
+
+
+def test_the_command_resumes_a_completed_run_only_if_something_is_to_be_done(
+    project: Project, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARTITA_HOME", str(project.home))
+    project.write("main.py", CHAIN)
+    assert project.run().code == 0
+
+    def resume(*words: str) -> subprocess.CompletedProcess[str]:
+        arguments = [command, "runs", "resume", "latest", *words]
+        return subprocess.run(arguments, capture_output=True, text=True)
+
+    refused = resume()
+    assert refused.returncode == 1
+    assert "is completed; there is nothing to resume" in refused.stderr
+    assert "`--from STEP` or `--param K=V` makes a new run" in refused.stderr
+    done = resume("--from", "three")
+    assert done.returncode == 0, done
+    assert project.statuses()["three"] == "completed"

@@ -44,6 +44,9 @@ pub struct RunHeader {
     /// The run whose commits it took over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_from: Option<String>,
+    /// The step from which on it takes over nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_step: Option<String>,
 }
 
 /// How the author's pipeline was loaded and called, so that it can be again.

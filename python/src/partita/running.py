@@ -110,7 +110,7 @@ def run(
 def resume(
     pipeline: Pipeline, run_id: str, given: dict[str, Any], command_line: dict[str, Any]
 ) -> PipelineRun:
-    """Continues a run that has not completed; its finished steps stay finished.
+    """Continues a run; its finished steps stay finished, but for those that `from_step` asks for.
 
     Raises:
         StepFailedError: A step failed.
@@ -120,7 +120,9 @@ def resume(
     request = Request(pipeline, given, command_line=command_line)
     caller = Caller(request.steps)
     with Termination() as termination, LogHandlers():
-        outcome = _native.resume(request.document, request.literals, run_id, caller)
+        outcome = _native.resume(
+            request.document, request.literals, run_id, command_line.get("from_step"), caller
+        )
     return _finish(pipeline, caller, outcome, termination)
 
 

@@ -49,6 +49,7 @@ pub(crate) struct Request {
     pub(crate) enable_cache: Option<bool>,
     pub(crate) run_name: Option<String>,
     pub(crate) run_id: Option<String>,
+    pub(crate) from_step: Option<String>,
     pub(crate) output: Option<String>,
     pub(crate) format: Option<&'static str>,
     pub(crate) quiet: bool,

@@ -1,6 +1,6 @@
 //! Looks a step's result up by its key.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use partita_core::deployment::Deployment;
@@ -44,6 +44,8 @@ pub struct ResumedFrom {
     pub run_id: String,
     /// What it executed.
     pub deployment_id: String,
+    /// The step which, with everything downstream of it, runs whatever earlier results there are.
+    pub from_step: Option<String>,
 }
 
 /// Answers whether steps need to run, from the cache and from the run that is resumed.
@@ -52,6 +54,8 @@ pub struct CacheResolver {
     /// What earlier runs are found in, to say what has changed since.
     history: Option<Arc<dyn RunIndex>>,
     resumed_from: Option<ResumedFrom>,
+    /// The steps that run whatever earlier results there are.
+    anew: HashSet<usize>,
     source_root: Option<String>,
     has_earlier_runs: OnceLock<bool>,
     earlier: Mutex<HashMap<String, Option<Arc<Earlier>>>>,
@@ -70,7 +74,9 @@ impl CacheResolver {
         resumed_from: Option<ResumedFrom>,
         source_root: Option<String>,
     ) -> Self {
-        Self { history: Some(history), resumed_from, source_root, ..Self::alone(context) }
+        let from_step = resumed_from.as_ref().and_then(|from| from.from_step.as_deref());
+        let anew = from_step.map_or_else(HashSet::new, |step| from(&context.deployment, step));
+        Self { history: Some(history), resumed_from, anew, source_root, ..Self::alone(context) }
     }
 
     /// Returns the resolver of a place that has the artifact store alone.
@@ -79,6 +85,7 @@ impl CacheResolver {
             context,
             history: None,
             resumed_from: None,
+            anew: HashSet::new(),
             source_root: None,
             has_earlier_runs: OnceLock::new(),
             earlier: Mutex::default(),
@@ -97,6 +104,11 @@ impl CacheResolver {
     }
 
     fn look_up_key(&self, step: usize, inputs: &Inputs, key: Digest) -> Result<Lookup> {
+        if self.anew.contains(&step) {
+            let from = self.resumed_from.as_ref().and_then(|from| from.from_step.as_deref());
+            let reason = format!("the run was resumed from step `{}` on", from.unwrap_or("?"));
+            return Ok(Lookup::Miss { reason });
+        }
         if let Some(hit) = self.taken_over(step, key)? {
             return Ok(hit);
         }
@@ -123,7 +135,7 @@ impl CacheResolver {
 
     /// Returns the commit of the run that is resumed, if its key still matches.
     fn taken_over(&self, step: usize, key: Digest) -> Result<Option<Lookup>> {
-        let Some(ResumedFrom { run_id, deployment_id }) = &self.resumed_from else {
+        let Some(ResumedFrom { run_id, deployment_id, .. }) = &self.resumed_from else {
             return Ok(None);
         };
         let name = &self.context.deployment.steps[step].name;
@@ -261,6 +273,20 @@ impl CacheResolver {
             Lookup::Miss { reason } => Resolution::Run { reason: Some(reason.into()) },
         })
     }
+}
+
+/// Returns a step and everything downstream of it. Steps are in topological order.
+fn from(deployment: &Deployment, first: &str) -> HashSet<usize> {
+    let mut names = HashSet::from([first]);
+    let mut indices = HashSet::new();
+    for (index, step) in deployment.steps.iter().enumerate() {
+        let is_downstream = step.upstream_steps.iter().any(|name| names.contains(name.as_str()));
+        if is_downstream || step.name == first {
+            names.insert(&step.name);
+            indices.insert(index);
+        }
+    }
+    indices
 }
 
 impl Resolver for CacheResolver {

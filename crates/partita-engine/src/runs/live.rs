@@ -146,6 +146,7 @@ impl LiveRun {
             Some(earlier) => documents.run_header(earlier).ok().map(|earlier| ResumedFrom {
                 run_id: earlier.id,
                 deployment_id: earlier.deployment_id,
+                from_step: header.from_step.clone(),
             }),
             None => None,
         };
@@ -271,6 +272,7 @@ fn header(new: &NewRun) -> Result<RunHeader, RunError> {
         user: new.user.clone(),
         target: new.target.clone(),
         resumed_from: new.resumed_from.as_ref().map(|from| from.run_id.clone()),
+        from_step: new.resumed_from.as_ref().and_then(|from| from.from_step.clone()),
         id,
     })
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use partita_cli::progress;
 use partita_cli::session::Session;
 use partita_cli::terminal::shell_word;
+use partita_core::deployment::Deployment;
+use partita_core::name::nearest;
 use partita_engine::cache::ResumedFrom;
 use partita_engine::metadata::RunView;
 use partita_engine::runs::{self, LiveRun};
@@ -17,13 +19,14 @@ use crate::errors::partita_error;
 use crate::staging::Literals;
 
 /// Continues a run: the same run if its pipeline is what it was, else a new one that takes over
-/// every commit whose key still matches.
+/// every commit whose key still matches. From `from_step` on it takes over nothing.
 #[pyfunction]
 pub(crate) fn resume<'py>(
     py: Python<'py>,
     request: &[u8],
     literals: &Bound<'py, Literals>,
     run_id: &str,
+    from_step: Option<String>,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let held = literals.get().take();
@@ -41,15 +44,16 @@ pub(crate) fn resume<'py>(
     let earlier = Documents::new(&*prepared.store)
         .deployment(&run.deployment_id)
         .map_err(|error| partita_error(py, error))?;
-    if let Some(changes) = runs::changes(&earlier, &prepared.compiled.deployment) {
-        let text = format!(
-            "since run `{}` began, this has changed: {changes}; a new run takes its place, and takes over every finished step that this does not touch",
-            run.name
-        );
-        progress::note(prepared.style, &text);
+    if let Some(step) = &from_step {
+        check_step(&prepared.compiled.deployment, step)
+            .map_err(|problem| partita_error(py, problem))?;
+    }
+    let changes = runs::changes(&earlier, &prepared.compiled.deployment);
+    if changes.is_some() || from_step.is_some() {
+        progress::note(prepared.style, &new_run(&run, changes.as_deref(), from_step.as_deref()));
         // A name that the options give is taken by the run that it takes the place of.
         prepared.compiled.run_name.take_if(|name| *name == run.name);
-        let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id };
+        let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id, from_step };
         return start(py, prepared, Some(from), held, caller);
     }
     check_orchestrators(py, &earlier)?;
@@ -58,6 +62,36 @@ pub(crate) fn resume<'py>(
         .map_err(|error| partita_error(py, error))?;
     drop(held);
     execute(py, live, &prepared, caller)
+}
+
+/// Checks that a deployment has a step.
+fn check_step(deployment: &Deployment, step: &str) -> Result<(), String> {
+    let names = || deployment.steps.iter().map(|step| step.name.as_str());
+    if names().any(|name| name == step) {
+        return Ok(());
+    }
+    let meant = nearest(step, names());
+    let meant = meant.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+    Err(format!(
+        "the pipeline has no step `{step}`{meant} to resume from; its steps are `{}`",
+        names().collect::<Vec<_>>().join("`, `")
+    ))
+}
+
+/// Says why a new run takes the place of one, and what it takes over.
+fn new_run(run: &RunView, changes: Option<&str>, from_step: Option<&str>) -> String {
+    let mut said = Vec::new();
+    if let Some(changes) = changes {
+        said.push(format!("since run `{}` began, this has changed: {changes}", run.name));
+    }
+    if let Some(step) = from_step {
+        said.push(format!("step `{step}` and what depends on it run again"));
+    }
+    format!(
+        "{}; a new run takes the place of `{}`, and takes over every finished step that this does not touch",
+        said.join("; "),
+        run.name
+    )
 }
 
 /// Says that a run cannot go on because its stack has another artifact store now.

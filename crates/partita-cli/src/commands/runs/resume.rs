@@ -12,12 +12,15 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::python::{self, Interpreter, Request};
 
-/// Continues a run that did not complete; finished steps stay finished.
+/// Continues a run; finished steps stay finished.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A run's name, its id, the beginning of its id, or `latest`.
     #[arg(value_name = "RUN")]
     run: String,
+    /// Run this step again, and what depends on it: a new run takes over the rest.
+    #[arg(long = "from", value_name = "STEP")]
+    from_step: Option<String>,
     /// Another value of a parameter: a new run takes over what it does not touch.
     #[arg(long = "param", short, value_name = "K=V")]
     parameters: Vec<String>,
@@ -27,12 +30,21 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let parameters = python::parameters(&args.parameters)?;
     let session = context.session()?;
     let run = session.home().with_runs(|runs| runs.find(&args.run))?;
+    let is_new = args.from_step.is_some() || !parameters.is_empty();
+    if run.status == RunStatus::Completed && !is_new {
+        return Err(CommandError::failed(format!(
+            "run `{}` is completed; there is nothing to resume",
+            run.name
+        ))
+        .help("`--from STEP` or `--param K=V` makes a new run that takes over the rest"));
+    }
     let target = target(&session, &run)?;
     let request = Request {
         target: target.source,
         source_root: Some(target.source_root),
         parameters,
         run_id: Some(run.id),
+        from_step: args.from_step,
         quiet: context.quiet,
         verbose: context.verbose,
         ..Request::default()
@@ -44,12 +56,6 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
 
 /// Returns how the run's code is loaded again, if the run can be resumed.
 fn target(session: &Session, run: &RunSummary) -> Result<Target, CommandError> {
-    if run.status == RunStatus::Completed {
-        return Err(CommandError::failed(format!(
-            "run `{}` is completed; there is nothing to resume",
-            run.name
-        )));
-    }
     let store = session.home().store_at(&run.store)?;
     if let LeaseState::Held(lease) = store.lease_state(&run.id)? {
         let by = lease

@@ -169,6 +169,7 @@ impl<'a> Engine<'a> {
             user: None,
             target: None,
             resumed_from: None,
+            from_step: None,
         };
         let lease = home.store.lease(&run_id).expect("a lease");
         let start = RunStart {
