@@ -129,6 +129,30 @@ def test_a_log_is_read_along_until_the_run_ends(project: Project, command: str, 
     assert "did you mean `waits`?" in err
 
 
+def test_a_detached_run_goes_on_by_itself(project: Project, command: str, home: Path) -> None:
+    write_waiting(project, UNTIL_TOLD)
+    text = (project.folder / "main.py").read_text()
+    project.write("main.py", text.replace("    after(waits", "    print('traced'); after(waits"))
+    arguments = [command, "run", "main.py", "--detach", "--name", "on its own"]
+    begun = subprocess.run(arguments, capture_output=True, text=True, cwd=project.folder)
+    assert (begun.returncode, begun.stdout) == (0, "traced\non its own\n"), begun
+    assert begun.stderr == "`partita runs watch 'on its own'` shows it\n"
+    go(project)
+    assert Watcher(command, "watch", "on its own").end()[0] == 0
+    assert Client().get_run("on its own").steps["waits"].log == "ready\ngoing on\n"
+
+
+def test_a_detached_run_that_cannot_begin_says_why(
+    project: Project, command: str, home: Path
+) -> None:
+    write_waiting(project, UNTIL_TOLD)
+    arguments = [command, "run", "main.py", "--detach", "--param", "x=1"]
+    refused = subprocess.run(arguments, capture_output=True, text=True, cwd=project.folder)
+    assert (refused.returncode, refused.stdout) == (1, ""), refused
+    assert "parameter" in refused.stderr
+    assert Client().list_runs() == []
+
+
 def test_a_run_is_cancelled_from_outside_and_can_be_resumed(
     project: Project, command: str, home: Path
 ) -> None:

@@ -37,7 +37,8 @@ fn the_active_environment_is_used_first() {
         request,
         json!({
             "target": "train.py:wine", "source_root": null, "parameters": { "depth": "5", "note": "a=b" },
-            "config": null, "stack": null, "enable_cache": false, "run_name": "x y", "run_id": null, "from_step": null,
+            "config": null, "stack": null, "enable_cache": false, "run_name": "x y", "run_id": null,
+            "from_step": null, "detach": false,
             "output": null, "format": null, "quiet": true, "verbose": false,
         })
     );

@@ -3,10 +3,13 @@
 pub(crate) mod resume;
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 
+use nix::unistd::{dup2_stderr, dup2_stdout};
 use partita_cli::plan_view::{self, View};
 use partita_cli::progress::{Progress, Style};
 use partita_cli::session::Session;
@@ -50,6 +53,9 @@ struct Request {
     verbose: bool,
     /// Whether the caller raises what a step raised, and so shows its traceback.
     raises: bool,
+    /// Whether this process goes on by itself once the run has begun.
+    #[serde(default)]
+    detach: bool,
 }
 
 /// A compiled pipeline with the place where it runs.
@@ -61,6 +67,7 @@ struct Prepared {
     compiled: Compiled,
     target: Option<Target>,
     style: Style,
+    detach: bool,
 }
 
 /// How a run ended, for Python.
@@ -110,7 +117,16 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
     };
     let compiled = partita_engine::compile::compile(request.spec, &compile).map_err(report)?;
     let style = Style { quiet: request.quiet, verbose: request.verbose, raises: request.raises };
-    Ok(Prepared { session, stack, capabilities, store, compiled, target: request.target, style })
+    Ok(Prepared {
+        session,
+        stack,
+        capabilities,
+        store,
+        compiled,
+        target: request.target,
+        style,
+        detach: request.detach,
+    })
 }
 
 /// Compiles a traced pipeline, runs it to its end and returns how it ended.
@@ -146,7 +162,20 @@ fn start<'py>(
         .detach(|| LiveRun::begin(new, Arc::clone(&prepared.store), metadata))
         .map_err(|error| partita_error(py, error))?;
     drop(held);
+    if prepared.detach {
+        detach(&live.header().name).map_err(|error| partita_error(py, error))?;
+    }
     execute(py, live, &prepared, caller)
+}
+
+/// Tells whoever started this process what its run is called, and leaves the terminal.
+fn detach(name: &str) -> std::io::Result<()> {
+    // The command looks for the null byte, after whatever the author has printed.
+    writeln!(std::io::stdout(), "\0{name}")?;
+    let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
+    dup2_stdout(&nowhere)?;
+    dup2_stderr(&nowhere)?;
+    Ok(())
 }
 
 /// Refuses a deployment with steps that name an orchestrator which is not opened for them.

@@ -46,6 +46,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(request: dict[str, Any]) -> None:
+    if request.get("detach"):
+        import os
+
+        os.setsid()  # No terminal that closes, and no Ctrl-C in it, ends the run.
     pipeline = target.find(request["target"])
     running.run(pipeline, {}, command_line=_options(pipeline, request))
 

@@ -1,5 +1,7 @@
 //! `partita run`: runs a pipeline.
 
+use partita_cli::terminal;
+
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::python::{self, PipelineArgs};
@@ -12,10 +14,19 @@ pub(crate) struct Args {
     /// The run's name; one is made if it is not given.
     #[arg(long, value_name = "RUN")]
     name: Option<String>,
+    /// Return as soon as the run has begun, and print its name; it goes on by itself.
+    #[arg(long)]
+    detach: bool,
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let mut request = args.pipeline.request(context)?;
     request.run_name = args.name;
-    Err(python::become_python(&python::find()?, "run", &request))
+    if !args.detach {
+        return Err(python::become_python(&python::find()?, "run", &request));
+    }
+    request.detach = true;
+    let name = python::begin_python(&python::find()?, "run", &request, context)?;
+    context.say(&format!("`partita runs watch {}` shows it", terminal::shell_word(&name)));
+    context.stream(|out| writeln!(out, "{name}"))
 }

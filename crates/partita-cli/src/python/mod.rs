@@ -7,14 +7,15 @@ mod interpreter;
 mod target;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{self, CommandError};
 
 pub(crate) use interpreter::{Interpreter, find};
 
@@ -54,6 +55,7 @@ pub(crate) struct Request {
     pub(crate) format: Option<&'static str>,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
+    pub(crate) detach: bool,
 }
 
 impl PipelineArgs {
@@ -89,24 +91,68 @@ pub(crate) fn parameters(typed: &[String]) -> Result<BTreeMap<String, String>, C
         .collect()
 }
 
+/// What comes before the name of a run that has begun, after whatever the author printed.
+const BEGUN: u8 = 0;
+
 /// Becomes Python; returns only if that fails.
 pub(crate) fn become_python(
     interpreter: &Interpreter,
     verb: &str,
     request: &Request,
 ) -> CommandError {
-    if let Err(error) = interpreter.check_package() {
-        return error;
+    match command(interpreter, verb, request) {
+        Ok(mut command) => not_started(interpreter, &command.exec()),
+        Err(error) => error,
     }
-    let request = match serde_json::to_string(request) {
-        Ok(request) => request,
-        Err(error) => return CommandError::bug(error),
-    };
-    let error = Command::new(&interpreter.path).args(["-m", "partita", verb, &request]).exec();
+}
+
+/// Starts a Python that goes on by itself once its run has begun; returns the run's name.
+pub(crate) fn begin_python(
+    interpreter: &Interpreter,
+    verb: &str,
+    request: &Request,
+    context: &Context,
+) -> Result<String, CommandError> {
+    let mut command = command(interpreter, verb, request)?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut python = command.spawn().map_err(|error| not_started(interpreter, &error))?;
+    let mut told = Vec::new();
+    if let Some(stdout) = &mut python.stdout {
+        // It ends with the run's beginning, or with the process.
+        stdout.read_to_end(&mut told).map_err(|error| {
+            CommandError::failed(format!(
+                "what became of the run cannot be read: {error}; `partita runs list` shows it"
+            ))
+        })?;
+    }
+    let mark = told.iter().rposition(|byte| *byte == BEGUN);
+    context.stream(|out| out.write_all(&told[..mark.unwrap_or(told.len())]))?;
+    if let Some(mark) = mark {
+        return Ok(String::from_utf8_lossy(&told[mark + 1..]).trim_end().to_owned());
+    }
+    // It has said why.
+    let code = python.wait().ok().and_then(|ended| ended.code());
+    let code = code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0);
+    Err(CommandError::Told(code.unwrap_or(error::FAILED)))
+}
+
+fn command(
+    interpreter: &Interpreter,
+    verb: &str,
+    request: &Request,
+) -> Result<Command, CommandError> {
+    interpreter.check_package()?;
+    let request = serde_json::to_string(request).map_err(CommandError::bug)?;
+    let mut command = Command::new(&interpreter.path);
+    command.args(["-m", "partita", verb, &request]);
+    Ok(command)
+}
+
+fn not_started(interpreter: &Interpreter, error: &std::io::Error) -> CommandError {
     if error.raw_os_error() == Some(nix::errno::Errno::E2BIG as i32) {
         return CommandError::usage(
             "the parameters are too long for a command; put them into a file and name it with `--config`",
         );
     }
-    interpreter.cannot_start(&error)
+    interpreter.cannot_start(error)
 }
