@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from partita import running, source_root
+from partita import loader, running, source_root
 from partita.errors import PartitaError, PipelineError
 from partita.pipeline import Pipeline
 
@@ -92,7 +92,7 @@ def load_anonymous(name: str, path: str) -> ModuleType:
     """Loads a file whose name no import statement could say, or that another module hides."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    spec = spec_from_file_location(name, path)
+    spec = spec_from_file_location(name, path, loader=loader.AuthorLoader(name, path))
     if spec is None or spec.loader is None:
         raise PartitaError(f"`{path}` cannot be loaded as Python.")
     module = module_from_spec(spec)
@@ -109,9 +109,13 @@ def load_anonymous(name: str, path: str) -> ModuleType:
     return module
 
 
-def put_first(*folders: str) -> None:
-    """Has modules of these folders found before all others; the last comes first."""
-    for folder in folders:
+def put_first(root: str, *below: str) -> None:
+    """Has modules of a source root found before all others, as their files are now.
+
+    Those of folders `below` it come before its own.
+    """
+    loader.use_below(root)
+    for folder in (root, *below):
         if folder in sys.path:
             sys.path.remove(folder)
         sys.path.insert(0, folder)
