@@ -78,7 +78,10 @@ def test_a_script_without_the_main_guard_is_told_what_to_type(project: Project) 
     script = project.folder / "main.py"
     script.write_text(script.read_text().replace('if __name__ == "__main__":', "if True:"))
     assert project.python("main.py").code == 0
-    check_refused(project.run(), 'if __name__ == "__main__":', "`two`", "main.py")
+    line = len(script.read_text().splitlines())
+    words = (f"main.py:{line}: ", "`two`", 'if __name__ == "__main__":')
+    check_refused(project.run(), *words)
+    check_refused(project.verb("plan", target="main.py"), *words)
     assert len(Client().list_runs()) == 1
 
 

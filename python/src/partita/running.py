@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from partita import _native, source_root, tracing
+from partita import _native, frames, source_root, tracing
 from partita.caller import Caller, call_failure_hook
 from partita.capture import LogHandlers, tell
 from partita.errors import PartitaError, PipelineError, StepFailedError
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from partita.pipeline import Pipeline
     from partita.step import Step
 
-#: The file that is being loaded because someone asked for a pipeline in it.
-loading: str | None = None
+#: Whether a file is being loaded because someone asked for a pipeline in it.
+loading = False
 
 
 class Request:
@@ -94,11 +94,10 @@ def run(
             f"pipeline `{pipeline.name}` is called by a worker process that a step started, which "
             'would run it again and again; put the call under `if __name__ == "__main__":`.'
         )
-    if loading is not None:
-        raise PipelineError(
-            f"pipeline `{pipeline.name}` is called while `{loading}` is being loaded, which would "
-            f"run it each time the file is imported; put the call under "
-            f'`if __name__ == "__main__":`.'
+    if loading:
+        raise frames.refusal(
+            f"pipeline `{pipeline.name}` is called while its file is being loaded, and would run "
+            'each time that is imported; put the call under `if __name__ == "__main__":`.'
         )
     request = Request(pipeline, given, command_line=command_line)
     caller = Caller(request.steps)

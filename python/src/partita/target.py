@@ -70,7 +70,7 @@ def import_module(name: str, shown: str) -> ModuleType:
     """
     import importlib
 
-    running.loading = shown
+    running.loading = True
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -85,7 +85,7 @@ def import_module(name: str, shown: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise AuthorError(shown) from error
     finally:
-        running.loading = None
+        running.loading = False
 
 
 def load_anonymous(name: str, path: str) -> ModuleType:
@@ -97,7 +97,7 @@ def load_anonymous(name: str, path: str) -> ModuleType:
         raise PartitaError(f"`{path}` cannot be loaded as Python.")
     module = module_from_spec(spec)
     sys.modules[name] = module
-    running.loading = path
+    running.loading = True
     try:
         spec.loader.exec_module(module)
     except PartitaError:
@@ -105,7 +105,7 @@ def load_anonymous(name: str, path: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise AuthorError(path) from error
     finally:
-        running.loading = None
+        running.loading = False
     return module
 
 
