@@ -208,6 +208,15 @@ def test_a_taken_run_name_is_refused(project: Project) -> None:
     assert project.run(run_name="monday").code == 0
     check_refused(project.run(run_name="monday"), "`monday`", "choose another name")
     assert len(Client().list_runs()) == 1
+    assert len(list((project.store / "runs").iterdir())) == 1
+
+
+def test_no_run_is_named_as_the_latest_one_is(project: Project) -> None:
+    two(project)
+    check_refused(project.run(run_name="latest"), "`latest` stands for the latest run", "choose")
+    project.write("run.yaml", "\nrun_name: latest\n")
+    check_refused(project.run(config="run.yaml"), "run.yaml:2: ", "choose a name")
+    assert Client().list_runs() == []
 
 
 def test_a_warning_about_a_pickle_names_the_authors_line(project: Project) -> None:
