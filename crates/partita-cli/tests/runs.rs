@@ -200,6 +200,9 @@ fn logs_name_their_step_where_there_are_several() {
     assert_eq!(machine.ok(&["runs", "logs", "first", "--step", "train"]), "train says\nhello\n");
     machine.refuses(&["runs", "logs", "first", "--step", "trian"], 1, "did you mean `train`?");
     machine.refuses(&["runs", "logs", "first", "--attempt", "3"], 1, "there is no attempt 3");
+    make_run(&machine, "silent", "train", None, false);
+    let silent = machine.run(&["runs", "logs", "silent", "--step", "train"]);
+    assert_eq!(silent.stderr, "step `train` of run `silent` has printed nothing\n");
 }
 
 #[test]
