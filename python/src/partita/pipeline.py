@@ -33,6 +33,7 @@ class Pipeline:
         self.on_failure: Callable[[BaseException], object] | None = options.pop("on_failure", None)
         self.options = options
         self.later_options: dict[str, Any] = {}
+        self.places: dict[str, tuple[str, int] | None] = {}  # Of later options.
         self.config_path: str | None = None
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
@@ -72,10 +73,10 @@ class Pipeline:
             hooks[hook] = options.pop(hook, hooks[hook])
         name = check_name("pipeline", options.pop("name", self.name))
         copy = Pipeline(self.entrypoint, name=name, options=check_hooks({**self.options, **hooks}))
+        options["run_name"] = run_name
         later = {key: value for key, value in options.items() if value is not None}
         copy.later_options = {**self.later_options, **later}
-        if run_name is not None:
-            copy.later_options["run_name"] = run_name
+        copy.places = {**self.places, **dict.fromkeys(later, frames.author_line())}
         copy.config_path = config_path or self.config_path
         return copy
 
@@ -187,7 +188,7 @@ def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> d
         "parameters": parameters,
         "options": [
             tracing.layer(target.options, place),
-            tracing.layer(target.later_options, None),
+            tracing.layer(target.later_options, None, target.places),
         ],
         "hooks": tracing.hooks(target),
         "environment": {
