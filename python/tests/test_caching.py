@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -222,6 +223,22 @@ def test_a_result_that_has_expired_is_not_taken(project: Project) -> None:
 def test_caching_can_be_turned_off(project: Project) -> None:
     prepare(project, "(enable_cache=False)")
     check(project, {"first": "completed", "second": "cached", "third": "cached"}, first="off")
+
+
+def test_a_step_whose_caching_is_off_is_planned_to_run_whatever_its_inputs_are(
+    project: Project,
+) -> None:
+    prepare(project)
+
+    def planned(**request: bool) -> dict[str, str]:
+        steps = json.loads(project.verb("plan", target="main.py", format="json", **request).out)
+        return {step["step"]: step["verdict"] for step in steps}
+
+    assert planned(enable_cache=False) == {"first": "run", "second": "run", "third": "run"}
+    edit(project, "helpers.py", "10 * x", "11.5 * x")
+    assert planned() == {"first": "run", "second": "depends", "third": "cached"}
+    edit(project, "main.py", "@step\ndef second", "@step(enable_cache=False)\ndef second")
+    assert planned() == {"first": "run", "second": "run", "third": "cached"}
 
 
 def test_a_step_can_differ_from_its_pipeline(project: Project) -> None:
