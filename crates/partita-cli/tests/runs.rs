@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::process::Command;
 use std::sync::Arc;
 
 use partita_core::deployment::Deployment;
@@ -187,6 +188,20 @@ fn a_run_is_listed_described_and_read() {
     let table = machine.ok(&["runs", "describe", "-v"]);
     assert!(table.contains("odd $name") && table.contains("builtins.int"), "{table}");
     assert_eq!(machine.json(&["runs", "list", "--status", "failed"]), json!([]));
+}
+
+#[test]
+fn times_are_those_of_the_readers_zone() {
+    let machine = Machine::new();
+    make_run(&machine, "first", "train", None, true);
+    let started = machine.json(&["runs", "describe"])["started_at"].clone();
+    let started = format!("--date={}", started.as_str().expect("a time"));
+    for zone in ["Asia/Tokyo", "America/New_York", "EST5EDT", "UTC"] {
+        let date = Command::new("date").args([&started, "+%F %T"]).env("TZ", zone).output();
+        let date = String::from_utf8(date.expect("a date").stdout).expect("text");
+        let shown = ended(machine.command(&["runs", "describe"]).env("TZ", zone)).stdout;
+        assert!(shown.contains(date.trim()), "{zone}: {date}{shown}");
+    }
 }
 
 #[test]
