@@ -201,25 +201,33 @@ def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> d
     }
 
 
-def bind_defaults(target: Pipeline, given: dict[str, Any]) -> dict[str, Any]:
+def bind_defaults(
+    target: Pipeline, given: dict[str, Any], places: dict[str, str]
+) -> dict[str, Any]:
     """Returns the values that a pipeline is called with, defaults included.
+
+    Those that are written in a file have their lines in `places`.
 
     Raises:
         PipelineError: A parameter is unknown, missing or of the wrong type.
     """
     from partita.signature import Signature
 
+    def at(name: str) -> str:
+        return f"{places[name]}: " if name in places else ""
+
     signature = Signature(target.entrypoint)
     problems: list[str] = []
     for name, value in given.items():
         if name not in signature.names and not signature.open:
-            problems.append(_unknown(name, signature.names))
+            problems.append(at(name) + _unknown(name, signature.names))
             continue
         kinds = signature.kinds(name)
         if kinds is not None and not _fits(value, kinds):
             problems.append(
-                f"the parameter `{name}` is declared as `{' or '.join(kinds)}` and got "
-                f"`{value!r}` of type `{type(value).__qualname__}`."
+                f"{at(name)}the parameter `{name}` is declared as `{' or '.join(kinds)}` and got "
+                f"`{value!r}` of type `{type(value).__qualname__}`; give it a value of that type, "
+                "or declare another one."
             )
         elif kinds == ["float"] and type(value) is int:
             given = {**given, name: float(value)}

@@ -45,22 +45,21 @@ class Request:
         """
         asked = command_line or {}
         config = asked.get("config") or pipeline.config_path
+        typed: dict[str, Any] = asked.get("parameters", {})
+        places: dict[str, str] = {}
         if config is not None:
             configured = _native.decode_value(_native.config_parameters(config))
-            given = {**given, **configured}
-        given = {**given, **asked.get("parameters", {})}
+            given = {**given, **{name: found["value"] for name, found in configured.items()}}
+            places = {name: configured[name]["place"] for name in configured if name not in typed}
+        given = {**given, **typed}
         root = source_root.of_function(pipeline.entrypoint)
         _alias_script(pipeline, root)
-        values = bind_defaults(pipeline, given)
+        values = bind_defaults(pipeline, given, places)
         self.literals = _native.Literals(root, asked.get("stack"))
         found = trace(pipeline, values, root, self.literals)
         self.pipeline = pipeline
         self.steps: dict[str, Step] = found.used
-        typed = {
-            name: value
-            for name, value in asked.get("parameters", {}).items()
-            if tracing.is_plain(value)
-        }
+        typed = {name: value for name, value in typed.items() if tracing.is_plain(value)}
         self.document = _encoded(
             {
                 "source_root": root,
