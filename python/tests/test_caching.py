@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,43 @@ def test_an_edit_runs_what_reaches_it_and_says_its_name(
     check(project, statuses, first=reason, second="input `y` changed")
 
 
+@pytest.mark.parametrize("target", ["main.py", "odd-name.py"])
+def test_an_edit_in_the_second_of_the_last_run_is_seen(
+    project: Project, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    project.write("main.py", MAIN.format(options="", pipeline_options=""))
+    (project.folder / "main.py").rename(project.folder / target)
+    project.write("helpers.py", HELPERS)
+    second = time.time() + 3600  # One that is not over while this test runs.
+    for name, old, new in [
+        ("helpers.py", "10 * x", "11 * x"),
+        (target, "FACTOR = 2", "FACTOR = 3"),
+    ]:
+        os.utime(project.folder / name, (second, second))
+        assert project.run(target).code == 0
+        edit(project, name, old, new)
+        os.utime(project.folder / name, (second, second))
+        assert project.run(target).code == 0
+        assert project.statuses() == {**RAN, "third": "cached"}
+
+
+def test_code_that_was_not_edited_is_compiled_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    prepare(project)
+    edit(project, "helpers.py", "10 * x", "12 * x")
+    for name in ("main.py", "helpers.py"):
+        os.utime(project.folder / name, (1_000_000_000, 1_000_000_000))
+    assert project.run().code == 0
+    compiled = sorted((project.folder / "__pycache__").iterdir())
+    assert [path.name.partition(".")[0] for path in compiled] == ["helpers", "main"]
+    written = [path.stat().st_mtime_ns for path in compiled]
+    assert project.run().code == 0
+    assert [path.stat().st_mtime_ns for path in compiled] == written
+
+
 def test_a_step_whose_inputs_come_out_the_same_is_not_run_again(project: Project) -> None:
     prepare(project)
     edit(project, "main.py", "return scaled(x) * FACTOR", "return FACTOR * scaled(x)")
@@ -184,6 +223,22 @@ def test_a_result_that_has_expired_is_not_taken(project: Project) -> None:
 def test_caching_can_be_turned_off(project: Project) -> None:
     prepare(project, "(enable_cache=False)")
     check(project, {"first": "completed", "second": "cached", "third": "cached"}, first="off")
+
+
+def test_a_step_whose_caching_is_off_is_planned_to_run_whatever_its_inputs_are(
+    project: Project,
+) -> None:
+    prepare(project)
+
+    def planned(**request: bool) -> dict[str, str]:
+        steps = json.loads(project.verb("plan", target="main.py", format="json", **request).out)
+        return {step["step"]: step["verdict"] for step in steps}
+
+    assert planned(enable_cache=False) == {"first": "run", "second": "run", "third": "run"}
+    edit(project, "helpers.py", "10 * x", "11.5 * x")
+    assert planned() == {"first": "run", "second": "depends", "third": "cached"}
+    edit(project, "main.py", "@step\ndef second", "@step(enable_cache=False)\ndef second")
+    assert planned() == {"first": "run", "second": "run", "third": "cached"}
 
 
 def test_a_step_can_differ_from_its_pipeline(project: Project) -> None:

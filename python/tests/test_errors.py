@@ -78,7 +78,10 @@ def test_a_script_without_the_main_guard_is_told_what_to_type(project: Project) 
     script = project.folder / "main.py"
     script.write_text(script.read_text().replace('if __name__ == "__main__":', "if True:"))
     assert project.python("main.py").code == 0
-    check_refused(project.run(), 'if __name__ == "__main__":', "`two`", "main.py")
+    line = len(script.read_text().splitlines())
+    words = (f"main.py:{line}: ", "`two`", 'if __name__ == "__main__":')
+    check_refused(project.run(), *words)
+    check_refused(project.verb("plan", target="main.py"), *words)
     assert len(Client().list_runs()) == 1
 
 
@@ -205,6 +208,15 @@ def test_a_taken_run_name_is_refused(project: Project) -> None:
     assert project.run(run_name="monday").code == 0
     check_refused(project.run(run_name="monday"), "`monday`", "choose another name")
     assert len(Client().list_runs()) == 1
+    assert len(list((project.store / "runs").iterdir())) == 1
+
+
+def test_no_run_is_named_as_the_latest_one_is(project: Project) -> None:
+    two(project)
+    check_refused(project.run(run_name="latest"), "`latest` stands for the latest run", "choose")
+    project.write("run.yaml", "\nrun_name: latest\n")
+    check_refused(project.run(config="run.yaml"), "run.yaml:2: ", "choose a name")
+    assert Client().list_runs() == []
 
 
 def test_a_warning_about_a_pickle_names_the_authors_line(project: Project) -> None:

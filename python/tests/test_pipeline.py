@@ -151,6 +151,19 @@ def test_parameters_are_bound_checked_and_remembered() -> None:
         numbers(1, 2, 3)
 
 
+def test_a_wrong_parameter_of_a_file_is_named_at_its_line(tmp_path: Path) -> None:
+    @pipeline
+    def numbers(x: int, y: int = 2):
+        total([x, y])
+
+    file = tmp_path / "run.yaml"
+    file.write_text("parameters:\n  x: one\n  yy: 3\n")
+    with pytest.raises(PipelineError) as told:
+        numbers.with_options(config_path=str(file))()
+    assert f"{file}:2: the parameter `x` is declared as `int`" in str(told.value)
+    assert f"{file}:3: there is no parameter `yy`; did you mean `y`?" in str(told.value)
+
+
 def test_values_and_artifacts_can_be_passed_in() -> None:
     @step
     def keep(value: Pair, path: Path) -> str:

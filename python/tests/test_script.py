@@ -78,6 +78,18 @@ def test_an_exception_of_the_pipelines_own_code_shows_its_lines_alone(
     assert finished.err.count("Traceback") == 1
 
 
+def test_the_command_shows_the_same_lines_whatever_the_folder_is_called(
+    project: Project,
+) -> None:
+    script(project, trace="helper()")
+    project.write("partita/importlib/main.py", (project.folder / "main.py").read_text())
+    finished = project.run("partita/importlib/main.py")
+    assert lines_of(finished) == ["two", "helper"], finished.err
+    assert finished.err.rstrip().endswith(
+        "error: the pipeline cannot be put together: ValueError: bad; correct it and try again."
+    )
+
+
 def test_what_no_pipeline_can_do_shows_the_authors_lines_alone(
     project: Project,
 ) -> None:

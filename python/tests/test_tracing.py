@@ -194,3 +194,28 @@ def test_with_options_refuses_the_same(made: Any, option: dict[str, Any]) -> Non
 def test_a_text_for_a_list_is_refused_in_with_options() -> None:
     with pytest.raises(PipelineError, match="takes a list of texts"):
         one.with_options(cache_files="data.csv")
+
+
+def test_an_option_is_wrong_where_it_was_given_last(project: Project) -> None:
+    text = """
+        from partita import pipeline, step
+
+        @step(cache_expiry="7d")
+        def one() -> int:
+            return 1
+
+        other = one.with_options(retry=3)
+
+        @pipeline
+        def odd():
+            other.with_options(enable_cahce=False)()
+
+        odder = odd.with_options(failure_mode="never").with_options(enable_cache=False)
+
+        if __name__ == "__main__":
+            odder()
+    """
+    project.write("main.py", text)
+    ended = project.python("main.py")
+    for line, what in [(8, "`retry`"), (12, "`enable_cahce`"), (14, "`failure_mode`")]:
+        assert f"- main.py:{line}: {what}" in ended.err, ended.err

@@ -20,10 +20,10 @@ use partita_cli::bug;
 #[command(name = "partita", version, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
     /// Say less: failures only.
-    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    #[arg(long, short, global = true, conflicts_with = "verbose", display_order = 900)]
     quiet: bool,
     /// Say more.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 901)]
     verbose: bool,
     #[command(subcommand)]
     command: Command,

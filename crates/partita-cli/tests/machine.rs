@@ -26,6 +26,15 @@ fn help_goes_to_standard_output_and_usage_errors_do_not() {
 }
 
 #[test]
+fn the_options_of_a_verb_come_before_those_of_every_verb() {
+    let help = Machine::new().ok(&["run", "--help"]);
+    let place = |option: &str| help.find(option).expect(option);
+    let options =
+        ["--param", "--config", "--stack", "--no-cache", "--name", "--quiet", "--verbose"];
+    assert!(options.is_sorted_by_key(|option| place(option)), "{help}");
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_the_command_quietly() {
     let machine = Machine::new();
     let check = |words: &[&str]| {

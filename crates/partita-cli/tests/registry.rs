@@ -142,7 +142,7 @@ fn flavors_show_their_keys() {
     machine.refuses(
         &["artifact-store", "flavor", "describe", "s3"],
         1,
-        "no artifact store flavor `s3`",
+        "no artifact store flavor `s3`; `partita artifact-store flavor list` shows them all.\n",
     );
 }
 

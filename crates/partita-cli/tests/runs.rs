@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::process::Command;
 use std::sync::Arc;
 
 use partita_core::deployment::Deployment;
@@ -190,6 +191,20 @@ fn a_run_is_listed_described_and_read() {
 }
 
 #[test]
+fn times_are_those_of_the_readers_zone() {
+    let machine = Machine::new();
+    make_run(&machine, "first", "train", None, true);
+    let started = machine.json(&["runs", "describe"])["started_at"].clone();
+    let started = format!("--date={}", started.as_str().expect("a time"));
+    for zone in ["Asia/Tokyo", "America/New_York", "EST5EDT", "UTC"] {
+        let date = Command::new("date").args([&started, "+%F %T"]).env("TZ", zone).output();
+        let date = String::from_utf8(date.expect("a date").stdout).expect("text");
+        let shown = ended(machine.command(&["runs", "describe"]).env("TZ", zone)).stdout;
+        assert!(shown.contains(date.trim()), "{zone}: {date}{shown}");
+    }
+}
+
+#[test]
 fn logs_name_their_step_where_there_are_several() {
     let machine = Machine::new();
     make_run(&machine, "first", "train", None, true);
@@ -200,6 +215,9 @@ fn logs_name_their_step_where_there_are_several() {
     assert_eq!(machine.ok(&["runs", "logs", "first", "--step", "train"]), "train says\nhello\n");
     machine.refuses(&["runs", "logs", "first", "--step", "trian"], 1, "did you mean `train`?");
     machine.refuses(&["runs", "logs", "first", "--attempt", "3"], 1, "there is no attempt 3");
+    make_run(&machine, "silent", "train", None, false);
+    let silent = machine.run(&["runs", "logs", "silent", "--step", "train"]);
+    assert_eq!(silent.stderr, "step `train` of run `silent` has printed nothing\n");
 }
 
 #[test]

@@ -7,6 +7,9 @@ const SLUG_LENGTH: usize = 80;
 /// Characters that a name may have at most.
 pub const NAME_LENGTH: usize = 256;
 
+/// What stands for the latest run wherever a run is named.
+pub const LATEST_RUN: &str = "latest";
+
 /// Why a name is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
@@ -19,6 +22,9 @@ pub enum InvalidName {
     /// A line break or another control character.
     #[error("it has a control character at position {0}")]
     ControlCharacter(usize),
+    /// [`LATEST_RUN`], as the name of a run.
+    #[error("`{LATEST_RUN}` stands for the latest run")]
+    Latest,
 }
 
 /// Checks a name of a run, pipeline, step, artifact, stack or component: any text of 1 to 256
@@ -38,6 +44,15 @@ pub fn check(name: &str) -> Result<(), InvalidName> {
         Some(position) => Err(InvalidName::ControlCharacter(position)),
         None => Ok(()),
     }
+}
+
+/// Checks the name of a run that is to begin: as [`check`] does, and that it is not
+/// [`LATEST_RUN`].
+///
+/// # Errors
+/// What is wrong with the name.
+pub fn check_run(name: &str) -> Result<(), InvalidName> {
+    if name == LATEST_RUN { Err(InvalidName::Latest) } else { check(name) }
 }
 
 /// Returns a path segment of at most 80 safe characters (`a-z A-Z 0-9 . _ -`) for `name`.

@@ -364,12 +364,22 @@ pub(crate) fn compile_pipeline<'py>(
     Ok(PyBytes::new(py, &text))
 }
 
-/// Returns the pipeline parameters of a configuration file.
+/// A pipeline parameter of a configuration file.
+#[derive(Serialize)]
+struct Parameter<'a> {
+    value: &'a Literal,
+    place: Option<String>,
+}
+
+/// Returns the pipeline parameters of a configuration file, each with its `value` and `place`.
 #[pyfunction]
 pub(crate) fn config_parameters(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyBytes>> {
     let config = ConfigFile::read(&path).map_err(|report| pipeline_error(py, report))?;
-    let parameters: BTreeMap<&str, &Literal> = config.parameters().collect();
-    bytes(py, &parameters)
+    let written = config.parameters().map(|(name, value, location)| {
+        let place = location.map(|at| format!("{}:{}", at.file, at.line));
+        (name, Parameter { value, place })
+    });
+    bytes(py, &written.collect::<BTreeMap<_, _>>())
 }
 
 /// Returns a document as bytes.

@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     except PartitaError as error:
         return _refuse(str(error))
     except target.AuthorError as error:
-        return _author_failed(str(error), error.__cause__ or error)
+        return _author_failed(f"`{error}` cannot be loaded", error.__cause__ or error)
     except KeyboardInterrupt:
         return CANCELLED
     except _native.PanicException:
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
         if error is not tracing.raised:
             tell(_native.describe_bug(frames.place_of_fault(error), repr(error)))
             return BUG
-        return _author_failed(request["target"], error)
+        return _author_failed("the pipeline cannot be put together", error)
     return DONE
 
 
@@ -130,22 +130,20 @@ def _refuse(message: str) -> int:
     return FAILED
 
 
-def _author_failed(place: str, error: BaseException) -> int:
-    """Shows the author's own traceback, without the frames of whatever loaded the file."""
+def _author_failed(what: str, error: BaseException) -> int:
+    """Shows the author's own traceback, without the frames of whatever ran the code."""
+    import importlib
+    import os
     import traceback
 
+    machinery = ("<frozen ", os.path.dirname(importlib.__file__) + os.sep)
+    frames.leave_out_own(error)
     entries = traceback.TracebackException.from_exception(error)
-    own = ("importlib", "partita")
     entries.stack[:] = [
-        frame
-        for frame in entries.stack
-        if not frame.filename.startswith("<frozen")
-        and not any(f"/{name}/" in frame.filename for name in own)
+        frame for frame in entries.stack if not frame.filename.startswith(machinery)
     ]
     print("".join(entries.format()), end="", file=sys.stderr)
-    return _refuse(
-        f"`{place}` cannot be loaded: {type(error).__name__}: {error}; correct it and try again."
-    )
+    return _refuse(f"{what}: {type(error).__name__}: {error}; correct it and try again.")
 
 
 VERBS = {"run": _run, "resume": _resume, "plan": _plan, "compile": _compile}

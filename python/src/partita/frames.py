@@ -28,12 +28,16 @@ def author() -> FrameType | None:
     return frame
 
 
+def author_line() -> tuple[str, int] | None:
+    """Returns the file and the line that call this package, or `None` if nobody does."""
+    frame = author()
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
 def refusal(message: str) -> PipelineError:
     """Returns the error for something that the author wrote, with the line that calls."""
-    frame = author()
-    if frame is None:
-        return PipelineError(message)
-    return PipelineError(f"{_place(frame.f_code.co_filename, frame.f_lineno)}: {message}")
+    line = author_line()
+    return PipelineError(message if line is None else f"{_place(*line)}: {message}")
 
 
 def place_of(error: BaseException) -> str | None:

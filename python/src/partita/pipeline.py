@@ -33,6 +33,7 @@ class Pipeline:
         self.on_failure: Callable[[BaseException], object] | None = options.pop("on_failure", None)
         self.options = options
         self.later_options: dict[str, Any] = {}
+        self.places: dict[str, tuple[str, int] | None] = {}  # Of later options.
         self.config_path: str | None = None
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
@@ -72,10 +73,10 @@ class Pipeline:
             hooks[hook] = options.pop(hook, hooks[hook])
         name = check_name("pipeline", options.pop("name", self.name))
         copy = Pipeline(self.entrypoint, name=name, options=check_hooks({**self.options, **hooks}))
+        options["run_name"] = run_name
         later = {key: value for key, value in options.items() if value is not None}
         copy.later_options = {**self.later_options, **later}
-        if run_name is not None:
-            copy.later_options["run_name"] = run_name
+        copy.places = {**self.places, **dict.fromkeys(later, frames.author_line())}
         copy.config_path = config_path or self.config_path
         return copy
 
@@ -187,7 +188,7 @@ def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> d
         "parameters": parameters,
         "options": [
             tracing.layer(target.options, place),
-            tracing.layer(target.later_options, None),
+            tracing.layer(target.later_options, None, target.places),
         ],
         "hooks": tracing.hooks(target),
         "environment": {
@@ -200,25 +201,33 @@ def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> d
     }
 
 
-def bind_defaults(target: Pipeline, given: dict[str, Any]) -> dict[str, Any]:
+def bind_defaults(
+    target: Pipeline, given: dict[str, Any], places: dict[str, str]
+) -> dict[str, Any]:
     """Returns the values that a pipeline is called with, defaults included.
+
+    Those that are written in a file have their lines in `places`.
 
     Raises:
         PipelineError: A parameter is unknown, missing or of the wrong type.
     """
     from partita.signature import Signature
 
+    def at(name: str) -> str:
+        return f"{places[name]}: " if name in places else ""
+
     signature = Signature(target.entrypoint)
     problems: list[str] = []
     for name, value in given.items():
         if name not in signature.names and not signature.open:
-            problems.append(_unknown(name, signature.names))
+            problems.append(at(name) + _unknown(name, signature.names))
             continue
         kinds = signature.kinds(name)
         if kinds is not None and not _fits(value, kinds):
             problems.append(
-                f"the parameter `{name}` is declared as `{' or '.join(kinds)}` and got "
-                f"`{value!r}` of type `{type(value).__qualname__}`."
+                f"{at(name)}the parameter `{name}` is declared as `{' or '.join(kinds)}` and got "
+                f"`{value!r}` of type `{type(value).__qualname__}`; give it a value of that type, "
+                "or declare another one."
             )
         elif kinds == ["float"] and type(value) is int:
             given = {**given, name: float(value)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from partita import _native, source_root, tracing
+from partita import _native, frames, source_root, tracing
 from partita.caller import Caller, call_failure_hook
 from partita.capture import LogHandlers, tell
 from partita.errors import PartitaError, PipelineError, StepFailedError
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from partita.pipeline import Pipeline
     from partita.step import Step
 
-#: The file that is being loaded because someone asked for a pipeline in it.
-loading: str | None = None
+#: Whether a file is being loaded because someone asked for a pipeline in it.
+loading = False
 
 
 class Request:
@@ -45,22 +45,21 @@ class Request:
         """
         asked = command_line or {}
         config = asked.get("config") or pipeline.config_path
+        typed: dict[str, Any] = asked.get("parameters", {})
+        places: dict[str, str] = {}
         if config is not None:
             configured = _native.decode_value(_native.config_parameters(config))
-            given = {**given, **configured}
-        given = {**given, **asked.get("parameters", {})}
+            given = {**given, **{name: found["value"] for name, found in configured.items()}}
+            places = {name: configured[name]["place"] for name in configured if name not in typed}
+        given = {**given, **typed}
         root = source_root.of_function(pipeline.entrypoint)
         _alias_script(pipeline, root)
-        values = bind_defaults(pipeline, given)
+        values = bind_defaults(pipeline, given, places)
         self.literals = _native.Literals(root, asked.get("stack"))
         found = trace(pipeline, values, root, self.literals)
         self.pipeline = pipeline
         self.steps: dict[str, Step] = found.used
-        typed = {
-            name: value
-            for name, value in asked.get("parameters", {}).items()
-            if tracing.is_plain(value)
-        }
+        typed = {name: value for name, value in typed.items() if tracing.is_plain(value)}
         self.document = _encoded(
             {
                 "source_root": root,
@@ -95,11 +94,10 @@ def run(
             f"pipeline `{pipeline.name}` is called by a worker process that a step started, which "
             'would run it again and again; put the call under `if __name__ == "__main__":`.'
         )
-    if loading is not None:
-        raise PipelineError(
-            f"pipeline `{pipeline.name}` is called while `{loading}` is being loaded, which would "
-            f"run it each time the file is imported; put the call under "
-            f'`if __name__ == "__main__":`.'
+    if loading:
+        raise frames.refusal(
+            f"pipeline `{pipeline.name}` is called while its file is being loaded, and would run "
+            'each time that is imported; put the call under `if __name__ == "__main__":`.'
         )
     request = Request(pipeline, given, command_line=command_line)
     caller = Caller(request.steps)

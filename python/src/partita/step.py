@@ -30,6 +30,7 @@ class Step:
         self.on_failure: Callable[[BaseException], object] | None = options.pop("on_failure", None)
         self.output_materializers = options.pop("output_materializers", None)
         self.options = options
+        self.places: dict[str, tuple[str, int] | None] = {}  # Of options given later.
         self._signature: Signature | None = None
 
     @property
@@ -56,7 +57,10 @@ class Step:
         own = {"on_success": self.on_success, "on_failure": self.on_failure}
         own["output_materializers"] = self.output_materializers
         name = check_name("step", options.pop("name", self.name))
-        return Step(self.entrypoint, name=name, options=check({**self.options, **own, **options}))
+        here = dict.fromkeys(options, frames.author_line())
+        copy = Step(self.entrypoint, name=name, options=check({**self.options, **own, **options}))
+        copy.places = {**self.places, **here}
+        return copy
 
     def materializer(self, output: str) -> type[BaseMaterializer] | None:
         """Returns the materializer that the author chose for an output."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from partita import running, source_root
+from partita import loader, running, source_root
 from partita.errors import PartitaError, PipelineError
 from partita.pipeline import Pipeline
 
@@ -70,7 +70,7 @@ def import_module(name: str, shown: str) -> ModuleType:
     """
     import importlib
 
-    running.loading = shown
+    running.loading = True
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -85,19 +85,19 @@ def import_module(name: str, shown: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise AuthorError(shown) from error
     finally:
-        running.loading = None
+        running.loading = False
 
 
 def load_anonymous(name: str, path: str) -> ModuleType:
     """Loads a file whose name no import statement could say, or that another module hides."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    spec = spec_from_file_location(name, path)
+    spec = spec_from_file_location(name, path, loader=loader.AuthorLoader(name, path))
     if spec is None or spec.loader is None:
         raise PartitaError(f"`{path}` cannot be loaded as Python.")
     module = module_from_spec(spec)
     sys.modules[name] = module
-    running.loading = path
+    running.loading = True
     try:
         spec.loader.exec_module(module)
     except PartitaError:
@@ -105,13 +105,17 @@ def load_anonymous(name: str, path: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise AuthorError(path) from error
     finally:
-        running.loading = None
+        running.loading = False
     return module
 
 
-def put_first(*folders: str) -> None:
-    """Has modules of these folders found before all others; the last comes first."""
-    for folder in folders:
+def put_first(root: str, *below: str) -> None:
+    """Has modules of a source root found before all others, as their files are now.
+
+    Those of folders `below` it come before its own.
+    """
+    loader.use_below(root)
+    for folder in (root, *below):
         if folder in sys.path:
             sys.path.remove(folder)
         sys.path.insert(0, folder)

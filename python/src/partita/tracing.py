@@ -246,7 +246,7 @@ def _definition(step: Step) -> dict[str, Any]:
         "location": place,
         "inputs": inputs,
         "outputs": declared_outputs,
-        "options": [layer(step.options, place)],
+        "options": [layer(step.options, place, step.places)],
         "hooks": hooks(step),
         "open": signature.open,
     }
@@ -263,9 +263,21 @@ def hooks(owner: Any) -> dict[str, str]:
     return found
 
 
-def layer(options: dict[str, Any], place: dict[str, Any] | None) -> dict[str, Any]:
-    """Returns options as a layer of the spec, each with the place where it is written."""
-    return {"options": {key: _node(key, value, place) for key, value in options.items()}}
+def layer(
+    options: dict[str, Any],
+    place: dict[str, Any] | None,
+    places: dict[str, tuple[str, int] | None] | None = None,
+) -> dict[str, Any]:
+    """Returns options as a layer of the spec, each with the place where it is written.
+
+    That is `place`, but for options that have a file and a line in `places`.
+    """
+    nodes: dict[str, Any] = {}
+    for key, value in options.items():
+        line = places.get(key) if places else None
+        found = place if line is None else {"file": source_root.shown(line[0]), "line": line[1]}
+        nodes[key] = _node(key, value, found)
+    return {"options": nodes}
 
 
 def plain_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -285,3 +285,13 @@ fn elsewhere_than_on_a_terminal_each_event_is_a_line() {
         "run first: completed in T (1 completed)",
     ]);
 }
+
+#[test]
+fn a_failure_that_ends_in_a_full_stop_goes_on_without_it() {
+    let mut display = Display::new(&["load"]);
+    display.shown.is_live = false;
+    let failure = Arc::new(Failure::ours("no good."));
+    display.on(RunEvent::AttemptFailed { step: 0, attempt: 1, failure, retry_in: Some(1.0) });
+    let seen = display.seen().concat();
+    assert!(seen.contains("failed: no good; retry"), "{seen}");
+}

@@ -38,6 +38,7 @@ pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLoo
         RunEvent::AttemptFailed { .. } if style.quiet => Vec::new(),
         RunEvent::AttemptFailed { step, attempt, failure, retry_in: Some(delay) } => {
             let (name, failure) = (name(state, *step), one_line(failure));
+            let failure = failure.strip_suffix('.').unwrap_or(&failure);
             let text = format!(
                 "{name}: attempt {attempt} failed: {failure}; retrying in {}",
                 duration(*delay)

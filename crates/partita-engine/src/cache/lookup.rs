@@ -63,6 +63,9 @@ pub struct CacheResolver {
     names: Mutex<HashMap<String, String>>,
 }
 
+/// Why a step runs whatever its inputs are.
+pub(crate) const CACHING_IS_OFF: &str = "caching is off for this step";
+
 type Inputs = BTreeMap<String, InputValue>;
 
 impl CacheResolver {
@@ -114,7 +117,7 @@ impl CacheResolver {
         }
         let config = &self.context.deployment.steps[step].config;
         if !config.enable_cache {
-            return Ok(Lookup::Miss { reason: "caching is off for this step".to_owned() });
+            return Ok(Lookup::Miss { reason: CACHING_IS_OFF.to_owned() });
         }
         let entry = match self.documents().cache_entry(&key) {
             Ok(Some(entry)) => entry,

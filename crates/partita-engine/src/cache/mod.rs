@@ -3,4 +3,5 @@
 mod explain;
 mod lookup;
 
+pub(crate) use lookup::CACHING_IS_OFF;
 pub use lookup::{CacheResolver, Lookup, ResumedFrom};

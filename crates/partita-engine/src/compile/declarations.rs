@@ -15,7 +15,7 @@ pub(super) fn check(spec: &PipelineSpec, overrides: &Overrides, report: &mut Rep
     let place = spec.location.as_ref();
     check_name("a pipeline", &spec.name, place, report);
     if let Some(run_name) = &overrides.run_name {
-        check_name("a run", run_name, None, report);
+        report_invalid(name::check_run(run_name), "a run", run_name, None, report);
     }
     if spec.steps.is_empty() {
         let what = format!("pipeline {} has no steps", quoted(&spec.name));
@@ -50,7 +50,17 @@ pub(super) fn check(spec: &PipelineSpec, overrides: &Overrides, report: &mut Rep
 }
 
 fn check_name(noun: &str, name: &str, location: Option<&Location>, report: &mut Report) {
-    if let Err(error) = name::check(name) {
+    report_invalid(name::check(name), noun, name, location, report);
+}
+
+fn report_invalid(
+    checked: Result<(), name::InvalidName>,
+    noun: &str,
+    name: &str,
+    location: Option<&Location>,
+    report: &mut Report,
+) {
+    if let Err(error) = checked {
         let what = format!("{} cannot be the name of {noun}: {error}", quoted(name));
         report.push(Diagnostic::new(what).help(NAME_HELP).at(location.cloned()));
     }

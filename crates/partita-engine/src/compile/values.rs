@@ -174,7 +174,7 @@ pub(super) fn failure_mode(literal: &Literal) -> Read<FailureMode> {
 
 pub(super) fn run_name(literal: &Literal) -> Read<String> {
     let written = text(literal)?;
-    match name::check(&written) {
+    match name::check_run(&written) {
         Ok(()) => Ok(written),
         Err(error) => Err(Refusal::Content(error.to_string(), Some(NAME_HELP.to_owned()))),
     }

@@ -175,14 +175,10 @@ impl Item {
 
     pub(super) fn not_found<S: AsRef<str>>(self, name: &str, names: &[S]) -> MetadataError {
         let nearest = name::nearest(name, names.iter().map(AsRef::as_ref));
-        let help = match nearest {
-            Some(_) => format!("`{}` shows them all", self.command("list")),
-            None => format!(
-                "`{}` shows them all, and `{}` makes a new one",
-                self.command("list"),
-                self.command("register")
-            ),
-        };
+        let mut help = format!("`{}` shows them all", self.command("list"));
+        if nearest.is_none() && !matches!(self, Self::Flavor(_)) {
+            help.push_str(&format!(", and `{}` makes a new one", self.command("register")));
+        }
         MetadataError::NotFound {
             what: self.to_string(),
             name: shown(name),

@@ -106,7 +106,7 @@ impl<'a> Runs<'a> {
     /// [`MetadataError::NotFound`] or [`MetadataError::Ambiguous`].
     pub fn find(&self, reference: &str) -> Result<RunSummary> {
         self.settle()?;
-        let mut found = if reference == "latest" {
+        let mut found = if reference == name::LATEST_RUN {
             self.index.runs(&RunFilter { limit: Some(1), ..RunFilter::default() })?
         } else {
             self.index.matching_runs(reference)?

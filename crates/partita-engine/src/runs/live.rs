@@ -96,12 +96,16 @@ impl LiveRun {
         let header = header(&new)?;
         let _hold = store.hold()?;
         let lease = store.lease(&header.id)?;
-        metadata.start_run(&RunStart {
+        let started = metadata.start_run(&RunStart {
             header: header.clone(),
             deployment: Some(Arc::clone(&new.deployment)),
             store: store.uri().to_owned(),
             status: RunStatus::Running,
-        })?;
+        });
+        if let Err(error) = started {
+            let _ = store.delete(&layout::run(&header.id)); // Collection would remove it as well.
+            return Err(error.into());
+        }
         save_deployment(&*store, &new.deployment)?;
         create(&*store, &layout::run_header(&header.id), &header)?;
         let first_attempts = vec![1; new.deployment.steps.len()];
@@ -258,7 +262,8 @@ fn header(new: &NewRun) -> Result<RunHeader, RunError> {
     let deployment = &new.deployment;
     let pipeline = deployment.pipeline.name.clone();
     let name = new.name.clone().unwrap_or_else(|| default_name(&pipeline, &id, started_at));
-    name::check(&name).map_err(|reason| RunError::BadName { name: shortened(&name), reason })?;
+    name::check_run(&name)
+        .map_err(|reason| RunError::BadName { name: shortened(&name), reason })?;
     let orchestrator = deployment.stack.orchestrator();
     Ok(RunHeader {
         version: VERSION,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use partita_core::deployment::Deployment;
 use serde::Serialize;
 
-use crate::cache::{CacheResolver, Lookup};
+use crate::cache::{CACHING_IS_OFF, CacheResolver, Lookup};
 use crate::metadata::RunIndex;
 use crate::step_runner::RunContext;
 use crate::store::{ArtifactStore, Result};
@@ -56,7 +56,9 @@ pub fn plan(
     for (index, step) in deployment.steps.iter().enumerate() {
         let waits_for: BTreeSet<&str> =
             step.inputs.values().flat_map(upstream).filter(|name| unknown.contains(name)).collect();
-        let (verdict, reason) = if let Some(first) = waits_for.first() {
+        let (verdict, reason) = if !step.config.enable_cache {
+            (Verdict::Run, CACHING_IS_OFF.to_owned())
+        } else if let Some(first) = waits_for.first() {
             let others = if waits_for.len() > 1 { " and others" } else { "" };
             (Verdict::Depends, format!("its input comes from `{first}`{others}, which will run"))
         } else {

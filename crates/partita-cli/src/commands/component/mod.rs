@@ -23,17 +23,17 @@ pub(crate) use view::ComponentView;
 /// What to do with components of a type.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
-    /// Configure a new one.
+    /// Configure a new component of this type.
     Register(register::Args),
-    /// Change the configuration of one.
+    /// Change the configuration of a component.
     Update(update::Args),
-    /// List them.
+    /// List the components of this type.
     List(list::Args),
-    /// Show one with its configuration.
+    /// Show a component with its configuration.
     Describe(describe::Args),
-    /// Delete one that no stack uses.
+    /// Delete a component that no stack uses.
     Delete(delete::Args),
-    /// Look at the flavors that they can have.
+    /// Look at the flavors of this type.
     #[command(subcommand)]
     Flavor(flavor::Verb),
 }

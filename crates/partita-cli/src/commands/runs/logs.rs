@@ -54,7 +54,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
         printed |= print(context, &*store, &run, log, is_prefixed)?;
     }
     if !printed {
-        context.say(&format!("run `{}` has printed nothing that was asked for", run.name));
+        let who = match &args.step {
+            Some(step) => format!("step `{step}` of run `{}`", run.name),
+            None => format!("run `{}`", run.name),
+        };
+        let when = args.attempt.map(|number| format!(" in attempt {number}")).unwrap_or_default();
+        context.say(&format!("{who} has printed nothing{when}"));
     }
     Ok(())
 }

@@ -1,0 +1,67 @@
+"""Loads the author's modules as their files are now, whatever Python compiled of them before.
+
+Python takes compiled code for that of a source with the same size and the same second of change.
+It would miss an edit that keeps the size, in the second in which the source was compiled. Here,
+compiled code is read and written only once the second of the source's last change is over.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.abc import PathEntryFinder
+    from typing import Any
+
+
+class AuthorLoader(SourceFileLoader):
+    """A loader of source files that no stale compiled code gets past."""
+
+    def get_data(self, path: str) -> bytes:
+        """Returns the content of the source, or of its compiled code if that can be relied on."""
+        if path != self.path and not self._is_settled(os.stat(path).st_mtime):
+            raise OSError(f"`{path}` may be older than its source")
+        return super().get_data(path)
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        """Writes compiled code, if whoever reads it can rely on it."""
+        if self._is_settled(time.time()):
+            super().set_data(path, data, _mode=_mode)
+
+    def _is_settled(self, moment: float) -> bool:
+        return moment >= int(os.stat(self.path).st_mtime) + 1
+
+
+def use_below(root: str) -> None:
+    """Makes every import from a folder at or below `root` load files as they are now."""
+    find = FileFinder.path_hook(
+        (ExtensionFileLoader, EXTENSION_SUFFIXES),
+        (AuthorLoader, SOURCE_SUFFIXES),
+        (SourcelessFileLoader, BYTECODE_SUFFIXES),
+    )
+
+    def hook(folder: str) -> PathEntryFinder:
+        if not _is_below(folder, root):
+            raise ImportError(folder)
+        return find(folder)
+
+    sys.path_hooks.insert(0, hook)
+    for folder in list(sys.path_importer_cache):
+        if _is_below(folder, root):
+            del sys.path_importer_cache[folder]
+
+
+def _is_below(folder: str, root: str) -> bool:
+    return folder == root or folder.startswith(root.rstrip(os.sep) + os.sep)
