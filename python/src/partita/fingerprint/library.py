@@ -156,6 +156,12 @@ def _stdlib_value(value: Any, encoder: Encoder) -> bytes | None:
     return frame("made of", *map(encoder.encode, made))
 
 
+def forget(seen: dict[int, Any], known: int) -> None:
+    """Takes all but the first `known` objects out of those seen."""
+    while len(seen) > known:
+        seen.popitem()
+
+
 def links(value: Any, encoder: Encoder) -> bytes:
     """Returns the functions and classes of the source root that hang on an opaque object.
 
@@ -180,10 +186,21 @@ class _Links:
             return self._code(value)
         if isinstance(value, (functools.partial, staticmethod, classmethod, property)):
             return self.encoder.encode(value)
-        found = list(self._items(value, depth))
+        held: Any = value
         if isinstance(value, (set, frozenset)):
-            found.sort()
+            found = sorted(self._unseen(item, depth) for item in held)
+            found = [link for link in found if link]
+        else:
+            found = list(self._items(value, depth))
         return frame("links", *found) if found else None
+
+    def _unseen(self, item: Any, depth: int) -> bytes:
+        """Follows an item of a set as if no other were there: their order differs by process."""
+        known, encoded = len(self.seen), len(self.encoder.seen)
+        reached = self.follow(item, depth + 1)
+        forget(self.seen, known)
+        forget(self.encoder.seen, encoded)
+        return reached or b""
 
     def _code(self, value: Any) -> bytes | None:
         module = sys.modules.get(getattr(value, "__module__", None) or "")
@@ -196,7 +213,7 @@ class _Links:
         held: Any = value
         if isinstance(value, (dict, MappingProxyType)):
             pairs = list(held.items())
-        elif isinstance(value, (list, tuple, set, frozenset)):
+        elif isinstance(value, (list, tuple)):
             pairs = [("", item) for item in held]
         else:
             has_fields = isinstance(getattr(held, "__dict__", None), dict)

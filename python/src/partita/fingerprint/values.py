@@ -38,7 +38,7 @@ class Encoder:
         self.part = part
         self.module = module
         self.binding = binding
-        self._seen: dict[int, tuple[int, Any]] = {}
+        self.seen: dict[int, tuple[int, Any]] = {}
         self._count = 0
         self._bytes = 0
         self._depth = 0
@@ -80,11 +80,11 @@ class Encoder:
 
     def inline(self, value: Any) -> bytes:
         """Encodes an object where it is found; a cycle ends at the second sight of it."""
-        if id(value) in self._seen:
-            return frame("seen", str(self._seen[id(value)][0]).encode())
+        if id(value) in self.seen:
+            return frame("seen", str(self.seen[id(value)][0]).encode())
         if not isinstance(value, tuple):
             # The object is kept, so that its id can't be given to another one meanwhile.
-            self._seen[id(value)] = (len(self._seen), value)
+            self.seen[id(value)] = (len(self.seen), value)
         if isinstance(value, FunctionType):
             return functions.encode(value, self)
         if is_class(value):
@@ -109,11 +109,19 @@ class Encoder:
         if isinstance(value, dict):
             items = [(self.encode(k), self.encode(v)) for k, v in list(held.items())]
             return frame("dict", *(part for item in items for part in item))
-        encoded = [self.encode(item) for item in list(value)]
         if isinstance(value, (set, frozenset)):
-            encoded.sort()
+            encoded = sorted(self._unseen(item) for item in list(held))
+        else:
+            encoded = [self.encode(item) for item in list(held)]
         name = next(kind.__name__ for kind in _CONTAINERS if isinstance(value, kind))
         return frame(name, *encoded)
+
+    def _unseen(self, item: Any) -> bytes:
+        """Encodes an item of a set as if no other were there: their order differs by process."""
+        known = len(self.seen)
+        encoded = self.encode(item)
+        library.forget(self.seen, known)
+        return encoded
 
     def reference(self, value: Any) -> bytes | None:
         """Returns a reference by name to a callable that is at home; else None.
