@@ -87,7 +87,7 @@ def _members(kind: type, encoder: Encoder) -> list[bytes]:
             *(
                 _member(k, held[k], encoder)
                 for k in sorted(held)
-                if _is_enum_method(held[k], encoder)
+                if k not in members and _is_in_enum_body(k, held[k], encoder)
             ),
         ]
     return [
@@ -109,10 +109,12 @@ def _member(name: str, value: Any, encoder: Encoder) -> bytes:
     return frame("attribute", text(name), encoder.encode(value))
 
 
-def _is_enum_method(value: Any, encoder: Encoder) -> bool:
+def _is_in_enum_body(name: str, value: Any, encoder: Encoder) -> bool:
     """Returns whether `value` in an enum's body was written there, not put there by `enum`."""
-    function = value.fget if isinstance(value, property) else undescribed(value)
-    return isinstance(function, FunctionType) and code_zone(function, encoder) != STANDARD
+    function = undescribed(value)
+    if isinstance(function, FunctionType):
+        return code_zone(function, encoder) != STANDARD
+    return not (name.startswith("_") and name.endswith("_"))
 
 
 def _is_made_of_fields(kind: type) -> bool:

@@ -70,7 +70,7 @@ class Encoder:
             return self.type_reference(value)
         if isinstance(value, ModuleType):
             return self.walk.whole(value)
-        if library.is_ignored(value):
+        if library.is_ignored(value, self.walk.root):
             return frame("ignored", text(type(value).__qualname__))
         if callable(value):
             known = self.reference(value)
