@@ -192,6 +192,34 @@ def test_a_step_can_differ_from_its_pipeline(project: Project) -> None:
     assert project.run(enable_cache=False).code == 0
 
 
+def test_a_step_that_returns_none_is_cached_and_its_output_loads(project: Project) -> None:
+    project.write(
+        "main.py",
+        """
+        from partita import pipeline, step
+
+        @step
+        def nothing():
+            return None
+
+        @step
+        def show(x, text: str = "first") -> str:
+            return f"{text}: {x}"
+
+        @pipeline
+        def absent(text: str = "first"):
+            show(nothing(), text)
+        """,
+    )
+    assert project.run().code == 0
+    again = project.run(parameters={"text": "second"})
+    assert again.code == 0, again
+    run = Client().get_run("latest")
+    assert project.statuses() == {"nothing": "cached", "show": "completed"}
+    assert run.steps["nothing"].output.load() is None
+    assert run.steps["show"].output.load() == "second: None"
+
+
 BIG = """
     from partita import pipeline, step
 
