@@ -120,7 +120,9 @@ def test_an_edit_that_nothing_reaches_runs_nothing(
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("@step\ndef third", '@step(name="fourth")\ndef third')], ids=["name"]
+    ("old", "new"),
+    [("@step\ndef third", '@step(name="fourth")\ndef third'), ("third(", "fourth(")],
+    ids=["step", "function"],
 )
 def test_a_new_name_runs_nothing(project: Project, old: str, new: str) -> None:
     prepare(project)
