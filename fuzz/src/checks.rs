@@ -111,7 +111,7 @@ pub fn config_file(data: &[u8]) {
             return;
         }
     };
-    for (_, value) in config.parameters() {
+    for (_, (_, value)) in config.parameters() {
         assert_eq!(Literal::parse(value.text()).ok().as_ref(), Some(value));
     }
     let Some((spec, request)) = pipeline(config) else { return };

@@ -335,11 +335,11 @@ pub(crate) fn compile_pipeline<'py>(
     Ok(PyBytes::new(py, &text))
 }
 
-/// Returns the pipeline parameters of a configuration file.
+/// Returns the pipeline parameters of a configuration file: the line and the value of each.
 #[pyfunction]
 pub(crate) fn config_parameters(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyBytes>> {
     let config = ConfigFile::read(&path).map_err(|report| pipeline_error(py, report))?;
-    let parameters: BTreeMap<&str, &Literal> = config.parameters().collect();
+    let parameters: BTreeMap<&str, (u64, &Literal)> = config.parameters().collect();
     bytes(py, &parameters)
 }
 

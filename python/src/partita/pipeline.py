@@ -200,8 +200,15 @@ def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> d
     }
 
 
-def bind_defaults(target: Pipeline, given: dict[str, Any]) -> dict[str, Any]:
+def bind_defaults(
+    target: Pipeline, given: dict[str, Any], places: dict[str, str]
+) -> dict[str, Any]:
     """Returns the values that a pipeline is called with, defaults included.
+
+    Args:
+        target: The pipeline.
+        given: The values of the call, of the configuration file and of the command line.
+        places: What problems of some of them begin with: where in a file they are written.
 
     Raises:
         PipelineError: A parameter is unknown, missing or of the wrong type.
@@ -211,13 +218,14 @@ def bind_defaults(target: Pipeline, given: dict[str, Any]) -> dict[str, Any]:
     signature = Signature(target.entrypoint)
     problems: list[str] = []
     for name, value in given.items():
+        place = places.get(name, "")
         if name not in signature.names and not signature.open:
-            problems.append(_unknown(name, signature.names))
+            problems.append(place + _unknown(name, signature.names))
             continue
         kinds = signature.kinds(name)
         if kinds is not None and not _fits(value, kinds):
             problems.append(
-                f"the parameter `{name}` is declared as `{' or '.join(kinds)}` and got "
+                f"{place}the parameter `{name}` is declared as `{' or '.join(kinds)}` and got "
                 f"`{value!r}` of type `{type(value).__qualname__}`."
             )
         elif kinds == ["float"] and type(value) is int:

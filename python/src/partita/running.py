@@ -45,13 +45,17 @@ class Request:
         """
         asked = command_line or {}
         config = asked.get("config") or pipeline.config_path
+        places: dict[str, str] = {}
         if config is not None:
             configured = _native.decode_value(_native.config_parameters(config))
-            given = {**given, **configured}
-        given = {**given, **asked.get("parameters", {})}
+            given = {**given, **{name: value for name, (_, value) in configured.items()}}
+            places = {name: f"{config}:{line}: " for name, (line, _) in configured.items()}
+        asked_for = asked.get("parameters", {})
+        given = {**given, **asked_for}
+        places = {name: place for name, place in places.items() if name not in asked_for}
         root = source_root.of_function(pipeline.entrypoint)
         _alias_script(pipeline, root)
-        values = bind_defaults(pipeline, given)
+        values = bind_defaults(pipeline, given, places)
         self.literals = _native.Literals(root, asked.get("stack"))
         found = trace(pipeline, values, root, self.literals)
         self.pipeline = pipeline

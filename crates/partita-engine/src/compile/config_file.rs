@@ -77,14 +77,18 @@ impl ConfigFile {
         reader.report.unless_problems(Self { file: file.to_owned(), layer: Layer { options } })
     }
 
-    /// Returns the pipeline's parameters, which an SDK applies before it traces the pipeline.
-    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Literal)> {
+    /// Returns the pipeline's parameters, which an SDK applies before it traces the pipeline, with
+    /// the lines they are on.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, (u64, &Literal))> {
         let section = match self.layer.options.get("parameters").map(|node| &node.value) {
             Some(NodeValue::Section(section)) => Some(section),
             _ => None,
         };
         section.into_iter().flatten().filter_map(|(name, node)| match &node.value {
-            NodeValue::Literal(literal) => Some((name.as_str(), literal)),
+            NodeValue::Literal(literal) => {
+                let line = node.location.as_ref().map_or(1, |location| location.line);
+                Some((name.as_str(), (line, literal)))
+            }
             NodeValue::Section(_) => None,
         })
     }
