@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,22 @@ def test_a_module_elsewhere_on_the_path_counts_by_its_file(tmp_path: Path) -> No
     source = {"steps.py": "from common import clean\ndef train(x): return clean(x)\n"}
     parts = [("steps.train", "function"), ("common", "module")]
     check(tmp_path / "a", source, {"parts": parts}, path=(shared,))
+
+
+def test_an_extension_of_the_authors_own_counts_by_its_file(tmp_path: Path) -> None:
+    suffix = EXTENSION_SUFFIXES[-1]
+    faked = DRIVER.replace(
+        "step =",
+        f"import types; fast = types.ModuleType('fast'); fast.__file__ = root + '/fast{suffix}'\n"
+        "def go(x): pass\ngo.__module__ = 'fast'\nfast.go = go; sys.modules['fast'] = fast\nstep =",
+    )
+    source = {"steps.py": "from fast import go\ndef train(x): return go(x)\n"}
+    made = [
+        run(write(tmp_path / built, {**source, f"fast{suffix}": built}), driver=faked)
+        for built in ("one", "two")
+    ]
+    assert made[0]["notes"] == [f"`fast.go` is compiled, so all of fast{suffix} counts"]
+    assert changes(*made) == {"fast"}
 
 
 def test_a_distribution_installed_in_place_counts_by_version_and_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import classes, functions, library
 from .framing import frame, text
-from .modules import DISTRIBUTION, SOURCE
+from .modules import DISTRIBUTION, SOURCE, is_compiled
 from .naming import claimed, home, is_class, type_of, unwrap_step
 from .plain import encode_scalar
 
@@ -138,6 +138,10 @@ class Encoder:
             self.walk.external(module)
             return frame("external", *map(text, place))
         name = f"{self.walk.root.name(place[0])}.{place[1]}"
+        if is_compiled(module):
+            because = f"`{name}` is compiled"
+            file = self.walk.whole(module, because=because, everything=False)
+            return frame("compiled", file, text(place[1]))
         self.walk.add(name, "class" if is_class(value) else "function", value, place[0])
         return frame("reference", text(name))
 
