@@ -266,12 +266,15 @@ SHARED_IN_SETS = """
 
 MODEL = """
     from typing import Annotated
+    from typing_extensions import TypeAliasType
     from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, computed_field, field_validator
     def whole(v): return v
+    def part(v): return v * 8
+    Alias = TypeAliasType("Alias", "Annotated[int, AfterValidator(part)] | list[Alias]")
     class M(BaseModel):
         names: set[str] = Field({"a", "b", "c"})
         a: Annotated[int, AfterValidator(whole)] = Field(1, ge=0)
-        b: int = 2
+        b: Alias = 2
         _held: int = PrivateAttr(default=3)
         @field_validator("a", mode="after")
         def ok(cls, v): return v + 5
@@ -306,6 +309,7 @@ def test_no_order_and_no_address_is_in_a_fingerprint(
         ("v + 5", "v + 6", "steps.M.ok"),
         ("return 6", "return 7", "steps.M.twice"),
         ("return v\n", "return -v\n", "steps.whole"),
+        ("v * 8", "v * 9", "steps.part"),
     ],
 )
 def test_pydantic_models_count_by_their_fields_and_validators(

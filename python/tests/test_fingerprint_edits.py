@@ -183,6 +183,8 @@ CONSTANTS = [
     constant("np.array([1, 2])", "np.array([[1, 2]])", "import numpy as np"),
     constant("np.float32(1)", "np.float64(1)", "import numpy as np"),
     constant("list[int]", "list[str]"),
+    constant("NewType('A', int)", "NewType('A', str)", "from typing import NewType"),
+    constant("TypeVar('T', bound=int)", "TypeVar('T', bound=str)", "from typing import TypeVar"),
     constant("[]; LIMIT.append(LIMIT)", "[]; LIMIT.append((LIMIT, 1))"),
     Edit("a logger's name", {"steps.py": step("LOG.info(x)", "import logging\nLOG = logging.getLogger('a')\n")}, "steps.py", "'a'", "'b'", set()),
     Edit("an unnamed constant", {"steps.py": step("return x", "LIMIT = 1\n")}, "steps.py", "= 1", "= 2", set()),

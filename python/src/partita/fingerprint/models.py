@@ -70,13 +70,18 @@ def _decorators(decorators: Any, encoder: Encoder) -> list[bytes]:
     ]
 
 
+def is_setting(value: Any) -> bool:
+    """Returns whether `value` is a constraint or an option of pydantic's own making."""
+    library = type_of(value).__module__.partition(".")[0] in ("pydantic", "annotated_types")
+    return library and not isinstance(value, type)
+
+
 def setting(value: Any, encoder: Encoder) -> bytes:
     """Encodes a constraint or an option; one of a library by its class and what it holds."""
     kind = type_of(value)
     if kind.__name__ == "PydanticUndefinedType" or isinstance(value, property):
         return frame("unset")
-    library = kind.__module__.partition(".")[0] in ("pydantic", "annotated_types")
-    if not library or isinstance(value, type):
+    if not is_setting(value):
         return encoder.encode(value)
     parts = _parts(value)
     fields = (frame("part", text(key), setting(parts[key], encoder)) for key in sorted(parts))

@@ -39,6 +39,7 @@ class Encoder:
         self.module = module
         self.binding = binding
         self.seen: dict[int, tuple[int, Any]] = {}
+        self.opened: list[Any] = []
         self._count = 0
         self._bytes = 0
         self._depth = 0
