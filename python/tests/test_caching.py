@@ -159,7 +159,9 @@ def test_an_edit_that_nothing_reaches_runs_nothing(
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("@step\ndef third", '@step(name="fourth")\ndef third')], ids=["name"]
+    ("old", "new"),
+    [("@step\ndef third", '@step(name="fourth")\ndef third'), ("third(", "fourth(")],
+    ids=["step", "function"],
 )
 def test_a_new_name_runs_nothing(project: Project, old: str, new: str) -> None:
     prepare(project)
@@ -245,6 +247,34 @@ def test_a_step_can_differ_from_its_pipeline(project: Project) -> None:
     prepare(project, "(enable_cache=True)", "(enable_cache=False)")
     check(project, {"first": "cached", "second": "completed", "third": "completed"})
     assert project.run(enable_cache=False).code == 0
+
+
+def test_a_step_that_returns_none_is_cached_and_its_output_loads(project: Project) -> None:
+    project.write(
+        "main.py",
+        """
+        from partita import pipeline, step
+
+        @step
+        def nothing():
+            return None
+
+        @step
+        def show(x, text: str = "first") -> str:
+            return f"{text}: {x}"
+
+        @pipeline
+        def absent(text: str = "first"):
+            show(nothing(), text)
+        """,
+    )
+    assert project.run().code == 0
+    again = project.run(parameters={"text": "second"})
+    assert again.code == 0, again
+    run = Client().get_run("latest")
+    assert project.statuses() == {"nothing": "cached", "show": "completed"}
+    assert run.steps["nothing"].output.load() is None
+    assert run.steps["show"].output.load() == "second: None"
 
 
 BIG = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,22 @@ def test_a_module_elsewhere_on_the_path_counts_by_its_file(tmp_path: Path) -> No
     check(tmp_path / "a", source, {"parts": parts}, path=(shared,))
 
 
+def test_an_extension_of_the_authors_own_counts_by_its_file(tmp_path: Path) -> None:
+    suffix = EXTENSION_SUFFIXES[-1]
+    faked = DRIVER.replace(
+        "step =",
+        f"import types; fast = types.ModuleType('fast'); fast.__file__ = root + '/fast{suffix}'\n"
+        "def go(x): pass\ngo.__module__ = 'fast'\nfast.go = go; sys.modules['fast'] = fast\nstep =",
+    )
+    source = {"steps.py": "from fast import go\ndef train(x): return go(x)\n"}
+    made = [
+        run(write(tmp_path / built, {**source, f"fast{suffix}": built}), driver=faked)
+        for built in ("one", "two")
+    ]
+    assert made[0]["notes"] == [f"`fast.go` is compiled, so all of fast{suffix} counts"]
+    assert changes(*made) == {"fast"}
+
+
 def test_a_distribution_installed_in_place_counts_by_version_and_file(tmp_path: Path) -> None:
     site, place = tmp_path / "site-packages", write(tmp_path / "own work", {"mine.py": CLEAN})
     origin = {"url": place.as_uri(), "dir_info": {"editable": True}}
@@ -227,14 +244,83 @@ def test_what_is_too_large_to_compare_counts_by_its_file(tmp_path: Path) -> None
     )
 
 
-def test_pydantic_models_count_by_their_fields_and_validators(tmp_path: Path) -> None:
+SHARED_IN_SETS = """
+    import dataclasses, enum
+    class Color(enum.Enum):
+        RED = 1
+        BLUE = 2
+        GREEN = 3
+    COLORS = {"all": {Color.RED, Color.BLUE, Color.GREEN}, "first": Color.RED}
+    A, B = frozenset("abc"), frozenset("def")
+    GROUPS = [{A, B}, A]
+    @dataclasses.dataclass
+    class Config:
+        names: frozenset = frozenset({"a", "b", "c"})
+    class Names:
+        def __init__(self): self.known = {"a": {A, one}, "b": {one, two}}
+    def one(): pass
+    def two(): pass
+    NAMES = Names()
+    def train(x): return COLORS, GROUPS, Config, NAMES
+"""
+
+MODEL = """
+    from typing import Annotated
+    from typing_extensions import TypeAliasType
+    from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, computed_field, field_validator
+    def whole(v): return v
+    def part(v): return v * 8
+    Alias = TypeAliasType("Alias", "Annotated[int, AfterValidator(part)] | list[Alias]")
+    class M(BaseModel):
+        names: set[str] = Field({"a", "b", "c"})
+        a: Annotated[int, AfterValidator(whole)] = Field(1, ge=0)
+        b: Alias = 2
+        _held: int = PrivateAttr(default=3)
+        @field_validator("a", mode="after")
+        def ok(cls, v): return v + 5
+        @computed_field
+        @property
+        def twice(self) -> int: return 6
+    def train(x): return M(a=x)
+"""
+
+
+@pytest.mark.parametrize("source", [SHARED_IN_SETS, MODEL], ids=["sets", "model"])
+def test_no_order_and_no_address_is_in_a_fingerprint(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("pydantic")
-    source = "from pydantic import BaseModel, Field, field_validator\nclass M(BaseModel):\n    a: int = Field(1, ge=0)\n    @field_validator('a')\n    def ok(cls, v): return v\n\ndef train(x): return M(a=x)\n"
-    before = run(write(tmp_path / "a", {"steps.py": source}))
+    made: list[Any] = []
+    for seed in "1237":
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        made.append(run(write(tmp_path / seed, {"steps.py": source})))
+    assert all(one == made[0] for one in made)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("ge=0", "ge=1", "steps.M"),
+        ("Field(1", "Field(2", "steps.M"),
+        ("= 2", "= 4", "steps.M"),
+        ("default=3", "default=4", "steps.M"),
+        ('mode="after"', 'mode="before"', "steps.M"),
+        ('r("a"', 'r("b"', "steps.M"),
+        ("v + 5", "v + 6", "steps.M.ok"),
+        ("return 6", "return 7", "steps.M.twice"),
+        ("return v\n", "return -v\n", "steps.whole"),
+        ("v * 8", "v * 9", "steps.part"),
+    ],
+)
+def test_pydantic_models_count_by_their_fields_and_validators(
+    old: str, new: str, changed: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("pydantic")
+    before = run(write(tmp_path / "a", {"steps.py": MODEL}))
     assert before["notes"] == []
-    for old, new in (("ge=0", "ge=1"), ("Field(1", "Field(2"), ("return v", "return v + 1")):
-        after = run(write(tmp_path / new, {"steps.py": source.replace(old, new)}))
-        assert "steps.M" in {name.removesuffix(".ok") for name in changes(before, after)}, old
+    assert MODEL.count(old) == 1
+    after = run(write(tmp_path / "b", {"steps.py": MODEL.replace(old, new)}))
+    assert changed in changes(before, after)
 
 
 def test_the_driver_runs_in_this_interpreter(tmp_path: Path) -> None:

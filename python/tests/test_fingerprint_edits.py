@@ -86,7 +86,7 @@ CARRIERS = [
 ]  # fmt: skip
 
 CLASS = """
-import abc, dataclasses, enum
+import abc, dataclasses, enum, functools, types
 class Base:
     def common(self): return 10
 class Meta(type):
@@ -110,6 +110,11 @@ class Config:
 class Color(enum.Enum):
     RED = 110
     def shade(self): return 120
+    @functools.cached_property
+    def light(self): return 140
+    @types.DynamicClassAttribute
+    def dark(self): return 150
+Color.depth = 160
 CONFIG = Config(depth=130)
 """
 USES = {"steps.py": step("return helpers.Cleaner().fit()"), "helpers.py": CLASS}
@@ -139,6 +144,9 @@ CLASSES = [
     in_class(" 100\n", "helpers.Config.go", files=CONFIGURED),
     in_class(" 110\n", "helpers.Color", files=COLORED),
     in_class(" 120\n", "helpers.Color.shade", files=COLORED),
+    in_class(" 140\n", "helpers.Color", "helpers.Color.light", files=COLORED),
+    in_class(" 150\n", "helpers.Color", "helpers.Color.dark", files=COLORED),
+    in_class(" 160\n", "helpers.Color", files=COLORED),
     in_class("=130", "helpers.CONFIG", files={**USES, "steps.py": step("return helpers.CONFIG.depth")}),
     in_class(" 100\n", "helpers.Config.go", files={**USES, "steps.py": ANNOTATED}),
     in_class(" 100\n", "helpers.Config.go", files={**USES, "steps.py": ANNOTATED.partition("\n")[2]}),
@@ -175,11 +183,36 @@ CONSTANTS = [
     constant("np.array([1, 2])", "np.array([[1, 2]])", "import numpy as np"),
     constant("np.float32(1)", "np.float64(1)", "import numpy as np"),
     constant("list[int]", "list[str]"),
+    constant("NewType('A', int)", "NewType('A', str)", "from typing import NewType"),
+    constant("TypeVar('T', bound=int)", "TypeVar('T', bound=str)", "from typing import TypeVar"),
     constant("[]; LIMIT.append(LIMIT)", "[]; LIMIT.append((LIMIT, 1))"),
     Edit("a logger's name", {"steps.py": step("LOG.info(x)", "import logging\nLOG = logging.getLogger('a')\n")}, "steps.py", "'a'", "'b'", set()),
     Edit("an unnamed constant", {"steps.py": step("return x", "LIMIT = 1\n")}, "steps.py", "= 1", "= 2", set()),
     Edit("a constant elsewhere", {"steps.py": step("return helpers.LIMIT"), "helpers.py": "LIMIT = 1"}, "helpers.py", "= 1", "= 2", {"helpers.LIMIT"}),
 ]  # fmt: skip
+
+
+def state(base: str) -> Edit:
+    """Edits a class whose base holds no result, where the step uses an instance of it."""
+    head = f"import logging, threading\nclass Own({base}):\n    rate = 5\nOWN = Own()\n"
+    changed = {"steps", "steps.Own"}
+    return Edit(base, {"steps.py": step("return OWN.rate", head)}, "steps.py", "5", "6", changed)
+
+
+STATES = [state(base) for base in ("threading.local", "threading.Thread", "logging.Filter")]
+WEAK = (
+    "import weakref\nclass Own: rate = 5\nown = Own()\nKNOWN = weakref.WeakValueDictionary(a=own)\n"
+)
+STATES.append(
+    Edit(
+        "held weakly",
+        {"steps.py": step("return KNOWN['a'].rate", WEAK)},
+        "steps.py",
+        "5",
+        "6",
+        {"steps", "steps.Own"},
+    )
+)
 
 MODULE = {"helpers.py": "import deep\n" + CLEAN + "def other(x):\n    return deep.er(x)\n", "deep.py": "def er(x): return 5\ndef no(x): return 6\n"}  # fmt: skip
 REGISTRY = {
@@ -213,6 +246,7 @@ WHOLE = [
     Edit("a function not registered", REGISTRY, "features.py", "7", "8", set()),
     Edit("an import inside, not loaded", {"steps.py": step("from lazy import clean\n    return clean(x)", ""), "lazy.py": "import deep\n" + CLEAN, "deep.py": "X = 1"}, "lazy.py", *BODY, {"lazy"}),
     Edit("what that one imports", {"steps.py": step("from lazy import clean\n    return clean(x)", ""), "lazy.py": "import deep\n" + CLEAN, "deep.py": "X = 1"}, "deep.py", "1", "2", {"deep"}),
+    Edit("an import inside, named as one of Python's own", {"steps.py": step("from profile import clean\n    return clean(x)", ""), "profile.py": CLEAN}, "profile.py", *BODY, {"profile"}),
     Edit("a relative import inside", {"steps.py": step("return pkg.sub.go(x)", "import pkg.sub\n"), "pkg/__init__.py": "", "pkg/sub.py": "def go(x):\n    from .lazy import clean\n    return clean(x)\n", "pkg/lazy.py": CLEAN}, "pkg/lazy.py", *BODY, {"pkg.lazy"}),
 ]  # fmt: skip
 
@@ -234,7 +268,7 @@ NOTHING = [
     Edit("the order of functions", {"steps.py": step("return helpers.a() + helpers.b()"), "helpers.py": "def a(): return 1\ndef b(): return 2\n"}, "helpers.py", "def a(): return 1\ndef b(): return 2\n", "def b(): return 2\ndef a(): return 1\n", set()),
 ]  # fmt: skip
 
-EDITS = FUNCTIONS + CARRIERS + CLASSES + CONSTANTS + WHOLE + NOTHING
+EDITS = FUNCTIONS + CARRIERS + CLASSES + CONSTANTS + STATES + WHOLE + NOTHING
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=[edit.name for edit in EDITS])

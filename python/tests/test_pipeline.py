@@ -294,6 +294,9 @@ def test_a_config_file_comes_after_code_and_is_checked(project: Project) -> None
     with pytest.raises(PipelineError, match=r"`enable_cahce`.*(\n.*)*`enable_cache`") as told:
         tried.with_options(run_name="three")()
     assert "run.yaml:2" in str(told.value)
+    project.write("run.yaml", "enable_cache: true\nparameters:\n  x: a\n  xx: 1\n")
+    with pytest.raises(PipelineError, match=r"run\.yaml:3: .*`x`.*run\.yaml:4: .*`xx`; did"):
+        tried.with_options(run_name="four")()
 
 
 @pytest.mark.parametrize(

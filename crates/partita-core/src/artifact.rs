@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::{Digest, FieldHasher};
 use crate::literal::Literal;
@@ -26,11 +26,16 @@ pub struct ArtifactVersion {
     /// Bytes of all files.
     pub size: u64,
     /// The value itself, where it is small enough to live in the document.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub value: Option<Literal>,
     /// What its materializer says of it: shapes, types, counts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, Literal>,
+}
+
+/// Reads a value that is there; `null` is one.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Literal>, D::Error> {
+    Literal::deserialize(deserializer).map(Some)
 }
 
 impl ArtifactVersion {
@@ -116,4 +121,26 @@ pub fn inline_files(value: &Literal) -> [ArtifactFile; 1] {
         size: bytes.len() as u64,
         digest: Digest::of(bytes),
     }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(ending: &str, value: Option<&str>) {
+        let text = format!(
+            r#"{{"artifact":"a","id":"1","type":"t","format":"json","digest":"{}","size":4{ending}}}"#,
+            Digest::of(b"")
+        );
+        let version: ArtifactVersion = serde_json::from_str(&text).expect("an artifact version");
+        assert_eq!(version.value.as_ref().map(Literal::text), value);
+        assert_eq!(serde_json::to_string(&version).expect("JSON"), text);
+    }
+
+    #[test]
+    fn a_value_that_is_null_is_a_value() {
+        check("", None);
+        check(r#","value":null"#, Some("null"));
+        check(r#","value":[null]"#, Some("[null]"));
+    }
 }

@@ -23,9 +23,11 @@ pub fn source_digest(source: &Source, environment: &Environment) -> Digest {
     hasher
         .field("interpreter", environment.interpreter.as_bytes())
         .field("platform", environment.platform.as_bytes());
-    for part in &source.parts {
+    for (index, part) in source.parts.iter().enumerate() {
+        // The first one is the step's own function, which may be given another name.
+        let name = if index == 0 { "" } else { &part.name };
         hasher
-            .field("part", part.name.as_bytes())
+            .field("part", name.as_bytes())
             .field("kind", part.kind.as_bytes())
             .field("digest", part.digest.to_string().as_bytes());
     }

@@ -6,6 +6,7 @@ import typing
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from . import models
 from .framing import frame, text
 from .naming import is_class, type_of
 from .scan import scan
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from .lookup import Context
     from .values import Encoder
 
+_NAMED = frozenset({"NewType", "TypeVar", "TypeAliasType"})
+_MEANINGS = ("__supertype__", "__bound__", "__constraints__", "__value__")
 _compiled: dict[str, CodeType | None] = {}
 
 
@@ -26,6 +29,8 @@ def encode(value: Any, encoder: Encoder, context: Context) -> bytes:
         return _encode_text(value.__forward_arg__, encoder, context)
     if is_class(value):
         return encoder.type_reference(value)
+    if type_of(value).__name__ in _NAMED:
+        return _encode_named(value, encoder, context)
     if isinstance(getattr(value, "__args__", None), tuple):
         return _encode_generic(value, encoder, context)
     if isinstance(value, (list, tuple)):
@@ -48,6 +53,22 @@ def _encode_text(value: str, encoder: Encoder, context: Context) -> bytes:
     return frame("text", text(value), *reached)
 
 
+def _encode_named(value: Any, encoder: Encoder, context: Context) -> bytes:
+    """Encodes a name for other types; inside of itself it is but its name."""
+    shown = text(repr(value))
+    if value in encoder.opened:
+        return frame("typing", shown)
+    encoder.opened.append(value)
+    try:
+        held = [getattr(value, name, None) for name in _MEANINGS]
+        parts = [encode(part, encoder, context) for part in held if part is not None]
+    except Exception:  # an alias is evaluated only now, and may name what is not there
+        parts = []
+    finally:
+        encoder.opened.pop()
+    return frame("typing", shown, *parts)
+
+
 def _encode_generic(value: Any, encoder: Encoder, context: Context) -> bytes:
     origin: Any = getattr(value, "__origin__", type_of(value))
     metadata = getattr(value, "__metadata__", ())
@@ -64,4 +85,6 @@ def _encode_metadata(value: Any, encoder: Encoder) -> bytes:
     if isinstance(value, (str, int, float, bytes, type(None))):
         return encoder.encode(value)
     kind = type_of(value)
+    if models.is_setting(value):
+        return models.setting(value, encoder)
     return frame("of", text(kind.__module__), text(kind.__qualname__))

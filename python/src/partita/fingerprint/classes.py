@@ -7,11 +7,12 @@ from enum import Enum
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from . import models
 from .framing import frame, text
 from .functions import code_zone
 from .lookup import Context
 from .modules import STANDARD
-from .naming import type_of, undescribed
+from .naming import undescribed
 
 if TYPE_CHECKING:
     from .values import Encoder
@@ -68,31 +69,13 @@ def _fields(kind: type, encoder: Encoder, context: Context) -> list[bytes]:
             frame(
                 "field",
                 text(name),
-                _default(field.default, encoder),
-                _default(field.default_factory, encoder),
+                models.default(field.default, encoder),
+                models.default(field.default_factory, encoder),
                 encoder.encode(flags),
                 encoder.encode(dict(field.metadata)),
             )
         )
-    for name, field in held.get("__pydantic_fields__", {}).items():
-        encoded.append(
-            frame(
-                "field",
-                text(name),
-                encoder.annotation(field.annotation, context),
-                _default(field.default, encoder),
-                encoder.encode(field.default_factory),
-                text(repr(field)),
-            )
-        )
-    return encoded
-
-
-def _default(value: Any, encoder: Encoder) -> bytes:
-    kind = type_of(value)
-    if kind.__module__ == "dataclasses" or kind.__name__ == "PydanticUndefinedType":
-        return frame("no default")
-    return encoder.encode(value)
+    return encoded + models.encode(kind, encoder, context)
 
 
 def _members(kind: type, encoder: Encoder) -> list[bytes]:
@@ -104,7 +87,7 @@ def _members(kind: type, encoder: Encoder) -> list[bytes]:
             *(
                 _member(k, held[k], encoder)
                 for k in sorted(held)
-                if _is_enum_method(held[k], encoder)
+                if k not in members and _is_in_enum_body(k, held[k], encoder)
             ),
         ]
     return [
@@ -112,6 +95,7 @@ def _members(kind: type, encoder: Encoder) -> list[bytes]:
         for name in sorted(held)
         if name not in _DERIVED
         and not name.startswith("__pydantic")
+        and not (name == "__doc__" and _is_made_of_fields(kind))
         and not _is_generated(kind, held[name], encoder)
     ]
 
@@ -120,17 +104,23 @@ def _member(name: str, value: Any, encoder: Encoder) -> bytes:
     if type(value).__name__ in _DESCRIPTORS:
         return frame("slot", text(name))
     if type(value).__name__ == "PydanticDescriptorProxy":
-        wrapped = value.wrapped
-        return frame(
-            "validated", text(name), encoder.encode(wrapped), text(repr(value.decorator_info.info))
-        )
+        wrapped, info = value.wrapped, models.setting(value.decorator_info, encoder)
+        return frame("validated", text(name), encoder.encode(wrapped), info)
     return frame("attribute", text(name), encoder.encode(value))
 
 
-def _is_enum_method(value: Any, encoder: Encoder) -> bool:
+def _is_in_enum_body(name: str, value: Any, encoder: Encoder) -> bool:
     """Returns whether `value` in an enum's body was written there, not put there by `enum`."""
-    function = value.fget if isinstance(value, property) else undescribed(value)
-    return isinstance(function, FunctionType) and code_zone(function, encoder) != STANDARD
+    function = undescribed(value)
+    if isinstance(function, FunctionType):
+        return code_zone(function, encoder) != STANDARD
+    return not (name.startswith("_") and name.endswith("_"))
+
+
+def _is_made_of_fields(kind: type) -> bool:
+    """Returns whether a dataclass wrote its own docstring, with defaults as they are shown."""
+    shown = kind.__doc__ or ""
+    return hasattr(kind, "__dataclass_fields__") and shown.startswith(f"{kind.__name__}(")
 
 
 def _is_generated(kind: type, value: Any, encoder: Encoder) -> bool:

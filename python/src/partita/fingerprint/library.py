@@ -9,9 +9,10 @@ import functools
 import os
 import re
 import sys
+import weakref
 from enum import Enum
 from pathlib import PurePath
-from types import FunctionType, MappingProxyType, ModuleType
+from types import DynamicClassAttribute, FunctionType, MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .framing import frame, text
@@ -21,6 +22,7 @@ from .naming import is_class, type_of, undescribed, unwrap_step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .modules import SourceRoot
     from .values import Encoder
 
 # Modules whose objects are values, and say by `__reduce_ex__` what they are made of.
@@ -28,16 +30,25 @@ _VALUE_MODULES = frozenset(
     {"builtins", "collections", "datetime", "decimal", "fractions", "functools", "ipaddress"}
     | {"operator", "_operator", "re", "types", "uuid", "zoneinfo", "array"}
 )
-_IGNORED_MODULES = frozenset({"logging", "_thread", "threading", "weakref", "_weakref"})
+_IGNORED_MODULES = frozenset({"logging", "_thread", "threading"})
+_WEAK = (weakref.ref, *weakref.ProxyTypes)
 _MOST_LINKS = 5_000
 _DEEPEST_LINK = 8
 
 
-def is_ignored(value: Any) -> bool:
-    """Returns whether `value` can't change a result: a logger, a lock, an object of Partita's."""
+def is_ignored(value: Any, root: SourceRoot) -> bool:
+    """Returns whether `value` can't change a result: a logger, a lock, an object of Partita's.
+
+    One of a class of the source root may well change it.
+    """
+    if issubclass(type(value), _WEAK):
+        return True
     for kind in type(value).__mro__[:-1]:
         if kind.__module__.partition(".")[0] in _IGNORED_MODULES:
             return True
+        module = sys.modules.get(kind.__module__)
+        if module is None or root.zone(module) == SOURCE:
+            return False
     return type(value).__module__.partition(".")[0] == "partita"
 
 
@@ -55,7 +66,7 @@ def _wrapper(value: Any, encoder: Encoder) -> bytes | None:
     held: Any = value
     if isinstance(value, (staticmethod, classmethod)):
         return frame(type_of(value).__name__, encoder.encode(undescribed(value)))
-    if isinstance(value, property):
+    if isinstance(value, (property, DynamicClassAttribute)):
         accessors = (value.fget, value.fset, value.fdel)
         return frame("property", *(_accessor(function, encoder) for function in accessors))
     if isinstance(value, functools.cached_property):
@@ -156,6 +167,12 @@ def _stdlib_value(value: Any, encoder: Encoder) -> bytes | None:
     return frame("made of", *map(encoder.encode, made))
 
 
+def forget(seen: dict[int, Any], known: int) -> None:
+    """Takes all but the first `known` objects out of those seen."""
+    while len(seen) > known:
+        seen.popitem()
+
+
 def links(value: Any, encoder: Encoder) -> bytes:
     """Returns the functions and classes of the source root that hang on an opaque object.
 
@@ -173,17 +190,30 @@ class _Links:
         value = unwrap_step(value)
         if depth > _DEEPEST_LINK or len(self.seen) > _MOST_LINKS or id(value) in self.seen:
             return None
-        if isinstance(value, (str, bytes, int, float, type(None), ModuleType)) or is_ignored(value):
+        if isinstance(value, (str, bytes, int, float, type(None), ModuleType)):
+            return None
+        if is_ignored(value, self.encoder.walk.root):
             return None
         self.seen[id(value)] = value
         if isinstance(value, FunctionType) or is_class(value):
             return self._code(value)
         if isinstance(value, (functools.partial, staticmethod, classmethod, property)):
             return self.encoder.encode(value)
-        found = list(self._items(value, depth))
+        held: Any = value
         if isinstance(value, (set, frozenset)):
-            found.sort()
+            found = sorted(self._unseen(item, depth) for item in held)
+            found = [link for link in found if link]
+        else:
+            found = list(self._items(value, depth))
         return frame("links", *found) if found else None
+
+    def _unseen(self, item: Any, depth: int) -> bytes:
+        """Follows an item of a set as if no other were there: their order differs by process."""
+        known, encoded = len(self.seen), len(self.encoder.seen)
+        reached = self.follow(item, depth + 1)
+        forget(self.seen, known)
+        forget(self.encoder.seen, encoded)
+        return reached or b""
 
     def _code(self, value: Any) -> bytes | None:
         module = sys.modules.get(getattr(value, "__module__", None) or "")
@@ -196,7 +226,7 @@ class _Links:
         held: Any = value
         if isinstance(value, (dict, MappingProxyType)):
             pairs = list(held.items())
-        elif isinstance(value, (list, tuple, set, frozenset)):
+        elif isinstance(value, (list, tuple)):
             pairs = [("", item) for item in held]
         else:
             has_fields = isinstance(getattr(held, "__dict__", None), dict)

@@ -18,6 +18,7 @@ from .modules import DISTRIBUTION, OUTSIDE, SOURCE, STANDARD, absolute, find
 from .naming import is_class, unwrap_step
 
 if TYPE_CHECKING:
+    from .modules import Found
     from .reach import Walk
     from .scan import Import, Use
 
@@ -101,12 +102,12 @@ def _import_whole(walk: Walk, name: str, context: Context, members: tuple[str, .
     module = sys.modules.get(name)
     if module is not None:
         return walk.whole(module)
-    if name.partition(".")[0] in sys.stdlib_module_names:
-        return frame("external", text(name))
     try:
         found = find(name)
     except (ImportError, AttributeError, ValueError):
         found = None
+    if name.partition(".")[0] in sys.stdlib_module_names and not _is_shadowed(walk, found):
+        return frame("external", text(name))
     if found is None:
         if not context.quiet:
             walk.notes.add(f"`{name}`, which {context.where} imports, is not found")
@@ -117,6 +118,12 @@ def _import_whole(walk: Walk, name: str, context: Context, members: tuple[str, .
         if inner is not None:
             walk.unloaded(inner)
     return frame("module", text(name))
+
+
+def _is_shadowed(walk: Walk, found: Found | None) -> bool:
+    """Returns whether a module named as one of Python's own is the author's."""
+    file = found.file if found is not None else None
+    return file is not None and walk.root.zone_of_file(file) == SOURCE
 
 
 def _dynamic(walk: Walk, how: str, context: Context) -> bytes:
@@ -194,7 +201,7 @@ def _refer(walk: Walk, spot: _Spot, use: Use, context: Context) -> bytes:
     if spot.value is sys.modules:
         return _dynamic(walk, "`sys.modules`", context)
     value = unwrap_step(spot.value)
-    if library.is_ignored(value):
+    if library.is_ignored(value, walk.root):
         return b""
     from .values import Encoder
 

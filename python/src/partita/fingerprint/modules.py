@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.machinery import PathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -108,6 +108,12 @@ def module_file(module: ModuleType) -> str | None:
     """Returns the file that `module` was loaded from, if any; of a cached one, its source."""
     file = getattr(module, "__file__", None)
     return os.path.abspath(file) if isinstance(file, str) else None
+
+
+def is_compiled(module: ModuleType) -> bool:
+    """Returns whether `module` is an extension: what its functions do is in its file alone."""
+    file = module_file(module)
+    return file is not None and file.endswith(tuple(EXTENSION_SUFFIXES))
 
 
 def find(name: str) -> Found | None:

@@ -106,13 +106,13 @@ class _Reader:
 
     def scan(self, code: CodeType) -> Scan:
         scope = _Scope(code, None)
-        body = self._code(code, scope)
+        body = self._code(code, scope, own_name=False)
         for name, source in self.bound:
             if source not in self.used:
                 self.uses[Use("import", name, (), source)] = None
         return Scan(body, tuple(self.uses), scope.own)
 
-    def _code(self, code: CodeType, scope: _Scope) -> bytes:
+    def _code(self, code: CodeType, scope: _Scope, *, own_name: bool = True) -> bytes:
         listing, guards = read(code)
         self._find_imports(listing, scope)
         self._find_uses(listing, scope)
@@ -120,7 +120,7 @@ class _Reader:
         first = code.co_consts[0] if code.co_consts else None
         return frame(
             "code",
-            text(code.co_name),
+            text(code.co_name) if own_name else b"",
             *(number(n) for n in (code.co_argcount, code.co_posonlyargcount)),
             *(number(n) for n in (code.co_kwonlyargcount, code.co_flags)),
             frame("locals", *map(text, code.co_varnames)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import classes, functions, library
 from .framing import frame, text
-from .modules import DISTRIBUTION, SOURCE
+from .modules import DISTRIBUTION, SOURCE, is_compiled
 from .naming import claimed, home, is_class, type_of, unwrap_step
 from .plain import encode_scalar
 
@@ -38,7 +38,8 @@ class Encoder:
         self.part = part
         self.module = module
         self.binding = binding
-        self._seen: dict[int, tuple[int, Any]] = {}
+        self.seen: dict[int, tuple[int, Any]] = {}
+        self.opened: list[Any] = []
         self._count = 0
         self._bytes = 0
         self._depth = 0
@@ -70,7 +71,7 @@ class Encoder:
             return self.type_reference(value)
         if isinstance(value, ModuleType):
             return self.walk.whole(value)
-        if library.is_ignored(value):
+        if library.is_ignored(value, self.walk.root):
             return frame("ignored", text(type(value).__qualname__))
         if callable(value):
             known = self.reference(value)
@@ -80,11 +81,11 @@ class Encoder:
 
     def inline(self, value: Any) -> bytes:
         """Encodes an object where it is found; a cycle ends at the second sight of it."""
-        if id(value) in self._seen:
-            return frame("seen", str(self._seen[id(value)][0]).encode())
+        if id(value) in self.seen:
+            return frame("seen", str(self.seen[id(value)][0]).encode())
         if not isinstance(value, tuple):
             # The object is kept, so that its id can't be given to another one meanwhile.
-            self._seen[id(value)] = (len(self._seen), value)
+            self.seen[id(value)] = (len(self.seen), value)
         if isinstance(value, FunctionType):
             return functions.encode(value, self)
         if is_class(value):
@@ -109,11 +110,19 @@ class Encoder:
         if isinstance(value, dict):
             items = [(self.encode(k), self.encode(v)) for k, v in list(held.items())]
             return frame("dict", *(part for item in items for part in item))
-        encoded = [self.encode(item) for item in list(value)]
         if isinstance(value, (set, frozenset)):
-            encoded.sort()
+            encoded = sorted(self._unseen(item) for item in list(held))
+        else:
+            encoded = [self.encode(item) for item in list(held)]
         name = next(kind.__name__ for kind in _CONTAINERS if isinstance(value, kind))
         return frame(name, *encoded)
+
+    def _unseen(self, item: Any) -> bytes:
+        """Encodes an item of a set as if no other were there: their order differs by process."""
+        known = len(self.seen)
+        encoded = self.encode(item)
+        library.forget(self.seen, known)
+        return encoded
 
     def reference(self, value: Any) -> bytes | None:
         """Returns a reference by name to a callable that is at home; else None.
@@ -130,6 +139,10 @@ class Encoder:
             self.walk.external(module)
             return frame("external", *map(text, place))
         name = f"{self.walk.root.name(place[0])}.{place[1]}"
+        if is_compiled(module):
+            because = f"`{name}` is compiled"
+            file = self.walk.whole(module, because=because, everything=False)
+            return frame("compiled", file, text(place[1]))
         self.walk.add(name, "class" if is_class(value) else "function", value, place[0])
         return frame("reference", text(name))
 
