@@ -194,3 +194,11 @@ def test_with_options_refuses_the_same(made: Any, option: dict[str, Any]) -> Non
 def test_a_text_for_a_list_is_refused_in_with_options() -> None:
     with pytest.raises(PipelineError, match="takes a list of texts"):
         one.with_options(cache_files="data.csv")
+
+
+def test_an_async_function_is_refused_where_it_is_written() -> None:
+    async def fetch() -> int:
+        return 1
+
+    with pytest.raises(PipelineError, match=r"`fetch` is an `async def`; call it with `asyncio"):
+        step(fetch)
