@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from conftest import PATIENCE, Project
+from conftest import PATIENCE, Finished, Project
 from partita import Client
 from two_steps import check_refused, two
 
@@ -101,3 +102,32 @@ def test_a_step_that_prints_100_megabytes_is_recorded_and_shown(project: Project
     assert (ended.code, len(ended.out)) == (0, 100_000_000)
     assert len(Client().get_run("latest").steps["make"].log) == 100_000_000
     assert time.monotonic() - began < PATIENCE
+
+
+def to_full_disk(project: Project, verb: str) -> Finished:
+    """Does what the command has Python do, with a full disk under standard output."""
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "partita", verb, '{"target": "main.py"}'],
+            cwd=project.folder,
+            env=project.environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    return Finished(ended.returncode, "", ended.stderr)
+
+
+@pytest.mark.parametrize("verb", ["plan", "compile"])
+def test_what_cannot_be_shown_on_a_full_disk_is_refused(project: Project, verb: str) -> None:
+    two(project)
+    check_refused(to_full_disk(project, verb), "standard output cannot be written to: No space")
+
+
+def test_a_full_disk_under_standard_output_costs_no_step(project: Project) -> None:
+    two(project, "print('made')")
+    ended = to_full_disk(project, "run")
+    assert ended.code == 0, ended
+    ended.check_no_faults()
+    assert "(No space left on device); the run goes on" in ended.err
+    assert Client().get_run("latest").steps["make"].log == "made\n"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import Project
+from conftest import Project, finish
 from partita import Client, PipelineError, pipeline, step
-from two_steps import two
+from two_steps import check_refused, two
 
 
 @step
@@ -315,3 +315,27 @@ def test_an_error_of_the_pipelines_own_function_shows_its_lines_alone(project: P
     assert "of mine" in finished.err
     assert "main.py" in finished.err
     assert "tracing.py" not in finished.err
+
+
+def test_a_run_may_have_a_name_that_the_locale_cannot_write(project: Project) -> None:
+    two(project)
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    request = '{"target": "main.py", "run_name": "ünï 数"}'
+    ended = finish(project.begin("-m", "partita", "run", request, env=locale))
+    assert ended.code == 0, ended
+    assert Client().get_run("latest").name == "ünï 数"
+
+
+def test_a_working_directory_that_is_gone_refuses_the_command_and_not_the_script(
+    project: Project,
+) -> None:
+    two(project)
+    script = project.folder / "main.py"
+    go = "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); "
+    python = "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    check_refused(
+        project.python("-c", go + python, "-m", "partita", "run", f'{{"target": "{script}"}}'),
+        "the working directory cannot be entered",
+    )
+    ended = project.python("-c", go + python, str(script))
+    assert ended.code == 0, ended

@@ -112,6 +112,26 @@ def test_a_step_that_does_not_deliver_fails(
     check_failed(project, *words)
 
 
+ODD = "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise ValueError('lone ' + chr(0xD800))", "ValueError: lone \\ud800"),
+        (ODD, "Odd: its message cannot be told, since `__str__` raised ZeroDivisionError"),
+    ],
+    ids=["surrogate", "str"],
+)
+def test_a_message_that_cannot_be_written_costs_no_traceback(
+    project: Project, body: str, message: str
+) -> None:
+    two(project, body)
+    ended = project.run()
+    assert message in ended.err, ended
+    assert 'main.py", line 8, in make' in ended.err, ended
+
+
 @pytest.mark.parametrize(
     "name", ["with spaces", "ünïcødé 数字", "a/b", "..", "../../out", "x" * 256]
 )

@@ -137,6 +137,25 @@ def test_a_sigterm_handler_of_the_author_stays_in_place(project: Project) -> Non
     assert project.lines() == ["before", "waits", "handled", "after"]
 
 
+def test_a_child_of_a_step_ends_by_sigterm_as_any_process_does(project: Project) -> None:
+    body = """
+        listens, speaks = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(speaks, b"ready")
+            while True:
+                pass
+        os.read(listens, 5)
+        os.kill(child, signal.SIGTERM)
+        note(signal.Signals(os.WTERMSIG(os.waitpid(child, 0)[1])).name)
+    """
+    write_waiting(project, body)
+    ended = project.run()
+    assert ended.code == 0, ended
+    ended.check_no_faults()
+    assert project.lines() == ["before", "waits", "SIGTERM", "after"]
+
+
 def test_an_exception_of_the_authors_own_signal_handler_ends_the_run_and_reaches_the_script(
     project: Project,
 ) -> None:

@@ -219,3 +219,11 @@ def test_an_option_is_wrong_where_it_was_given_last(project: Project) -> None:
     ended = project.python("main.py")
     for line, what in [(8, "`retry`"), (12, "`enable_cahce`"), (14, "`failure_mode`")]:
         assert f"- main.py:{line}: {what}" in ended.err, ended.err
+
+
+def test_an_async_function_is_refused_where_it_is_written() -> None:
+    async def fetch() -> int:
+        return 1
+
+    with pytest.raises(PipelineError, match=r"`fetch` is an `async def`; call it with `asyncio"):
+        step(fetch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from partita import _native, frames, running, target, tracing
@@ -24,8 +25,9 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2 or arguments[0] not in VERBS:
         print("error: this is started by the `partita` command; type `partita`.", file=sys.stderr)
         return 2
-    verb, request = arguments[0], _native.decode_value(arguments[1].encode())
+    verb, request = arguments[0], _native.decode_value(os.fsencode(arguments[1]))
     try:
+        _check_working_directory()
         VERBS[verb](request)
     except StepFailedError:
         return FAILED  # The progress display has told of it.
@@ -43,6 +45,15 @@ def main(arguments: list[str]) -> int:
             return BUG
         return _author_failed("the pipeline cannot be put together", error)
     return DONE
+
+
+def _check_working_directory() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise PartitaError(
+            f"the working directory cannot be entered: {error.strerror}; go to another one."
+        ) from None
 
 
 def _run(request: dict[str, Any]) -> None:

@@ -105,8 +105,8 @@ class Caller:
         if isinstance(error, SystemExit):
             message = f"the step called `sys.exit({error.code!r})`; return or raise instead"
         else:
-            message = str(error)
-        return (name, message, _traceback(error))
+            message = _message(error)
+        return (_told(name), _told(message), _traceback(error))
 
     def _inputs(self, step: Step, call: _native.StepCall) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
@@ -235,7 +235,19 @@ def _traceback(error: BaseException) -> str | None:
 
     entries = traceback.TracebackException(type(error), error, error.__traceback__)
     frames = _leave_out_own_frames(entries)
-    return "".join(entries.format()) if frames else None
+    return _told("".join(entries.format())) if frames else None
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:
+        return f"its message cannot be told, since `__str__` raised {type(broken).__qualname__}"
+
+
+def _told(text: str) -> str:
+    """Returns text that UTF-8 can hold: without lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _leave_out_own_frames(entries: Any) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from _thread import RLock
 
+from partita.errors import PartitaError
 from partita.per_thread import mine, replace
 
 TYPE_CHECKING = False
@@ -19,6 +21,10 @@ _lock = RLock()
 _runs = 0
 _copied: list[tuple[Any, Tee]] = []
 _streams: tuple[TextIO | None, TextIO | None] | None = None
+
+#: Why a stream cannot be written to: nobody reads it, or the disk that it leads to is full.
+GONE = (errno.EPIPE, errno.EIO)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Tee:
@@ -187,42 +193,48 @@ def tell(message: str) -> None:
 
 
 def show(data: bytes) -> None:
-    """Writes to standard output what somebody asked to see; they may have seen enough."""
+    """Writes to standard output what somebody asked to see; they may have seen enough.
+
+    Raises:
+        PartitaError: It cannot be written to.
+    """
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
     except OSError as error:
-        if not _silence(sys.stdout, error):
-            raise
+        _silence(sys.stdout)
+        if error.errno not in GONE:
+            raise PartitaError(
+                f"standard output cannot be written to: {error.strerror}; see what it leads to."
+            ) from None
 
 
 def _discard(stream: TextIO, name: str, error: OSError) -> None:
-    """Lets a stream that nobody reads any more go nowhere, and says so.
+    """Lets a stream whose reader is gone, or whose disk is full, go nowhere, and says so.
 
     Raises:
         OSError: It cannot be written to for another reason.
     """
-    if not _silence(stream, error):
+    if error.errno not in (*GONE, *FULL):
         raise error
+    _silence(stream)
     if name == "stdout":
-        tell(
-            "warning: nobody reads standard output any more; the run goes on, and its logs have "
-            "what its steps print."
+        why = (
+            "nobody reads standard output any more"
+            if error.errno in GONE
+            else f"standard output cannot be written to any more ({error.strerror})"
         )
+        tell(f"warning: {why}; the run goes on, and its logs have what its steps print.")
 
 
-def _silence(stream: TextIO, error: OSError) -> bool:
-    """Points a stream whose reader is gone to nowhere; returns whether that was the matter."""
-    import errno
+def _silence(stream: TextIO) -> None:
+    """Points a stream to nowhere, with what it still holds."""
     import os
 
-    if error.errno not in (errno.EPIPE, errno.EIO):
-        return False
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError, AttributeError):
-        return True  # It is none of the system's; each write fails and is ignored.
+        return  # It is none of the system's; each write fails and is ignored.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
-    return True

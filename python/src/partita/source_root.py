@@ -92,5 +92,8 @@ def location(function: Callable[..., Any]) -> dict[str, Any]:
 
 def shown(file: str) -> str:
     """Returns a path the short way: relative to the working directory where it lies below it."""
-    relative = os.path.relpath(file)
+    try:
+        relative = os.path.relpath(file)
+    except OSError:  # There is no working directory.
+        return file
     return file if relative.startswith(os.pardir) else relative

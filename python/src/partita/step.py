@@ -143,6 +143,10 @@ def _listed(option: str, value: Iterable[str] | None) -> list[str] | None:
     return list(value)
 
 
+#: Flags of the code of coroutines and asynchronous generators.
+_ASYNC = 0x0080 | 0x0200
+
+
 def step(
     function: Callable[..., Any] | None = None,
     *,
@@ -209,6 +213,11 @@ def step(
         if isinstance(function, Step) or not hasattr(function, "__code__"):
             raise frames.refusal(
                 f"`@step` takes a plain function, not `{function!r}`; put it next to the `def`."
+            )
+        if function.__code__.co_flags & _ASYNC:
+            raise frames.refusal(
+                f"`@step` takes a plain function, and `{function.__name__}` is an `async def`; "
+                "call it with `asyncio.run` in a plain one."
             )
         chosen = function.__name__ if name is None else name
         return Step(function, name=check_name("step", chosen), options=check(options))

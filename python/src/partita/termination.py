@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -23,6 +25,7 @@ class Termination:
     def __init__(self) -> None:
         self.asked = False
         self._installed = False
+        self._process = os.getpid()
 
     def __enter__(self) -> Termination:
         import signal
@@ -44,7 +47,12 @@ class Termination:
             raise SystemExit(EXIT_CODE)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        import signal
+
+        del frame
+        if os.getpid() != self._process:  # A child that a step forked, a worker of its pool say.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         self.asked = True
         raise KeyboardInterrupt
 

@@ -109,11 +109,12 @@ pub trait RunIndex: Send + Sync {
     /// If it could not be written.
     fn replace_run(&self, record: &RunRecord, holds: &dyn Fn() -> bool) -> Result<bool>;
 
-    /// Forgets a run, unless `holds` says at the last moment that it must stay.
+    /// Forgets a run, unless `holds` says at the last moment that it must stay. Returns whether
+    /// it did.
     ///
     /// # Errors
     /// If it could not be written.
-    fn forget_run(&self, run_id: &str, holds: &dyn Fn() -> bool) -> Result<()>;
+    fn forget_run(&self, run_id: &str, holds: &dyn Fn() -> bool) -> Result<bool>;
 
     /// Returns runs, latest first.
     ///

@@ -166,7 +166,7 @@ impl<'a> Runs<'a> {
         }
         match replay(store, run_id, false) {
             Ok(Some(replayed)) => self.index.replace_run(&replayed.record, &is_driven).map(drop),
-            Ok(None) => self.index.forget_run(run_id, &is_driven),
+            Ok(None) => self.index.forget_run(run_id, &is_driven).map(drop),
             Err(error) => self.index.apply(&[Change::RunInterrupted {
                 run_id: Arc::from(run_id),
                 error: Some(error.to_string()),
@@ -205,8 +205,9 @@ impl<'a> Runs<'a> {
         }
         let kept_here = RunFilter { store: Some(store.uri().to_owned()), ..RunFilter::default() };
         for run in self.index.runs(&kept_here)? {
-            if !present.contains(&run.id) {
-                self.index.forget_run(&run.id, &|| is_live(store, &run.id))?;
+            // One that began meanwhile has an engine, or a header.
+            let holds = || is_live(store, &run.id) || has_header(store, &run.id);
+            if !present.contains(&run.id) && self.index.forget_run(&run.id, &holds)? {
                 rebuilt.forgotten += 1;
             }
         }
@@ -234,6 +235,11 @@ impl<'a> Runs<'a> {
 /// Returns whether an engine drives a run; a store that cannot say is taken to mean that one does.
 pub(super) fn is_live(store: &dyn ArtifactStore, run_id: &str) -> bool {
     !matches!(store.lease_state(run_id), Ok(LeaseState::Free))
+}
+
+/// Returns whether a run has its header, without which it is none; one that cannot be read counts.
+fn has_header(store: &dyn ArtifactStore, run_id: &str) -> bool {
+    !matches!(store.read(&layout::run_header(run_id)), Err(StoreError::NotFound { .. }))
 }
 
 /// Adds what only documents say; what cannot be read is left out.

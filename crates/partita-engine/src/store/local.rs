@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use futures_executor::block_on;
+use nix::libc::O_NOFOLLOW;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
@@ -108,6 +110,21 @@ impl LocalArtifactStore {
         Ok(self.files.root().join(path))
     }
 
+    /// Returns the file at `path`, which is a plain one or not there: a link would lead out of the
+    /// store, and whoever opened a pipe would wait for ever.
+    fn plain_file(&self, path: &str) -> Result<PathBuf> {
+        let file = self.file(path)?;
+        match fs::symlink_metadata(&file) {
+            Ok(found) if !found.is_file() => Err(StoreError::BadDocument {
+                path: path.to_owned(),
+                uri: self.uri.clone(),
+                reason: "it is no plain file".to_owned(),
+                help: "remove it".to_owned(),
+            }),
+            _ => Ok(file),
+        }
+    }
+
     fn failed(&self, path: &str, error: &std::io::Error) -> StoreError {
         if error.kind() == ErrorKind::NotFound {
             return StoreError::NotFound { path: path.to_owned(), uri: self.uri.clone() };
@@ -193,6 +210,7 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn read(&self, path: &str) -> Result<Bytes> {
         let location = Self::location(path)?;
+        self.plain_file(path)?;
         block_on(async { self.objects()?.get(&location).await?.bytes().await })
             .map_err(|error| self.object_failed(path, error))
     }
@@ -245,10 +263,11 @@ impl ArtifactStore for LocalArtifactStore {
     }
 
     fn appender(&self, path: &str) -> Result<Box<dyn Write + Send>> {
-        let file = self.file(path)?;
+        let file = self.plain_file(path)?;
         let open = || {
-            let mut file =
-                fs::OpenOptions::new().create(true).read(true).append(true).open(&file)?;
+            let mut options = fs::OpenOptions::new();
+            options.create(true).read(true).append(true).custom_flags(O_NOFOLLOW);
+            let mut file = options.open(&file)?;
             end_line(&mut file)?;
             Ok::<_, std::io::Error>(file)
         };
@@ -343,7 +362,7 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn lease(&self, run_id: &str) -> Result<LeaseGuard> {
         let path = layout::lease(run_id);
-        let file = self.file(&path)?;
+        let file = self.plain_file(&path)?;
         let taken = self.files.make_parent(&file).and_then(|()| lease::take(&file));
         match taken.map_err(|error| self.failed(&path, &error))? {
             Taken::Mine(guard) => Ok(guard),
@@ -358,7 +377,7 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn lease_state(&self, run_id: &str) -> Result<LeaseState> {
         let path = layout::lease(run_id);
-        lease::state(&self.file(&path)?).map_err(|error| self.failed(&path, &error))
+        lease::state(&self.plain_file(&path)?).map_err(|error| self.failed(&path, &error))
     }
 
     fn watch(&self, prefix: &str) -> Result<Box<dyn Watch>> {
@@ -396,6 +415,28 @@ mod tests {
             assert!(matches!(store.delete(path), Err(StoreError::OutsideStore(_))), "{path}");
             assert!(matches!(store.staging(path), Err(StoreError::OutsideStore(_))), "{path}");
         }
+    }
+
+    #[test]
+    fn links_and_pipes_in_the_store_are_never_followed() {
+        let (folder, store) = store();
+        let outside = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(outside.path(), "mine").expect("written");
+        let run = folder.path().join("runs/r");
+        fs::create_dir_all(&run).expect("a folder");
+        nix::unistd::mkfifo(&run.join("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        for name in ["events.jsonl", "lease.json"] {
+            std::os::unix::fs::symlink(outside.path(), run.join(name)).expect("a link");
+        }
+        let check = |refused: Option<StoreError>| {
+            assert!(matches!(refused, Some(StoreError::BadDocument { .. })), "{refused:?}");
+        };
+        check(store.read("runs/r/pipe").err());
+        check(store.read("runs/r/events.jsonl").err());
+        check(store.appender("runs/r/events.jsonl").err());
+        check(store.lease("r").err());
+        check(store.lease_state("r").err());
+        assert_eq!(fs::read(outside.path()).expect("read"), b"mine");
     }
 
     #[test]

@@ -47,9 +47,12 @@ impl RunIndex for SqliteMetadataStore {
         })
     }
 
-    fn forget_run(&self, run_id: &str, holds: &dyn Fn() -> bool) -> Result<()> {
+    fn forget_run(&self, run_id: &str, holds: &dyn Fn() -> bool) -> Result<bool> {
         self.write(Durability::Process, |transaction| {
-            if holds() { Ok(()) } else { apply::forget(transaction, run_id) }
+            if holds() {
+                return Ok(false);
+            }
+            apply::forget(transaction, run_id).map(|()| true)
         })
     }
 

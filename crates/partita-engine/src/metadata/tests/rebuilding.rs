@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
+use super::seam::Seam;
 use super::*;
 
 #[derive(Debug, Clone)]
@@ -195,6 +196,23 @@ fn a_run_that_never_got_a_header_is_forgotten() {
     home.store.delete(&layout::run_header(&engine.run_id)).expect("deleted");
     engine.die();
     assert!(matches!(home.get("run-0"), Err(MetadataError::NotFound { .. })));
+}
+
+#[test]
+fn a_run_that_begins_and_ends_during_a_rebuild_is_not_forgotten() {
+    let home = Home::new();
+    let first = Engine::start(&home, 0, &chain(&["load"]));
+    let header = layout::run_header(&first.run_id);
+    first.end(RunStatus::Completed);
+    let before = |_: &str, path: &str| {
+        if path == header && home.get("run-1").is_err() {
+            Engine::start(&home, 1, &chain(&["load"])).end(RunStatus::Completed);
+        }
+    };
+    let seam = Seam { store: home.store.clone(), before };
+    let rebuilt = home.with_runs(|runs| runs.rebuild(&seam)).expect("rebuilt");
+    assert_eq!((rebuilt.runs, rebuilt.forgotten), (1, 0));
+    assert_eq!(home.get("run-1").expect("a run").status, RunStatus::Completed);
 }
 
 #[test]
