@@ -37,7 +37,7 @@ def hand_over(length: int) -> None:
 def run(length: int) -> dict[str, float]:
     """Runs the pipeline; NumPy is there before, as in any script that uses it."""
     request = running.Request(hand_over, {"length": length}, command_line={"quiet": True})
-    caller = Caller(request.steps)
+    caller = Caller(request.steps, request.source_root)
     started = time.perf_counter()
     _native.run(request.document, request.literals, caller)
     return {"seconds": time.perf_counter() - started}

@@ -35,7 +35,7 @@ def run(length: int) -> dict[str, float]:
     """Runs a chain; `engine` is the part of the time that the engine and the steps take."""
     started = time.perf_counter()
     request = running.Request(chain, {"length": length}, command_line={"quiet": True})
-    caller = Caller(request.steps)
+    caller = Caller(request.steps, request.source_root)
     traced = time.perf_counter()
     _native.run(request.document, request.literals, caller)
     ended = time.perf_counter()

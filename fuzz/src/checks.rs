@@ -241,6 +241,7 @@ fn manifest(place: &Place, path: &str) {
         type_name: "builtins.bytes".to_owned(),
         format: "bytes".to_owned(),
         digest: content_digest("bytes", std::slice::from_ref(&file)),
+        code: None,
         size: file.size,
         value: None,
         metadata: BTreeMap::new(),

@@ -327,3 +327,86 @@ def test_a_pipeline_of_another_folder_with_the_same_name_is_another_pipeline(
     assert project.run("other/main.py").code == 0
     assert project.reasons()["first"] == "there is no earlier run of this pipeline here"
     assert project.statuses()["third"] == "cached"
+
+
+HELD = """
+    import dataclasses
+    import models
+    from partita import pipeline, step
+
+    @step
+    def make():
+        return {made}
+
+    @step
+    def use(made) -> float:
+        return {used}
+
+    @pipeline
+    def held():
+        use(make())
+"""
+
+MODELS = """
+    import dataclasses
+
+    @dataclasses.dataclass
+    class Model:
+        weight: float = 2.0
+
+        def score(self) -> float:
+            return scaled(self.weight)
+
+    class Fitted:
+        def __init__(self) -> None:
+            self.model = Model()
+
+        def score(self) -> float:
+            return 1.0
+
+    def scaled(x: float) -> float:
+        return 3 * x
+
+    def unrelated() -> int:
+        return 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "used"),
+    [
+        ("models.Model()", "made.score()"),
+        ("[models.Model()]", "made[0].score()"),
+        ("{{'a': (models.Model(),)}}", "made['a'][0].score()"),
+        ("models.Fitted()", "made.model.score()"),
+        ("models.scaled", "made(2.0)"),
+        ("models.Model().score", "made()"),
+    ],
+)
+def test_code_that_hangs_on_an_input_counts_though_the_step_does_not_name_it(
+    project: Project, made: str, used: str
+) -> None:
+    project.write(
+        "main.py", HELD.format(made=made.replace("{{", "{").replace("}}", "}"), used=used)
+    )
+    project.write("models.py", MODELS)
+    assert project.run().code == 0
+    assert Client().get_run("latest").steps["use"].output.load() == 6.0
+    project.write("models.py", MODELS.replace("3 * x", "4 * x"))
+    assert project.run().code == 0
+    assert Client().get_run("latest").steps["use"].output.load() == 8.0
+    assert project.reasons()["use"] == "the code of the value of input `made` changed"
+    project.write("models.py", MODELS.replace("3 * x", "4 * x").replace("return 1\n", "return 2\n"))
+    assert project.run().code == 0
+    assert project.statuses() == {"make": "cached", "use": "cached"}
+
+
+def test_code_that_hangs_on_a_value_from_the_pipeline_counts_too(project: Project) -> None:
+    text = HELD.replace("use(make())", "use(models.Model())")
+    project.write("main.py", text.format(made="1", used="made.score()"))
+    project.write("models.py", MODELS)
+    assert project.run().code == 0
+    project.write("models.py", MODELS.replace("3 * x", "4 * x"))
+    assert project.run().code == 0
+    assert Client().get_run("latest").steps["use"].output.load() == 8.0
+    assert project.reasons()["use"] == "the code of the value of input `made` changed"

@@ -42,6 +42,7 @@ impl StepCaller for Steps {
             name: "output".to_owned(),
             type_name: "builtins.int".to_owned(),
             format: "json".to_owned(),
+            code: None,
             metadata: Default::default(),
             content: Content::Inline(Literal::parse("42").expect("JSON")),
         };

@@ -23,6 +23,9 @@ pub struct ArtifactVersion {
     pub format: String,
     /// The content digest; see [`content_digest`].
     pub digest: Digest,
+    /// The digest of the author's code that the value brings along, such as its class's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Digest>,
     /// Bytes of all files.
     pub size: u64,
     /// The value itself, where it is small enough to live in the document.

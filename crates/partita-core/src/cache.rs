@@ -12,6 +12,8 @@ pub struct InputContent {
     pub digest: Digest,
     /// The value's type, since two types can share an encoding.
     pub type_name: String,
+    /// The digest of the author's code that the value brings along.
+    pub code: Option<Digest>,
 }
 
 /// Returns the part of a key that all invocations of one source share.
@@ -54,6 +56,9 @@ pub fn key(step: &Step, source_digest: Digest, inputs: &BTreeMap<String, InputCo
             .field("input", name.as_bytes())
             .field("type", content.type_name.as_bytes())
             .field("digest", content.digest.to_string().as_bytes());
+        if let Some(code) = content.code {
+            hasher.field("code", code.to_string().as_bytes());
+        }
     }
     for output in &step.outputs {
         hasher

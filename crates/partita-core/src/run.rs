@@ -121,6 +121,9 @@ pub struct InputReference {
     pub id: String,
     /// Its content digest.
     pub digest: Digest,
+    /// The digest of the author's code that it brings along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Digest>,
 }
 
 /// Why an attempt failed.

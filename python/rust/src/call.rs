@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partita_cli::progress::{Progress, Stream};
 use partita_core::artifact::ArtifactVersion;
+use partita_core::digest::{Digest, InvalidDigest};
 use partita_core::launcher::Attempt;
 use partita_core::literal::Literal;
 use partita_core::run::Failure;
@@ -16,6 +17,7 @@ use partita_engine::store::{ArtifactStore, Staging};
 use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
+use serde::de::DeserializeOwned;
 
 use crate::errors::partita_error;
 use crate::value;
@@ -205,12 +207,21 @@ fn literals(py: Python<'_>, metadata: &[u8]) -> PyResult<BTreeMap<String, Litera
     serde_json::from_slice(metadata).map_err(|error| partita_error(py, error))
 }
 
+fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+/// Reads a digest that Python made.
+pub(crate) fn digest(text: Option<String>) -> Result<Option<Digest>, String> {
+    text.map(|text| text.parse()).transpose().map_err(|error: InvalidDigest| error.to_string())
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An output as Python returns it: name, type, format, metadata, inlined value.
-type Saved = (String, String, String, Option<Vec<u8>>, Option<Vec<u8>>);
+/// An output as Python returns it: name, type, format, code, metadata, inlined value.
+type Saved = (String, String, String, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// Calls Python steps for the step runner.
 pub(crate) struct PyCaller<'a, 'py> {
@@ -246,23 +257,24 @@ impl PyCaller<'_, '_> {
     fn returned(&self, call: &StepCall, saved: Vec<Saved>) -> Result<Returned, Stopped> {
         let mut staged = lock(&call.staged);
         let mut outputs = Vec::with_capacity(saved.len());
-        for (name, type_name, format, metadata, inline) in saved {
-            let damaged = |error: serde_json::Error| {
+        for (name, type_name, format, code, metadata, inline) in saved {
+            let damaged = |error: String| {
                 Stopped::Failed(Failure::ours(format!(
                     "the output `{name}` was saved wrongly: {error}"
                 )))
             };
+            let code = digest(code).map_err(damaged)?;
             let metadata = match metadata {
-                Some(bytes) => serde_json::from_slice(&bytes).map_err(damaged)?,
+                Some(bytes) => json(&bytes).map_err(damaged)?,
                 None => BTreeMap::new(),
             };
             let content = match inline {
-                Some(bytes) => Content::Inline(serde_json::from_slice(&bytes).map_err(damaged)?),
+                Some(bytes) => Content::Inline(json(&bytes).map_err(damaged)?),
                 None => Content::Files(staged.remove(&name).ok_or_else(|| {
                     Stopped::Failed(Failure::ours(format!("the output `{name}` was not saved")))
                 })?),
             };
-            outputs.push(NewOutput { name, type_name, format, metadata, content });
+            outputs.push(NewOutput { name, type_name, format, code, metadata, content });
         }
         Ok(Returned { outputs })
     }

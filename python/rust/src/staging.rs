@@ -9,6 +9,7 @@ use partita_engine::store::{ArtifactStore, Hold};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::call::digest;
 use crate::errors::partita_error;
 
 /// The values of one pipeline that become artifacts of their own. They are not collected until its
@@ -83,6 +84,7 @@ impl Staging {
         py: Python<'py>,
         type_name: String,
         format: String,
+        code: Option<String>,
         metadata: &[u8],
     ) -> PyResult<Bound<'py, PyBytes>> {
         let metadata =
@@ -95,6 +97,7 @@ impl Staging {
             &self.artifact,
             type_name,
             format,
+            digest(code).map_err(|error| partita_error(py, error))?,
             metadata,
             staging,
         )

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from partita.signature import Output
     from partita.step import Step
 
-#: What the engine gets for an output: name, type, format, metadata and the value if it is inlined.
-Saved = tuple[str, str, str, "bytes | None", "bytes | None"]
+#: What the engine gets for an output: name, type, format, the digest of its code, metadata, and the
+#: value if it is inlined.
+Saved = tuple[str, str, str, "str | None", "bytes | None", "bytes | None"]
 
 
 #: Set in the flags of a function with `*args` (`inspect.CO_VARARGS`).
@@ -37,9 +38,10 @@ class Caller:
         exceptions: The exception that each step failed with, by name.
     """
 
-    def __init__(self, steps: dict[str, Step]) -> None:
-        """Takes the steps by the names of their invocations."""
+    def __init__(self, steps: dict[str, Step], source_root: str) -> None:
+        """Takes the steps by the names of their invocations, and where the author's code is."""
         self._steps = steps
+        self._source_root = source_root
         self._data_type: Any = None
         self.exceptions: dict[str, BaseException] = {}
 
@@ -129,7 +131,9 @@ class Caller:
         if chosen is None and name not in current.folders:
             data = materializers.save_inline(value)
             if data is not None and len(data) <= call.inline_limit:
-                return (name, f"{kind.__module__}.{kind.__qualname__}", "json", None, data)
+                return (name, f"{kind.__module__}.{kind.__qualname__}", "json", None, None, data)
+        from partita.fingerprint.held import code_of
+
         folder = call.stage(name)
         code = step.entrypoint.__code__
         place = (code.co_filename, code.co_firstlineno)
@@ -137,7 +141,8 @@ class Caller:
         if name in current.folders:
             _move_into(current.folders[name], folder)
         metadata = _native.encode_value(context.plain(saved.metadata)) if saved.metadata else None
-        return (name, saved.type_name, saved.format, metadata, None)
+        code = code_of(value, self._source_root)
+        return (name, saved.type_name, saved.format, code, metadata, None)
 
 
 def _leave_if_forked(process: int, error: BaseException | None) -> None:

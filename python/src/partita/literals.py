@@ -10,17 +10,19 @@ if TYPE_CHECKING:
 
 
 def save_literal(
-    pipeline: str, literals: _native.Literals, place: str, value: Any
+    pipeline: str, source_root: str, literals: _native.Literals, place: str, value: Any
 ) -> dict[str, Any]:
     """Stores a value, such as a `Path` or a dataclass, and returns its artifact version.
 
     Raises:
         MaterializeError: It cannot be stored.
     """
+    from partita.fingerprint.held import code_of
+
     staging = literals.stage(f"{pipeline}.{place}")
     caller = frames.author()
     line = (caller.f_code.co_filename, caller.f_lineno) if caller is not None else None
     saved = materializers.save(value, staging.folder, place=line)
     metadata = _native.encode_value(context.plain(saved.metadata)) or b"{}"
-    document = staging.publish(saved.type_name, saved.format, metadata)
+    document = staging.publish(saved.type_name, saved.format, code_of(value, source_root), metadata)
     return _native.decode_value(document)

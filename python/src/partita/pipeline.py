@@ -161,7 +161,7 @@ def trace(
     """Runs a pipeline's function once and returns what it calls."""
     from partita.literals import save_literal
 
-    found = tracing.Trace(root, functools.partial(save_literal, target.name, literals))
+    found = tracing.Trace(root, functools.partial(save_literal, target.name, root, literals))
     try:
         found.run(target.entrypoint, arguments)
     except BaseException:

@@ -58,6 +58,7 @@ class Request:
         self.literals = _native.Literals(root, asked.get("stack"))
         found = trace(pipeline, values, root, self.literals)
         self.pipeline = pipeline
+        self.source_root = root
         self.steps: dict[str, Step] = found.used
         typed = {name: value for name, value in typed.items() if tracing.is_plain(value)}
         self.document = _encoded(
@@ -100,7 +101,7 @@ def run(
             'each time that is imported; put the call under `if __name__ == "__main__":`.'
         )
     request = Request(pipeline, given, command_line=command_line)
-    caller = Caller(request.steps)
+    caller = Caller(request.steps, request.source_root)
     with Termination() as termination, LogHandlers():
         outcome = _native.run(request.document, request.literals, caller)
     return _finish(pipeline, caller, outcome, termination)
@@ -117,7 +118,7 @@ def resume(
         KeyboardInterrupt: The run was cancelled.
     """
     request = Request(pipeline, given, command_line=command_line)
-    caller = Caller(request.steps)
+    caller = Caller(request.steps, request.source_root)
     with Termination() as termination, LogHandlers():
         outcome = _native.resume(
             request.document, request.literals, run_id, command_line.get("from_step"), caller

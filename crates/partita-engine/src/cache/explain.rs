@@ -87,6 +87,9 @@ fn inputs(
             Some(old) if old.digest != input.digest => {
                 found.push(format!("input `{name}` changed"))
             }
+            Some(old) if old.code != input.code => {
+                found.push(format!("the code of the value of input `{name}` changed"));
+            }
             Some(_) => {}
         }
     }

@@ -190,6 +190,7 @@ pub(crate) fn references(
             artifact: version.artifact.clone(),
             id: version.id.clone(),
             digest: version.digest,
+            code: version.code,
         };
         references.insert(name, reference);
     });

@@ -111,8 +111,11 @@ impl RunContext {
         let step = &self.deployment.steps[step];
         let mut contents = BTreeMap::new();
         inputs::visit(inputs, &mut |name, version| {
-            let content =
-                InputContent { digest: version.digest, type_name: version.type_name.clone() };
+            let content = InputContent {
+                digest: version.digest,
+                type_name: version.type_name.clone(),
+                code: version.code,
+            };
             contents.insert(name, content);
         });
         let source = self.source_digests.get(&step.source).copied();

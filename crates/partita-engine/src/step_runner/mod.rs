@@ -17,6 +17,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use partita_core::digest::Digest;
 use partita_core::launcher::{Attempt, Outcome};
 use partita_core::literal::Literal;
 use partita_core::run::{EventKind, Failure, StepResult};
@@ -107,6 +108,8 @@ pub struct NewOutput {
     pub type_name: String,
     /// The format its materializer wrote.
     pub format: String,
+    /// The digest of the author's code that the value brings along.
+    pub code: Option<Digest>,
     /// What its materializer says of it.
     pub metadata: BTreeMap<String, Literal>,
     /// The value.

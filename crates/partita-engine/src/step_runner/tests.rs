@@ -70,6 +70,7 @@ fn literal_version() -> ArtifactVersion {
         type_name: "builtins.int".to_owned(),
         format: "json".to_owned(),
         digest: content_digest("json", &inline_files(&value)),
+        code: None,
         size: 1,
         value: Some(value),
         metadata: BTreeMap::new(),
@@ -157,6 +158,7 @@ impl StepCaller for Caller {
             Content::Files(staging)
         };
         let output = NewOutput {
+            code: None,
             name: "out".to_owned(),
             type_name: "bytes".to_owned(),
             format: "bytes".to_owned(),

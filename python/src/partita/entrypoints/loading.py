@@ -25,7 +25,7 @@ class EntryCaller(Caller):
     """
 
     def __init__(self, entry: _native.StepEntry) -> None:
-        super().__init__({})
+        super().__init__({}, source_root(entry))
         self._entry = entry
 
     def call(self, call: _native.StepCall) -> Any:
@@ -95,10 +95,14 @@ def _load(entry: _native.StepEntry, source: str, what: str) -> Any:
     return found
 
 
+def source_root(entry: _native.StepEntry) -> str:
+    """Returns the folder of the author's code in this place."""
+    root = entry.source_root
+    return root if root is not None and os.path.isdir(root) else os.getcwd()
+
+
 def _module(entry: _native.StepEntry, name: str) -> ModuleType:
-    root, file = entry.source_root, entry.file
-    if root is None or not os.path.isdir(root):
-        root = os.getcwd()
+    root, file = source_root(entry), entry.file
     path = os.path.join(root, file) if file is not None else None
     target.put_first(root, *([os.path.dirname(path)] if path is not None else []))
     if path is None or all(part.isidentifier() for part in name.split(".")):

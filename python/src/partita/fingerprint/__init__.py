@@ -76,13 +76,13 @@ def fingerprint(
     still_holds = known is not None and _holds(known)
     if known is not None and still_holds and not files:
         return known.result
-    digests = _digest_files(key[2], _root(source_root)) if files else {}
+    digests = _digest_files(key[2], root_at(source_root)) if files else {}
     if known is not None and still_holds:
         if known.file_digests == digests:
             return known.result
         base, bindings = known.base, known.bindings
     else:
-        walk, name = _walk(function, _root(source_root))
+        walk, name = _walk(function, root_at(source_root))
         base, bindings = _report(walk, name), walk.bindings
     result = _with_files(base, digests)
     # The function is kept, so that its id can't be given to another one.
@@ -96,7 +96,8 @@ def _digest_files(files: tuple[str, ...], root: SourceRoot) -> dict[str, str]:
     return digest_files(files, root)
 
 
-def _root(path: str) -> SourceRoot:
+def root_at(path: str) -> SourceRoot:
+    """Returns the source root in this directory, the same one each time."""
     from .modules import SourceRoot
 
     if path not in _roots:

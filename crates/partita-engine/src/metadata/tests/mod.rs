@@ -233,6 +233,7 @@ impl<'a> Engine<'a> {
             artifact: version.artifact.clone(),
             id: version.id.clone(),
             digest: version.digest,
+            code: version.code,
         };
         StepResult {
             version: VERSION,
@@ -263,6 +264,7 @@ impl<'a> Engine<'a> {
             type_name: "builtins.float".to_owned(),
             format: "json".to_owned(),
             digest: Digest::of(name.as_bytes()),
+            code: None,
             size: 4,
             value,
             metadata: BTreeMap::new(),

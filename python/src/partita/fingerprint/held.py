@@ -1,0 +1,93 @@
+"""The author's code that hangs on a value: a step that takes the value may run it unnamed.
+
+`def use(model): return model.score()` names no class, and what is stored of a model does not change
+with the code of `score`. So a value is stored with the digest of the code of its classes, and that
+is in the keys of the steps that take it.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from itertools import chain, islice
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
+
+from . import fingerprint, root_at
+from .digest import digest
+from .framing import frame, text
+from .modules import SOURCE
+from .naming import type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Values that are looked at, and items of one collection; a collection that is larger than that is
+#: taken to hold more of the same.
+_LIMIT = 1000
+
+
+def code_of(value: Any, source_root: str) -> str | None:
+    """Returns the digest of the author's code that a value brings along, or `None` without any.
+
+    Args:
+        value: The value; its items and attributes are looked at too.
+        source_root: The directory of the author's code.
+    """
+    found = _authors(value, source_root)
+    if not found:
+        return None
+    frames = [_described(one, source_root) for one in found]
+    return digest(frame("code of a value", *sorted(frames)))
+
+
+def _described(one: Any, source_root: str) -> bytes:
+    known = fingerprint(one, source_root=source_root)
+    parts = [frame("part", text(part["name"]), text(part["digest"])) for part in known["parts"]]
+    versions = [
+        frame("distribution", text(name), text(version))
+        for name, version in known["distributions"].items()
+    ]
+    return frame("held", *parts, *versions)
+
+
+def _authors(value: Any, source_root: str) -> list[Any]:
+    """Returns the classes and functions of the source root that a value is made of."""
+    root = root_at(source_root)
+    found: dict[int, Any] = {}
+    left, seen = [value], {id(value)}
+    kinds: set[type] = set()
+    for _ in range(_LIMIT):
+        if not left:
+            break
+        one = left.pop()
+        code: Any = one if isinstance(one, (FunctionType, type)) else type_of(one)
+        module = sys.modules.get(code.__module__ or "")
+        if module is not None and root.zone(module) == SOURCE:
+            found[id(code)] = code
+        for item in islice(_inside(one, kinds), _LIMIT):
+            if id(item) not in seen:
+                seen.add(id(item))
+                left.append(item)
+    return list(found.values())
+
+
+def _inside(one: Any, kinds: set[type]) -> Iterable[Any]:
+    """Returns what a value holds; of several objects of one class, the first one's attributes."""
+    held: Any = one
+    if isinstance(one, (int, float, str, bytes, type, FunctionType)):
+        return ()
+    if isinstance(one, MethodType):
+        return (one.__self__, one.__func__)
+    if isinstance(one, functools.partial):
+        return chain((held.func,), held.args, held.keywords.values())
+    attributes: dict[str, Any] = {}
+    kind = type_of(one)
+    if kind not in kinds:
+        kinds.add(kind)
+        attributes = getattr(one, "__dict__", None) or {}
+    if isinstance(one, dict):
+        return chain(held.keys(), held.values(), attributes.values())
+    if isinstance(one, (list, tuple, set, frozenset)):
+        return chain(held, attributes.values())
+    return attributes.values()
