@@ -64,7 +64,7 @@ pub struct Pipeline {
 pub struct Environment {
     /// The interpreter and its minor version, such as `cpython-3.11`.
     pub interpreter: String,
-    /// The platform's ABI, such as `linux-x86_64`.
+    /// The platform's ABI, such as `x86_64-linux-gnu`.
     pub platform: String,
 }
 

@@ -172,7 +172,6 @@ def trace(
 
 def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> dict[str, Any]:
     """Returns the pipeline spec of a trace, as the engine takes it."""
-    import os
     import sys
 
     function = target.entrypoint
@@ -192,13 +191,22 @@ def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> d
         ],
         "hooks": tracing.hooks(target),
         "environment": {
-            "interpreter": f"{sys.implementation.name}-{version}",
-            "platform": f"{sys.platform}-{os.uname().machine}",
+            "interpreter": f"{sys.implementation.name}-{version}{sys.abiflags}",
+            "platform": _platform(),
         },
         "sources": found.sources,
         "definitions": found.definitions,
         "steps": found.steps,
     }
+
+
+def _platform() -> str:
+    """Returns the platform's ABI, with the C library where Python was told of it."""
+    import os
+    import sys
+
+    known: str | None = getattr(sys.implementation, "_multiarch", None)
+    return known or f"{os.uname().machine}-{sys.platform}"
 
 
 def bind_defaults(
