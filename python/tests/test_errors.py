@@ -239,6 +239,28 @@ def test_no_run_is_named_as_the_latest_one_is(project: Project) -> None:
     assert Client().list_runs() == []
 
 
+def test_a_value_that_cannot_be_stored_is_told_in_one_sentence(project: Project) -> None:
+    two(project, "import threading; return threading.Lock()")
+    check_failed(project, "`_thread.lock` cannot be stored", "Return the data it holds instead")
+    (line,) = (line for line in project.run().err.splitlines() if "cannot be stored" in line)
+    assert line.startswith("make: failed")
+    assert "Traceback" not in project.run().err
+    script = project.python("main.py")
+    assert "cloudpickle.py" not in script.err
+    assert script.err.count("Traceback") == 1, script.err
+
+
+def test_a_value_whose_own_code_fails_while_it_is_stored_shows_that_code(project: Project) -> None:
+    two(project, "return Odd()")
+    text = (project.folder / "main.py").read_text()
+    odd = "class Odd:\n    def __reduce__(self):\n        raise ValueError('not me')\n\n@step\n"
+    project.write("main.py", text.replace("@step\n", odd, 1))
+    finished = project.run()
+    assert finished.code == 1
+    assert "in __reduce__" in finished.err
+    assert "not me" in finished.err
+
+
 def test_a_warning_about_a_pickle_names_the_authors_line(project: Project) -> None:
     two(project, "return compile('1', 'own', 'eval').co_code and Thing()")
     text = (project.folder / "main.py").read_text()

@@ -200,7 +200,9 @@ def test_pickles_are_refused_from_stores_without_trust(format_id: str, tmp_path:
 
 
 def test_a_pickle_inside_a_collection_is_refused_too(tmp_path: Path) -> None:
-    saved = materializers.save([Thing(), np.arange(2)], str(tmp_path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        saved = materializers.save([Thing(), np.arange(2)], str(tmp_path))
     assert (saved.format, saved.uses_pickle) == ("container", True)
     (tmp_path / "parts" / "0" / "data.pickle").write_bytes(pickle.dumps(Bomb()))
     load = lambda: materializers.load("container", str(tmp_path))  # noqa: E731

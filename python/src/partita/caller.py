@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from partita import _native, context, materializers
+from partita import _native, context, frames, materializers
 from partita.capture import Capture, tell
 from partita.errors import PartitaError
 from partita.signature import OUTPUT
@@ -99,7 +99,7 @@ class Caller:
         self.exceptions[step_name] = error
         kind = type(error)
         own = kind.__module__.startswith("partita.") or kind.__module__ == "partita"
-        if own and not isinstance(error, PartitaError):
+        if own and (not isinstance(error, PartitaError) or frames.keep_to_message(error)):
             return ("partita", str(error), None)
         name = kind.__qualname__
         if kind.__module__ not in ("builtins", "__main__"):
@@ -239,8 +239,8 @@ def _traceback(error: BaseException) -> str | None:
     import traceback
 
     entries = traceback.TracebackException(type(error), error, error.__traceback__)
-    frames = _leave_out_own_frames(entries)
-    return _told("".join(entries.format())) if frames else None
+    others = _leave_out_own_frames(entries)
+    return _told("".join(entries.format())) if others else None
 
 
 def _message(error: BaseException) -> str:
@@ -257,13 +257,10 @@ def _told(text: str) -> str:
 
 def _leave_out_own_frames(entries: Any) -> int:
     """Removes the frames of this package; returns how many others there are."""
-    import os
-
-    package = os.path.dirname(__file__) + os.sep
     left = 0
     while entries is not None:
-        frames = [frame for frame in entries.stack if not frame.filename.startswith(package)]
-        entries.stack[:] = frames
-        left += len(frames)
+        others = [frame for frame in entries.stack if not frames.is_own(frame.filename)]
+        entries.stack[:] = others
+        left += len(others)
         entries = entries.__cause__ or entries.__context__
     return left

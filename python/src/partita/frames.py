@@ -13,11 +13,23 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 def is_own(filename: str) -> bool:
     """Returns whether a file is one of this package."""
     return filename.startswith(_PACKAGE)
+
+
+def is_authors(filename: str) -> bool:
+    """Returns whether a file may be one of the author's: of no package and no library."""
+    parts = filename.split(os.sep)
+    return not (
+        is_own(filename)
+        or filename.startswith(("<frozen", _STANDARD_LIBRARY))
+        or "site-packages" in parts
+        or "dist-packages" in parts
+    )
 
 
 def author() -> FrameType | None:
@@ -59,6 +71,27 @@ def place_of_fault(error: BaseException) -> str | None:
             found = f"partita/{file.removeprefix(_PACKAGE)}:{entry.tb_lineno}"
         entry = entry.tb_next
     return found
+
+
+def keep_to_message(error: BaseException) -> bool:
+    """Takes what led to an exception off it if none of that is the author's code.
+
+    Returns whether it was.
+    """
+    chain: list[BaseException] = []
+    left: BaseException | None = error
+    while left is not None and left not in chain:
+        chain.append(left)
+        left = left.__cause__ or left.__context__
+    for one in chain:
+        entry = one.__traceback__
+        while entry is not None:
+            if is_authors(entry.tb_frame.f_code.co_filename):
+                return False
+            entry = entry.tb_next
+    error.__cause__ = None
+    error.__suppress_context__ = True
+    return True
 
 
 def leave_out_own(error: BaseException) -> None:
