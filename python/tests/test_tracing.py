@@ -102,6 +102,7 @@ TEXTS: dict[str, Callable[[Any], Any]] = {
     "print": print,
 }
 OPERATIONS: dict[str, Callable[[Any], Any]] = {
+    "compared with another": lambda output: output == one(),
     "equal": lambda value: value == 1,
     "unequal": lambda value: value != 1,
     "remainder": lambda value: value % 2,

@@ -40,7 +40,7 @@ class StepOutput:
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:
-        return self is other if isinstance(other, StepOutput) else self._compute()
+        return self is other or self._compute()
 
     def __ne__(self, other: object) -> bool:
         return not self == other
