@@ -410,3 +410,16 @@ def test_code_that_hangs_on_a_value_from_the_pipeline_counts_too(project: Projec
     assert project.run().code == 0
     assert Client().get_run("latest").steps["use"].output.load() == 8.0
     assert project.reasons()["use"] == "the code of the value of input `made` changed"
+
+
+def test_a_plan_names_what_changed_in_a_step_whose_input_will_change_too(project: Project) -> None:
+    prepare(project)
+    edited = MAIN.format(options="", pipeline_options="").replace("y > 0", "y > 1")
+    project.write("main.py", edited)
+    project.write("helpers.py", HELPERS.replace("10 * x", "20 * x"))
+    planned = project.verb("plan", target="main.py", format="json")
+    assert planned.code == 0, planned
+    second = next(step for step in json.loads(planned.out) if step["step"] == "second")
+    assert second["verdict"] == "depends"
+    assert second["reason"].startswith("its input comes from `first`, which will run; source of ")
+    assert "`main.second` changed" in second["reason"]

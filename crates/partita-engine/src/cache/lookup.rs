@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use partita_core::deployment::Deployment;
 use partita_core::digest::Digest;
-use partita_core::run::{Failure, InputReference, StepResult};
+use partita_core::run::{Failure, StepResult};
 
 use super::explain::{Invocation, differences};
 use crate::clock;
@@ -204,39 +204,49 @@ impl CacheResolver {
 
     /// Says why there is no result for a step: what changed since its latest one.
     fn explain(&self, step: usize, inputs: &Inputs) -> String {
+        self.changes(step, Some(inputs)).map_or_else(|unknown| unknown, |found| found.join("; "))
+    }
+
+    /// Returns what has changed since a step's latest result besides its inputs, as far as that is
+    /// known.
+    pub fn own_changes(&self, step: usize) -> Vec<String> {
+        self.changes(step, None).unwrap_or_default()
+    }
+
+    /// Returns what has changed since a step's latest result, or why nothing can be said; without
+    /// `inputs`, those are taken to be the same.
+    fn changes(
+        &self,
+        step: usize,
+        inputs: Option<&Inputs>,
+    ) -> std::result::Result<Vec<String>, String> {
         let Some(history) = &self.history else {
-            return "the cache has no result with this key".to_owned();
+            return Err("the cache has no result with this key".to_owned());
         };
         if !self.has_earlier_runs(&**history) {
-            return "there is no earlier run of this pipeline here".to_owned();
+            return Err("there is no earlier run of this pipeline here".to_owned());
         }
         let after = &self.context.deployment.steps[step];
         let previous = history.previous_step_result(&self.pipeline(), &after.name);
         let previous = previous.ok().flatten();
         let Some((run_id, deployment_id)) = previous else {
-            return "there is no earlier result".to_owned();
+            return Err("there is no earlier result".to_owned());
         };
         let unknown = || format!("its earlier result, of run {run_id}, cannot be compared");
-        let Some(earlier) = self.earlier(&deployment_id) else {
-            return unknown();
-        };
-        let Some(index) = earlier.indices.get(&after.name) else {
-            return unknown();
-        };
-        let Ok(Some(commit)) = self.documents().commit(&run_id, *index, &after.name) else {
-            return unknown();
-        };
+        let earlier = self.earlier(&deployment_id).ok_or_else(unknown)?;
+        let index = earlier.indices.get(&after.name).ok_or_else(unknown)?;
+        let commit = self.documents().commit(&run_id, *index, &after.name);
+        let commit = commit.ok().flatten().ok_or_else(unknown)?;
         let before = &earlier.deployment.steps[*index];
-        let now: BTreeMap<String, InputReference> = references(inputs);
+        let now = inputs.map_or_else(|| commit.inputs.clone(), references);
         let found = differences(
             &Invocation { deployment: &earlier.deployment, step: before, inputs: &commit.inputs },
             &Invocation { deployment: &self.context.deployment, step: after, inputs: &now },
         );
-        if found.is_empty() {
-            format!("the earlier result, of run {run_id}, was not kept in the cache")
-        } else {
-            found.join("; ")
+        if found.is_empty() && inputs.is_some() {
+            return Err(format!("the earlier result, of run {run_id}, was not kept in the cache"));
         }
+        Ok(found)
     }
 
     fn earlier(&self, deployment_id: &str) -> Option<Arc<Earlier>> {

@@ -60,7 +60,9 @@ pub fn plan(
             (Verdict::Run, CACHING_IS_OFF.to_owned())
         } else if let Some(first) = waits_for.first() {
             let others = if waits_for.len() > 1 { " and others" } else { "" };
-            (Verdict::Depends, format!("its input comes from `{first}`{others}, which will run"))
+            let mut reasons = resolver.own_changes(index);
+            reasons.insert(0, format!("its input comes from `{first}`{others}, which will run"));
+            (Verdict::Depends, reasons.join("; "))
         } else {
             match resolver.look_up(index)? {
                 Lookup::Hit { entry, reason } => {
