@@ -137,7 +137,8 @@ def _parameter(text: str, accepted: list[str] | None) -> Any:
 
 def _refuse(message: str) -> int:
     sys.stdout.flush()
-    tell(f"error: {message}")
+    end = "" if message.endswith((".", "?")) else "."
+    tell(f"error: {message}{end}")
     return FAILED
 
 
