@@ -140,10 +140,11 @@ def test_parameters_are_bound_checked_and_remembered() -> None:
     assert numbers(1).steps["total"].output.load() == 3
     assert numbers(x=1, y=5, z=2).steps["total"].output.load() == 6
     for arguments, words in [
-        ({}, "`x` is missing"),
-        ({"x": "1"}, "`x` is declared as `int`"),
+        ({}, "`x` of pipeline `numbers` is missing"),
+        ({"x": "1"}, "`x` of pipeline `numbers` is declared as `int`"),
         ({"x": 1, "w": 2}, "no parameter `w`"),
         ({"x": True}, "`bool`"),
+        ({"x": 1, "\udc80": 2}, r"no parameter `\\udc80`"),
     ]:
         with pytest.raises(PipelineError, match=words):
             numbers(**arguments)
@@ -151,17 +152,84 @@ def test_parameters_are_bound_checked_and_remembered() -> None:
         numbers(1, 2, 3)
 
 
-def test_a_wrong_parameter_of_a_file_is_named_at_its_line(tmp_path: Path) -> None:
+def test_wrong_parameters_come_first_in_the_report_of_all_problems(tmp_path: Path) -> None:
     @pipeline
     def numbers(x: int, y: int = 2):
+        double.with_options(tiemout=3)(y)
         total([x, y])
 
     file = tmp_path / "run.yaml"
-    file.write_text("parameters:\n  x: one\n  yy: 3\n")
+    file.write_text(
+        "parameters:\n  y: two\n  yy: 3\n"
+        "enable_cahce: true\nsettings:\n  resources: {memory: 4 apples}\n"
+    )
     with pytest.raises(PipelineError) as told:
-        numbers.with_options(config_path=str(file))()
-    assert f"{file}:2: the parameter `x` is declared as `int`" in str(told.value)
-    assert f"{file}:3: there is no parameter `yy`; did you mean `y`?" in str(told.value)
+        numbers.with_options(config_path=str(file))("one", z=1)
+    line = told.traceback[0].lineno + 1
+    asked = "give it a value of that type, or declare another one"
+    expected = [
+        "7 problems:",
+        f"{__file__}:{line}: parameter `x` of pipeline `numbers` is declared as `int` and got "
+        f"`'one'` of type `str`; {asked}",
+        f"{__file__}:{line}: pipeline `numbers` has no parameter `z`; it takes `x`, `y`",
+        f"{file}:2: parameter `y` of pipeline `numbers` is declared as `int` and got "
+        f"`'two'` of type `str`; {asked}",
+        f"{file}:3: pipeline `numbers` has no parameter `yy`; did you mean `y`?",
+        f"{file}:4: `enable_cahce` is not an option",
+        f"{file}:6: `settings.resources.memory` of pipeline `numbers`: `4 apples` is not",
+        f"{__file__}:{numbers.entrypoint.__code__.co_firstlineno + 2}: `tiemout` is not an option",
+    ]
+    said = [said.removeprefix("  - ") for said in str(told.value).splitlines()]
+    for line_said, words in zip(said, expected, strict=True):
+        assert line_said.startswith(words)
+
+
+@pytest.mark.parametrize("given", [{}, {"x": 1.5}, {"x": 1, "z": 1}, {"x": 2, "z": 1}])
+def test_wrong_parameters_that_hide_the_steps_are_told_alone(given: dict[str, Any]) -> None:
+    @pipeline(enable_cahce=True)
+    def numbers(x: int):
+        if x == 2:
+            raise SystemExit("not two")
+        double([0][x])
+
+    with pytest.raises(PipelineError, match="^[^\n]* pipeline `numbers` [^\n]*$") as told:
+        numbers(**given)
+    assert told.value.__suppress_context__
+
+
+@pytest.mark.parametrize("verb", ["run", "plan", "compile", "resume"])
+def test_no_verb_goes_on_with_wrong_parameters(project: Project, verb: str) -> None:
+    @pipeline
+    def failing(x: int = 1):
+        fails()
+
+    with pytest.raises(StepFailedError) as failed:
+        failing()
+    project.write(
+        "main.py",
+        """
+        from partita import pipeline, step
+
+        @step(tiemout=3)
+        def fails() -> int:
+            return 1
+
+        @pipeline
+        def failing(x: int = 1):
+            fails()
+        """,
+    )
+    parameters = {"x": "one", "xx": "1"}
+    told = project.verb(verb, target="main.py", parameters=parameters, run_id=failed.value.run.id)
+    assert (told.code, told.out) == (1, "")
+    said = [line.split(";")[0] for line in told.err.splitlines()]
+    assert said == [
+        "error: 3 problems:",
+        "  - parameter `x` of pipeline `failing` is declared as `int` and got `'one'` of type `str`",
+        "  - pipeline `failing` has no parameter `xx`",
+        "  - main.py:4: `tiemout` is not an option of step `fails`",
+    ]
+    assert [run.status for run in Client().list_runs()] == ["failed"]
 
 
 def test_values_and_artifacts_can_be_passed_in() -> None:
@@ -295,7 +363,7 @@ def test_a_config_file_comes_after_code_and_is_checked(project: Project) -> None
         tried.with_options(run_name="three")()
     assert "run.yaml:2" in str(told.value)
     project.write("run.yaml", "enable_cache: true\nparameters:\n  x: a\n  xx: 1\n")
-    with pytest.raises(PipelineError, match=r"run\.yaml:3: .*`x`.*run\.yaml:4: .*`xx`; did"):
+    with pytest.raises(PipelineError, match=r"run\.yaml:3: .*`x`.*\n.*run\.yaml:4: .*`xx`; did"):
         tried.with_options(run_name="four")()
 
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::{Environment, Hooks, Input, Output, Source};
-use crate::diagnostic::Location;
+use crate::diagnostic::{Diagnostic, Location};
 use crate::literal::Literal;
 
 /// A traced pipeline.
@@ -21,9 +21,13 @@ pub struct PipelineSpec {
     /// The file and line of its definition.
     #[serde(default)]
     pub location: Option<Location>,
-    /// The values that it was called with, defaults included.
+    /// The values that it was called with, defaults included, and those that it does not take.
     #[serde(default)]
     pub parameters: BTreeMap<String, Literal>,
+    /// What the SDK, which traces with them, finds wrong with these values; with any problem here
+    /// the pipeline does not compile.
+    #[serde(default)]
+    pub parameter_problems: Vec<Diagnostic>,
     /// Its options as the author gave them, least important layer first: the decorator's, which is
     /// there even if it is empty, then one for each `with_options`.
     #[serde(default)]

@@ -14,7 +14,7 @@ use partita_cli::plan_view::{self, View};
 use partita_cli::progress::{Progress, Style};
 use partita_cli::session::Session;
 use partita_core::deployment::{Deployment, Step};
-use partita_core::diagnostic::Report;
+use partita_core::diagnostic::{Location, Report};
 use partita_core::launcher::Outcome;
 use partita_core::literal::Literal;
 use partita_core::run::Target;
@@ -368,18 +368,24 @@ pub(crate) fn compile_pipeline<'py>(
 #[derive(Serialize)]
 struct Parameter<'a> {
     value: &'a Literal,
-    place: Option<String>,
+    location: Option<&'a Location>,
 }
 
-/// Returns the pipeline parameters of a configuration file, each with its `value` and `place`.
+/// Returns the pipeline parameters of a configuration file, each with its `value` and `location`.
 #[pyfunction]
 pub(crate) fn config_parameters(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyBytes>> {
     let config = ConfigFile::read(&path).map_err(|report| pipeline_error(py, report))?;
-    let written = config.parameters().map(|(name, value, location)| {
-        let place = location.map(|at| format!("{}:{}", at.file, at.line));
-        (name, Parameter { value, place })
-    });
+    let parameters = config.parameters();
+    let written = parameters.map(|(name, value, location)| (name, Parameter { value, location }));
     bytes(py, &written.collect::<BTreeMap<_, _>>())
+}
+
+/// Returns the text that tells of problems, which are given as JSON.
+#[pyfunction]
+pub(crate) fn report(py: Python<'_>, problems: &[u8]) -> PyResult<String> {
+    serde_json::from_slice(problems)
+        .map(|problems| Report { problems }.to_string())
+        .map_err(|error| partita_error(py, error))
 }
 
 /// Returns a document as bytes.

@@ -49,6 +49,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engine::render_plan, module)?)?;
     module.add_function(wrap_pyfunction!(engine::compile_pipeline, module)?)?;
     module.add_function(wrap_pyfunction!(engine::config_parameters, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::report, module)?)?;
     module.add_function(wrap_pyfunction!(look::get_run, module)?)?;
     module.add_function(wrap_pyfunction!(look::run_call, module)?)?;
     module.add_function(wrap_pyfunction!(look::list_runs, module)?)?;

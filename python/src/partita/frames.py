@@ -11,6 +11,7 @@ from partita.errors import PipelineError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
+    from typing import Any
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
@@ -44,6 +45,12 @@ def author_line() -> tuple[str, int] | None:
     """Returns the file and the line that call this package, or `None` if nobody does."""
     frame = author()
     return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def author_location() -> dict[str, Any] | None:
+    """Returns the line that calls this package as documents hold it, if anybody does."""
+    line = author_line()
+    return None if line is None else {"file": source_root.shown(line[0]), "line": line[1]}
 
 
 def refusal(message: str) -> PipelineError:

@@ -170,8 +170,16 @@ def trace(
     return found
 
 
-def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> dict[str, Any]:
-    """Returns the pipeline spec of a trace, as the engine takes it."""
+def spec(
+    target: Pipeline,
+    arguments: dict[str, Any],
+    found: tracing.Trace,
+    problems: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Returns the pipeline spec of a trace, as the engine takes it.
+
+    With problems of the parameters it is one that the engine refuses.
+    """
     import sys
 
     function = target.entrypoint
@@ -179,12 +187,14 @@ def spec(target: Pipeline, arguments: dict[str, Any], found: tracing.Trace) -> d
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     parameters: dict[str, Any] = {}
     for name, value in arguments.items():
+        name = tracing.check_text("parameter", name)
         parameters[name] = value if tracing.is_plain(value) else {UNSAVED: repr(value)}
     return {
         "name": tracing.check_text("pipeline", target.name),
         "source": f"{source_root.module_name(function, found.root)}:{function.__qualname__}",
         "location": place,
         "parameters": parameters,
+        "parameter_problems": problems,
         "options": [
             tracing.layer(target.options, place),
             tracing.layer(target.later_options, None, target.places),
@@ -210,54 +220,57 @@ def _platform() -> str:
 
 
 def bind_defaults(
-    target: Pipeline, given: dict[str, Any], places: dict[str, str]
-) -> dict[str, Any]:
-    """Returns the values that a pipeline is called with, defaults included.
+    target: Pipeline,
+    given: dict[str, Any],
+    place: dict[str, Any] | None,
+    places: dict[str, dict[str, Any]],
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Returns the values to call a pipeline with, defaults included, and problems of those given.
 
-    Those that are written in a file have their lines in `places`.
-
-    Raises:
-        PipelineError: A parameter is unknown, missing or of the wrong type.
+    A value of no parameter is left out, and one of the wrong type gives way to the default, if
+    there is one. Values are given at `place`, but for those that have another in `places`.
     """
     from partita.signature import Signature
 
-    def at(name: str) -> str:
-        return f"{places[name]}: " if name in places else ""
-
     signature = Signature(target.entrypoint)
-    problems: list[str] = []
+    values = dict(signature.defaults)
+    problems: list[dict[str, Any]] = []
+
+    def tell(name: str, message: str, help: str) -> None:
+        location = places.get(name, place)
+        message = message.encode(errors="backslashreplace").decode()  # Documents are UTF-8.
+        problems.append({"message": message, "location": location, "help": help})
+
     for name, value in given.items():
         if name not in signature.names and not signature.open:
-            problems.append(at(name) + _unknown(name, signature.names))
+            message = f"pipeline `{target.name}` has no parameter `{name}`"
+            tell(name, message, _suggestion(name, signature.names))
             continue
         kinds = signature.kinds(name)
-        if kinds is not None and not _fits(value, kinds):
-            problems.append(
-                f"{at(name)}the parameter `{name}` is declared as `{' or '.join(kinds)}` and got "
-                f"`{value!r}` of type `{type(value).__qualname__}`; give it a value of that type, "
-                "or declare another one."
-            )
-        elif kinds == ["float"] and type(value) is int:
-            given = {**given, name: float(value)}
-    values = {**signature.defaults, **given}
-    problems.extend(
-        f"the parameter `{name}` is missing; give it with `--param {name}=…` or in the call."
-        for name in signature.names
-        if name not in values
-    )
-    if problems:
-        raise PipelineError(f"pipeline `{target.name}`: " + " Also: ".join(problems))
-    return values
+        if kinds is None or _fits(value, kinds):
+            values[name] = float(value) if kinds == ["float"] else value
+            continue
+        values.setdefault(name, value)
+        tell(
+            name,
+            f"parameter `{name}` of pipeline `{target.name}` is declared as "
+            f"`{' or '.join(kinds)}` and got `{value!r}` of type `{type(value).__qualname__}`",
+            "give it a value of that type, or declare another one",
+        )
+    for name in signature.names:
+        if name not in values:
+            message = f"parameter `{name}` of pipeline `{target.name}` is missing"
+            tell(name, message, f"give it with `--param {name}=…` or in the call")
+    return values, problems
 
 
-def _unknown(name: str, names: tuple[str, ...]) -> str:
+def _suggestion(name: str, names: tuple[str, ...]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, names, n=1)
     if near:
-        return f"there is no parameter `{name}`; did you mean `{near[0]}`?"
-    known = f"it takes `{'`, `'.join(names)}`" if names else "it takes none"
-    return f"there is no parameter `{name}`; {known}."
+        return f"did you mean `{near[0]}`?"
+    return f"it takes `{'`, `'.join(names)}`" if names else "it takes none"
 
 
 def _fits(value: Any, kinds: list[str]) -> bool:

@@ -42,21 +42,32 @@ class Request:
             given: The parameters of the call.
             command_line: What the command line said: `parameters`, `stack`, `config`,
                 `enable_cache`, `run_name`, `quiet` and `verbose`; it wins over the rest.
+
+        Raises:
+            PipelineError: Parameters are wrong, and so it cannot be traced; wrong parameters that
+                leave a trace are the engine's to report, with all other problems.
         """
         asked = command_line or {}
         config = asked.get("config") or pipeline.config_path
         typed: dict[str, Any] = asked.get("parameters", {})
-        places: dict[str, str] = {}
+        places: dict[str, Any] = {}
         if config is not None:
             configured = _native.decode_value(_native.config_parameters(config))
             given = {**given, **{name: found["value"] for name, found in configured.items()}}
-            places = {name: configured[name]["place"] for name in configured if name not in typed}
+            places = {n: found["location"] for n, found in configured.items() if n not in typed}
         given = {**given, **typed}
         root = source_root.of_function(pipeline.entrypoint)
         _alias_script(pipeline, root)
-        values = bind_defaults(pipeline, given, places)
+        call = frames.author_location() if command_line is None else None
+        values, problems = bind_defaults(pipeline, given, call, places)
         self.literals = _native.Literals(root, asked.get("stack"))
-        found = trace(pipeline, values, root, self.literals)
+        try:
+            found = trace(pipeline, values, root, self.literals)
+            traced = spec(pipeline, {**given, **values}, found, problems)
+        except (Exception, SystemExit):
+            if problems:  # Whatever this is, it may come of them.
+                raise PipelineError(_native.report(_encoded(problems))) from None
+            raise
         self.pipeline = pipeline
         self.source_root = root
         self.steps: dict[str, Step] = found.used
@@ -64,7 +75,7 @@ class Request:
         self.document = _encoded(
             {
                 "source_root": root,
-                "spec": spec(pipeline, values, found),
+                "spec": traced,
                 "config": config,
                 "parameters": typed,
                 "stack": asked.get("stack"),
@@ -211,7 +222,7 @@ def _target(
     }
 
 
-def _encoded(document: dict[str, Any]) -> bytes:
+def _encoded(document: object) -> bytes:
     data = _native.encode_value(document)
     if data is None:
         raise PipelineError(

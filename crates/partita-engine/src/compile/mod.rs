@@ -15,7 +15,8 @@
 //! So a step's own options win over those in the decorator of its pipeline, and whoever starts a run
 //! wins over its author: `enable_cache: false` in a configuration file turns caching off for every
 //! step that the file does not name. `parameters` of a pipeline are no defaults for its steps; an SDK
-//! applies them before it traces ([`ConfigFile::parameters`]), and they are checked here.
+//! applies them before it traces ([`ConfigFile::parameters`]) and says what is wrong with them
+//! ([`PipelineSpec::parameter_problems`]), which is reported first.
 //!
 //! # Cost
 //! Names are looked up once in hash maps and each layer is read once, so that compiling is linear in
@@ -102,7 +103,7 @@ pub struct Compiled {
 /// # Errors
 /// Every problem of the pipeline, its options and its stack.
 pub fn compile(spec: PipelineSpec, request: &CompileRequest) -> Result<Compiled, Report> {
-    let mut report = Report::default();
+    let mut report = Report { problems: spec.parameter_problems.clone() };
     declarations::check(&spec, &request.overrides, &mut report);
     let plan = plan(&spec, request, &mut report);
     report.unless_problems(())?;

@@ -1,5 +1,6 @@
 //! What is wrong with options and with what they ask of the stack, in the words in which it is told.
 
+use partita_core::diagnostic::Diagnostic;
 use serde_json::json;
 
 use super::problems::{check, check_config, check_with};
@@ -217,6 +218,20 @@ fn a_stack_that_cannot_do_what_is_asked_is_refused() {
         &[&format!(
             "run.yaml:1: steps `train` and `report` ask for a timeout of 1h, which {default} cannot enforce; {HELP}"
         )],
+    );
+}
+
+#[test]
+fn what_the_sdk_finds_wrong_with_parameters_comes_first() {
+    let mut spec = spec(vec![plain("train")]);
+    spec.parameter_problems = vec![Diagnostic::new("pipeline `digits` has no parameter `depht`")];
+    check_with(
+        spec,
+        &request_with("enable_cahce: true\n"),
+        &[
+            "pipeline `digits` has no parameter `depht`",
+            "run.yaml:1: `enable_cahce` is not an option of pipeline `digits`; did you mean `enable_cache`?",
+        ],
     );
 }
 
