@@ -135,11 +135,45 @@ def test_a_detached_run_goes_on_by_itself(project: Project, command: str, home: 
     project.write("main.py", text.replace("    after(waits", "    print('traced'); after(waits"))
     arguments = [command, "run", "main.py", "--detach", "--name", "on its own"]
     begun = subprocess.run(arguments, capture_output=True, text=True, cwd=project.folder)
-    assert (begun.returncode, begun.stdout) == (0, "traced\non its own\n"), begun
-    assert begun.stderr == "`partita runs watch 'on its own'` shows it\n"
+    assert (begun.returncode, begun.stdout) == (0, "on its own\n"), begun
+    assert begun.stderr == "traced\n`partita runs watch 'on its own'` shows it\n"
     go(project)
     assert Watcher(command, "watch", "on its own").end()[0] == 0
     assert Client().get_run("on its own").steps["waits"].log == "ready\ngoing on\n"
+
+
+def test_a_detached_run_has_begun_although_a_process_of_its_module_goes_on(
+    project: Project, command: str, home: Path
+) -> None:
+    write_waiting(project, UNTIL_TOLD)
+    text = (project.folder / "main.py").read_text()
+    started = "import subprocess; server = subprocess.Popen(['cat'], stdin=subprocess.PIPE)\n"
+    project.write("main.py", started + text)
+    arguments = [command, "run", "main.py", "--detach", "--name", "served"]
+    begun = subprocess.run(
+        arguments, stdout=subprocess.PIPE, text=True, cwd=project.folder, timeout=PATIENCE
+    )
+    assert (begun.returncode, begun.stdout) == (0, "served\n")
+    go(project)
+    assert Watcher(command, "watch", "served").end()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("ends", "how"),
+    [
+        ("os._exit(7)", "exit code 7"),
+        ("os._exit(0)", "exit code 0"),
+        ("os.kill(os.getpid(), 9)", "signal SIGKILL"),
+    ],
+)
+def test_a_detached_run_that_dies_before_its_beginning_is_told_of(
+    project: Project, command: str, home: Path, ends: str, how: str
+) -> None:
+    project.write("main.py", f"import os\n{ends}\n")
+    arguments = [command, "run", "main.py", "--detach"]
+    died = subprocess.run(arguments, capture_output=True, text=True, cwd=project.folder)
+    assert (died.returncode, died.stdout) == (1, ""), died
+    assert died.stderr.startswith(f"error: Python ended with {how} before the run had begun")
 
 
 def test_a_detached_run_that_cannot_begin_says_why(
