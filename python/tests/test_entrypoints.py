@@ -273,6 +273,12 @@ CUSTOM = """
 """
 
 
+def test_a_step_may_be_named_like_an_option(project: Project) -> None:
+    text = PIPELINE.replace("(first()", "(first(id='--step_name')")
+    entry = Entry(project, text)
+    assert entry.do("--step_name").code == 0
+
+
 def test_a_configuration_of_ones_own_adds_options_and_what_follows_the_step(entry: Entry) -> None:
     entry.project.write("queued.py", CUSTOM)
     arguments = entry.arguments("first")

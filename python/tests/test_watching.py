@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -114,6 +115,19 @@ def test_a_run_that_is_over_is_told_with_the_time_that_it_took(
     assert "no luck" in err
 
 
+def test_what_happened_before_the_watch_is_told_in_its_order(
+    project: Project, command: str, home: Path
+) -> None:
+    write_waiting(project, "pass")
+    assert project.run().code == 0
+    err = Watcher(command, "watch", "latest").end()[2]
+    assert [line.split(" in ")[0] for line in err.splitlines()][:-1] == [
+        f"{step}: {what}"
+        for step in ("before", "waits", "after")
+        for what in ("started", "completed")
+    ]
+
+
 def test_a_log_is_read_along_until_the_run_ends(project: Project, command: str, home: Path) -> None:
     write_waiting(project, UNTIL_TOLD)
     run = run_until_ready(project)
@@ -127,6 +141,8 @@ def test_a_log_is_read_along_until_the_run_ends(project: Project, command: str, 
     code, _, err = Watcher(command, "logs", "-f", "--step", "wait").end()
     assert code == 1
     assert "did you mean `waits`?" in err
+    code, _, err = Watcher(command, "logs", "-f", "--step", "waits", "--attempt", "7").end()
+    assert (code, err.count("has printed nothing in attempt 7")) == (0, 1), err
 
 
 def test_a_detached_run_goes_on_by_itself(project: Project, command: str, home: Path) -> None:
@@ -135,11 +151,45 @@ def test_a_detached_run_goes_on_by_itself(project: Project, command: str, home: 
     project.write("main.py", text.replace("    after(waits", "    print('traced'); after(waits"))
     arguments = [command, "run", "main.py", "--detach", "--name", "on its own"]
     begun = subprocess.run(arguments, capture_output=True, text=True, cwd=project.folder)
-    assert (begun.returncode, begun.stdout) == (0, "traced\non its own\n"), begun
-    assert begun.stderr == "`partita runs watch 'on its own'` shows it\n"
+    assert (begun.returncode, begun.stdout) == (0, "on its own\n"), begun
+    assert begun.stderr == "traced\n`partita runs watch 'on its own'` shows it\n"
     go(project)
     assert Watcher(command, "watch", "on its own").end()[0] == 0
     assert Client().get_run("on its own").steps["waits"].log == "ready\ngoing on\n"
+
+
+def test_a_detached_run_has_begun_although_a_process_of_its_module_goes_on(
+    project: Project, command: str, home: Path
+) -> None:
+    write_waiting(project, UNTIL_TOLD)
+    text = (project.folder / "main.py").read_text()
+    started = "import subprocess; server = subprocess.Popen(['cat'], stdin=subprocess.PIPE)\n"
+    project.write("main.py", started + text)
+    arguments = [command, "run", "main.py", "--detach", "--name", "served"]
+    begun = subprocess.run(
+        arguments, stdout=subprocess.PIPE, text=True, cwd=project.folder, timeout=PATIENCE
+    )
+    assert (begun.returncode, begun.stdout) == (0, "served\n")
+    go(project)
+    assert Watcher(command, "watch", "served").end()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("ends", "how"),
+    [
+        ("os._exit(7)", "exit code 7"),
+        ("os._exit(0)", "exit code 0"),
+        ("os.kill(os.getpid(), 9)", "signal SIGKILL"),
+    ],
+)
+def test_a_detached_run_that_dies_before_its_beginning_is_told_of(
+    project: Project, command: str, home: Path, ends: str, how: str
+) -> None:
+    project.write("main.py", f"import os\n{ends}\n")
+    arguments = [command, "run", "main.py", "--detach"]
+    died = subprocess.run(arguments, capture_output=True, text=True, cwd=project.folder)
+    assert (died.returncode, died.stdout) == (1, ""), died
+    assert died.stderr.startswith(f"error: Python ended with {how} before the run had begun")
 
 
 def test_a_detached_run_that_cannot_begin_says_why(
@@ -151,6 +201,22 @@ def test_a_detached_run_that_cannot_begin_says_why(
     assert (refused.returncode, refused.stdout) == (1, ""), refused
     assert "parameter" in refused.stderr
     assert Client().list_runs() == []
+
+
+def test_a_lease_that_names_no_process_ends_none(
+    project: Project, command: str, home: Path
+) -> None:
+    write_waiting(project, UNTIL_TOLD)
+    run = run_until_ready(project)
+    (lease,) = project.store.glob("runs/*/lease.json")
+    written = json.loads(lease.read_text())
+    lease.write_text(json.dumps({**written, "pid": 0}))
+    arguments = [command, "runs", "cancel", "latest"]
+    refused = subprocess.run(arguments, capture_output=True, text=True, start_new_session=True)
+    assert refused.returncode == 1, refused
+    assert "names process 0" in refused.stderr
+    go(project)
+    run.communicate(timeout=PATIENCE)
 
 
 def test_a_run_is_cancelled_from_outside_and_can_be_resumed(

@@ -1,10 +1,12 @@
 //! Where things are on this machine: the home and the source root.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::io::{Error, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
+use nix::libc::O_NONBLOCK;
 
 /// The variable that names the home.
 pub const HOME_VARIABLE: &str = "PARTITA_HOME";
@@ -59,7 +61,7 @@ pub fn config_file(source_root: Option<&Path>, home: &Path) -> PathBuf {
 /// # Errors
 /// What is wrong with the file, and what to do.
 pub fn active_stack(config: &Path) -> Result<Option<String>, String> {
-    let text = match fs::read_to_string(config) {
+    let text = match read(config) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("`{}` cannot be read: {error}", config.display())),
@@ -88,7 +90,10 @@ pub fn set_active_stack(config: &Path, stack: &str) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| {
         format!("`{}` cannot be written: {error}", config.display())
     };
-    let text = fs::read_to_string(config).unwrap_or_default();
+    let text = match read(config) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&error)),
+        text => text.unwrap_or_default(),
+    };
     let mut document: toml_edit::DocumentMut =
         text.parse().map_err(|error: toml_edit::TomlError| failed(&error))?;
     let comments =
@@ -98,4 +103,33 @@ pub fn set_active_stack(config: &Path, stack: &str) -> Result<(), String> {
         fs::create_dir_all(folder).map_err(|error| failed(&error))?;
     }
     fs::write(config, format!("{comments}{document}")).map_err(|error| failed(&error))
+}
+
+/// Reads a file, and never waits for somebody to write it: a pipe is refused.
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut file = fs::OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(Error::other("it is no regular file; delete it, or put one in its place"));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_that_is_no_regular_file_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("config.toml");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
+        for config in [&pipe, folder.path()] {
+            let read = active_stack(config).expect_err("read");
+            assert!(read.contains("no regular file"), "{read}");
+            let written = set_active_stack(config, "other").expect_err("written");
+            assert!(written.contains("no regular file"), "{written}");
+        }
+    }
 }

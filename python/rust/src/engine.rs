@@ -5,11 +5,12 @@ pub(crate) mod resume;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 
-use nix::unistd::{dup2_stderr, dup2_stdout};
+use nix::unistd::{close, dup2_stderr, dup2_stdout};
 use partita_cli::plan_view::{self, View};
 use partita_cli::progress::{Progress, Style};
 use partita_cli::session::Session;
@@ -53,9 +54,10 @@ struct Request {
     verbose: bool,
     /// Whether the caller raises what a step raised, and so shows its traceback.
     raises: bool,
-    /// Whether this process goes on by itself once the run has begun.
+    /// The file descriptor that takes the run's name once it has begun; then this process goes on
+    /// by itself.
     #[serde(default)]
-    detach: bool,
+    detach: Option<RawFd>,
 }
 
 /// A compiled pipeline with the place where it runs.
@@ -67,7 +69,7 @@ struct Prepared {
     compiled: Compiled,
     target: Option<Target>,
     style: Style,
-    detach: bool,
+    detach: Option<RawFd>,
 }
 
 /// How a run ended, for Python.
@@ -162,16 +164,17 @@ fn start<'py>(
         .detach(|| LiveRun::begin(new, Arc::clone(&prepared.store), metadata))
         .map_err(|error| partita_error(py, error))?;
     drop(held);
-    if prepared.detach {
-        detach(&live.header().name).map_err(|error| partita_error(py, error))?;
+    if let Some(channel) = prepared.detach {
+        detach(&live.header().name, channel).map_err(|error| partita_error(py, error))?;
     }
     execute(py, live, &prepared, caller)
 }
 
 /// Tells whoever started this process what its run is called, and leaves the terminal.
-fn detach(name: &str) -> std::io::Result<()> {
-    // The command looks for the null byte, after whatever the author has printed.
-    writeln!(std::io::stdout(), "\0{name}")?;
+fn detach(name: &str, channel: RawFd) -> std::io::Result<()> {
+    let told = OpenOptions::new().write(true).open(format!("/dev/fd/{channel}"));
+    writeln!(told?, "{name}")?;
+    close(channel)?;
     let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
     dup2_stdout(&nowhere)?;
     dup2_stderr(&nowhere)?;

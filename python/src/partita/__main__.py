@@ -58,9 +58,10 @@ def _check_working_directory() -> None:
 
 def _run(request: dict[str, Any]) -> None:
     if request.get("detach"):
-        import os
-
         os.setsid()  # No terminal that closes, and no Ctrl-C in it, ends the run.
+        # The command reads the run's name there, and nothing else; no child inherits it.
+        request["detach"] = os.dup(1)
+        os.dup2(2, 1)
     pipeline = target.find(request["target"])
     running.run(pipeline, {}, command_line=_options(pipeline, request))
 

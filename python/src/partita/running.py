@@ -82,7 +82,7 @@ class Request:
                 "enable_cache": asked.get("enable_cache"),
                 "run_name": asked.get("run_name"),
                 "quiet": bool(asked.get("quiet")),
-                "detach": bool(asked.get("detach")),
+                "detach": asked.get("detach") or None,
                 "verbose": bool(asked.get("verbose")),
                 "raises": command_line is None,
                 "target": _target(pipeline, root, config, asked.get("enable_cache"), typed),

@@ -26,7 +26,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
         return Err(python::become_python(&python::find()?, "run", &request));
     }
     request.detach = true;
-    let name = python::begin_python(&python::find()?, "run", &request, context)?;
+    let name = python::begin_python(&python::find()?, "run", &request)?;
     context.say(&format!("`partita runs watch {}` shows it", terminal::shell_word(&name)));
     context.stream(|out| writeln!(out, "{name}"))
 }

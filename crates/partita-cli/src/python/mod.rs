@@ -7,15 +7,16 @@ mod interpreter;
 mod target;
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
 
 use clap::Args;
+use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::error::{self, CommandError};
+use crate::error::CommandError;
 
 pub(crate) use interpreter::{Interpreter, find};
 
@@ -91,9 +92,6 @@ pub(crate) fn parameters(typed: &[String]) -> Result<BTreeMap<String, String>, C
         .collect()
 }
 
-/// What comes before the name of a run that has begun, after whatever the author printed.
-const BEGUN: u8 = 0;
-
 /// Becomes Python; returns only if that fails.
 pub(crate) fn become_python(
     interpreter: &Interpreter,
@@ -111,29 +109,39 @@ pub(crate) fn begin_python(
     interpreter: &Interpreter,
     verb: &str,
     request: &Request,
-    context: &Context,
 ) -> Result<String, CommandError> {
     let mut command = command(interpreter, verb, request)?;
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut python = command.spawn().map_err(|error| not_started(interpreter, &error))?;
-    let mut told = Vec::new();
-    if let Some(stdout) = &mut python.stdout {
-        // It ends with the run's beginning, or with the process.
-        stdout.read_to_end(&mut told).map_err(|error| {
+    let mut name = String::new();
+    if let Some(stdout) = python.stdout.take() {
+        BufReader::new(stdout).read_line(&mut name).map_err(|error| {
             CommandError::failed(format!(
                 "what became of the run cannot be read: {error}; `partita runs list` shows it"
             ))
         })?;
     }
-    let mark = told.iter().rposition(|byte| *byte == BEGUN);
-    context.stream(|out| out.write_all(&told[..mark.unwrap_or(told.len())]))?;
-    if let Some(mark) = mark {
-        return Ok(String::from_utf8_lossy(&told[mark + 1..]).trim_end().to_owned());
+    match name.strip_suffix('\n') {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(not_begun(&mut python)),
     }
-    // It has said why.
-    let code = python.wait().ok().and_then(|ended| ended.code());
-    let code = code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0);
-    Err(CommandError::Told(code.unwrap_or(error::FAILED)))
+}
+
+/// Returns why a Python ended before its run had begun, unless it has told so itself.
+fn not_begun(python: &mut Child) -> CommandError {
+    let ended = match python.wait() {
+        Ok(ended) => ended,
+        Err(error) => return CommandError::bug(error),
+    };
+    let how = match (ended.code(), ended.signal().map(Signal::try_from)) {
+        (Some(code @ (1 | 2 | 70 | 130 | 143)), _) => return CommandError::Told(code as u8),
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(Ok(signal))) => format!("signal {signal}"),
+        (None, _) => "a signal".to_owned(),
+    };
+    CommandError::failed(format!(
+        "Python ended with {how} before the run had begun; run it without `--detach` to see why"
+    ))
 }
 
 fn command(

@@ -127,6 +127,7 @@ impl Follower {
         let mut happened = Vec::new();
         self.add_events(documents.events(&self.header.id)?, &mut happened);
         self.add_results(&documents, &mut happened)?;
+        happened.sort_by_key(|one| one.at);
         if let Some(end) = end {
             let event = RunEvent::RunEnded { status: end.status, error: end.error };
             happened.push(Happened { at: end.ended_at, event });

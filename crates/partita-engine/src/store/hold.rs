@@ -7,7 +7,11 @@
 //! meanwhile does not keep it.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Error;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use nix::libc::O_NOFOLLOW;
 
 /// A claim on what a store holds, given back when dropped.
 #[derive(Debug)]
@@ -39,6 +43,32 @@ pub(super) fn exclusive(path: &Path) -> std::io::Result<Option<Hold>> {
     }
 }
 
+/// Opens the file itself: never what a link leads to, nor a pipe.
 fn open(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).custom_flags(O_NOFOLLOW);
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(Error::other("it is no regular file; delete it"));
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_is_neither_on_a_link_nor_on_a_pipe() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&target, &link).expect("linked");
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
+        for path in [&link, &pipe] {
+            shared(path).expect_err("held");
+            exclusive(path).expect_err("held");
+        }
+        assert!(!target.exists());
+    }
 }

@@ -56,6 +56,11 @@ def read(arguments: list[str], options: Mapping[str, bool]) -> dict[str, str]:
     return values
 
 
+def pair(name: str, value: str) -> list[str]:
+    """Returns the arguments that give an option this value, also one that looks like an option."""
+    return [f"--{name}={value}"] if _is_one(value) else [f"--{name}", value]
+
+
 def _is_one(argument: str) -> bool:
     return argument.startswith("--")
 

@@ -98,7 +98,7 @@ class StepEntrypointConfiguration:
             )
         arguments = [f"--{ENTRYPOINT_CONFIG_SOURCE_OPTION}", f"{cls.__module__}.{cls.__qualname__}"]
         for name in names:
-            arguments += [f"--{name}", str(values[name])]
+            arguments += options.pair(name, str(values[name]))
         return arguments
 
     def run(self) -> None:

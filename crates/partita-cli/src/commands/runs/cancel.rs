@@ -60,7 +60,14 @@ fn ask(run: &RunSummary, lease: &Lease) -> Result<(), CommandError> {
             run.name, lease.pid, lease.host
         )));
     }
-    let pid = i32::try_from(lease.pid).map(Pid::from_raw).unwrap_or(Pid::from_raw(i32::MAX));
+    // Zero is not a process but all of this one's group.
+    let pid = i32::try_from(lease.pid).ok().filter(|pid| *pid > 0).map(Pid::from_raw);
+    let pid = pid.ok_or_else(|| {
+        CommandError::failed(format!(
+            "the lease of run `{}` names process {}, and there is none of that number; end the process that drives it",
+            run.name, lease.pid
+        ))
+    })?;
     match kill(pid, Signal::SIGTERM) {
         // It has ended since.
         Ok(()) | Err(Errno::ESRCH) => Ok(()),

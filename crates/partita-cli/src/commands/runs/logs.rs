@@ -54,14 +54,23 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
         printed |= print(context, &*store, &run, log, is_prefixed)?;
     }
     if !printed {
-        let who = match &args.step {
-            Some(step) => format!("step `{step}` of run `{}`", run.name),
-            None => format!("run `{}`", run.name),
-        };
-        let when = args.attempt.map(|number| format!(" in attempt {number}")).unwrap_or_default();
-        context.say(&format!("{who} has printed nothing{when}"));
+        say_that_nothing_is_printed(&run, args.step.as_deref(), args.attempt, context);
     }
     Ok(())
+}
+
+fn say_that_nothing_is_printed(
+    run: &RunView,
+    step: Option<&str>,
+    attempt: Option<u32>,
+    context: &Context,
+) {
+    let who = match step {
+        Some(step) => format!("step `{step}` of run `{}`", run.name),
+        None => format!("run `{}`", run.name),
+    };
+    let when = attempt.map(|number| format!(" in attempt {number}")).unwrap_or_default();
+    context.say(&format!("{who} has printed nothing{when}"));
 }
 
 /// The log of one attempt.
@@ -154,6 +163,9 @@ fn follow(
                 context.stream(|out| write_lines(out, &bytes[..whole], &prefix))?;
             }
         }
+    }
+    if offsets.values().all(|offset| *offset == 0) {
+        say_that_nothing_is_printed(run, step, attempt, context);
     }
     Ok(())
 }
