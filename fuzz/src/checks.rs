@@ -144,6 +144,8 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
         capabilities: Capabilities {
             max_parallelism: Some(1),
             timeouts: true,
+            grace: 0.0,
+            loads_steps_again: false,
             cpus: Some(2.0),
             memory: None,
             gpus: None,

@@ -97,6 +97,8 @@ impl StepLauncher for AtOnce {
 const CAPABILITIES: Capabilities = Capabilities {
     max_parallelism: Some(1),
     timeouts: false,
+    grace: 0.0,
+    loads_steps_again: false,
     cpus: None,
     memory: Some(0),
     gpus: Some(0),

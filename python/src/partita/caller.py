@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 
 from partita import _native, context, frames, materializers
 from partita.capture import Capture, tell
@@ -38,10 +39,19 @@ class Caller:
         exceptions: The exception that each step failed with, by name.
     """
 
-    def __init__(self, steps: dict[str, Step], source_root: str) -> None:
-        """Takes the steps by the names of their invocations, and where the author's code is."""
+    def __init__(
+        self, steps: dict[str, Step], source_root: str, *, is_recorded: bool = False
+    ) -> None:
+        """Takes the steps by the names of their invocations, and where the author's code is.
+
+        Args:
+            steps: The steps.
+            source_root: The folder of the author's code.
+            is_recorded: Whether somebody else records what this process prints.
+        """
         self._steps = steps
         self._source_root = source_root
+        self._is_recorded = is_recorded
         self._data_type: Any = None
         self.exceptions: dict[str, BaseException] = {}
 
@@ -64,7 +74,7 @@ class Caller:
         positional = [values.pop(name) for name in step.signature.positional_only]
         outer = context.enter(current)
         try:
-            with Capture(call.log, call.printed), Input(call.reads):
+            with self._watching(call):
                 returned = step.entrypoint(*positional, **values)
                 outputs = match(step.name, step.signature.outputs, returned)
                 saved = [self._save(step, call, current, *output) for output in outputs]
@@ -73,6 +83,14 @@ class Caller:
             if current.metadata:  # Also of a step that fails: it may say why.
                 call.set_metadata(_native.encode_value(current.metadata) or b"{}")
         return saved
+
+    def _watching(self, call: _native.StepCall) -> ExitStack:
+        """Returns what watches the streams of this process while a step has them."""
+        watching = ExitStack()
+        if not self._is_recorded:
+            watching.enter_context(Capture(call.log, call.printed))
+            watching.enter_context(Input(call.reads))
+        return watching
 
     def load(self, name: str, format_id: str, folder: str, type_name: str, trusted: bool) -> Any:
         """Loads an input from files, for the engine."""

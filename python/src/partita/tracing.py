@@ -159,7 +159,8 @@ class Trace:
         found = fingerprint(function, source_root=self.root)
         source = {key: found[key] for key in ("parts", "distributions", "notes")}
         self._add_materializers(step, source)
-        source["file"] = os.path.relpath(function.__code__.co_filename, self.root)
+        file = function.__code__.co_filename
+        source["file"] = os.path.relpath(file, self.root) if os.path.isfile(file) else None
         self.sources[key] = source
         self.definitions[key] = _definition(step)
         self._keys[id(step)] = key

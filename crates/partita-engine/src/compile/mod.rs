@@ -142,7 +142,7 @@ fn plan(spec: &PipelineSpec, request: &CompileRequest, report: &mut Report) -> P
     let steps = spec.steps.iter().map(|step| {
         let mut options = settings.of_step(step, report);
         let mut config = configs.make(step, &options, report);
-        config.orchestrator = capabilities.check(&step.name, &options, step.location.as_ref());
+        config.orchestrator = capabilities.check(step, spec.sources.get(&step.source), &options);
         if let Some(definition) = spec.definitions.get(&step.source) {
             config.hooks = definition.hooks.clone();
         }

@@ -305,13 +305,10 @@ impl<'a> Driver<'a> {
         }
         let failure = match reported {
             Reported::Cancelled => return Outcome::Cancelled,
-            Reported::Failed(failure) => match self.drive.resolver.recorded(step, attempt) {
-                Some(record) if record.status == StepStatus::Cancelled => {
-                    return Outcome::Cancelled;
-                }
-                Some(record) => record.error.clone().unwrap_or(failure),
-                None => failure,
-            },
+            Reported::Failed(failure) => {
+                let record = self.drive.resolver.recorded(step, attempt);
+                record.and_then(|record| record.error).unwrap_or(failure)
+            }
             Reported::Completed(_) => failures::not_committed(self.drive.deployment),
         };
         self.failures.insert(step, Arc::new(failure));

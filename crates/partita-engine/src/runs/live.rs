@@ -6,6 +6,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use partita_core::deployment::Deployment;
 use partita_core::launcher::StepLauncher;
@@ -233,6 +234,8 @@ impl LiveRun {
         let pools = capabilities.iter().map(pool).collect();
         let mut plan = Plan::of(&self.context.deployment, pools)
             .map_err(|error| RunError::Internal(error.to_string()))?;
+        let grace = capabilities.iter().map(|able| able.grace).fold(0.0, f64::max);
+        plan.grace += Duration::try_from_secs_f64(grace).unwrap_or_default();
         for (index, step) in plan.steps.iter_mut().enumerate() {
             step.committed = self.committed[index];
             step.first_attempt = self.first_attempts[index];

@@ -76,7 +76,7 @@ impl Default for StepPlan {
 }
 
 impl Plan {
-    /// The time that a cancelled attempt has to end.
+    /// The time that a cancelled attempt has to end, beyond that which its orchestrator gives it.
     pub const GRACE: Duration = Duration::from_secs(30);
 
     /// Returns the plan of a deployment that nothing has run of yet; `pools` are the orchestrators

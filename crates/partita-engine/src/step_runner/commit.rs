@@ -131,7 +131,8 @@ pub(crate) fn commit_cached(
 }
 
 /// Returns the record of a failed attempt, and writes one for an attempt that could not: its
-/// process died, or its launcher found the failure.
+/// process died, or its launcher found the failure. An attempt that took itself to be cancelled,
+/// and that nobody here cancelled, was ended by somebody else: it failed.
 pub(crate) fn record_lost(
     context: &RunContext,
     step: usize,
@@ -140,9 +141,11 @@ pub(crate) fn record_lost(
 ) -> StepResult {
     let name = &context.deployment.steps[step].name;
     let written = Documents::new(&*context.store).result(&context.run_id, step, name, number);
-    if let Ok(Some(result)) = written {
-        return result;
-    }
+    let interrupted = match written {
+        Ok(Some(result)) if result.status != StepStatus::Cancelled => return result,
+        Ok(interrupted) => interrupted,
+        Err(_) => None,
+    };
     let attempt = Attempt {
         deployment: Arc::clone(&context.deployment),
         run_id: Arc::clone(&context.run_id),
@@ -151,13 +154,11 @@ pub(crate) fn record_lost(
         cache_reason: None,
         is_last: false,
     };
+    let known = interrupted.unwrap_or_else(|| blank(context, &attempt, clock::now()));
     let result =
-        StepResult { error: Some(failure.clone()), ..blank(context, &attempt, clock::now()) };
-    let path = layout::result(&context.run_id, step, name, number);
-    if let Ok(document) = encode(&*context.store, &path, &result) {
-        // A store that refuses this has failed the run already; the index still tells of it.
-        let _ = context.store.create(&path, document.into());
-    }
+        StepResult { status: StepStatus::Failed, error: Some(failure.clone()), ..known };
+    // A store that refuses this has failed the run already; the index still tells of it.
+    let _ = record(context, &attempt, &result);
     result
 }
 

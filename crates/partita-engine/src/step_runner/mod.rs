@@ -26,7 +26,7 @@ use partita_core::time::Timestamp;
 pub use artifacts::{load_folder, publish_literal};
 pub(crate) use commit::{commit_cached, record_lost, references};
 pub use context::RunContext;
-pub use entry::{AttemptNumber, Entered, EntryError, StepEntry};
+pub use entry::{Entered, EntryError, RunEntry, StepEntry, Try};
 pub use inputs::InputValue;
 pub use log::{LogStream, StepLog};
 pub use notes::Notes;

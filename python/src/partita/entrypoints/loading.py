@@ -24,8 +24,8 @@ class EntryCaller(Caller):
     So what goes wrong while the author's modules are imported is the attempt's failure.
     """
 
-    def __init__(self, entry: _native.StepEntry) -> None:
-        super().__init__({}, source_root(entry))
+    def __init__(self, entry: _native.StepEntry, *, is_recorded: bool) -> None:
+        super().__init__({}, source_root(entry), is_recorded=is_recorded)
         self._entry = entry
 
     def call(self, call: _native.StepCall) -> Any:
@@ -44,6 +44,15 @@ class EntryCaller(Caller):
             self._steps[step_name] = load_step(self._entry)
         self._steps[step_name].on_failure = _hook(self._entry, 1)
         super().failed(step_name)
+
+
+def import_module(entry: _native.StepEntry) -> None:
+    """Imports the module of a step, so that processes forked from this one have it.
+
+    Raises:
+        BaseException: It cannot be imported.
+    """
+    _load(entry, entry.source, f"step `{entry.step_name}`")
 
 
 def load_step(entry: _native.StepEntry) -> Step:

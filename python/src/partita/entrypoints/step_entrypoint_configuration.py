@@ -5,8 +5,8 @@ from __future__ import annotations
 from partita import _native
 from partita.capture import tell
 from partita.entrypoints import options
+from partita.entrypoints.attempt import FAILED, Terms, attempt
 from partita.errors import PartitaError
-from partita.termination import Termination
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ ATTEMPT_OPTION = "attempt"
 
 #: What `attempt` is where the backend retries by itself: the next number that nobody has.
 AUTO = "auto"
-
-_FAILED = 1
 
 
 class StepEntrypointConfiguration:
@@ -109,25 +107,20 @@ class StepEntrypointConfiguration:
             SystemExit: It failed.
             KeyboardInterrupt: It was interrupted.
         """
-        from partita.entrypoints.loading import EntryCaller
-
-        given = self.entrypoint_args
-        entry = _native.StepEntry(
-            given[ARTIFACT_STORE_OPTION],
-            given[DEPLOYMENT_ID_OPTION],
-            given[RUN_ID_OPTION],
-            given[STEP_NAME_OPTION],
+        given, terms = self.entrypoint_args, Terms.from_environment()
+        terms.apply()
+        run = _native.RunEntry(
+            given[ARTIFACT_STORE_OPTION], given[DEPLOYMENT_ID_OPTION], given[RUN_ID_OPTION]
         )
-        with Termination() as termination:
-            ended, failure = entry.run(_number(given[ATTEMPT_OPTION]), EntryCaller(entry))
-            if ended == "cancelled":
-                raise termination.exception(f"step `{entry.step_name}` was interrupted")
+        entry = run.step_named(given[STEP_NAME_OPTION])
+        ended, failure = attempt(entry, _number(given[ATTEMPT_OPTION]), terms)
         if failure is not None:
-            message, traceback = failure
-            if traceback:
-                tell(traceback.rstrip())
-            tell(f"error: step `{entry.step_name}` failed: {message}")
-            raise SystemExit(_FAILED)
+            if not terms.is_recorded:
+                message, traceback = failure
+                if traceback:
+                    tell(traceback.rstrip())
+                tell(f"error: step `{entry.step_name}` failed: {message}")
+            raise SystemExit(FAILED)
         if ended != "completed":
             why = "committed already" if ended == "committed" else "cached"
             tell(f"step `{entry.step_name}` is {why}")

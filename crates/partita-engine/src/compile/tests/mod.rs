@@ -103,6 +103,8 @@ fn request() -> CompileRequest {
         capabilities: Capabilities {
             max_parallelism: Some(1),
             timeouts: false,
+            grace: 0.0,
+            loads_steps_again: false,
             cpus: Some(2.0),
             memory: Some(0),
             gpus: Some(0),
@@ -120,6 +122,8 @@ fn request() -> CompileRequest {
 const ABLE: Capabilities = Capabilities {
     max_parallelism: None,
     timeouts: true,
+    grace: 0.0,
+    loads_steps_again: false,
     cpus: None,
     memory: None,
     gpus: None,

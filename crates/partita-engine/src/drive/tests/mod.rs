@@ -108,12 +108,14 @@ fn an_attempt_s_own_record_says_more_of_its_failure_than_its_launcher() {
 }
 
 #[test]
-fn an_attempt_that_recorded_an_interrupt_has_not_failed() {
+fn an_attempt_that_somebody_else_interrupted_has_failed_and_is_retried() {
     check(
-        &Script::new(&[&[]]).act(0, [RecordInterrupt]).config(0, retry(2, 3.0)),
+        &Script::new(&[&[]]).act(0, [RecordInterrupt, Complete]).config(0, retry(2, 3.0)),
         "0s launch a.1
-         0s a cancelled, the run was cancelled
-         0s run cancelled",
+         0s failed a.1: exit code 1, again in 3s
+         3s launch a.2
+         3s a completed
+         3s run completed",
     );
 }
 

@@ -1,0 +1,82 @@
+"""What a process does that the zygote has forked: it becomes one of its own, and runs one step."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from partita import _native
+from partita.capture import tell
+from partita.entrypoints.attempt import FAILED, Terms, attempt
+from partita.errors import PartitaError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+BUG, INTERRUPTED = 70, 130
+
+
+def run(
+    run: _native.RunEntry, request: dict[str, Any], zygote: int, streams: tuple[int, int, int]
+) -> NoReturn:
+    """Runs the attempt that was asked for and ends this process.
+
+    Args:
+        run: The run.
+        request: The attempt.
+        zygote: The process that forked this one.
+        streams: The descriptors of standard input, output and error.
+    """
+    code = BUG
+    try:
+        os.setsid()  # Whatever it starts ends with it.
+        for target, descriptor in enumerate(streams):
+            os.dup2(descriptor, target)
+        for descriptor in streams:
+            os.close(descriptor)
+        code = _attempt(run, request, Terms({**request["terms"], "parent": zygote}))
+        _finish()
+    except BaseException as error:
+        code = code or BUG
+        tell(f"partita: the process of the step could not end as it should: {error!r}")
+    finally:
+        os._exit(code)
+
+
+def _attempt(run: _native.RunEntry, request: dict[str, Any], terms: Terms) -> int:
+    try:
+        terms.apply()
+        _seed_anew()
+        entry = run.step_at(request["step"])
+        _, failure = attempt(entry, request["number"], terms)
+    except PartitaError as error:
+        tell(f"error: {error}")
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else FAILED
+    return 0 if failure is None else FAILED
+
+
+def _seed_anew() -> None:
+    """Gives this process random numbers of its own; Python's own module does so by itself."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.seed()
+
+
+def _finish() -> None:
+    """Does what Python does at the end of a process, short of taking itself apart."""
+    import atexit
+    import threading
+
+    # Both are what `multiprocessing` calls at the end of its forked processes.
+    threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
