@@ -15,9 +15,9 @@ impl Launchers {
 
     /// Returns the launcher of a job, and what that launcher calls it.
     fn of<'j>(&self, job: &'j Job) -> Result<(&dyn StepLauncher, &'j str), LaunchError> {
-        let found = job.split_once(':').and_then(|(number, job)| {
-            Some((&*self.0.get(number.parse::<usize>().ok()?)?.1, job))
-        });
+        let found = job
+            .split_once(':')
+            .and_then(|(number, job)| Some((&*self.0.get(number.parse::<usize>().ok()?)?.1, job)));
         found.ok_or_else(|| LaunchError::Refused(format!("no orchestrator has a job `{job}`")))
     }
 }

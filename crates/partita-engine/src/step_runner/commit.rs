@@ -155,8 +155,7 @@ pub(crate) fn record_lost(
         is_last: false,
     };
     let known = interrupted.unwrap_or_else(|| blank(context, &attempt, clock::now()));
-    let result =
-        StepResult { status: StepStatus::Failed, error: Some(failure.clone()), ..known };
+    let result = StepResult { status: StepStatus::Failed, error: Some(failure.clone()), ..known };
     // A store that refuses this has failed the run already; the index still tells of it.
     let _ = record(context, &attempt, &result);
     result

@@ -89,7 +89,9 @@ mod tests {
         let config: BTreeMap<String, Literal> = serde_json::from_str(text).unwrap();
         match (ProcessOrchestratorConfig::of(&config), expected) {
             (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
-            (config, expected) => assert_eq!(config.as_ref().ok(), expected.ok().as_ref(), "{text}"),
+            (config, expected) => {
+                assert_eq!(config.as_ref().ok(), expected.ok().as_ref(), "{text}")
+            }
         }
     }
 

@@ -81,8 +81,10 @@ fn a_line_without_end_is_recorded_in_parts() {
 
 #[test]
 fn a_log_that_reaches_its_size_says_so_and_ends() {
-    let config =
-        ProcessOrchestratorConfig { log_size: Memory(1_000), ..ProcessOrchestratorConfig::default() };
+    let config = ProcessOrchestratorConfig {
+        log_size: Memory(1_000),
+        ..ProcessOrchestratorConfig::default()
+    };
     let printed = "123456789\n".repeat(1_000);
     let lines = logged(printed.as_bytes(), &config, Arc::new(Silent));
     assert_eq!(lines.len(), 101);

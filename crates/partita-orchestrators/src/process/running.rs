@@ -77,10 +77,9 @@ impl Ended {
 
     fn failure(self) -> Failure {
         let (message, exit_code) = match self {
-            Self::Code(code) => (
-                format!("its process ended with exit code {code} before the step returned"),
-                code,
-            ),
+            Self::Code(code) => {
+                (format!("its process ended with exit code {code} before the step returned"), code)
+            }
             Self::Signal(signal) => (by_signal(signal), 128 + signal),
         };
         Failure { exit_code: Some(exit_code), ..Failure::ours(message) }

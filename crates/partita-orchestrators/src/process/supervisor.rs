@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use partita_core::launcher::{Attempt, Job, Outcome, Reports};
 use partita_core::run::Failure;
@@ -205,9 +205,13 @@ impl Supervisor {
         if let Some(why) = why {
             running.output.note(&format!("this step starts Python anew, since {why}"));
         }
-        let is_warm = why.is_none() && self.warm.is_wanted(&self.setup, &self.lock);
+        let is_warm = self.warm.start(&self.setup, &self.lock) && why.is_none();
         self.running.insert(job, running);
-        if is_warm { self.fork_waiting() } else { self.start_own(job) }
+        if is_warm {
+            self.fork_waiting()
+        } else {
+            self.start_own(job)
+        }
         Ok(())
     }
 
@@ -292,7 +296,7 @@ impl Supervisor {
                 Some(Process::Waiting { is_asked: true, .. } | Process::Forked(_)) => {
                     self.lose(job, why);
                 }
-                Some(Process::Waiting { .. }) if !self.warm.is_wanted(&self.setup, &self.lock) => {
+                Some(Process::Waiting { .. }) if !self.warm.start(&self.setup, &self.lock) => {
                     self.start_own(job);
                 }
                 _ => {}

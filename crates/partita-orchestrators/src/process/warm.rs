@@ -1,4 +1,6 @@
 //! Whether steps are forked from a zygote, and which one.
+//!
+//! A run has one also where steps start Python anew: it ends whatever its engine leaves behind.
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,8 @@ const MOST_LOSSES: u32 = 3;
 pub(super) struct Warm {
     state: State,
     losses: u32,
+    /// Whether it forks.
+    forks: bool,
     /// One step for each function that the zygote loads.
     steps: Vec<usize>,
 }
@@ -44,19 +48,20 @@ impl Warm {
         let steps = deployment.steps.iter().enumerate();
         let steps = steps.filter(|(_, step)| is_ours(step) && needs_own_start(step).is_none());
         let steps = steps.filter(|(_, step)| known.insert(&step.source)).map(|(step, _)| step);
-        let state = if setup.config.warm { State::None } else { State::Unusable };
-        Self { state, losses: 0, steps: steps.collect() }
+        let forks = setup.config.warm;
+        let steps = steps.filter(|_| forks).collect();
+        Self { state: State::None, losses: 0, forks, steps }
     }
 
-    /// Returns whether the next step is to be forked; starts the zygote if there is none.
-    pub(super) fn is_wanted(&mut self, setup: &Setup, lock: &ProcessLock) -> bool {
+    /// Starts the zygote if there is none; returns whether it forks steps.
+    pub(super) fn start(&mut self, setup: &Setup, lock: &ProcessLock) -> bool {
         if matches!(self.state, State::None) {
             self.state = match Zygote::start(setup, &self.steps, lock.file()) {
                 Ok(zygote) => State::Live { zygote, overdue_at: Instant::now() + PATIENCE },
                 Err(_) => State::Unusable,
             };
         }
-        matches!(self.state, State::Live { .. })
+        self.forks && matches!(self.state, State::Live { .. })
     }
 
     /// Returns the zygote, if there is one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -54,8 +55,9 @@ class Terms:
             os.environ["CUDA_VISIBLE_DEVICES"] = self._gpus
         if self._memory is not None:
             _limit_memory(self._memory)
-        if self.is_recorded and hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue] - checked above
+        stdout: object = sys.stdout
+        if self.is_recorded and isinstance(stdout, io.TextIOWrapper):
+            stdout.reconfigure(line_buffering=True)  # A line is recorded when it is printed.
 
 
 def attempt(

@@ -18,12 +18,12 @@ BUG, INTERRUPTED = 70, 130
 
 
 def run(
-    run: _native.RunEntry, request: dict[str, Any], zygote: int, streams: tuple[int, int, int]
+    entry: _native.StepEntry, request: dict[str, Any], zygote: int, streams: list[int]
 ) -> NoReturn:
     """Runs the attempt that was asked for and ends this process.
 
     Args:
-        run: The run.
+        entry: The step.
         request: The attempt.
         zygote: The process that forked this one.
         streams: The descriptors of standard input, output and error.
@@ -35,7 +35,7 @@ def run(
             os.dup2(descriptor, target)
         for descriptor in streams:
             os.close(descriptor)
-        code = _attempt(run, request, Terms({**request["terms"], "parent": zygote}))
+        code = _attempt(entry, request, Terms({**request["terms"], "parent": zygote}))
         _finish()
     except BaseException as error:
         code = code or BUG
@@ -44,11 +44,10 @@ def run(
         os._exit(code)
 
 
-def _attempt(run: _native.RunEntry, request: dict[str, Any], terms: Terms) -> int:
+def _attempt(entry: _native.StepEntry, request: dict[str, Any], terms: Terms) -> int:
     try:
         terms.apply()
         _seed_anew()
-        entry = run.step_at(request["step"])
         _, failure = attempt(entry, request["number"], terms)
     except PartitaError as error:
         tell(f"error: {error}")
@@ -75,8 +74,8 @@ def _finish() -> None:
     import atexit
     import threading
 
-    # Both are what `multiprocessing` calls at the end of its forked processes.
-    threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
-    atexit._run_exitfuncs()
+    # Neither has a public name; `multiprocessing` ends its forked processes with both.
+    threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

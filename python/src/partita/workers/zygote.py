@@ -24,6 +24,7 @@ from partita.workers import child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 #: Longest message, in bytes.
@@ -40,6 +41,7 @@ class Zygote:
         self._poll.register(connection, select.POLLIN)
         self._run: _native.RunEntry | None = None
         self._lock = -1
+        self._failed: set[str] = set()  # sources that could not be imported here
         self._jobs: dict[int, int] = {}  # process ids, by job
         self._ends: dict[int, int] = {}  # jobs, by the descriptor that tells of their end
 
@@ -73,13 +75,16 @@ class Zygote:
             self._connection.send(data or b"")
 
     def _open(self, request: dict[str, Any]) -> None:
-        """Imports the modules of the steps; one that fails is left to each step that needs it."""
+        """Imports the modules of the steps; who needs one that fails here starts anew."""
         self._run = _native.RunEntry(
             request["artifact_store"], request["deployment_id"], request["run_id"]
         )
         for number in request["steps"]:
-            with contextlib.suppress(Exception, SystemExit, KeyboardInterrupt):
-                loading.import_module(self._run.step_at(number))
+            entry = self._run.step_at(number)
+            try:
+                loading.import_module(entry)
+            except (Exception, SystemExit, KeyboardInterrupt):
+                self._failed.add(entry.source)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()  # What waits here would be printed by every step.
@@ -89,23 +94,33 @@ class Zygote:
         self._say("ready")
 
     def _start(self, request: dict[str, Any], descriptors: list[int]) -> None:
-        threads = len(os.listdir("/proc/self/task"))
-        if threads != 1:
-            reason = f"importing its modules has started threads ({threads - 1})"
-            self._say("refused", job=request["job"], reason=reason)
-        elif self._run is not None:
+        assert self._run is not None, "nothing is started before a run is open"
+        job, entry = request["job"], self._run.step_at(request["step"])
+        reason = self._reason_against(entry)
+        if reason is not None:
+            self._say("refused", job=job, reason=reason)
+        else:
             zygote = os.getpid()
             pid = os.fork()
             if pid == 0:
                 self._connection.close()
-                child.run(self._run, request, zygote, (self._lock, *descriptors))
-            self._jobs[request["job"]] = pid
+                child.run(entry, request, zygote, [self._lock, *descriptors])
+            self._jobs[job] = pid
             end = os.pidfd_open(pid)
-            self._ends[end] = request["job"]
+            self._ends[end] = job
             self._poll.register(end, select.POLLIN)
-            self._say("started", job=request["job"], pid=pid)
+            self._say("started", job=job, pid=pid)
         for descriptor in descriptors:
             os.close(descriptor)
+
+    def _reason_against(self, entry: _native.StepEntry) -> str | None:
+        """Returns why a step is not to be forked from this process."""
+        if entry.source in self._failed:
+            return "its module cannot be imported before it"
+        threads = len(os.listdir("/proc/self/task"))
+        if threads != 1:
+            return f"importing its modules has started threads ({threads - 1})"
+        return None
 
     def _signal(self, job: int, number: int) -> None:
         pid = self._jobs.get(job)
@@ -120,10 +135,21 @@ class Zygote:
         self._say("ended", job=job, code=code)
 
     def _end_all(self) -> None:
-        for pid in self._jobs.values():
+        """Ends every process of the run: those forked here, and those of a dead engine."""
+        for pid in (*self._jobs.values(), *self._others()):
             _kill(pid, signal.SIGKILL)
         for pid in self._jobs.values():
             _reap(pid)
+
+    def _others(self) -> Iterator[int]:
+        """Yields the processes whose standard input is the run's lock."""
+        if self._lock < 0:
+            return
+        lock = os.readlink(f"/proc/self/fd/{self._lock}")
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):  # It has ended, or is another user's.
+                if os.readlink(f"/proc/{name}/fd/0") == lock:
+                    yield int(name)
 
 
 def _kill(pid: int, number: int) -> None:
