@@ -12,9 +12,10 @@ use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Reports, Step
 use partita_core::literal::Literal;
 use partita_core::run::{Failure, Target};
 use partita_core::stack::{Capabilities, ComponentType};
+use partita_engine::drive::NoLimits;
 use partita_engine::home::Home;
 use partita_engine::metadata::{MetadataStore, Registry};
-use partita_engine::runs::{LiveRun, NewRun};
+use partita_engine::runs::{LiveRun, NewRun, Place};
 use partita_engine::step_runner::{
     Content, LogStream, NewOutput, Returned, RunContext, StepCall, StepCaller, Stopped, run_attempt,
 };
@@ -94,6 +95,11 @@ impl StepLauncher for AtOnce {
     }
 }
 
+/// Returns where runs of these tests are executed.
+fn place(launcher: &dyn StepLauncher) -> Place<'_> {
+    Place { launcher, capabilities: std::slice::from_ref(&CAPABILITIES), limits: &NoLimits }
+}
+
 const CAPABILITIES: Capabilities = Capabilities {
     max_parallelism: Some(1),
     timeouts: false,
@@ -147,7 +153,7 @@ fn make_run(
     let id = run.header().id.clone();
     if is_executed {
         let launcher = AtOnce(Arc::clone(run.context()));
-        run.execute(&launcher, &[CAPABILITIES], &[], drop).expect("it ends");
+        run.execute(place(&launcher), &[], drop).expect("it ends");
     }
     id
 }
@@ -314,7 +320,7 @@ fn a_run_whose_engine_has_a_bug_is_interrupted() {
     let machine = Machine::new();
     let run = begin(&machine, "unlucky", "train", None);
     let executed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        run.execute(&Broken, std::slice::from_ref(&CAPABILITIES), &[], drop).map(drop)
+        run.execute(place(&Broken), &[], drop).map(drop)
     }));
     assert!(executed.is_err());
     let run = machine.json(&["runs", "describe", "unlucky"]);

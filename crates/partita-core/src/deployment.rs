@@ -195,6 +195,10 @@ pub struct StepConfig {
     /// What it needs of a machine.
     #[serde(skip_serializing_if = "is_default")]
     pub resources: Resources,
+    /// Named limits, each with the number of steps under it that may run at once, in all runs of a
+    /// home together.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, u32>,
     /// What is called when it has ended.
     #[serde(skip_serializing_if = "Hooks::is_empty")]
     pub hooks: Hooks,
@@ -212,6 +216,7 @@ impl Default for StepConfig {
             timeout: None,
             orchestrator: None,
             resources: Resources::default(),
+            limits: BTreeMap::new(),
             hooks: Hooks::default(),
         }
     }

@@ -21,7 +21,7 @@ use partita_core::settings::FailureMode;
 use partita_core::stack::{Component, ComponentType, Stack};
 use partita_core::status::{RunStatus, StepStatus};
 use partita_core::time::Timestamp;
-use partita_engine::drive::{Drive, Driver, Observer, Resolution, Resolver, RunEvent};
+use partita_engine::drive::{Drive, Driver, NoLimits, Observer, Resolution, Resolver, RunEvent};
 use partita_engine::schedule::{Action, Event, Outcome as Ended, Plan, Pool, Resolved, Scheduler};
 
 /// The system's allocator, which counts.
@@ -135,6 +135,7 @@ fn measure(name: &str, size: usize, shape: fn(usize) -> Vec<usize>) -> Result<()
         run_id: &run_id,
         launcher: &nothing,
         resolver: &nothing,
+        limits: &NoLimits,
         observers: &[&nothing],
     };
     let before = LIVE.load(Relaxed);

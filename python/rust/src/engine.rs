@@ -25,10 +25,10 @@ use partita_core::stack::{Capabilities, Stack};
 use partita_engine::cache::ResumedFrom;
 use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Overrides};
 use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
+use partita_engine::limits::HomeLimits;
 use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError};
 use partita_engine::step_runner::{RunContext, run_attempt};
 use partita_engine::store::{ArtifactStore, Hold};
-use partita_orchestrators::launchers::Launchers;
 use partita_orchestrators::local::{self, LocalLauncher, LocalSteps, Next};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::panic::PanicException;
@@ -219,11 +219,16 @@ fn execute<'py>(
     });
     let launchers = opened.map_err(|error| partita_error(py, error))?;
     let capabilities = prepared.all_capabilities();
+    let limits = prepared.session.home().path().join("limits");
+    let limits = HomeLimits::new(limits, Arc::clone(&deployment));
     let outcome = std::thread::scope(|scope| {
         let (send_handle, handle) = mpsc::channel::<CancelHandle>();
         let observers: [Arc<dyn Observer>; 2] = [echo, Arc::clone(&progress) as _];
-        let driver = scope
-            .spawn(move || drive(live, launchers, &local, &capabilities, &observers, send_handle));
+        let driver = scope.spawn(move || {
+            let (capabilities, limits) = (&capabilities[..], &limits as _);
+            let place = runs::Place { launcher: &launchers, capabilities, limits };
+            drive(live, place, &local, &observers, send_handle)
+        });
         let handle = py.detach(move || handle.recv().ok());
         let mut calls = PyCaller {
             py,
@@ -296,9 +301,8 @@ fn attend(
 /// By then no process of the run is left.
 fn drive(
     live: LiveRun,
-    launchers: Launchers,
+    place: runs::Place<'_>,
     local: &LocalLauncher,
-    capabilities: &[Capabilities],
     observers: &[Arc<dyn Observer>],
     handle: mpsc::Sender<CancelHandle>,
 ) -> Result<Executed, RunError> {
@@ -310,7 +314,7 @@ fn drive(
     }
     let _end = End(local);
     let observers: Vec<&dyn Observer> = observers.iter().map(|observer| &**observer).collect();
-    live.execute(&launchers, capabilities, &observers, move |cancel| {
+    live.execute(place, &observers, move |cancel| {
         // The main thread waits for it before anything else.
         let _ = handle.send(cancel);
     })

@@ -159,6 +159,7 @@ def step(
     retry: StepRetryConfig | None = None,
     timeout: str | float | None = None,
     orchestrator: str | None = None,
+    limits: Mapping[str, int] | None = None,
     settings: Mapping[str, Settings | Mapping[str, Any]] | None = None,
     on_success: Callable[[], object] | None = None,
     on_failure: Callable[[BaseException], object] | None = None,
@@ -180,6 +181,8 @@ def step(
         retry: How a failed attempt is retried.
         timeout: The longest time that an attempt may take, such as `10m`.
         orchestrator: The orchestrator of the stack that runs it, if not the first one.
+        limits: Named limits, each with the number of steps under it that may run at once, in all
+            runs of a home together.
         settings: Settings by key, such as `{"resources": ResourceSettings(cpu_count=2)}`.
         on_success: Called after the outputs are safely stored.
         on_failure: Called with the exception after the last failed attempt.
@@ -202,6 +205,7 @@ def step(
         "retry": retry,
         "timeout": timeout,
         "orchestrator": orchestrator,
+        "limits": limits,
         "settings": settings,
         "on_success": on_success,
         "on_failure": on_failure,

@@ -14,6 +14,7 @@ use super::clock::{Clock, SystemClock};
 use super::failures;
 use super::flights::{Cancel, Flights, Launch, Polled};
 use super::inbox::{self, CancelHandle, Message, Reporter};
+use super::limits::Limits;
 use super::observe::{Observer, RunEvent, RunOutcome};
 use super::resolve::{Resolution, Resolver};
 use super::timers::{Due, Timers};
@@ -30,6 +31,8 @@ pub struct Drive<'a> {
     pub launcher: &'a dyn StepLauncher,
     /// Looks results up.
     pub resolver: &'a dyn Resolver,
+    /// Says which steps may run beside those of other runs.
+    pub limits: &'a dyn Limits,
     /// Follow the run; each is told of everything, one after another.
     pub observers: &'a [&'a dyn Observer],
 }
@@ -54,6 +57,8 @@ pub struct Driver<'a> {
     /// The last failure of each step that is not at its end.
     failures: HashMap<usize, Arc<Failure>>,
     failed: Vec<(usize, Arc<Failure>)>,
+    /// The last attempt that a limit held back; its timers are not set.
+    held_back: Option<(usize, u32)>,
     polling: bool,
     cancel_seen: bool,
 }
@@ -83,6 +88,7 @@ impl<'a> Driver<'a> {
             results: HashMap::new(),
             failures: HashMap::new(),
             failed: Vec::new(),
+            held_back: None,
             polling: false,
             cancel_seen: false,
         }
@@ -95,6 +101,7 @@ impl<'a> Driver<'a> {
 
     /// Executes the run; returns when it is over.
     pub fn run(mut self) -> RunOutcome {
+        self.drive.limits.listen(self.reporter.limits_handle());
         self.events.push_back(Event::Start);
         loop {
             while let Some(event) = self.events.pop_front() {
@@ -132,6 +139,7 @@ impl<'a> Driver<'a> {
     fn take_message(&mut self, message: Message) {
         match message {
             Message::Ended { step, number, outcome } => self.reported(step, number, outcome),
+            Message::LimitsFreed => self.events.push_back(Event::LimitsFreed),
             Message::Cancel => {
                 if !std::mem::replace(&mut self.cancel_seen, true) {
                     self.tell(&RunEvent::CancelRequested);
@@ -159,8 +167,9 @@ impl<'a> Driver<'a> {
             Action::Launch { step, attempt } => self.launch(step, attempt),
             Action::Cancel { step, attempt } => self.cancel(step, attempt),
             Action::SetTimer { step, attempt, timer, after } => {
-                let waits =
-                    timer == Timer::Timeout && self.flights.keep_timeout(step, attempt, after);
+                let waits = timer == Timer::Timeout
+                    && (self.held_back == Some((step, attempt))
+                        || self.flights.keep_timeout(step, attempt, after));
                 if !waits {
                     self.set_timer(after, Due::Timer { step, attempt, timer });
                 }
@@ -211,10 +220,25 @@ impl<'a> Driver<'a> {
     }
 
     fn launch(&mut self, step: usize, attempt: u32) {
+        self.held_back = None;
+        let places = match self.drive.limits.take(step) {
+            Ok(Some(places)) => places,
+            Ok(None) => {
+                self.held_back = Some((step, attempt));
+                self.events.push_back(Event::HeldBack { step, attempt });
+                return;
+            }
+            Err(failure) => {
+                self.failures.insert(step, Arc::new(failure));
+                let outcome = Outcome::Failed;
+                self.events.push_back(Event::Ended { step, attempt, outcome });
+                return;
+            }
+        };
         self.failures.remove(&step);
         self.tell(&RunEvent::StepStarted { step, attempt });
         let is_last = self.scheduler.plan().steps[step].wait_after(attempt).is_none();
-        let launch = self.flights.begin(step, attempt, is_last, self.reasons[step].clone());
+        let launch = self.flights.begin(step, attempt, is_last, self.reasons[step].clone(), places);
         self.launched(step, attempt, launch);
     }
 

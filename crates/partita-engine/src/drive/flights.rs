@@ -12,6 +12,7 @@ use partita_core::run::Failure;
 use partita_core::settings::Retry;
 
 use super::failures;
+use super::limits::Places;
 
 /// How often a call to a backend that cannot be reached is tried again: for half a minute in all.
 const BACKEND_RETRY: Retry = Retry { max_retries: 5, delay: 1.0, backoff: 2.0 };
@@ -27,6 +28,8 @@ struct Flight {
     stage: Stage,
     /// How often a cancellation was asked for.
     cancels: u32,
+    /// What it holds under its limits, until its end.
+    _places: Places,
 }
 
 #[derive(Debug)]
@@ -96,9 +99,10 @@ impl<'a> Flights<'a> {
         attempt: u32,
         is_last: bool,
         reason: Option<Arc<str>>,
+        places: Places,
     ) -> Launch {
         let stage = Stage::Launching { reason, tries: 0, timeout: None };
-        self.flights.insert(step, Flight { attempt, is_last, stage, cancels: 0 });
+        self.flights.insert(step, Flight { attempt, is_last, stage, cancels: 0, _places: places });
         self.launch(step, attempt)
     }
 

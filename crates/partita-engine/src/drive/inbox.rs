@@ -15,6 +15,8 @@ pub(super) enum Message {
         /// How it went.
         outcome: Outcome,
     },
+    /// Limits that were reached may have room again.
+    LimitsFreed,
     /// Someone wants the run to stop.
     Cancel,
 }
@@ -30,6 +32,10 @@ pub(super) fn open() -> (Reporter, Receiver<Message>) {
 pub(super) struct Reporter(Sender<Message>);
 
 impl Reporter {
+    pub(super) fn limits_handle(&self) -> LimitsHandle {
+        LimitsHandle(self.0.clone())
+    }
+
     pub(super) fn cancel_handle(&self) -> CancelHandle {
         CancelHandle(self.0.clone())
     }
@@ -39,6 +45,17 @@ impl Reports for Reporter {
     fn ended(&self, step: usize, number: u32, outcome: Outcome) {
         // A run that is over takes no reports, and late ones are to be ignored.
         let _ = self.0.send(Message::Ended { step, number, outcome });
+    }
+}
+
+/// Tells a run that limits which were reached may have room again.
+#[derive(Debug, Clone)]
+pub struct LimitsHandle(Sender<Message>);
+
+impl LimitsHandle {
+    /// Has the steps that wait for limits try again.
+    pub fn freed(&self) {
+        let _ = self.0.send(Message::LimitsFreed);
     }
 }
 

@@ -18,7 +18,7 @@ use partita_core::status::RunStatus;
 use super::observers::Recorder;
 use crate::cache::{CacheResolver, ResumedFrom};
 use crate::clock;
-use crate::drive::{CancelHandle, Drive, Driver, Observer, RunOutcome};
+use crate::drive::{CancelHandle, Drive, Driver, Limits, Observer, RunOutcome};
 use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart};
 use crate::schedule::{Plan, Pool};
 use crate::step_runner::RunContext;
@@ -62,6 +62,17 @@ pub struct NewRun {
     pub user: Option<String>,
     /// The run whose commits it takes over.
     pub resumed_from: Option<ResumedFrom>,
+}
+
+/// Where a run is executed.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// Starts its attempts.
+    pub launcher: &'a dyn StepLauncher,
+    /// What the orchestrators of its stack can do, in order.
+    pub capabilities: &'a [Capabilities],
+    /// What it shares with other runs.
+    pub limits: &'a dyn Limits,
 }
 
 /// How a run went.
@@ -182,19 +193,17 @@ impl LiveRun {
         &self.committed
     }
 
-    /// Executes the run to its end and records how it ended. `capabilities` are those of the
-    /// stack's orchestrators, in order; `begun` gets what cancels the run.
+    /// Executes the run to its end and records how it ended; `begun` gets what cancels the run.
     ///
     /// # Errors
     /// If its end cannot be recorded.
     pub fn execute(
         self,
-        launcher: &dyn StepLauncher,
-        capabilities: &[Capabilities],
+        place: Place<'_>,
         observers: &[&dyn Observer],
         begun: impl FnOnce(CancelHandle),
     ) -> Result<Executed, RunError> {
-        let plan = self.plan(capabilities)?;
+        let plan = self.plan(place.capabilities)?;
         let history: Arc<dyn crate::metadata::RunIndex> = Arc::clone(&self.metadata) as _;
         let source_root = self.header.target.as_ref().map(|target| target.source_root.clone());
         let resolver = CacheResolver::new(
@@ -212,8 +221,9 @@ impl LiveRun {
             Drive {
                 deployment: &self.context.deployment,
                 run_id: &run_id,
-                launcher,
+                launcher: place.launcher,
                 resolver: &resolver,
+                limits: place.limits,
                 observers: &all,
             },
         );

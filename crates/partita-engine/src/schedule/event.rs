@@ -35,6 +35,15 @@ pub enum Event {
         /// Which of its timers.
         timer: Timer,
     },
+    /// An attempt that was to be launched was not, since a limit is reached that it keeps to.
+    HeldBack {
+        /// The step.
+        step: usize,
+        /// The attempt's number.
+        attempt: u32,
+    },
+    /// Limits that were reached may have room again.
+    LimitsFreed,
     /// Someone wants the run to stop.
     CancelRequested,
 }
@@ -82,7 +91,7 @@ pub enum Action {
         /// The step.
         step: usize,
     },
-    /// Start an attempt; answered by [`Event::Ended`].
+    /// Start an attempt; answered by [`Event::Ended`], or at once by [`Event::HeldBack`].
     Launch {
         /// The step.
         step: usize,

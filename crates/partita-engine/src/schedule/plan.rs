@@ -1,12 +1,15 @@
 //! All that the scheduler knows of a run before it begins.
 
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use partita_core::deployment::Deployment;
+use partita_core::deployment::{Deployment, Step};
 use partita_core::settings::{Amounts, FailureMode, Retry};
 
 use super::graph::{Graph, InvalidGraph};
+
+static NO_LIMITS: BTreeMap<String, u32> = BTreeMap::new();
 
 /// What is to be run, and by which rules.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +61,8 @@ pub struct StepPlan {
     pub pool: usize,
     /// What an attempt holds of the pool's supply while it runs; more than there is counts as all.
     pub needs: Amounts,
+    /// A number for the limits that it keeps to: the same for steps with the same limits, 0 for none.
+    pub limits: u32,
     /// Whether the step was committed before; then it counts as completed and never runs.
     pub committed: bool,
 }
@@ -70,6 +75,7 @@ impl Default for StepPlan {
             first_attempt: 1,
             pool: 0,
             needs: Amounts::default(),
+            limits: 0,
             committed: false,
         }
     }
@@ -84,13 +90,19 @@ impl Plan {
     ///
     /// # Errors
     /// If its steps cannot be put in order.
-    pub fn of(deployment: &Deployment, pools: Vec<Pool>) -> Result<Self, InvalidGraph> {
+    pub fn of<'d>(deployment: &'d Deployment, pools: Vec<Pool>) -> Result<Self, InvalidGraph> {
         let orchestrators = &deployment.stack.orchestrators;
         let pool = |name: &Option<String>| {
             let named = orchestrators.iter().position(|other| Some(&other.name) == name.as_ref());
             named.filter(|&pool| pool < pools.len()).unwrap_or(0)
         };
+        let mut limits = HashMap::from([(&NO_LIMITS, 0)]);
+        let mut limits_of = |step: &'d Step| {
+            let next = limits.len() as u32;
+            *limits.entry(&step.config.limits).or_insert(next)
+        };
         let steps = deployment.steps.iter().map(|step| StepPlan {
+            limits: limits_of(step),
             retry: step.config.retry,
             timeout: step.config.timeout.and_then(|t| Duration::try_from_secs_f64(t.0).ok()),
             pool: pool(&step.config.orchestrator),

@@ -184,8 +184,13 @@ impl Referee {
                     self.running.remove(&step);
                 }
             }
+            Event::HeldBack { step, attempt } => {
+                self.running.remove(&step);
+                self.timers.remove(&(step, attempt, Timer::Timeout));
+                self.attempts[step] -= 1;
+            }
             Event::CancelRequested => self.cancelled |= self.run.is_none(),
-            Event::Start => {}
+            Event::Start | Event::LimitsFreed => {}
         }
     }
 
@@ -221,18 +226,37 @@ struct Game {
     scheduler: Scheduler,
     referee: Referee,
     actions: Vec<Action>,
+    /// Whether the limits that some steps keep to are reached.
+    is_full: bool,
 }
 
 impl Game {
     fn play(&mut self, event: Event) {
         self.referee.tell(event);
         self.scheduler.handle(event, &mut self.actions);
+        let mut held_back = Vec::new();
         for action in self.actions.drain(..) {
             self.referee.see(action);
+            match action {
+                Action::Launch { step, attempt }
+                    if self.is_full && self.referee.plan.steps[step].limits > 0 =>
+                {
+                    held_back.push(Event::HeldBack { step, attempt });
+                }
+                _ => {}
+            }
         }
         let counts = self.scheduler.counts();
         assert_eq!(counts.of(StepStatus::Running), self.referee.running.len());
         assert_eq!(counts.total(), self.referee.ended.len());
+        held_back.into_iter().for_each(|event| self.play(event));
+    }
+
+    fn set_full(&mut self, is_full: bool) {
+        self.is_full = is_full;
+        if !is_full {
+            self.play(Event::LimitsFreed);
+        }
     }
 
     /// Plays by the luck given, then in good order until nothing is left to do.
@@ -241,6 +265,7 @@ impl Game {
         for luck in luck {
             self.play_by(luck);
         }
+        self.set_full(false);
         let bound = 20 * (self.referee.ended.len() + 1);
         for _ in 0..bound {
             let answers = [Resolved::Run; 3];
@@ -267,6 +292,7 @@ impl Game {
         match kind {
             0 if luck % 4 == 0 => self.play(Event::CancelRequested),
             1 => self.play(Event::Start),
+            7 | 8 => self.set_full(!self.is_full),
             2..5 if stale(self.referee.running.get(&step)) => {
                 self.play(Event::Ended { step, attempt, outcome: outcomes[luck % 6] });
             }
@@ -292,15 +318,18 @@ impl Game {
 
 fn rules() -> impl Strategy<Value = StepPlan> {
     let committed = prop::bool::weighted(0.1);
-    let place = (0..2_usize, 0..4_u64);
+    let place = (0..2_usize, 0..4_u64, 0..3_u32);
     (0..4_u32, any::<bool>(), any::<bool>(), 1..4_u32, place, committed).prop_map(
-        |(max_retries, waits, times_out, first_attempt, (pool, millicores), committed)| StepPlan {
-            retry: Retry { max_retries, delay: f64::from(u8::from(waits)), backoff: 2.0 },
-            timeout: times_out.then_some(Duration::from_secs(10)),
-            first_attempt,
-            pool,
-            needs: Amounts { millicores, ..Amounts::default() },
-            committed,
+        |(max_retries, waits, times_out, first_attempt, (pool, millicores, limits), committed)| {
+            StepPlan {
+                retry: Retry { max_retries, delay: f64::from(u8::from(waits)), backoff: 2.0 },
+                timeout: times_out.then_some(Duration::from_secs(10)),
+                first_attempt,
+                pool,
+                needs: Amounts { millicores, ..Amounts::default() },
+                limits,
+                committed,
+            }
         },
     )
 }
@@ -344,6 +373,7 @@ proptest! {
             grace: Duration::from_secs(30),
         };
         let scheduler = Scheduler::new(plan.clone());
-        Game { scheduler, referee: Referee::new(upstream, plan), actions: Vec::new() }.finish(luck);
+        Game { scheduler, referee: Referee::new(upstream, plan), actions: Vec::new(), is_full: false }
+            .finish(luck);
     }
 }

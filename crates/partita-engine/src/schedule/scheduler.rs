@@ -63,6 +63,10 @@ impl Scheduler {
             Event::TimerFired { step, attempt, timer } => {
                 self.timer_fired(step, attempt, timer, actions);
             }
+            Event::HeldBack { step, attempt } => {
+                self.held_back(step, attempt, actions);
+            }
+            Event::LimitsFreed => self.slots.unblock(),
             Event::CancelRequested => self.stop(Because::RunCancelled, actions),
         }
         self.launch_ready(actions);
@@ -166,6 +170,22 @@ impl Scheduler {
             }
             (Timer::Grace, Some(&StepState::Stopping { attempt, .. })) if attempt == number => {
                 self.attempt_ended(step, number, Outcome::Lost, actions);
+            }
+            _ => {}
+        }
+    }
+
+    /// Has a step that was to begin wait again, and all that keep to the same limits with it.
+    fn held_back(&mut self, step: usize, number: u32, actions: &mut Vec<Action>) {
+        match self.steps.get(step) {
+            Some(&StepState::Running { attempt }) if attempt == number => {
+                self.slots.give_back(step);
+                self.slots.block(step);
+                self.queue(step, attempt);
+            }
+            // The run was stopped meanwhile; the attempt will never begin.
+            Some(&StepState::Stopping { attempt, .. }) if attempt == number => {
+                self.attempt_ended(step, number, Outcome::Cancelled, actions);
             }
             _ => {}
         }

@@ -9,7 +9,7 @@ use super::plan::{Plan, Pool};
 
 /// The pools of a run, with what is taken of each.
 ///
-/// Steps that need the same of the same pool form a queue. Of the queues whose need is covered now,
+/// Steps that need the same of the same pool, under the same limits, form a queue. Of the queues whose need is covered now,
 /// the one with the first step in topological order is served, so that a step that needs much does
 /// not hold up those that need little; a run is finite, so its turn comes.
 #[derive(Debug, Clone)]
@@ -32,6 +32,9 @@ struct Taken {
 struct Queue {
     pool: usize,
     needs: Amounts,
+    limits: u32,
+    /// Whether one of its limits is reached, as far as is known.
+    is_blocked: bool,
     ready: BinaryHeap<Reverse<u32>>,
 }
 
@@ -49,9 +52,11 @@ impl Slots {
         let queue_of = plan.steps.iter().map(|step| {
             let pool = if step.pool < pools.len() { step.pool } else { 0 };
             let needs = step.needs.at_most(&pools[pool].pool.supply);
-            *known.entry((pool, needs)).or_insert_with(|| {
+            let limits = step.limits;
+            *known.entry((pool, needs, limits)).or_insert_with(|| {
                 pools[pool].queues.push(queues.len());
-                queues.push(Queue { pool, needs, ready: BinaryHeap::new() });
+                let (ready, is_blocked) = (BinaryHeap::new(), false);
+                queues.push(Queue { pool, needs, limits, is_blocked, ready });
                 // No more queues than steps, which the graph has numbered with 32 bits.
                 (queues.len() - 1) as u32
             })
@@ -79,6 +84,7 @@ impl Slots {
         let (_, queue) = taken
             .queues
             .iter()
+            .filter(|&&queue| !self.queues[queue].is_blocked)
             .filter(|&&queue| taken.left.covers(&self.queues[queue].needs))
             .filter_map(|&queue| Some((self.queues[queue].ready.peek()?.0, queue)))
             .min()?;
@@ -95,6 +101,18 @@ impl Slots {
         let taken = &mut self.pools[queue.pool];
         taken.running -= 1;
         taken.left = taken.left.with(&queue.needs);
+    }
+
+    /// Gives no slot to steps under the limits of this one, until [`Self::unblock`].
+    pub(super) fn block(&mut self, step: usize) {
+        let limits = self.queues[self.queue_of[step] as usize].limits;
+        let same = self.queues.iter_mut().filter(|queue| queue.limits == limits);
+        same.for_each(|queue| queue.is_blocked = true);
+    }
+
+    /// Gives slots to steps under any limits again.
+    pub(super) fn unblock(&mut self) {
+        self.queues.iter_mut().for_each(|queue| queue.is_blocked = false);
     }
 
     /// Forgets every step that waits.

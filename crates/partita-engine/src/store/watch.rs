@@ -27,14 +27,14 @@ fn changes() -> AddWatchFlags {
 const WITHOUT_INOTIFY: Duration = Duration::from_millis(200);
 
 /// Watches a local folder and the folders directly in it.
-pub(super) struct FolderWatch {
+pub(crate) struct FolderWatch {
     folder: PathBuf,
     inotify: Option<Inotify>,
     watched: Vec<PathBuf>,
 }
 
 impl FolderWatch {
-    pub(super) fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(folder: PathBuf) -> Self {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok();
         Self { folder, inotify, watched: Vec::new() }
     }

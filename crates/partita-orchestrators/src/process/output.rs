@@ -91,7 +91,7 @@ impl Output {
             while stream.read(buffer, &mut self.sink) {}
             let open = std::mem::take(&mut stream.open);
             if !open.is_empty() {
-                self.sink.line(stream.kind, &open);
+                self.sink.line(stream.kind, last_drawn(&open));
             }
         }
         self.sink.finish();

@@ -18,7 +18,9 @@ use partita_core::time::Timestamp;
 
 use super::super::clock::Clock;
 use super::super::inbox::Message;
-use super::super::{CancelHandle, Observer, Resolution, Resolver, RunEvent};
+use super::super::{
+    CancelHandle, Limits, LimitsHandle, Observer, Places, Resolution, Resolver, RunEvent,
+};
 
 /// What an attempt does.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,6 +81,7 @@ pub(super) struct State {
     committed: HashSet<usize>,
     records: HashMap<(usize, u32), StepResult>,
     reports: Option<Arc<dyn Reports>>,
+    limits: Option<LimitsHandle>,
     polls: usize,
     pub(super) cancel: Option<CancelHandle>,
     pub(super) look_ups: Vec<usize>,
@@ -92,6 +95,8 @@ pub(super) struct Script {
     acts: HashMap<usize, Vec<Act>>,
     resolutions: HashMap<usize, Resolution>,
     unreachable_cancels: usize,
+    /// Until when every limit is reached.
+    full_until: Duration,
     state: Mutex<State>,
 }
 
@@ -110,6 +115,7 @@ impl Script {
             acts: HashMap::new(),
             resolutions: HashMap::new(),
             unreachable_cancels: 0,
+            full_until: Duration::ZERO,
             state: Mutex::default(),
         }
     }
@@ -142,6 +148,11 @@ impl Script {
 
     pub(super) fn unreachable_cancels(mut self, count: usize) -> Self {
         self.unreachable_cancels = count;
+        self
+    }
+
+    pub(super) fn full_until(mut self, seconds: u64) -> Self {
+        self.full_until = Duration::from_secs(seconds);
         self
     }
 
@@ -275,6 +286,18 @@ impl StepLauncher for Script {
     }
 }
 
+impl Limits for Script {
+    fn take(&self, step: usize) -> Result<Option<Places>, Failure> {
+        let is_limited = !self.deployment.steps[step].config.limits.is_empty();
+        let is_full = self.state().now < self.full_until;
+        Ok((!is_limited || !is_full).then(Places::default))
+    }
+
+    fn listen(&self, run: LimitsHandle) {
+        self.state().limits = Some(run);
+    }
+}
+
 impl Resolver for Script {
     fn resolve(&self, step: usize) -> Resolution {
         self.state().look_ups.push(step);
@@ -327,7 +350,13 @@ impl Clock for VirtualClock<'_> {
         if let Ok(message) = inbox.try_recv() {
             return Some(message);
         }
-        self.0.state().now = deadline.expect("the driver would wait for ever");
+        let (mut state, full_until) = (self.0.state(), self.0.full_until);
+        if state.now < full_until && deadline.is_none_or(|deadline| full_until <= deadline) {
+            state.now = full_until;
+            state.limits.as_ref().expect("the driver listens").freed();
+            return inbox.try_recv().ok();
+        }
+        state.now = deadline.expect("the driver would wait for ever");
         None
     }
 }

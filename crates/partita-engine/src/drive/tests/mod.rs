@@ -47,6 +47,7 @@ fn check_run(
         run_id: &run_id,
         launcher: script,
         resolver: script,
+        limits: script,
         observers: &[script],
     };
     let mut plan =
@@ -112,10 +113,35 @@ fn an_attempt_that_somebody_else_interrupted_has_failed_and_is_retried() {
     check(
         &Script::new(&[&[]]).act(0, [RecordInterrupt, Complete]).config(0, retry(2, 3.0)),
         "0s launch a.1
-         0s failed a.1: exit code 1, again in 3s
+         0s failed a.1, again in 3s: exit code 1
          3s launch a.2
          3s a completed
          3s run completed",
+    );
+}
+
+#[test]
+fn a_step_under_a_limit_waits_without_holding_up_others_or_losing_time() {
+    let limited = |timeout: Option<Span>| StepConfig {
+        limits: [("licence".to_owned(), 2)].into(),
+        timeout,
+        ..StepConfig::default()
+    };
+    check(
+        &Script::new(&[&[], &[], &[]])
+            .slots(1)
+            .full_until(60)
+            .config(0, limited(Some(Span(10.0))))
+            .act(0, [Hang])
+            .config(1, limited(None)),
+        "0s launch c.1
+         0s c completed
+         60s launch a.1
+         70s cancel 0.1
+         70s failed a.1: timed out after 10s; raise the step's `timeout` if it needs longer
+         70s a failed
+         70s b skipped, the run stopped since `a` failed
+         70s run failed: the step `a` failed: timed out after 10s; raise the step's `timeout` if it needs longer",
     );
 }
 

@@ -11,7 +11,7 @@ use partita_core::launcher::{
 use partita_core::run::StepResult;
 use partita_core::status::{RunStatus, StepStatus};
 
-use super::super::{CancelHandle, Drive, Driver, Resolution, Resolver, RunOutcome};
+use super::super::{CancelHandle, Drive, Driver, NoLimits, Resolution, Resolver, RunOutcome};
 use super::fake;
 use crate::schedule::{Plan, Pool};
 
@@ -92,6 +92,7 @@ fn run(
         run_id: &run_id,
         launcher: &launcher,
         resolver: &AllRun,
+        limits: &NoLimits,
         observers: &[],
     };
     let driver = Driver::new(plan, drive);
