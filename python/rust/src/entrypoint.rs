@@ -19,16 +19,20 @@ pub(crate) struct PyStepEntry(StepEntry);
 impl PyStepEntry {
     /// Opens a step with the deployment and the artifact store alone.
     #[new]
+    #[pyo3(signature = (artifact_store, deployment_id, run_id, step_name, item=None))]
     fn new(
         py: Python<'_>,
         artifact_store: &str,
         deployment_id: &str,
         run_id: &str,
         step_name: &str,
+        item: Option<u32>,
     ) -> PyResult<Self> {
-        py.detach(|| StepEntry::open(artifact_store, deployment_id, run_id, step_name))
-            .map(Self)
-            .map_err(|error| partita_error(py, error))
+        py.detach(|| {
+            StepEntry::open(artifact_store, deployment_id, run_id, step_name)?.of_item(item)
+        })
+        .map(Self)
+        .map_err(|error| partita_error(py, error))
     }
 
     #[getter]

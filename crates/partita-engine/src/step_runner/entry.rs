@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use partita_core::deployment::{Deployment, Source, Step};
-use partita_core::launcher::{Attempt, Outcome};
+use partita_core::launcher::{Attempt, Outcome, Unit};
 use partita_core::run::{Failure, RunHeader};
 
-use super::{RunContext, StepCaller, run_attempt};
+use super::{InputError, RunContext, StepCaller, gather, run_attempt};
 use crate::cache::CacheResolver;
 use crate::drive::{Resolution, Resolver};
 use crate::home::LocalArtifactStoreConfig;
@@ -22,6 +22,12 @@ pub enum EntryError {
     /// The artifact store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What it takes cannot be found.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// A mapped step runs item by item.
+    #[error("step `{0}` is mapped; give the item to run, as in `--item 0`")]
+    ItemNeeded(String),
     /// The URI is of no store that can be opened here.
     #[error(
         "`{0}` is no artifact store that this Partita can open; give a URI such as `file:///srv/partita/store`"
@@ -94,6 +100,7 @@ pub struct StepEntry {
     context: Arc<RunContext>,
     header: RunHeader,
     step: usize,
+    item: Option<u32>,
     trusts_pickles: bool,
 }
 
@@ -133,8 +140,30 @@ impl StepEntry {
             context: Arc::new(RunContext::new(&header.id, Arc::new(deployment), Arc::new(opened))),
             header,
             step: index,
+            item: None,
             trusts_pickles: config.trust_pickles,
         })
+    }
+
+    /// Returns what runs the item `item` of the step alone; without one it stays as it is.
+    ///
+    /// # Errors
+    /// If the step is mapped and no item is given, or it has no such item.
+    pub fn of_item(mut self, item: Option<u32>) -> Result<Self, EntryError> {
+        if item.is_none() && self.step().map_over.is_some() {
+            return Err(EntryError::ItemNeeded(self.step().name.clone()));
+        }
+        self.item = item;
+        if item.is_some() {
+            // Its upstream steps are committed, so that its list can be found.
+            self.context.inputs(self.unit())?;
+        }
+        Ok(self)
+    }
+
+    /// Returns the step or the item.
+    pub fn unit(&self) -> Unit {
+        Unit { step: self.step, item: self.item }
     }
 
     /// Returns the step.
@@ -176,7 +205,31 @@ impl StepEntry {
         number: AttemptNumber,
         caller: &mut dyn StepCaller,
     ) -> Result<Entered, EntryError> {
-        if self.context.committed(self.step)?.is_some() {
+        let entered = self.enter(number, caller)?;
+        if number == AttemptNumber::Auto && self.item.is_some() {
+            self.gather_if_last()?;
+        }
+        Ok(entered)
+    }
+
+    /// Commits a mapped step with its last item, where no engine does.
+    fn gather_if_last(&self) -> Result<(), EntryError> {
+        let documents = Documents::new(&*self.context.store);
+        let left = documents.left_by_steps(&self.context.run_id)?.remove(&self.step);
+        let items = left.unwrap_or_default().items;
+        let committed = items.values().filter(|left| left.committed).count();
+        if committed == self.context.expand(self.step)? {
+            gather(&self.context, self.step)?;
+        }
+        Ok(())
+    }
+
+    fn enter(
+        &self,
+        number: AttemptNumber,
+        caller: &mut dyn StepCaller,
+    ) -> Result<Entered, EntryError> {
+        if self.context.committed(self.unit())?.is_some() {
             return Ok(Entered::AlreadyCommitted);
         }
         let (number, cache_reason) = match number {
@@ -185,7 +238,7 @@ impl StepEntry {
                 // Claimed first, so that a failed look-up has a place for its record.
                 let number = self.claim()?;
                 let cache = CacheResolver::alone(Arc::clone(&self.context));
-                match cache.resolve(self.step) {
+                match cache.resolve(self.unit()) {
                     Resolution::Cached(_) => return Ok(Entered::Cached),
                     Resolution::Run { reason } => (number, reason),
                     Resolution::Failed(failure) => return Ok(self.failed(number, failure)),
@@ -201,6 +254,7 @@ impl StepEntry {
             deployment: Arc::clone(&self.context.deployment),
             run_id: Arc::clone(&self.context.run_id),
             step: self.step,
+            item: self.item,
             number,
             cache_reason,
             is_last: number > self.step().config.retry.max_retries,
@@ -208,14 +262,14 @@ impl StepEntry {
     }
 
     fn failed(&self, number: u32, failure: Failure) -> Entered {
-        super::record_lost(&self.context, self.step, number, &failure);
+        super::record_lost(&self.context, self.unit(), number, &failure);
         Entered::Ran(Outcome::Failed(failure))
     }
 
     fn not_ended(&self, number: u32) -> Result<u32, EntryError> {
         let documents = Documents::new(&*self.context.store);
         let name = &self.step().name;
-        match documents.result(&self.context.run_id, self.step, name, number)? {
+        match documents.result(&self.context.run_id, self.unit(), name, number)? {
             None => Ok(number),
             Some(_) => Err(EntryError::AttemptEnded { step: name.clone(), number }),
         }
@@ -225,9 +279,13 @@ impl StepEntry {
     fn claim(&self) -> Result<u32, EntryError> {
         let run_id = &self.context.run_id;
         let mut left = Documents::new(&*self.context.store).left_by_steps(run_id)?;
-        let attempts = left.remove(&self.step).unwrap_or_default().attempts;
+        let mut left = left.remove(&self.step).unwrap_or_default();
+        if let Some(item) = self.item {
+            left = left.items.remove(&item).unwrap_or_default();
+        }
+        let attempts = left.attempts;
         let mut number = attempts.last().copied().unwrap_or(0) + 1;
-        let log = |number| layout::log(run_id, self.step, &self.step().name, number);
+        let log = |number| layout::log(run_id, self.unit(), &self.step().name, number);
         while !self.context.store.create(&log(number), Bytes::new())? {
             number += 1;
         }
