@@ -55,9 +55,9 @@ class Step:
     def map(self, items: Any, /, **others: Any) -> Any:
         """Uses the step once for each item of a list.
 
-        In a pipeline `items` is a list, a list that holds outputs, or an output that will be a list,
-        and each output stands for the list of what the items make, in order. Elsewhere the function
-        is called for each item.
+        In a pipeline `items` is a list, a list that holds outputs, or an output that will be a
+        list, and each output stands for the list of what the items make, in order. Elsewhere the
+        function is called for each item.
 
         Args:
             items: What the first input that is not among `others` is, item by item.
