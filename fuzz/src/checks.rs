@@ -246,6 +246,7 @@ fn manifest(place: &Place, path: &str) {
         code: None,
         size: file.size,
         value: None,
+        items: None,
         metadata: BTreeMap::new(),
     };
     let manifest = Manifest {

@@ -82,7 +82,7 @@ struct AtOnce(Arc<RunContext>);
 impl StepLauncher for AtOnce {
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let outcome = run_attempt(&self.0, &attempt, &mut Steps);
-        reports.ended(attempt.step, attempt.number, outcome);
+        reports.ended(attempt.unit(), attempt.number, outcome);
         Ok(attempt.id())
     }
 

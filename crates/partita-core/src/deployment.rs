@@ -111,6 +111,10 @@ pub struct Step {
     /// Where its other values come from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, Input>,
+    /// The input that is a list of which the step is called with each item on its own; the step is
+    /// *mapped*, and each of its outputs is the list of what the items made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_over: Option<String>,
     /// The steps that end before it begins, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub upstream_steps: Vec<String>,

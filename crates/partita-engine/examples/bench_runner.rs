@@ -14,9 +14,9 @@ use std::time::Instant;
 
 use partita_core::deployment::{Deployment, Environment, Hooks, Pipeline, Step, StepConfig};
 use partita_core::launcher::{
-    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
+    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher, Unit,
 };
-use partita_core::run::StepResult;
+use partita_core::run::{Failure, StepResult};
 use partita_core::settings::FailureMode;
 use partita_core::stack::{Component, ComponentType, Stack};
 use partita_core::status::{RunStatus, StepStatus};
@@ -56,7 +56,7 @@ struct Nothing(Arc<StepResult>);
 impl StepLauncher for Nothing {
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let outcome = Outcome::Completed(Some(Arc::clone(&self.0)));
-        reports.ended(attempt.step, attempt.number, outcome);
+        reports.ended(attempt.unit(), attempt.number, outcome);
         Ok(Job::new())
     }
 
@@ -70,15 +70,23 @@ impl StepLauncher for Nothing {
 }
 
 impl Resolver for Nothing {
-    fn resolve(&self, _: usize) -> Resolution {
+    fn resolve(&self, _: Unit) -> Resolution {
         Resolution::Run { reason: None }
     }
 
-    fn committed(&self, _: usize) -> Option<Arc<StepResult>> {
+    fn expand(&self, _: usize) -> Result<u32, Failure> {
+        Ok(0)
+    }
+
+    fn gather(&self, _: usize) -> Result<Arc<StepResult>, Failure> {
+        Err(Failure::ours("no step here is mapped"))
+    }
+
+    fn committed(&self, _: Unit) -> Option<Arc<StepResult>> {
         None
     }
 
-    fn recorded(&self, _: usize, _: u32) -> Option<StepResult> {
+    fn recorded(&self, _: Unit, _: u32) -> Option<StepResult> {
         None
     }
 }
@@ -196,6 +204,7 @@ fn deployment(size: usize, shape: fn(usize) -> Vec<usize>) -> Deployment {
         source: "bench:step".to_owned(),
         parameters: BTreeMap::new(),
         inputs: BTreeMap::new(),
+        map_over: None,
         upstream_steps: shape(number).into_iter().map(|up| format!("step_{up}")).collect(),
         outputs: Vec::new(),
         config: StepConfig::default(),
@@ -226,6 +235,7 @@ fn result() -> Arc<StepResult> {
         version: partita_core::run::VERSION,
         run_id: "bench".to_owned(),
         step: "step".to_owned(),
+        item: None,
         attempt: 1,
         status: StepStatus::Completed,
         started_at: Timestamp(0),

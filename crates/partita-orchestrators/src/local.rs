@@ -185,7 +185,7 @@ impl StepLauncher for LocalLauncher {
         let place = state.waiting.iter().position(|(attempt, _)| attempt.id() == *job);
         if let Some((attempt, reports)) = place.and_then(|place| state.waiting.remove(place)) {
             drop(state);
-            reports.ended(attempt.step, attempt.number, Outcome::Cancelled);
+            reports.ended(attempt.unit(), attempt.number, Outcome::Cancelled);
         }
         Ok(())
     }

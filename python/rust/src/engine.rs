@@ -281,7 +281,7 @@ fn attend(
         match calls.py.detach(|| steps.next()) {
             // The driver had handed it over before it knew of the signal.
             Next::Step(attempt, reports) if stopping => {
-                reports.ended(attempt.step, attempt.number, Outcome::Cancelled);
+                reports.ended(attempt.unit(), attempt.number, Outcome::Cancelled);
             }
             Next::Step(attempt, reports) => {
                 let outcome = run_attempt(context, &attempt, calls);
@@ -289,7 +289,7 @@ fn attend(
                     stopping = true;
                     interrupt(PyKeyboardInterrupt::new_err(()));
                 }
-                reports.ended(attempt.step, attempt.number, outcome);
+                reports.ended(attempt.unit(), attempt.number, outcome);
             }
             Next::Signal => {}
             Next::Ended => return raised,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use partita_core::launcher::Outcome;
+use partita_core::launcher::{Outcome, Unit};
 use partita_core::run::Failure;
 use partita_engine::step_runner::{Entered, RunEntry, StepEntry, Try};
 use pyo3::exceptions::PyIndexError;
@@ -35,18 +35,22 @@ impl PyRunEntry {
             .map_err(|error| partita_error(py, error))
     }
 
-    /// Returns the step with this name.
-    fn step_named(&self, py: Python<'_>, name: &str) -> PyResult<PyStepEntry> {
-        StepEntry::named(Arc::clone(&self.0), name)
+    /// Returns the step with this name, or an item of it.
+    #[pyo3(signature = (name, item=None))]
+    fn step_named(&self, py: Python<'_>, name: &str, item: Option<u32>) -> PyResult<PyStepEntry> {
+        py.detach(|| StepEntry::named(Arc::clone(&self.0), name, item))
             .map(PyStepEntry)
             .map_err(|error| partita_error(py, error))
     }
 
-    /// Returns the step with this number in the deployment.
-    fn step_at(&self, number: usize) -> PyResult<PyStepEntry> {
-        StepEntry::at(Arc::clone(&self.0), number)
+    /// Returns the step with this number in the deployment, or an item of it.
+    fn step_at(&self, py: Python<'_>, step: usize, item: Option<u32>) -> PyResult<PyStepEntry> {
+        if step >= self.0.deployment().steps.len() {
+            return Err(PyIndexError::new_err(step));
+        }
+        py.detach(|| StepEntry::of(Arc::clone(&self.0), Unit { step, item }))
             .map(PyStepEntry)
-            .ok_or_else(|| PyIndexError::new_err(number))
+            .map_err(|error| partita_error(py, error))
     }
 }
 

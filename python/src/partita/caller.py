@@ -53,6 +53,7 @@ class Caller:
         self._source_root = source_root
         self._is_recorded = is_recorded
         self._data_type: Any = None
+        self._list: tuple[str, Any] | None = None  # The one that items are taken from.
         self.exceptions: dict[str, BaseException] = {}
 
     def call(self, call: _native.StepCall) -> list[Saved]:
@@ -131,9 +132,22 @@ class Caller:
     def _inputs(self, step: Step, call: _native.StepCall) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
         for name in call.input_names():
+            element = call.element(name)
+            if element is not None:
+                inputs[name] = self._element(call, name, *element)
+                continue
             self._data_type = step.signature.types.get(name)
             inputs[name] = call.load_input(name, self.load)
         return inputs
+
+    def _element(self, call: _native.StepCall, name: str, list_id: str, index: int) -> Any:
+        """Returns one element of a list, which is loaded once for all items that come in a row."""
+        # What an attempt that failed has changed in its element is not for the next one.
+        if self._list is None or self._list[0] != list_id or call.attempt > 1:
+            self._list = None
+            self._data_type = None
+            self._list = (list_id, call.load_input(name, self.load))
+        return self._list[1][index]
 
     def _save(
         self,

@@ -17,6 +17,7 @@ from partita.settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
     from typing import Any
 
     from partita.step import Step
@@ -81,6 +82,39 @@ class Trace:
         chosen = kwargs.pop("id", None)
         name = self._name(step.name, chosen)
         values = self._bind(step, name, args, kwargs)
+        spec = self._spec(step, name, values, chosen, after)
+        # The line of the pipeline that calls the step.
+        frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+        return self._add(step, spec, frame)
+
+    def map(self, step: Step, items: Any, others: dict[str, Any]) -> Any:
+        """Writes down that a step is mapped, and returns what stands for its lists of outputs."""
+        after = others.pop("after", None)
+        chosen = others.pop("id", None)
+        over = mapped_input(step, others)
+        name = self._name(step.name, chosen)
+        spec = self._spec(step, name, self._bind(step, name, (), others, over), chosen, after)
+        inputs: dict[str, Any] = spec.setdefault("inputs", {})
+        inputs[over] = self._mapped(step, f"{name}.{over}", items)
+        spec["map_over"] = over
+        frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+        return self._add(step, spec, frame)
+
+    def _mapped(self, step: Step, place: str, items: Any) -> dict[str, Any]:
+        """Returns where the list that a step is mapped over comes from."""
+        if isinstance(items, (StepOutput, StepOutputs)) or hasattr(
+            items, "artifact_version_document"
+        ):
+            return self._input(place, items)
+        values = listed(step.name, items)
+        if is_plain(values):
+            return {"value": values}
+        # Each item is a value of its own, so that it keeps its result when others come and go.
+        return {"list": [self._input(place, value) for value in values]}
+
+    def _spec(
+        self, step: Step, name: str, values: dict[str, Any], chosen: str | None, after: Any
+    ) -> dict[str, Any]:
         spec: dict[str, Any] = {"name": name, "source": self._source(step)}
         if chosen is not None:
             spec["named"] = True
@@ -97,8 +131,10 @@ class Trace:
             spec["inputs"] = inputs
         if after is not None:
             spec["after"] = _step_names(after)
-        # The line of the pipeline that calls the step.
-        frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+        return spec
+
+    def _add(self, step: Step, spec: dict[str, Any], frame: FrameType) -> Any:
+        name: str = spec["name"]
         spec["location"] = {
             "file": source_root.shown(frame.f_code.co_filename),
             "line": frame.f_lineno,
@@ -127,7 +163,12 @@ class Trace:
         return name
 
     def _bind(
-        self, step: Step, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        step: Step,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        mapped: str | None = None,
     ) -> dict[str, Any]:
         signature = step.signature
         if len(args) > len(signature.positional):
@@ -143,7 +184,8 @@ class Trace:
                 )
             values[key] = value
         for key, default in signature.defaults.items():
-            values.setdefault(key, default)
+            if key != mapped:
+                values.setdefault(key, default)
         return values
 
     def _source(self, step: Step) -> str:
@@ -208,6 +250,43 @@ class Trace:
                 type(value).__name__: [self._input(place, item) for item in value],
             }
         return {"artifact": self._save_literal(place, value)}
+
+
+def mapped_input(step: Step, others: dict[str, Any]) -> str:
+    """Returns the input that a step is mapped over: the first one that is not given by name.
+
+    Raises:
+        PipelineError: There is none.
+    """
+    signature = step.signature
+    over = next((name for name in signature.names if name not in others), None)
+    if over is None:
+        takes = f"takes `{', '.join(signature.names)}`" if signature.names else "takes no input"
+        raise frames.refusal(
+            f"step `{step.name}` {takes}, so that none is left to map over; give by name only what "
+            "is the same for every item."
+        )
+    return over
+
+
+def listed(step: str, items: Any) -> list[Any]:
+    """Returns the items that a step is mapped over.
+
+    Raises:
+        PipelineError: They are in no list and no tuple.
+    """
+    if isinstance(items, (list, tuple)):
+        found: list[Any] = list(items)  # pyright: ignore[reportUnknownArgumentType] - of anything
+        return found
+    how = "put it in a list"
+    if isinstance(items, dict):
+        how = "write `list(d)`, `list(d.values())` or `list(d.items())`"
+    elif hasattr(items, "__iter__") and not isinstance(items, (str, bytes)):
+        how = "write `list(…)` around it"
+    raise frames.refusal(
+        f"step `{step}` is mapped over a value of type `{type(items).__qualname__}`, and it takes "
+        f"a list, a tuple, or an output that will be a list; {how}."
+    )
 
 
 def _placed(error: PipelineError, raised: Exception) -> PipelineError:

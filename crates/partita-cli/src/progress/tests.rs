@@ -105,11 +105,11 @@ fn deployment(steps: &[&str]) -> Deployment {
 }
 
 fn started(step: usize) -> RunEvent {
-    RunEvent::StepStarted { step, attempt: 1 }
+    RunEvent::StepStarted { step, item: None, attempt: 1 }
 }
 
 fn ended(step: usize, status: StepStatus) -> RunEvent {
-    RunEvent::StepEnded { step, status, result: None, failure: None, because: None }
+    RunEvent::StepEnded { step, item: None, status, result: None, failure: None, because: None }
 }
 
 fn over(status: RunStatus) -> RunEvent {
@@ -248,10 +248,17 @@ fn drawn_lines_never_wrap_and_never_fill_the_terminal() {
 fn only_a_step_that_printed_has_a_log_to_look_at() {
     let check = |has_log: bool| {
         let mut display = Display::new(&["bad"]);
-        display.shown.has_log = Box::new(move |step, attempt| has_log && (step, attempt) == (0, 2));
-        display.on(RunEvent::StepStarted { step: 0, attempt: 2 });
+        display.shown.has_log =
+            Box::new(move |unit, attempt| has_log && (unit, attempt) == (0.into(), 2));
+        display.on(RunEvent::StepStarted { step: 0, item: None, attempt: 2 });
         let failure = Arc::new(Failure::ours("no luck"));
-        display.on(RunEvent::AttemptFailed { step: 0, attempt: 2, failure, retry_in: None });
+        display.on(RunEvent::AttemptFailed {
+            step: 0,
+            item: None,
+            attempt: 2,
+            failure,
+            retry_in: None,
+        });
         display.on(ended(0, StepStatus::Failed));
         display.on(over(RunStatus::Failed));
         assert_eq!(display.seen().concat().contains("runs logs first --step bad"), has_log);
@@ -291,7 +298,13 @@ fn a_failure_that_ends_in_a_full_stop_goes_on_without_it() {
     let mut display = Display::new(&["load"]);
     display.shown.is_live = false;
     let failure = Arc::new(Failure::ours("no good."));
-    display.on(RunEvent::AttemptFailed { step: 0, attempt: 1, failure, retry_in: Some(1.0) });
+    display.on(RunEvent::AttemptFailed {
+        step: 0,
+        item: None,
+        attempt: 1,
+        failure,
+        retry_in: Some(1.0),
+    });
     let seen = display.seen().concat();
     assert!(seen.contains("failed: no good; retry"), "{seen}");
 }

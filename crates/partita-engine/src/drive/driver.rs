@@ -1,24 +1,27 @@
 //! The loop: takes messages and timers, asks the scheduler, and does what it says.
 
+mod questions;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use partita_core::deployment::Deployment;
-use partita_core::launcher::{Outcome as Reported, StepLauncher};
+use partita_core::launcher::{Outcome as Reported, StepLauncher, Unit};
 use partita_core::run::{Failure, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 
 use super::clock::{Clock, SystemClock};
-use super::failures;
+use super::failures::{self, FailedItems};
 use super::flights::{Cancel, Flights, Launch, Polled};
 use super::inbox::{self, CancelHandle, Message, Reporter};
 use super::limits::Limits;
 use super::observe::{Observer, RunEvent, RunOutcome};
-use super::resolve::{Resolution, Resolver};
+use super::resolve::Resolver;
 use super::timers::{Due, Timers};
-use crate::schedule::{Action, Because, Cause, Event, Outcome, Plan, Resolved, Scheduler, Timer};
+use crate::schedule::{Action, Because, Cause, Event, Outcome, Plan, Scheduler, Timer};
+use questions::Question;
 
 /// What a driver runs, and with whom.
 #[derive(Clone, Copy)]
@@ -49,9 +52,9 @@ pub struct Driver<'a> {
     /// Events to handle before anything else, and the actions of the one being handled.
     events: VecDeque<Event>,
     actions: Vec<Action>,
-    /// Steps whose look-up waits until there is nothing more urgent.
-    unresolved: VecDeque<usize>,
-    /// Why each step must run, from its look-up to its end.
+    /// What is to be looked up when there is nothing more urgent.
+    questions: VecDeque<Question>,
+    /// Why each step and each item must run, from its look-up to its end.
     reasons: Vec<Option<Arc<str>>>,
     results: HashMap<usize, Arc<StepResult>>,
     /// The last failure of each step that is not at its end.
@@ -59,6 +62,8 @@ pub struct Driver<'a> {
     failed: Vec<(usize, Arc<Failure>)>,
     /// The last attempt that a limit held back; its timers are not set.
     held_back: Option<(usize, u32)>,
+    /// The first failed item of each mapped step that is not at its end, and how many there are.
+    failed_items: HashMap<usize, FailedItems>,
     polling: bool,
     cancel_seen: bool,
 }
@@ -84,11 +89,12 @@ impl<'a> Driver<'a> {
             reporter,
             events: VecDeque::new(),
             actions: Vec::new(),
-            unresolved: VecDeque::new(),
+            questions: VecDeque::new(),
             results: HashMap::new(),
             failures: HashMap::new(),
             failed: Vec::new(),
             held_back: None,
+            failed_items: HashMap::new(),
             polling: false,
             cancel_seen: false,
         }
@@ -129,8 +135,8 @@ impl<'a> Driver<'a> {
             self.take_message(message);
         } else if let Some(due) = self.timers.take_due(|| self.clock.now()) {
             self.take_due(due);
-        } else if let Some(step) = self.unresolved.pop_front() {
-            self.resolve(step);
+        } else if let Some(question) = self.questions.pop_front() {
+            self.ask(question);
         } else if let Some(message) = self.clock.receive(&self.inbox, self.timers.next()) {
             self.take_message(message);
         }
@@ -138,8 +144,12 @@ impl<'a> Driver<'a> {
 
     fn take_message(&mut self, message: Message) {
         match message {
-            Message::Ended { step, number, outcome } => self.reported(step, number, outcome),
             Message::LimitsFreed => self.events.push_back(Event::LimitsFreed),
+            Message::Ended { unit, number, outcome } => {
+                if let Some(step) = self.scheduler.number(unit) {
+                    self.reported(step, number, outcome);
+                }
+            }
             Message::Cancel => {
                 if !std::mem::replace(&mut self.cancel_seen, true) {
                     self.tell(&RunEvent::CancelRequested);
@@ -163,7 +173,9 @@ impl<'a> Driver<'a> {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Resolve { step } => self.unresolved.push_back(step),
+            Action::Resolve { step } => self.questions.push_back(Question::Resolve(step)),
+            Action::Expand { step } => self.questions.push_back(Question::Expand(step)),
+            Action::Gather { step } => self.questions.push_back(Question::Gather(step)),
             Action::Launch { step, attempt } => self.launch(step, attempt),
             Action::Cancel { step, attempt } => self.cancel(step, attempt),
             Action::SetTimer { step, attempt, timer, after } => {
@@ -177,7 +189,8 @@ impl<'a> Driver<'a> {
             Action::AttemptFailed { step, attempt, cause, retry_in } => {
                 let failure = self.failure(step, cause);
                 let retry_in = retry_in.map(|wait| wait.as_secs_f64());
-                self.tell(&RunEvent::AttemptFailed { step, attempt, failure, retry_in });
+                let Unit { step, item } = self.scheduler.unit(step);
+                self.tell(&RunEvent::AttemptFailed { step, item, attempt, failure, retry_in });
             }
             Action::StepEnded { step, status, because } => self.step_ended(step, status, because),
             Action::RunEnded { status } => {
@@ -197,31 +210,10 @@ impl<'a> Driver<'a> {
         self.timers.set(self.clock.now().saturating_add(after), due);
     }
 
-    fn resolve(&mut self, step: usize) {
-        // The run may have stopped since the look-up was asked for.
-        if self.scheduler.status(step).is_ended() {
-            return;
-        }
-        let answer = match self.drive.resolver.resolve(step) {
-            Resolution::Cached(result) => {
-                self.results.insert(step, result);
-                Resolved::Cached
-            }
-            Resolution::Run { reason } => {
-                self.reasons[step] = reason;
-                Resolved::Run
-            }
-            Resolution::Failed(failure) => {
-                self.failures.insert(step, Arc::new(failure));
-                Resolved::Failed
-            }
-        };
-        self.events.push_back(Event::Resolved { step, answer });
-    }
-
     fn launch(&mut self, step: usize, attempt: u32) {
         self.held_back = None;
-        let places = match self.drive.limits.take(step) {
+        let unit = self.scheduler.unit(step);
+        let places = match self.drive.limits.take(unit.step) {
             Ok(Some(places)) => places,
             Ok(None) => {
                 self.held_back = Some((step, attempt));
@@ -236,9 +228,10 @@ impl<'a> Driver<'a> {
             }
         };
         self.failures.remove(&step);
-        self.tell(&RunEvent::StepStarted { step, attempt });
-        let is_last = self.scheduler.plan().steps[step].wait_after(attempt).is_none();
-        let launch = self.flights.begin(step, attempt, is_last, self.reasons[step].clone(), places);
+        self.tell(&RunEvent::StepStarted { step: unit.step, item: unit.item, attempt });
+        let is_last = self.scheduler.rules(step).wait_after(attempt).is_none();
+        let reason = self.reasons[step].clone();
+        let launch = self.flights.begin(step, unit, attempt, is_last, reason, places);
         self.launched(step, attempt, launch);
     }
 
@@ -330,7 +323,7 @@ impl<'a> Driver<'a> {
         let failure = match reported {
             Reported::Cancelled => return Outcome::Cancelled,
             Reported::Failed(failure) => {
-                let record = self.drive.resolver.recorded(step, attempt);
+                let record = self.recorded(step, attempt);
                 record.and_then(|record| record.error).unwrap_or(failure)
             }
             Reported::Completed(_) => failures::not_committed(self.drive.deployment),
@@ -339,15 +332,19 @@ impl<'a> Driver<'a> {
         Outcome::Failed
     }
 
+    fn recorded(&self, step: usize, attempt: u32) -> Option<StepResult> {
+        self.drive.resolver.recorded(self.scheduler.unit(step), attempt)
+    }
+
     fn is_committed(&mut self, step: usize) -> bool {
-        let result = self.drive.resolver.committed(step);
+        let result = self.drive.resolver.committed(self.scheduler.unit(step));
         result.map(|result| self.results.insert(step, result)).is_some()
     }
 
     /// Returns the failure of an attempt and keeps it in case it is the step's last.
     fn failure(&mut self, step: usize, cause: Cause) -> Arc<Failure> {
         let plan = self.scheduler.plan();
-        let timeout = plan.steps[step].timeout.unwrap_or_default();
+        let timeout = self.scheduler.rules(step).timeout.unwrap_or_default();
         let failure = match (cause, self.failures.get(&step)) {
             (Cause::Reported | Cause::Lost, Some(failure)) => return Arc::clone(failure),
             (Cause::Lost, None) => failures::never_confirmed(timeout, plan.grace),
@@ -359,14 +356,23 @@ impl<'a> Driver<'a> {
         failure
     }
 
-    fn step_ended(&mut self, step: usize, status: StepStatus, because: Option<Because>) {
-        self.reasons[step] = None;
-        let result = self.results.remove(&step);
-        let failure = self.failures.remove(&step).filter(|_| status == StepStatus::Failed);
-        if let Some(failure) = &failure {
-            self.failed.push((step, Arc::clone(failure)));
+    fn step_ended(&mut self, number: usize, status: StepStatus, because: Option<Because>) {
+        self.reasons[number] = None;
+        let result = self.results.remove(&number);
+        let failed_items = self.failed_items.remove(&number);
+        let failure = self.failures.remove(&number);
+        let failure = failure.or_else(|| Some(Arc::new(failed_items?.failure())));
+        let failure = failure.filter(|_| status == StepStatus::Failed);
+        let Unit { step, item } = self.scheduler.unit(number);
+        match (&failure, item) {
+            (Some(failure), Some(item)) => {
+                let first = || FailedItems { first: item, failure: Arc::clone(failure), count: 0 };
+                self.failed_items.entry(step).or_insert_with(first).count += 1;
+            }
+            (Some(failure), None) => self.failed.push((step, Arc::clone(failure))),
+            (None, _) => {}
         }
-        self.tell(&RunEvent::StepEnded { step, status, result, failure, because });
+        self.tell(&RunEvent::StepEnded { step, item, status, result, failure, because });
     }
 
     fn outcome(self, status: RunStatus) -> RunOutcome {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use partita_core::deployment::Deployment;
 use partita_core::launcher::{
-    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
+    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher, Unit,
 };
 use partita_core::run::Failure;
 use partita_core::settings::Retry;
@@ -23,6 +23,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(3_600);
 /// An attempt that the scheduler takes to be running.
 #[derive(Debug)]
 struct Flight {
+    unit: Unit,
     attempt: u32,
     is_last: bool,
     stage: Stage,
@@ -92,17 +93,19 @@ impl<'a> Flights<'a> {
         Self { deployment, run_id, launcher, reports, flights: HashMap::new() }
     }
 
-    /// Begins an attempt.
+    /// Begins an attempt at `unit`, which the scheduler knows by the number `step`.
     pub(super) fn begin(
         &mut self,
         step: usize,
+        unit: Unit,
         attempt: u32,
         is_last: bool,
         reason: Option<Arc<str>>,
         places: Places,
     ) -> Launch {
         let stage = Stage::Launching { reason, tries: 0, timeout: None };
-        self.flights.insert(step, Flight { attempt, is_last, stage, cancels: 0, _places: places });
+        let flight = Flight { unit, attempt, is_last, stage, cancels: 0, _places: places };
+        self.flights.insert(step, flight);
         self.launch(step, attempt)
     }
 
@@ -118,7 +121,8 @@ impl<'a> Flights<'a> {
         let attempt = Attempt {
             deployment: Arc::clone(self.deployment),
             run_id: Arc::clone(&self.run_id),
-            step,
+            step: flight.unit.step,
+            item: flight.unit.item,
             number,
             cache_reason: reason.clone(),
             is_last: flight.is_last,

@@ -1,15 +1,15 @@
 //! The driver's one channel: ends of attempts and requests to cancel.
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use partita_core::launcher::{Outcome, Reports};
+use partita_core::launcher::{Outcome, Reports, Unit};
 
 /// What others tell the driver.
 #[derive(Debug)]
 pub(super) enum Message {
     /// An attempt is over.
     Ended {
-        /// The step.
-        step: usize,
+        /// The step or the item.
+        unit: Unit,
         /// The attempt's number.
         number: u32,
         /// How it went.
@@ -42,9 +42,9 @@ impl Reporter {
 }
 
 impl Reports for Reporter {
-    fn ended(&self, step: usize, number: u32, outcome: Outcome) {
+    fn ended(&self, unit: Unit, number: u32, outcome: Outcome) {
         // A run that is over takes no reports, and late ones are to be ignored.
-        let _ = self.0.send(Message::Ended { step, number, outcome });
+        let _ = self.0.send(Message::Ended { unit, number, outcome });
     }
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use partita_core::deployment::{Deployment, Step};
+use partita_core::launcher::Unit;
 use partita_core::settings::{Amounts, FailureMode, Retry};
 
 use super::graph::{Graph, InvalidGraph};
@@ -18,6 +19,8 @@ pub struct Plan {
     pub graph: Graph,
     /// The rules of each step, by number; as many as the graph has steps.
     pub steps: Vec<StepPlan>,
+    /// The items of mapped steps that had begun before a run is resumed.
+    pub begun_items: HashMap<Unit, BegunItem>,
     /// What becomes of the run when a step has failed.
     pub failure_mode: FailureMode,
     /// The places where attempts run, at least one.
@@ -48,7 +51,16 @@ impl Default for Pool {
     }
 }
 
-/// The rules of one step.
+/// How far an item had come before its run is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BegunItem {
+    /// The number of its next attempt.
+    pub first_attempt: u32,
+    /// Whether it is committed; then it counts as completed and never runs.
+    pub committed: bool,
+}
+
+/// The rules of one step, and of each item of a mapped one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepPlan {
     /// How a failed attempt is retried.
@@ -65,6 +77,8 @@ pub struct StepPlan {
     pub limits: u32,
     /// Whether the step was committed before; then it counts as completed and never runs.
     pub committed: bool,
+    /// Whether it is mapped: not run itself, but in items that are known once it may begin.
+    pub mapped: bool,
 }
 
 impl Default for StepPlan {
@@ -77,6 +91,7 @@ impl Default for StepPlan {
             needs: Amounts::default(),
             limits: 0,
             committed: false,
+            mapped: false,
         }
     }
 }
@@ -107,11 +122,13 @@ impl Plan {
             timeout: step.config.timeout.and_then(|t| Duration::try_from_secs_f64(t.0).ok()),
             pool: pool(&step.config.orchestrator),
             needs: step.config.resources.amounts(),
+            mapped: step.map_over.is_some(),
             ..StepPlan::default()
         });
         Ok(Self {
             graph: Graph::of(deployment)?,
             steps: steps.collect(),
+            begun_items: HashMap::new(),
             failure_mode: deployment.pipeline.failure_mode,
             pools,
             grace: Self::GRACE,

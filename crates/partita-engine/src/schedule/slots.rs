@@ -16,7 +16,7 @@ use super::plan::{Plan, Pool};
 pub(super) struct Slots {
     pools: Vec<Taken>,
     queues: Vec<Queue>,
-    /// The queue of each step.
+    /// The queue of each step; items use the one of their step.
     queue_of: Vec<u32>,
 }
 
@@ -35,8 +35,12 @@ struct Queue {
     limits: u32,
     /// Whether one of its limits is reached, as far as is known.
     is_blocked: bool,
-    ready: BinaryHeap<Reverse<u32>>,
+    /// What is ready: steps by their number, and items by that of their step and their own.
+    ready: BinaryHeap<Reverse<Place>>,
 }
+
+/// A number in the order in which slots are given: the step's, then its own.
+type Place = (u32, u32);
 
 impl Slots {
     /// Returns the slots of a run in which nothing is ready; steps with an unknown pool use the
@@ -65,13 +69,13 @@ impl Slots {
         Self { pools, queues, queue_of }
     }
 
-    /// Notes that a step waits for a slot.
-    pub(super) fn queue(&mut self, step: usize) {
+    /// Notes that `number`, which is `step` itself or one of its items, waits for a slot.
+    pub(super) fn queue(&mut self, step: usize, number: usize) {
         let queue = self.queue_of[step] as usize;
-        self.queues[queue].ready.push(Reverse(step as u32));
+        self.queues[queue].ready.push(Reverse((step as u32, number as u32)));
     }
 
-    /// Gives a slot to the next step that can have one.
+    /// Gives a slot to the next step or item that can have one.
     pub(super) fn take(&mut self) -> Option<usize> {
         (0..self.pools.len()).find_map(|pool| self.take_from(pool))
     }
@@ -89,13 +93,13 @@ impl Slots {
             .filter_map(|&queue| Some((self.queues[queue].ready.peek()?.0, queue)))
             .min()?;
         let queue = &mut self.queues[queue];
-        let Reverse(step) = queue.ready.pop()?;
+        let Reverse((_, number)) = queue.ready.pop()?;
         taken.running += 1;
         taken.left = taken.left.without(&queue.needs);
-        Some(step as usize)
+        Some(number as usize)
     }
 
-    /// Takes the slot of a step back.
+    /// Takes the slot of a step, or of one of its items, back.
     pub(super) fn give_back(&mut self, step: usize) {
         let queue = &self.queues[self.queue_of[step] as usize];
         let taken = &mut self.pools[queue.pool];

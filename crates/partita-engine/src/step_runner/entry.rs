@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use partita_core::deployment::{Deployment, Source, Step};
-use partita_core::launcher::{Attempt, Outcome};
+use partita_core::launcher::{Attempt, Outcome, Unit};
 use partita_core::run::{Failure, RunHeader};
 
-use super::{RunContext, StepCaller, run_attempt};
+use super::{InputError, RunContext, StepCaller, gather, run_attempt};
 use crate::cache::CacheResolver;
 use crate::drive::{Resolution, Resolver};
 use crate::home::LocalArtifactStoreConfig;
@@ -22,6 +22,12 @@ pub enum EntryError {
     /// The artifact store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What it takes cannot be found.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// A mapped step runs item by item.
+    #[error("step `{0}` is mapped; give the item to run, as in `--item 0`")]
+    ItemNeeded(String),
     /// The URI is of no store that can be opened here.
     #[error(
         "`{0}` is no artifact store that this Partita can open; give a URI such as `file:///srv/partita/store`"
@@ -161,14 +167,15 @@ impl RunEntry {
 pub struct StepEntry {
     run: Arc<RunEntry>,
     step: usize,
+    item: Option<u32>,
 }
 
 impl StepEntry {
-    /// Opens the step with this name.
+    /// Opens the step with this name, or an item of it.
     ///
     /// # Errors
-    /// If the run has none.
-    pub fn named(run: Arc<RunEntry>, name: &str) -> Result<Self, EntryError> {
+    /// If the run has none, or the step has no such item.
+    pub fn named(run: Arc<RunEntry>, name: &str, item: Option<u32>) -> Result<Self, EntryError> {
         let deployment = run.deployment();
         let step = deployment.steps.iter().position(|step| step.name == name).ok_or_else(|| {
             let known: Vec<&str> = deployment.steps.iter().map(|step| step.name.as_str()).collect();
@@ -178,12 +185,25 @@ impl StepEntry {
                 known: known.join("`, `"),
             }
         })?;
-        Ok(Self { run, step })
+        Self::of(run, Unit { step, item })
     }
 
-    /// Returns the step with this number, if the run has it.
-    pub fn at(run: Arc<RunEntry>, step: usize) -> Option<Self> {
-        (step < run.deployment().steps.len()).then_some(Self { run, step })
+    /// Opens a step or an item by its numbers.
+    ///
+    /// # Errors
+    /// If the step has no such item.
+    pub fn of(run: Arc<RunEntry>, Unit { step, item }: Unit) -> Result<Self, EntryError> {
+        let entry = Self { run, step, item };
+        if item.is_some() {
+            // Its upstream steps are committed, so that its list can be found.
+            entry.run.context.inputs(entry.unit())?;
+        }
+        Ok(entry)
+    }
+
+    /// Returns the step or the item.
+    pub fn unit(&self) -> Unit {
+        Unit { step: self.step, item: self.item }
     }
 
     /// Returns the run.
@@ -206,8 +226,33 @@ impl StepEntry {
     /// # Errors
     /// If the attempt cannot begin.
     pub fn run(&self, which: Try, caller: &mut dyn StepCaller) -> Result<Entered, EntryError> {
+        let counts_alone = which == Try::Next;
+        let entered = self.enter(which, caller)?;
+        if counts_alone && self.item.is_some() {
+            self.gather_if_last()?;
+        }
+        Ok(entered)
+    }
+
+    /// Commits a mapped step with its last item, where no engine does.
+    fn gather_if_last(&self) -> Result<(), EntryError> {
         let context = &self.run.context;
-        if context.committed(self.step)?.is_some() {
+        let documents = Documents::new(&*context.store);
+        let left = documents.left_by_steps(&context.run_id)?.remove(&self.step);
+        let items = left.unwrap_or_default().items;
+        let committed = items.values().filter(|left| left.committed).count();
+        if committed == context.expand(self.step)? {
+            gather(context, self.step)?;
+        }
+        Ok(())
+    }
+
+    fn enter(&self, which: Try, caller: &mut dyn StepCaller) -> Result<Entered, EntryError> {
+        let context = &self.run.context;
+        if self.item.is_none() && self.step().map_over.is_some() {
+            return Err(EntryError::ItemNeeded(self.step().name.clone()));
+        }
+        if context.committed(self.unit())?.is_some() {
             return Ok(Entered::AlreadyCommitted);
         }
         let attempt = match which {
@@ -219,7 +264,7 @@ impl StepEntry {
                 // Claimed first, so that a failed look-up has a place for its record.
                 let number = self.claim()?;
                 let cache = CacheResolver::alone(Arc::clone(context));
-                match cache.resolve(self.step) {
+                match cache.resolve(self.unit()) {
                     Resolution::Cached(_) => return Ok(Entered::Cached),
                     Resolution::Run { reason } => self.attempt(number, reason, None),
                     Resolution::Failed(failure) => return Ok(self.failed(number, failure)),
@@ -240,6 +285,7 @@ impl StepEntry {
             deployment: Arc::clone(self.run.deployment()),
             run_id: Arc::clone(&self.run.context.run_id),
             step: self.step,
+            item: self.item,
             number,
             cache_reason,
             is_last: is_last.unwrap_or(number > retries),
@@ -247,14 +293,14 @@ impl StepEntry {
     }
 
     fn failed(&self, number: u32, failure: Failure) -> Entered {
-        super::record_lost(&self.run.context, self.step, number, &failure);
+        super::record_lost(&self.run.context, self.unit(), number, &failure);
         Entered::Ran(Outcome::Failed(failure))
     }
 
     fn not_ended(&self, number: u32) -> Result<u32, EntryError> {
         let documents = Documents::new(&*self.run.context.store);
         let name = &self.step().name;
-        match documents.result(&self.run.context.run_id, self.step, name, number)? {
+        match documents.result(&self.run.context.run_id, self.unit(), name, number)? {
             None => Ok(number),
             Some(_) => Err(EntryError::AttemptEnded { step: name.clone(), number }),
         }
@@ -262,12 +308,15 @@ impl StepEntry {
 
     /// Takes the next attempt's number by making its log, which nobody else can make then.
     fn claim(&self) -> Result<u32, EntryError> {
-        let run_id = &self.run.context.run_id;
-        let mut left = Documents::new(&*self.run.context.store).left_by_steps(run_id)?;
-        let attempts = left.remove(&self.step).unwrap_or_default().attempts;
-        let mut number = attempts.last().copied().unwrap_or(0) + 1;
-        let log = |number| layout::log(run_id, self.step, &self.step().name, number);
-        while !self.run.context.store.create(&log(number), Bytes::new())? {
+        let (run_id, store) = (&self.run.context.run_id, &self.run.context.store);
+        let mut left = Documents::new(&**store).left_by_steps(run_id)?;
+        let mut left = left.remove(&self.step).unwrap_or_default();
+        if let Some(item) = self.item {
+            left = left.items.remove(&item).unwrap_or_default();
+        }
+        let mut number = left.attempts.last().copied().unwrap_or(0) + 1;
+        let log = |number| layout::log(run_id, self.unit(), &self.step().name, number);
+        while !store.create(&log(number), Bytes::new())? {
             number += 1;
         }
         Ok(number)

@@ -123,6 +123,7 @@ impl Setup {
             ("step_name", step),
             ("attempt", &number),
         ];
-        options.iter().map(|(name, value)| format!("--{name}={value}")).collect()
+        let item = attempt.item.map(|item| format!("--item={item}"));
+        options.iter().map(|(name, value)| format!("--{name}={value}")).chain(item).collect()
     }
 }

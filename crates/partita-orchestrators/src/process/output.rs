@@ -47,9 +47,9 @@ struct Sink {
 }
 
 impl Output {
-    /// Returns the output of an attempt at `step`, read from these pipes.
+    /// Returns the output of an attempt, read from these pipes; `step` says whose it is.
     pub(super) fn new(
-        step: &str,
+        step: String,
         pipes: [PipeReader; 2],
         log: StepLog,
         echo: Arc<dyn Echo>,
@@ -60,7 +60,7 @@ impl Output {
         }
         let [stdout, stderr] = pipes;
         let stream = |kind, pipe| Stream { kind, pipe: Some(pipe), open: Vec::new() };
-        let sink = Sink { step: step.to_owned(), log, echo, budget: Budget::of(config) };
+        let sink = Sink { step, log, echo, budget: Budget::of(config) };
         Ok(Self {
             streams: [stream(LogStream::Stdout, stdout), stream(LogStream::Stderr, stderr)],
             sink,

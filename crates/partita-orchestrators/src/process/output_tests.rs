@@ -30,7 +30,7 @@ fn logged(printed: &[u8], config: &ProcessOrchestratorConfig, echo: Arc<dyn Echo
     let store: Arc<dyn ArtifactStore> = Arc::new(store);
     let ((stdout, mut out), (stderr, err)) = (pipe().unwrap(), pipe().unwrap());
     let log = StepLog::new(Arc::clone(&store), "log.jsonl".to_owned());
-    let mut output = Output::new("train", [stdout, stderr], log, echo, config).unwrap();
+    let mut output = Output::new("train".to_owned(), [stdout, stderr], log, echo, config).unwrap();
     let mut buffer = Vec::new();
     for part in printed.chunks(1 << 15) {
         out.write_all(part).unwrap();

@@ -171,7 +171,7 @@ impl Running {
 
     fn finish(self, outcome: Outcome, buffer: &mut Vec<u8>) {
         self.output.finish(buffer);
-        self.reports.ended(self.attempt.step, self.attempt.number, outcome);
+        self.reports.ended(self.attempt.unit(), self.attempt.number, outcome);
     }
 }
 

@@ -171,10 +171,10 @@ impl Supervisor {
     }
 
     fn launch(&mut self, attempt: Attempt, reports: Arc<dyn Reports>) {
-        let (step, number) = (attempt.step, attempt.number);
+        let (unit, number) = (attempt.unit(), attempt.number);
         if let Err(error) = self.prepare(attempt, Arc::clone(&reports)) {
             let failure = Failure::ours(not_started(&error));
-            reports.ended(step, number, Outcome::Failed(failure));
+            reports.ended(unit, number, Outcome::Failed(failure));
         }
     }
 
@@ -183,10 +183,14 @@ impl Supervisor {
         let (pipes, writers) = pipes()?;
         let run = &self.setup.context;
         let step = attempt.step();
-        let path = layout::log(&run.run_id, attempt.step, &step.name, attempt.number);
+        let path = layout::log(&run.run_id, attempt.unit(), &step.name, attempt.number);
         let log = StepLog::new(Arc::clone(&run.store), path);
         let echo = Arc::clone(&self.setup.echo);
-        let output = Output::new(&step.name, pipes, log, echo, &self.setup.config)?;
+        let label = match attempt.item {
+            Some(item) => format!("{}[{item}]", step.name),
+            None => step.name.clone(),
+        };
+        let output = Output::new(label, pipes, log, echo, &self.setup.config)?;
         let wanted = usize::try_from(step.config.resources.gpus()).unwrap_or(usize::MAX);
         let gpus = self.free_gpus.drain(..wanted.min(self.free_gpus.len())).collect::<Vec<_>>();
         let terms = Terms::of(&attempt, self.has_gpus.then_some(&gpus[..]));
@@ -223,7 +227,7 @@ impl Supervisor {
             let Running { attempt, terms, process, .. } = running;
             if let Process::Waiting { pipes, is_asked: is_asked @ false } = process {
                 *is_asked = true;
-                if zygote.fork(job, (attempt.step, attempt.number), terms, pipes).is_err() {
+                if zygote.fork(job, attempt, terms, pipes).is_err() {
                     failed.push(job);
                 }
             }

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recv, sendmsg, socketpair,
 };
+use partita_core::launcher::Attempt;
 use serde::{Deserialize, Serialize};
 
 use super::entrypoint::{Setup, Terms};
@@ -28,7 +29,7 @@ enum Request<'a> {
     /// of the run's lock.
     Open { artifact_store: &'a str, deployment_id: &'a str, run_id: &'a str, steps: &'a [usize] },
     /// Starts an attempt; with the descriptors of its standard output and standard error.
-    Start { job: u64, step: usize, number: u32, terms: &'a Terms },
+    Start { job: u64, step: usize, item: Option<u32>, number: u32, terms: &'a Terms },
     /// Sends a signal to the process group of an attempt.
     Signal { job: u64, signal: i32 },
 }
@@ -113,12 +114,14 @@ impl Zygote {
     pub(super) fn fork(
         &self,
         job: u64,
-        (step, number): (usize, u32),
+        attempt: &Attempt,
         terms: &Terms,
         output: &[PipeWriter; 2],
     ) -> std::io::Result<()> {
         let [stdout, stderr] = output;
-        self.send(&Request::Start { job, step, number, terms }, &[stdout.as_fd(), stderr.as_fd()])
+        let Attempt { step, item, number, .. } = *attempt;
+        let start = Request::Start { job, step, item, number, terms };
+        self.send(&start, &[stdout.as_fd(), stderr.as_fd()])
     }
 
     /// Has it send a signal to the processes of an attempt; one that is gone cannot.

@@ -20,6 +20,7 @@ import sys
 
 from partita import _native
 from partita.entrypoints import loading
+from partita.errors import PartitaError
 from partita.workers import child
 
 TYPE_CHECKING = False
@@ -80,7 +81,7 @@ class Zygote:
             request["artifact_store"], request["deployment_id"], request["run_id"]
         )
         for number in request["steps"]:
-            entry = self._run.step_at(number)
+            entry = self._run.step_at(number, None)
             try:
                 loading.import_module(entry)
             except (Exception, SystemExit, KeyboardInterrupt):
@@ -94,11 +95,11 @@ class Zygote:
         self._say("ready")
 
     def _start(self, request: dict[str, Any], descriptors: list[int]) -> None:
-        assert self._run is not None, "nothing is started before a run is open"
-        job, entry = request["job"], self._run.step_at(request["step"])
-        reason = self._reason_against(entry)
-        if reason is not None:
-            self._say("refused", job=job, reason=reason)
+        job = request["job"]
+        try:
+            entry = self._entry(request["step"], request["item"])
+        except PartitaError as error:
+            self._say("refused", job=job, reason=str(error))
         else:
             zygote = os.getpid()
             pid = os.fork()
@@ -113,14 +114,21 @@ class Zygote:
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _reason_against(self, entry: _native.StepEntry) -> str | None:
-        """Returns why a step is not to be forked from this process."""
+    def _entry(self, step: int, item: int | None) -> _native.StepEntry:
+        """Returns the step or the item that a fork of this process is to run.
+
+        Raises:
+            PartitaError: Why it is not to be forked from this process.
+        """
+        assert self._run is not None, "nothing is started before a run is open"
+        # An item is looked up here, so that no fork has to take its list apart again.
+        entry = self._run.step_at(step, item)
         if entry.source in self._failed:
-            return "its module cannot be imported before it"
+            raise PartitaError("its module cannot be imported before it")
         threads = len(os.listdir("/proc/self/task"))
         if threads != 1:
-            return f"importing its modules has started threads ({threads - 1})"
-        return None
+            raise PartitaError(f"importing its modules has started threads ({threads - 1})")
+        return entry
 
     def _signal(self, job: int, number: int) -> None:
         pid = self._jobs.get(job)

@@ -31,7 +31,7 @@ fn completed_run(home: &Home) -> (String, String) {
     let mut engine = Engine::start(home, 0, &chain(&["load"]));
     engine.begin(0);
     engine.succeed(0);
-    let version = engine.versions[&0].clone();
+    let version = engine.versions[&Unit::from(0)].clone();
     let commit = layout::commit(&engine.run_id, 0, "load");
     let folder = put_version(home, &engine.run_id, &version.artifact, &version.id);
     engine.end(RunStatus::Completed);
@@ -194,7 +194,7 @@ fn a_cached_result_that_is_collected_before_it_is_taken_is_made_again() {
     let context = Arc::new(RunContext::new("new", deployment, seam));
     let resolver = CacheResolver::new(context, home.index.clone(), None, None);
     assert!(exists(&home, &folder));
-    assert!(matches!(resolver.resolve(0), Resolution::Run { reason: Some(_) }));
+    assert!(matches!(resolver.resolve(0.into()), Resolution::Run { reason: Some(_) }));
     assert!(!exists(&home, &folder));
 }
 

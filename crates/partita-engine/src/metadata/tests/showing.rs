@@ -63,7 +63,7 @@ fn a_run_says_its_parameters_when_it_was_resumed_and_which_hooks_raised() {
     deployment.id = deployment.content_id().expect("an id");
     let mut engine = Engine::start(&home, 0, &Arc::new(deployment));
     let (step, hook) = (Some("load".to_owned()), "on_failure".to_owned());
-    engine.event(EventKind::HookFailed { step, hook, error: "no mail".to_owned() });
+    engine.event(EventKind::HookFailed { step, item: None, hook, error: "no mail".to_owned() });
     engine.resume();
     let resumed_at = Timestamp(engine.now);
     engine.end(RunStatus::Completed);
