@@ -46,13 +46,13 @@ class EntryCaller(Caller):
         super().failed(step_name)
 
 
-def import_module(entry: _native.StepEntry) -> None:
-    """Imports the module of a step, so that processes forked from this one have it.
+def prepare(entry: _native.StepEntry) -> None:
+    """Does what every attempt at a step begins with, so that forks of this process have it done.
 
     Raises:
-        BaseException: It cannot be imported.
+        BaseException: The step cannot be loaded.
     """
-    _load(entry, entry.source, f"step `{entry.step_name}`")
+    load_step(entry).signature  # pyright: ignore[reportUnusedExpression] - it reads annotations
 
 
 def load_step(entry: _native.StepEntry) -> Step:
@@ -110,7 +110,18 @@ def source_root(entry: _native.StepEntry) -> str:
     return root if root is not None and os.path.isdir(root) else os.getcwd()
 
 
+#: The modules that this process has loaded, by the names that deployments give them.
+_modules: dict[str, ModuleType] = {}
+
+
 def _module(entry: _native.StepEntry, name: str) -> ModuleType:
+    module = _modules.get(name)
+    if module is None:
+        module = _modules[name] = _load_module(entry, name)
+    return module
+
+
+def _load_module(entry: _native.StepEntry, name: str) -> ModuleType:
     root, file = source_root(entry), entry.file
     path = os.path.join(root, file) if file is not None else None
     target.put_first(root, *([os.path.dirname(path)] if path is not None else []))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import resource  # noqa: F401 - imported once, before any fork needs it
 import sys
+import threading
 
 from partita import _native
 from partita.capture import tell
@@ -71,9 +74,6 @@ def _seed_anew() -> None:
 
 def _finish() -> None:
     """Does what Python does at the end of a process, short of taking itself apart."""
-    import atexit
-    import threading
-
     # Neither has a public name; `multiprocessing` ends its forked processes with both.
     threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]

@@ -83,7 +83,7 @@ class Zygote:
         for number in request["steps"]:
             entry = self._run.step_at(number, None)
             try:
-                loading.import_module(entry)
+                loading.prepare(entry)
             except (Exception, SystemExit, KeyboardInterrupt):
                 self._failed.add(entry.source)
         for stream in (sys.stdout, sys.stderr):
