@@ -423,3 +423,41 @@ def test_a_plan_names_what_changed_in_a_step_whose_input_will_change_too(project
     assert second["verdict"] == "depends"
     assert second["reason"].startswith("its input comes from `first`, which will run; source of ")
     assert "`main.second` changed" in second["reason"]
+
+
+def test_a_materializer_of_the_script_is_one_however_the_script_is_started(
+    project: Project,
+) -> None:
+    project.write(
+        "main.py",
+        """
+        from pathlib import Path
+        from partita import BaseMaterializer, pipeline, step
+
+        class Count:
+            def __init__(self, number):
+                self.number = number
+
+        class CountMaterializer(BaseMaterializer):
+            def save(self, data):
+                Path(self.uri, "count").write_text(str(data.number))
+
+            def load(self, data_type):
+                return Count(int(Path(self.uri, "count").read_text()))
+
+        @step(output_materializers=CountMaterializer)
+        def count() -> Count:
+            return Count(3)
+
+        @pipeline
+        def counting():
+            count()
+
+        if __name__ == "__main__":
+            counting()
+        """,
+    )
+    assert project.python("main.py").code == 0
+    assert Client().get_artifact("counting.count.output").materializer == "main.CountMaterializer"
+    assert project.run().code == 0
+    assert project.statuses() == {"count": "cached"}
