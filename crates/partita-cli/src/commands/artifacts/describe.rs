@@ -56,9 +56,7 @@ fn text(view: &ArtifactView, version: &ArtifactVersion) -> String {
         ("run", view.run.clone()),
         ("step", format!("{} (output {})", view.step, view.output)),
     ];
-    pairs.extend(
-        version.metadata.iter().map(|(key, value)| (key.as_str(), value.text().to_owned())),
-    );
-    pairs.extend(version.value.as_ref().map(|value| ("value", value.text().to_owned())));
+    pairs.extend(version.metadata.iter().map(|(key, value)| (key.as_str(), value.to_string())));
+    pairs.extend(version.value.as_ref().map(|value| ("value", value.to_string())));
     Table::pairs(pairs)
 }
