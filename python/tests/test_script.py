@@ -250,3 +250,5 @@ def test_a_script_compiles_to_one_deployment_however_it_is_started(project: Proj
     assert project.python("main.py").code == 0
     assert project.run().code == 0
     assert len(list(project.store.glob("deployments/*.json"))) == 1
+    assert Client().get_artifact("counting.count.output").materializer == "main.CountMaterializer"
+    assert project.statuses() == {"count": "cached"}
