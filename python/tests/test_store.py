@@ -21,6 +21,8 @@ PIPELINE = """
 
     @step(enable_cache=False, retry=StepRetryConfig(max_retries=1))
     def train(data: bytes, how: str) -> int:
+        if os.path.exists("mended"):
+            return 0
         if how == "crash":
             os._exit(1)
         if how == "cancel":
@@ -47,31 +49,46 @@ STATUSES = {
 CODES = {"complete": 0, "fail": 1, "cancel": 130, "crash": 1}
 
 
-def described(command: str, run: str) -> dict[str, Any]:
-    """What `partita runs describe` says of a run."""
-    arguments = [command, "runs", "describe", run, "--output", "json"]
-    told = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    view: dict[str, Any] = json.loads(told.stdout)
-    return view
+def told(command: str, *arguments: str) -> Any:
+    """What the command says of something, as a program reads it."""
+    arguments = (command, *arguments, "--output", "json")
+    return json.loads(subprocess.run(arguments, capture_output=True, check=True).stdout)
+
+
+def everything(command: str) -> dict[str, list[Any]]:
+    """What the command says of every run, every artifact version and its lineage."""
+    runs = [run["id"] for run in told(command, "runs", "list")]
+    artifacts = told(command, "artifacts", "list")
+    versions = [artifact["artifact_version"] for artifact in artifacts]
+    return {
+        "runs": [told(command, "runs", "describe", run) for run in runs],
+        "artifacts": artifacts,
+        "lineage": [told(command, "artifacts", "lineage", version) for version in versions],
+    }
 
 
 def test_a_rebuilt_index_describes_every_run_as_before(project: Project, command: str) -> None:
     project.write("main.py", PIPELINE)
     for how, code in CODES.items():
-        ended = project.run(parameters={"how": how}, run_name=how)
-        assert ended.code == code, ended
-    before = {how: described(command, how) for how in CODES}
-    statuses = {how: view["status"] for how, view in before.items()}
-    assert statuses == STATUSES
-    subprocess.run([command, "runs", "delete", "fail", "--yes"], capture_output=True)
-    kept = [run.name for run in Client().list_runs()]
+        for name in (how, f"{how} again", f"{how} no more"):
+            ended = project.run(parameters={"how": how}, run_name=name)
+            assert ended.code == code, ended
+    statuses = {run.name: run.status for run in Client().list_runs()}
+    assert {how: statuses[how] for how in CODES} == STATUSES
+    project.write("mended", "")
+    for how in CODES:
+        if how != "complete":
+            assert project.resume(Client().get_run(f"{how} again").id).code == 0
+        subprocess.run([command, "runs", "delete", f"{how} no more"], check=True)
+    before = everything(command)
+    assert len(before["runs"]) == 8
+    assert {run["status"] for run in before["runs"]} == set(STATUSES.values())
+    assert [run for run in before["runs"] if run["resumed_at"]]
     for path in project.home.glob("metadata.db*"):
         path.unlink()
     assert Client().list_runs() == []
     subprocess.run([command, "store", "rebuild"], check=True, capture_output=True)
-    assert [run.name for run in Client().list_runs()] == kept
-    for name in kept:
-        assert described(command, name) == before[name]
+    assert everything(command) == before
 
 
 def test_values_of_a_pipeline_that_is_put_together_are_not_collected(

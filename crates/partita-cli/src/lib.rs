@@ -9,3 +9,4 @@ pub mod session;
 pub mod span;
 pub mod table;
 pub mod terminal;
+mod yaml;

@@ -36,6 +36,18 @@ pub enum SessionError {
     },
 }
 
+impl SessionError {
+    /// Returns whether an artifact store is out of reach.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Home(error) => error.is_unreachable(),
+            Self::Metadata(error) => error.is_unreachable(),
+            Self::Config(_) | Self::UnknownFlavor { .. } => false,
+        }
+    }
+}
+
 /// An open home, and the source root if there is one.
 pub struct Session {
     home: Home,

@@ -52,6 +52,13 @@ impl ArtifactVersion {
             digest: self.digest,
         }
     }
+
+    /// Returns whether a value that lives in the document has the digest it was stored with; files
+    /// are checked where they are loaded.
+    pub fn is_value_whole(&self) -> bool {
+        let digest = |value| content_digest(&self.format, &inline_files(value));
+        self.value.as_ref().is_none_or(|value| digest(value) == self.digest)
+    }
 }
 
 /// One file of an artifact version.

@@ -175,10 +175,11 @@ impl StepCall {
         version: &ArtifactVersion,
         load: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(literal) = &version.value {
+        let store = &self.store;
+        let inlined = runner::load_inline(&**store, version);
+        if let Some(literal) = inlined.map_err(|error| partita_error(py, error))? {
             return decode(py, literal);
         }
-        let store = &self.store;
         let folder = py
             .detach(|| runner::load_folder(&**store, version))
             .map_err(|error| partita_error(py, error))?;

@@ -12,7 +12,7 @@ use partita_core::run::{Event, EventKind, Target};
 use partita_core::stack::ComponentType;
 use partita_engine::clock;
 use partita_engine::metadata::{Artifacts, Change, Registry, RunFilter, RunIndex, VersionFilter};
-use partita_engine::step_runner::load_folder;
+use partita_engine::step_runner::{load_folder, load_inline};
 use partita_engine::store::{Documents, StoreError, layout};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -161,13 +161,10 @@ type Loaded<'py> = (Option<Bound<'py, PyBytes>>, Option<String>, String, bool);
 #[pyfunction]
 pub(crate) fn load_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<Loaded<'py>> {
     let Found { version, store, trusted } = found(py, reference)?;
-    if let Some(value) = &version.value {
-        return Ok((
-            Some(PyBytes::new(py, value.text().as_bytes())),
-            None,
-            version.format,
-            trusted,
-        ));
+    let inlined = load_inline(&*store, &version).map_err(|error| partita_error(py, error))?;
+    if let Some(value) = inlined {
+        let value = PyBytes::new(py, value.text().as_bytes());
+        return Ok((Some(value), None, version.format, trusted));
     }
     let folder =
         py.detach(|| load_folder(&*store, &version)).map_err(|error| partita_error(py, error))?;

@@ -43,6 +43,7 @@ class Caller:
         self._steps = steps
         self._source_root = source_root
         self._data_type: Any = None
+        self._contexts: dict[str, context.StepContext] = {}  # Of the latest attempts, for hooks.
         self.exceptions: dict[str, BaseException] = {}
 
     def call(self, call: _native.StepCall) -> list[Saved]:
@@ -59,8 +60,10 @@ class Caller:
     def _call(self, call: _native.StepCall) -> list[Saved]:
         step = self._steps[call.step_name]
         parameters = call.parameters()
-        values = {**parameters, **self._inputs(step, call)}
         current = context.StepContext(call, call.run_name, parameters)
+        if step.on_success is not None or step.on_failure is not None:
+            self._contexts[call.step_name] = current
+        values = {**parameters, **self._inputs(step, call)}
         positional = [values.pop(name) for name in step.signature.positional_only]
         outer = context.enter(current)
         try:
@@ -85,14 +88,14 @@ class Caller:
         """Calls the author's hook after a commit."""
         hook = self._steps[step_name].on_success
         if hook is not None:
-            _call_hook("on_success", step_name, hook)
+            self._call_hook("on_success", step_name, hook)
 
     def failed(self, step_name: str) -> None:
         """Calls the author's hook after the last failed attempt."""
         hook = self._steps[step_name].on_failure
         if hook is not None:
             error = self.exceptions.get(step_name)
-            _call_hook("on_failure", step_name, lambda: call_failure_hook(hook, error))
+            self._call_hook("on_failure", step_name, lambda: call_failure_hook(hook, error))
 
     def describe(self, step_name: str, error: BaseException) -> tuple[str, str, str | None]:
         """Returns an exception's type, its message and the author's part of its traceback."""
@@ -109,6 +112,19 @@ class Caller:
         else:
             message = _message(error)
         return (_told(name), _told(message), _traceback(error))
+
+    def _call_hook(self, kind: str, step_name: str, hook: Callable[[], object]) -> None:
+        current = self._contexts.pop(step_name, None)
+        if current is not None:
+            current.end()
+        outer = context.enter(current)
+        try:
+            hook()
+        except Exception as error:
+            tell(f"warning: the hook `{kind}` of step `{step_name}` raised {error!r}")
+            raise  # The run's events keep it.
+        finally:
+            context.enter(outer)
 
     def _inputs(self, step: Step, call: _native.StepCall) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
@@ -163,14 +179,6 @@ def _move_into(source: str, folder: str) -> None:
                 "stored under that name; call the file otherwise."
             )
         os.rename(os.path.join(source, entry), target)
-
-
-def _call_hook(kind: str, step_name: str, hook: Callable[[], object]) -> None:
-    try:
-        hook()
-    except Exception as error:
-        tell(f"warning: the hook `{kind}` of step `{step_name}` raised {error!r}")
-        raise  # The run's events keep it.
 
 
 def call_failure_hook(hook: Callable[..., object], error: BaseException | None) -> None:

@@ -60,12 +60,17 @@ def module_name(function: Callable[..., Any], root: str) -> str:
 
 def class_name(kind: type[Any]) -> str:
     """Returns `module.qualname` of a class, the same in its script and where that is imported."""
-    module = kind.__module__
+    return f"{home_module(kind)}.{kind.__qualname__}"
+
+
+def home_module(thing: Any) -> str:
+    """Returns the module of a class or a function, that of the script by its name in imports."""
+    module: str = thing.__module__
     if module == "__main__":
         file = getattr(sys.modules["__main__"], "__file__", None)
         if file is not None:
-            module = main_name(find(file), file)
-    return f"{module}.{kind.__qualname__}"
+            return main_name(find(file), file)
+    return module
 
 
 def main_name(root: str, file: str) -> str:

@@ -27,7 +27,9 @@ class Step:
         self.__partita_step__ = function
         self.name = name
         self.on_success: Callable[[], object] | None = options.pop("on_success", None)
-        self.on_failure: Callable[[BaseException], object] | None = options.pop("on_failure", None)
+        self.on_failure: Callable[[BaseException], object] | Callable[[], object] | None = (
+            options.pop("on_failure", None)
+        )
         self.output_materializers = options.pop("output_materializers", None)
         self.options = options
         self.places: dict[str, tuple[str, int] | None] = {}  # Of options given later.
@@ -161,7 +163,7 @@ def step(
     orchestrator: str | None = None,
     settings: Mapping[str, Settings | Mapping[str, Any]] | None = None,
     on_success: Callable[[], object] | None = None,
-    on_failure: Callable[[BaseException], object] | None = None,
+    on_failure: Callable[[BaseException], object] | Callable[[], object] | None = None,
     output_materializers: type[BaseMaterializer]
     | Mapping[str, type[BaseMaterializer]]
     | None = None,

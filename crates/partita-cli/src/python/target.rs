@@ -64,8 +64,11 @@ pub(crate) fn check_file(file: &str, what: &str) -> Result<(), CommandError> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let meant = neighbour(Path::new(file));
-            let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            Err(CommandError::usage(format!("{what} `{file}` does not exist{meant}")))
+            let help = meant.map_or_else(
+                || "check its path, which starts in the working directory".to_owned(),
+                |name| format!("did you mean `{name}`?"),
+            );
+            Err(CommandError::usage(format!("{what} `{file}` does not exist; {help}")))
         }
         Err(error) => Err(CommandError::failed(format!("{what} `{file}` cannot be read: {error}"))),
     }

@@ -139,6 +139,13 @@ pub enum MetadataError {
     Store(#[from] StoreError),
 }
 
+impl MetadataError {
+    /// Returns whether an artifact store is out of reach.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_unreachable())
+    }
+}
+
 /// A `Result` with a [`MetadataError`].
 pub type Result<T> = std::result::Result<T, MetadataError>;
 

@@ -351,7 +351,15 @@ impl ArtifactStore for LocalArtifactStore {
             fs::create_dir_all(self.files.root())?;
             hold::shared(&file)
         });
-        hold.map_err(|error| self.failed(HOLD, &error))
+        hold.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => StoreError::Unavailable {
+                uri: self.uri.clone(),
+                reason: format!("its folder cannot be made: {error}"),
+                help: "see `partita artifact-store list`, and give the component another `path`"
+                    .to_owned(),
+            },
+            _ => self.failed(HOLD, &error),
+        })
     }
 
     fn collecting(&self) -> Result<Hold> {

@@ -104,6 +104,13 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Returns whether the store is out of reach; one that is full or read-only is not.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
 /// A `Result` with a [`StoreError`].
 pub type Result<T> = std::result::Result<T, StoreError>;
 

@@ -59,11 +59,11 @@ fn header(run: &RunView) -> String {
     pairs.extend(run.error.clone().map(|error| ("error", error)));
     if let Some(parameters) = run.parameters.as_ref().filter(|given| !given.is_empty()) {
         let words: Vec<String> =
-            parameters.iter().map(|(name, value)| format!("{name}={}", value.text())).collect();
+            parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.push(("parameters", words.join(" ")));
     }
     for (key, value) in &run.metadata {
-        pairs.push((key, value.text().to_owned()));
+        pairs.push((key, value.to_string()));
     }
     Table::pairs(pairs)
 }
@@ -90,7 +90,7 @@ fn metadata(run: &RunView) -> Table {
     let mut table = Table::new(["step", "key", "value"]);
     for (name, step) in &run.steps {
         for (key, value) in &step.metadata {
-            table.row([name.clone(), key.clone(), value.text().to_owned()]);
+            table.row([name.clone(), key.clone(), value.to_string()]);
         }
     }
     table
