@@ -82,3 +82,39 @@ fn wrong_targets_are_refused_before_python_starts() {
     machine.refuses(&["run", "train.py", "--param", "depth"], 2, "`--param depth=5`");
     machine.refuses(&["run", "train.py", "--config", "gone.yaml"], 2, "`gone.yaml` does not exist");
 }
+
+#[test]
+fn a_target_in_a_folder_above_is_offered_as_it_is_reached_from_here() {
+    let machine = Machine::new();
+    machine.ok(&["init"]);
+    machine.write("train.py", "");
+    std::fs::create_dir_all(machine.work().join("a/b")).expect("a folder");
+    let check = |target: &str, end: &str| {
+        let ended =
+            ended(machine.command(&["run", target]).current_dir(machine.work().join("a/b")));
+        assert_eq!(ended.code, 2);
+        assert!(ended.stderr.ends_with(end), "{ended:?}");
+    };
+    check("train.py", "did you mean `../../train.py`?\n");
+    check("train.py:wine", "did you mean `../../train.py`?\n");
+    check("gone.py", "TARGET `gone.py` does not exist.\n");
+}
+
+#[test]
+fn a_parameter_that_is_no_option_is_told_how_to_be_one() {
+    let machine = Machine::new();
+    let check = |words: &[&str], help: Option<&str>| {
+        let ended = machine.run(words);
+        let found = ended.stderr.lines().find_map(|line| line.strip_prefix("help: "));
+        assert_eq!((ended.code, found), (2, help), "{ended:?}");
+    };
+    let help = "a parameter of the pipeline is given as `--param count=3`";
+    check(&["run", "train.py", "count=3"], Some(help));
+    check(&["plan", "train.py", "--count=3"], Some(help));
+    check(&["runs", "resume", "latest", "count=3"], Some(help));
+    let help = "a parameter of the pipeline is given as `--param count=VALUE`";
+    check(&["compile", "train.py", "--count", "3"], Some(help));
+    check(&["run", "train.py", "--parm", "count=3"], None);
+    check(&["run", "train.py", "more.py"], None);
+    check(&["stack", "list", "count=3"], None);
+}

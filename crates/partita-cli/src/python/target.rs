@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use partita_cli::places;
 use partita_core::name::nearest;
 
 use crate::error::CommandError;
@@ -63,12 +64,23 @@ pub(crate) fn check_file(file: &str, what: &str) -> Result<(), CommandError> {
         }
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let meant = neighbour(Path::new(file));
+            let meant = above(Path::new(file)).or_else(|| neighbour(Path::new(file)));
             let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
             Err(CommandError::usage(format!("{what} `{file}` does not exist{meant}")))
         }
         Err(error) => Err(CommandError::failed(format!("{what} `{file}` cannot be read: {error}"))),
     }
+}
+
+/// Returns the file that `file` would be in a folder above this one, up to the source root, as it
+/// is reached from here.
+fn above(file: &Path) -> Option<String> {
+    let here = std::env::current_dir().ok()?;
+    let root = places::source_root(&here)?;
+    let depth = here.strip_prefix(&root).ok()?.components().count();
+    let steps = here.ancestors().skip(1).take(depth);
+    let climb = steps.zip(1..).find(|(folder, _)| folder.join(file).is_file())?.1;
+    Some(format!("{}{}", "../".repeat(climb), file.display()))
 }
 
 /// Returns the file beside `file` with the nearest name.
