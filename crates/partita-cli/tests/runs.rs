@@ -222,6 +222,52 @@ fn logs_name_their_step_where_there_are_several() {
 }
 
 #[test]
+fn the_logs_of_cached_steps_are_said_to_be_where_they_ran() {
+    let machine = Machine::new();
+    make_run(&machine, "the first", "train", None, true);
+    make_run(&machine, "second", "train", None, true);
+    let check = |words: &[&str], told: &str| {
+        let ended = machine.run(&[&["runs", "logs", "second"], words].concat());
+        assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", told));
+    };
+    check(
+        &[],
+        "run `second` has printed nothing\n\
+         its cached steps ran in an earlier run: `partita runs logs 'the first'`\n",
+    );
+    check(
+        &["--step", "train"],
+        "step `train` of run `second` has printed nothing\n\
+         it is cached, and ran in an earlier run: `partita runs logs 'the first' --step train`\n",
+    );
+}
+
+#[test]
+fn a_list_without_rows_says_why() {
+    let machine = Machine::new();
+    let check = |words: &[&str], told: &str| {
+        let ended = machine.run(words);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, told), "{words:?}");
+    };
+    check(&["runs", "list"], "no pipeline has run in this home; `partita run FILE` runs one\n");
+    check(
+        &["artifacts", "list"],
+        "no step has made a value in this home; `partita run FILE` runs a pipeline\n",
+    );
+    make_run(&machine, "first", "train", None, true);
+    check(&["runs", "list"], "");
+    check(
+        &["runs", "list", "--pipeline", "win"],
+        "no run is like that; `partita runs list` shows them all\n",
+    );
+    check(
+        &["artifacts", "list", "--artifact", "win"],
+        "no artifact version is like that; `partita artifacts list` shows them all\n",
+    );
+    check(&["artifacts", "list", "--artifact", "win", "--output", "json"], "");
+}
+
+#[test]
 fn a_failure_is_shown_without_its_escape_sequences() {
     let machine = Machine::new();
     make_run(&machine, "first", "bad", None, true);
@@ -262,6 +308,9 @@ fn artifacts_are_listed_described_and_traced() {
         1,
         "did you mean `wine.train.output`?",
     );
+    for part in ["wine.train", "train", "train.output"] {
+        machine.refuses(&["artifacts", "describe", part], 1, "did you mean `wine.train.output`?");
+    }
     machine.refuses(&["runs", "list", "--status", "faild"], 2, "did you mean `failed`?");
 }
 
@@ -276,6 +325,7 @@ fn unknown_and_ambiguous_runs_are_told() {
     machine.refuses(&["runs", "describe", "frist"], 1, "did you mean `first`?");
     machine.refuses(&["runs", "describe", &ids[0][..4]], 1, "type more of the id");
     machine.refuses(&["runs", "logs", &"x".repeat(10_000)], 1, "there is no run");
+    machine.refuses(&["runs", "list", "--limit", "few"], 2, "`few` is not a whole number");
 }
 
 #[test]
