@@ -350,6 +350,7 @@ fn a_dead_run_is_interrupted_and_can_be_rebuilt_and_deleted() {
         (&["store", "gc", "--dry-run"][..], "would remove"),
         (&["store", "gc"], "removed"),
         (&["store", "gc"], "there is nothing to remove"),
+        (&["store", "gc", "--cache"], "removed 2 cache entries"),
     ] {
         let said = machine.run(words).stderr;
         assert!(said.contains(told), "{words:?}: {said}");

@@ -166,7 +166,7 @@ fn room(folder: &Path) -> Check {
     let free = disk.blocks_available() * disk.fragment_size();
     let left = format!("{:.1} GB are left", free as f64 / 1e9);
     if free < LITTLE_ROOM {
-        return Check::warning(NAME, left, "`partita store gc` removes what no run needs");
+        return Check::warning(NAME, left, "`partita store gc --cache` removes what no run needs");
     }
     Check::ok(NAME, left)
 }

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::CommandError;
 
-/// Deletes runs with their logs. Artifacts stay until `partita store gc` finds that nothing needs them.
+/// Deletes runs with their logs. Artifacts stay, and the cache takes them: see `partita store gc`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Names, ids or beginnings of ids of runs, or `latest`.
