@@ -1,6 +1,6 @@
 //! `partita artifacts list`: artifact versions, latest first.
 
-use partita_cli::{span, table::Table};
+use partita_cli::{size, span, table::Table};
 use partita_engine::clock;
 use partita_engine::metadata::{ArtifactView, Artifacts, VersionFilter};
 
@@ -51,7 +51,7 @@ fn table(versions: &[ArtifactView]) -> String {
             view.version.artifact.clone(),
             view.version.artifact_version.clone(),
             view.version.type_name.clone(),
-            view.version.size.to_string(),
+            size::short(view.version.size),
             span::ago(view.created_at, now),
             view.run.clone(),
         ]);

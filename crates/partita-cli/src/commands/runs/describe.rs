@@ -1,6 +1,6 @@
 //! `partita runs describe`: a run with its steps.
 
-use partita_cli::{span, table::Table, terminal};
+use partita_cli::{size, span, table::Table, terminal};
 use partita_engine::metadata::{RunView, StepView};
 
 use crate::context::{Context, Output};
@@ -104,7 +104,7 @@ fn outputs(run: &RunView) -> Table {
                 name.clone(),
                 output.clone(),
                 made.type_name.clone(),
-                made.size.to_string(),
+                size::short(made.size),
                 made.artifact_version.clone(),
                 made.uri.clone(),
             ]);

@@ -1,5 +1,6 @@
 //! `partita store gc`: removes what no run and no cache entry needs.
 
+use partita_cli::size;
 use partita_core::stack::ComponentType;
 use partita_engine::metadata::{CacheEntries, Collected, Registry, Removal, collect};
 
@@ -52,5 +53,5 @@ fn told(collected: &Collected, removal: Removal) -> String {
         Removal::Removed => "removed",
         Removal::Counted => "would remove",
     };
-    format!("{verb} {} ({} bytes)", parts.join(", "), collected.bytes)
+    format!("{verb} {} ({})", parts.join(", "), size::short(collected.bytes))
 }
