@@ -16,9 +16,19 @@ use context::Context;
 use error::CommandError;
 use partita_cli::{bug, terminal};
 
+/// What to type first.
+const START: &str =
+    "Begin with `partita init`, then `partita run FILE`; `partita COMMAND --help` says more.";
+
 /// Runs machine-learning pipelines on any orchestrator.
 #[derive(Parser)]
-#[command(name = "partita", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "partita",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = START
+)]
 struct Cli {
     /// Say less: failures only.
     #[arg(long, short, global = true, conflicts_with = "verbose", display_order = 900)]

@@ -65,12 +65,15 @@ fn no_python_at_all_is_said() {
 fn wrong_targets_are_refused_before_python_starts() {
     let machine = Machine::new();
     machine.write("train.py", "");
+    machine.write("e.py", "");
     machine.write("notes.txt", "");
     machine.program("work", "train", ECHO);
     std::fs::create_dir(machine.work().join("folder.py")).expect("a folder");
     let check = |target: &str, part: &str| machine.refuses(&["run", target], 2, part);
     check("trian.py", "did you mean `train.py`?");
     check("trian.py:wine", "did you mean `train.py`?");
+    check("gone.py", "TARGET `gone.py` does not exist.\n");
+    check("./tain.py", "did you mean `./train.py`?");
     check("folder.py", "is a folder");
     check(".", "is a folder");
     check("notes.txt", "not a Python file");

@@ -1,7 +1,7 @@
 //! Checks what was typed as TARGET, before a Python is started for it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use partita_cli::places;
 use partita_core::name::nearest;
@@ -83,15 +83,22 @@ fn above(file: &Path) -> Option<String> {
     Some(format!("{}{}", "../".repeat(climb), file.display()))
 }
 
-/// Returns the file beside `file` with the nearest name.
+/// Returns the file beside `file` with the nearest name. What all such files end in, as in `.py`,
+/// makes no two of them near.
 fn neighbour(file: &Path) -> Option<String> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let names: Vec<String> = fs::read_dir(folder.unwrap_or(Path::new(".")))
         .ok()?
         .flatten()
-        .filter(|entry| entry.path().extension() == file.extension())
-        .filter_map(|entry| entry.file_name().into_string().ok())
+        .map(|entry| PathBuf::from(entry.file_name()))
+        .filter(|name| name.extension() == file.extension())
+        .filter_map(|name| Some(name.file_stem()?.to_str()?.to_owned()))
         .collect();
-    let meant = nearest(file.file_name()?.to_str()?, names.iter().map(String::as_str))?;
-    Some(folder.map_or_else(|| meant.to_owned(), |folder| folder.join(meant).display().to_string()))
+    let meant = nearest(file.file_stem()?.to_str()?, names.iter().map(String::as_str))?;
+    let mut meant = folder.unwrap_or(Path::new("")).join(meant).into_os_string();
+    if let Some(extension) = file.extension() {
+        meant.push(".");
+        meant.push(extension);
+    }
+    meant.into_string().ok()
 }
