@@ -55,6 +55,17 @@ fn a_python_without_the_package_is_told_apart() {
 }
 
 #[test]
+fn a_file_that_hides_the_package_is_told_of() {
+    let machine = Machine::new();
+    machine.write("train.py", "");
+    machine.write("partita.py", "");
+    machine.program("path", "python3", ECHO);
+    for target in ["train.py", "partita.py"] {
+        machine.refuses(&["run", target], 1, "`partita.py` in this folder hides the package");
+    }
+}
+
+#[test]
 fn no_python_at_all_is_said() {
     let machine = Machine::new();
     machine.write("train.py", "");
