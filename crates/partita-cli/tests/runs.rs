@@ -210,7 +210,11 @@ fn a_dead_run_is_interrupted_and_can_be_rebuilt_and_deleted() {
     assert_eq!(machine.json(&["runs", "list"]), before);
     let doctor = machine.run(&["doctor"]).stdout;
     assert!(doctor.contains("holds 2 runs\n"), "{doctor}");
-    machine.ok(&["runs", "delete", "first", "dead"]);
+    machine.refuses(&["runs", "delete", "dead", "frist"], 1, "did you mean `first`?");
+    assert_eq!(machine.json(&["runs", "list"]), before);
+    machine.ok(&["runs", "delete", "latest", "latest"]);
+    assert_eq!(machine.json(&["runs", "list"])[0]["name"], "first");
+    machine.ok(&["runs", "delete", "first"]);
     assert_eq!(machine.json(&["runs", "list"]), json!([]));
     for (words, told) in [
         (&["store", "gc", "--dry-run"][..], "would remove"),
