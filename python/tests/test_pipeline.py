@@ -428,3 +428,14 @@ def test_a_pipeline_that_a_step_runs_is_a_run_of_its_own() -> None:
     assert finished.steps["outer"].output.load() == "completed outer"
     assert finished.steps["outer"].log == "after\n"
     assert len(Client().list_runs()) == 2
+
+
+def test_a_step_or_an_output_that_is_not_there_is_told_with_those_that_are() -> None:
+    finished = run(lambda: discard(split()))
+    steps, outputs = finished.steps, finished.steps["split"].outputs
+    with pytest.raises(KeyError, match=r"no step `spilt`; did you mean `split`\?"):
+        steps["spilt"]
+    with pytest.raises(KeyError, match=r"step `split` has no output `x`; it has `\w+`, `\w+`"):
+        outputs["x"]
+    assert "x" not in outputs
+    assert outputs.get("x") is None

@@ -232,7 +232,7 @@ pub(crate) struct PyCaller<'a, 'py> {
     pub(crate) store: &'a Arc<dyn ArtifactStore>,
     pub(crate) trusted: bool,
     pub(crate) progress: Option<&'a Arc<Progress>>,
-    /// Whether Ctrl-C was pressed during the call.
+    /// Whether Ctrl-C or SIGTERM ends the run, now that the call is over.
     pub(crate) interrupted: bool,
 }
 
@@ -253,6 +253,12 @@ impl PyCaller<'_, '_> {
             Ok((kind, message, traceback)) => Failure { kind, message, traceback, exit_code: None },
             Err(_) => Failure { message: error.to_string(), ..Failure::ours("") },
         })
+    }
+
+    /// Returns whether SIGTERM came, which the step may have caught.
+    fn is_told_to_end(&self) -> bool {
+        let told = self.caller.getattr("is_told_to_end");
+        told.and_then(|told| told.extract::<bool>()).unwrap_or(false)
     }
 
     fn returned(&self, call: &StepCall, saved: Vec<Saved>) -> Result<Returned, Stopped> {
@@ -315,7 +321,10 @@ impl runner::StepCaller for PyCaller<'_, '_> {
             progress.take_back();
         }
         match saved {
-            Ok(saved) => self.returned(native.get(), saved),
+            Ok(saved) => {
+                self.interrupted |= self.is_told_to_end();
+                self.returned(native.get(), saved)
+            }
             Err(error) => {
                 // The exception's traceback keeps the call alive; what it staged is not worth that.
                 lock(&native.get().staged).clear();

@@ -104,6 +104,8 @@ def _compile(request: dict[str, Any]) -> None:
             file.write(document)
     except OSError as error:
         raise PartitaError(f"`{output}` cannot be written: {error.strerror}.") from None
+    if not request.get("quiet"):
+        tell(f"`{output}` holds the deployment now")
 
 
 def _traced(request: dict[str, Any]) -> running.Request:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from partita.signature import Output
     from partita.step import Step
+    from partita.termination import Termination
 
 #: What the engine gets for an output: name, type, format, the digest of its code, metadata, and the
 #: value if it is inlined.
@@ -38,21 +39,35 @@ class Caller:
         exceptions: The exception that each step failed with, by name.
     """
 
-    def __init__(self, steps: dict[str, Step], source_root: str) -> None:
+    def __init__(
+        self, steps: dict[str, Step], source_root: str, termination: Termination | None = None
+    ) -> None:
         """Takes the steps by the names of their invocations, and where the author's code is."""
         self._steps = steps
         self._source_root = source_root
+        self._termination = termination
         self._data_type: Any = None
         self._contexts: dict[str, context.StepContext] = {}  # Of the latest attempts, for hooks.
         self.exceptions: dict[str, BaseException] = {}
 
+    @property
+    def is_told_to_end(self) -> bool:
+        """Whether SIGTERM came, also where the step has caught what it raises."""
+        return self._termination is not None and self._termination.asked
+
     def call(self, call: _native.StepCall) -> list[Saved]:
-        """Calls a step once."""
+        """Calls a step once.
+
+        Raises:
+            KeyboardInterrupt: It was interrupted, whatever came of that in the step.
+        """
         process = os.getpid()
         try:
             return self._call(call)
         except BaseException as error:
             _leave_if_forked(process, error)
+            if self.is_told_to_end:
+                raise KeyboardInterrupt from error
             raise
         finally:
             _leave_if_forked(process, None)

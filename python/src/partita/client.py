@@ -6,7 +6,24 @@ from partita import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeVar
+
+    Value = TypeVar("Value")
+
+
+class _ByName(dict[str, "Value"]):
+    """What a run or a step has, by name; one that is not there is told with those that are."""
+
+    def __init__(self, has: str, values: dict[str, Value]) -> None:
+        super().__init__(values)
+        self._has = has
+
+    def __missing__(self, name: str) -> Value:
+        import difflib
+
+        near = difflib.get_close_matches(name, self, 1)
+        known = f"did you mean `{near[0]}`?" if near else f"it has `{'`, `'.join(self) or 'none'}`"
+        raise KeyError(f"{self._has} `{name}`; {known}")
 
 
 class Artifact:
@@ -71,7 +88,11 @@ class StepRun:
         self.upstream: list[str] = view["upstream"]
         self.attempts: list[dict[str, Any]] = view["attempts"]
         self.inputs: dict[str, dict[str, Any]] = view["inputs"]
-        self.outputs = {key: Artifact(output) for key, output in view["outputs"].items()}
+        outputs: dict[str, Any] = view["outputs"]
+        self.outputs: dict[str, Artifact] = _ByName(
+            f"step `{name}` has no output",
+            {key: Artifact(output) for key, output in outputs.items()},
+        )
         self.metadata: dict[str, Any] = view["metadata"]
         self._run_id = run_id
 
@@ -129,7 +150,10 @@ class PipelineRun:
     def steps(self) -> dict[str, StepRun]:
         """Its steps by name, in the order of the pipeline."""
         steps: dict[str, Any] = self._whole["steps"]
-        return {name: StepRun(self.id, name, step) for name, step in steps.items()}
+        return _ByName(
+            f"run `{self.name}` has no step",
+            {name: StepRun(self.id, name, step) for name, step in steps.items()},
+        )
 
     @property
     def parameters(self) -> dict[str, Any] | None:

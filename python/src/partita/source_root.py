@@ -35,6 +35,13 @@ def find(start: str | None = None) -> str:
         parent = os.path.dirname(parent)
 
 
+def described(root: str) -> str:
+    """Returns what messages call a source root, and how it came to be one."""
+    if os.path.isdir(os.path.join(root, MARK)):
+        return f"the source root `{root}`"
+    return f"`{root}`, which is no source root (`partita init` marks one),"
+
+
 def _refuse_other_owner(root: str, mark: str) -> None:
     owner = os.stat(mark).st_uid
     if owner not in (os.getuid(), 0):

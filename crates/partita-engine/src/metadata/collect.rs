@@ -20,7 +20,7 @@ use crate::store::{ArtifactStore, Documents, StoreError, layout, read_document};
 pub struct Collected {
     /// Artifact versions that no commit and no cache entry refers to.
     pub artifact_versions: usize,
-    /// Cache entries whose artifacts are gone, or that were cut off.
+    /// Cache entries whose artifacts are gone, that were cut off, or that no run has.
     pub cache_entries: usize,
     /// Deployments that no run names.
     pub deployments: usize,
@@ -41,6 +41,15 @@ pub enum Removal {
     Counted,
 }
 
+/// Which cache entries stay, and with them their artifact versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheEntries {
+    /// All that are whole.
+    Whole,
+    /// Those with outputs that a run made or took.
+    OfRuns,
+}
+
 impl Removal {
     fn of(self, store: &dyn ArtifactStore, path: &str) -> Result<()> {
         match self {
@@ -56,7 +65,11 @@ impl Removal {
 /// # Errors
 /// [`StoreError::Beginning`] if a run is just beginning. If the store fails or a document that
 /// says what is needed cannot be read; nothing that it may refer to has been removed then.
-pub fn collect(store: &dyn ArtifactStore, removal: Removal) -> Result<Collected> {
+pub fn collect(
+    store: &dyn ArtifactStore,
+    removal: Removal,
+    entries: CacheEntries,
+) -> Result<Collected> {
     let _collecting = match store.collecting() {
         Ok(collecting) => collecting,
         Err(StoreError::NotFound { .. }) => return Ok(Collected::default()),
@@ -69,7 +82,7 @@ pub fn collect(store: &dyn ArtifactStore, removal: Removal) -> Result<Collected>
         collected.runs += usize::from(needs.add_run(store, &run_id, removal)?);
     }
     for name in store.list("cache")? {
-        match needs.add_cache_entry(store, &format!("cache/{name}"), removal)? {
+        match needs.add_cache_entry(store, &format!("cache/{name}"), removal, entries)? {
             None => {}
             Some(bytes) => {
                 collected.cache_entries += 1;
@@ -157,6 +170,8 @@ struct Needs {
     live: HashSet<String>,
     deployments: HashSet<String>,
     artifacts: HashSet<String>,
+    /// The ids of the artifact versions that runs made or took from the cache.
+    versions: HashSet<String>,
 }
 
 impl Needs {
@@ -218,18 +233,20 @@ impl Needs {
 
     fn add_result(&mut self, result: &StepResult) {
         self.artifacts.extend(result.outputs.values().map(layout::artifact));
+        self.versions.extend(result.outputs.values().map(|version| version.id.clone()));
         let inputs = result.inputs.values();
         self.artifacts
             .extend(inputs.map(|input| layout::artifact_folder(&input.artifact, &input.id)));
     }
 
     /// Adds what a cache entry refers to, or removes an entry that is of no use and returns its
-    /// bytes.
+    /// bytes. What runs refer to has been added before.
     fn add_cache_entry(
         &mut self,
         store: &dyn ArtifactStore,
         path: &str,
         removal: Removal,
+        entries: CacheEntries,
     ) -> Result<Option<u64>> {
         let bytes = match store.read(path) {
             Ok(bytes) => bytes,
@@ -247,7 +264,10 @@ impl Needs {
             let is_whole = folders.try_fold(true, |is_whole, folder| {
                 store.list(&folder).map(|files| is_whole && !files.is_empty())
             })?;
-            if is_whole {
+            let mut outputs = entry.outputs.values();
+            let is_of_runs = entry.outputs.is_empty()
+                || outputs.any(|version| self.versions.contains(&version.id));
+            if is_whole && (is_of_runs || entries == CacheEntries::Whole) {
                 self.artifacts.extend(entry.outputs.values().map(layout::artifact));
                 return Ok(None);
             }

@@ -88,7 +88,7 @@ pub enum MetadataError {
     },
     /// No room.
     #[error(
-        "the disk that holds the metadata store `{path}` is full; free some space (`partita store gc` removes what no run needs) and try again"
+        "the disk that holds the metadata store `{path}` is full; free some space (`partita store gc --cache` removes what no run needs) and try again"
     )]
     Full {
         /// The database.

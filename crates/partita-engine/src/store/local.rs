@@ -194,7 +194,7 @@ fn end_line(file: &mut fs::File) -> std::io::Result<()> {
 fn help(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "; free some space (`partita store gc` removes what no run needs) and resume the run"
+            "; free some space (`partita store gc --cache` removes what no run needs) and resume the run"
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "; make the folder writable, or set `PARTITA_HOME` to one that is"

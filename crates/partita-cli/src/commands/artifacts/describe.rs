@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use partita_cli::{span, table::Table};
+use partita_cli::{size, span, table::Table};
 use partita_core::artifact::ArtifactVersion;
 use partita_core::literal::Literal;
 use partita_engine::metadata::{ArtifactView, Artifacts};
@@ -49,7 +49,7 @@ fn text(view: &ArtifactView, version: &ArtifactVersion) -> String {
         ("version", view.version.artifact_version.clone()),
         ("type", view.version.type_name.clone()),
         ("materializer", view.version.materializer.clone()),
-        ("size", format!("{} bytes", view.version.size)),
+        ("size", size::exact(view.version.size)),
         ("digest", view.version.digest.to_string()),
         ("uri", view.version.uri.clone()),
         ("made", span::local(view.created_at)),

@@ -1,6 +1,6 @@
 //! `partita runs describe`: a run with its steps.
 
-use partita_cli::{span, table::Table, terminal};
+use partita_cli::{size, span, table::Table, terminal};
 use partita_engine::metadata::{RunView, StepView};
 
 use crate::context::{Context, Output};
@@ -69,16 +69,16 @@ fn header(run: &RunView) -> String {
 }
 
 fn steps(run: &RunView) -> String {
-    let mut table = Table::new(["step", "status", "duration", "tries", "why"]);
+    let mut table = Table::new(["step", "status", "duration", "attempts", "why"]);
     for (name, step) in &run.steps {
         let why = step.reason.clone().or_else(|| step.cache_reason.clone()).unwrap_or_default();
-        let tries =
+        let attempts =
             if step.attempts.is_empty() { String::new() } else { step.attempts.len().to_string() };
         table.row([
             name.clone(),
             step.status.to_string(),
             step.duration_s.map(span::duration).unwrap_or_default(),
-            tries,
+            attempts,
             why,
         ]);
     }
@@ -104,7 +104,7 @@ fn outputs(run: &RunView) -> Table {
                 name.clone(),
                 output.clone(),
                 made.type_name.clone(),
-                made.size.to_string(),
+                size::short(made.size),
                 made.artifact_version.clone(),
                 made.uri.clone(),
             ]);
