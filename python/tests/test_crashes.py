@@ -109,6 +109,39 @@ THREADS = """
         print(*statuses)
 """
 
+PRINTING = """
+    import threading
+    from partita import pipeline, step
+
+    begun, go = threading.Event(), threading.Event()
+
+    class Late:
+        def __str__(self):
+            begun.set()
+            go.wait()
+            return "late"
+
+    thread = threading.Thread(target=lambda: print(Late()))
+
+    @step
+    def early() -> int:
+        thread.start()
+        begun.wait()
+        return 1
+
+    @step
+    def later(x: int) -> None:
+        go.set()
+        thread.join()
+
+    @pipeline(enable_cache=False)
+    def printing():
+        later(early())
+
+    if __name__ == "__main__":
+        printing()
+"""
+
 
 def begun(project: Project, line: str) -> subprocess.Popen[str]:
     """Starts the script and waits until it has written a line."""
@@ -259,3 +292,10 @@ def test_a_pipeline_runs_in_a_thread_of_its_own(project: Project) -> None:
     assert sorted(ended.out.split()) == ["completed"] * 4
     runs = Client().list_runs(status="completed")
     assert [run.steps["name"].log.split() for run in runs] == [[run.id] for run in runs]
+
+
+def test_a_thread_may_print_on_after_its_step_has_ended(project: Project) -> None:
+    project.write("main.py", PRINTING)
+    # What is freed too early is overwritten at once.
+    ended = project.python("main.py", env={"PYTHONMALLOC": "debug"})
+    assert (ended.code, ended.out) == (0, "late\n"), ended
