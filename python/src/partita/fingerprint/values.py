@@ -43,6 +43,7 @@ class Encoder:
         self._count = 0
         self._bytes = 0
         self._depth = 0
+        self._touched = False
 
     def encode(self, value: Any) -> bytes:
         """Returns the encoding of `value`.
@@ -160,9 +161,11 @@ class Encoder:
     def opaque(self, value: Any) -> bytes:
         """Encodes an object of a kind that can't be compared: its module counts as a whole.
 
-        So do its class, and the functions that can be seen to hang on it.
+        So do its class, the functions that can be seen to hang on it, and what other modules do to
+        it while they are imported.
         """
         owner = self.walk.defining_module(self.module, self.binding)
+        self._touched_elsewhere(owner)
         module = sys.modules.get(owner)
         kind = type_of(value)
         if module is not None and self.walk.root.zone(module) != SOURCE:
@@ -172,6 +175,13 @@ class Encoder:
             because = f"`{self.part}` holds a `{kind.__module__}.{kind.__qualname__}`"
             self.walk.whole(module, because=because, everything=False)
         return frame("opaque", self.type_reference(kind), library.links(value, self))
+
+    def _touched_elsewhere(self, owner: str) -> None:
+        """Counts what modules run on their import that may change the objects of this part."""
+        if self.binding and not self._touched and self.module in sys.modules:
+            self._touched = True
+            held = vars(sys.modules[self.module]).get(self.binding)
+            self.walk.touched(held, self.part, owner)
 
     def annotation(self, value: Any, context: Context) -> bytes:
         """Encodes an annotation: what it says, and the classes that it names."""
