@@ -183,6 +183,20 @@ def _end_outside(walk: Walk, module: ModuleType, spot: _Spot, use: Use, context:
     return frame("external", text(module.__name__), text(spot.name))
 
 
+def _refer_to_subclasses(walk: Walk, kind: type) -> None:
+    """Reaches the classes of the source root that are looked up as the subclasses of another."""
+    for below in type.__subclasses__(kind):
+        module = sys.modules.get(below.__module__)
+        if module is not None and walk.root.zone(module) == SOURCE:
+            walk.add(
+                f"{walk.root.name(below.__module__)}.{below.__qualname__}",
+                "class",
+                below,
+                below.__module__,
+            )
+            _refer_to_subclasses(walk, below)
+
+
 def _is_put_there(walk: Walk, value: Any) -> bool:
     """Returns whether the author's code has replaced something in a module of somebody else's."""
     owner = sys.modules.get(value.__module__ or "") if isinstance(value, FunctionType) else None
@@ -244,6 +258,8 @@ def _refer(walk: Walk, spot: _Spot, use: Use, context: Context) -> bytes:
     from .values import Encoder
 
     name = f"{walk.root.name(spot.module)}.{spot.name}"
+    if is_class(value) and "__subclasses__" in use.attributes:
+        _refer_to_subclasses(walk, value)
     if callable(value):
         known = Encoder(walk, name, spot.module, spot.name).reference(value)
         if known is not None:

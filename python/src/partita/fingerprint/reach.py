@@ -79,7 +79,7 @@ class Walk:
 
     def _encode_next(self) -> None:
         name, kind, value, module, binding = self._objects.popleft()
-        encoder = Encoder(self, name, module, binding)
+        encoder = Encoder(self, name, module, binding, value)
         try:
             content = encoder.inline(value) if callable(value) else encoder.encode(value)
         except TooLargeError:

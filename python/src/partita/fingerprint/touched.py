@@ -11,7 +11,6 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .modules import SOURCE, SourceRoot
-from .naming import is_class
 from .scan import scan
 
 if TYPE_CHECKING:
@@ -26,14 +25,15 @@ if TYPE_CHECKING:
 def touching(held: Any, root: SourceRoot, compiled: Compiled) -> list[ModuleType]:
     """Returns the modules of the source root whose import runs code that names `held`.
 
-    So does code that calls a function which names it; functions and classes are named by too many.
+    So does code that calls a function which names it. Functions are named by too many.
     """
-    if isinstance(held, FunctionType) or is_class(held):
+    if isinstance(held, FunctionType):
         return []
+    search = _Search(held, root)
     return [
         module
         for module in _of_source(root)
-        if _may_name(module, held) and _names(module, compiled(module), held)
+        if search.may_name(module) and search.names(vars(module), compiled(module))
     ]
 
 
@@ -43,28 +43,43 @@ def _of_source(root: SourceRoot) -> Iterator[ModuleType]:
             yield module
 
 
-def _may_name(module: ModuleType, held: Any) -> bool:
-    """Returns whether a global of `module` can lead to `held`: most can't, and are not compiled."""
-    return any(_leads_to(value, held) for value in list(vars(module).values()))
+class _Search:
+    """A search for code that names one object, itself or through functions that it calls."""
 
+    def __init__(self, held: Any, root: SourceRoot) -> None:
+        self.held = held
+        self.root = root
+        self._in_vain: set[FunctionType] = set()
 
-def _leads_to(value: Any, held: Any) -> bool:
-    if value is held:
-        return True
-    if isinstance(value, FunctionType):
-        return _function_names(value, held)
-    return type(value) is ModuleType and value.__name__ not in sys.stdlib_module_names
+    def may_name(self, module: ModuleType) -> bool:
+        """Returns whether a global may lead to the object: in many modules none does."""
+        values = list(vars(module).values())
+        modules = (value for value in values if type(value) is ModuleType)
+        return any(self.root.zone(value) == SOURCE for value in modules) or self._reaches(values)
 
+    def names(self, space: dict[str, Any], code: CodeType | None) -> bool:
+        """Returns whether what an import runs names the object, or calls what names it."""
+        uses = scan(code, executed_only=True).uses if code is not None else ()
+        return self._reaches([_resolved(use, space) for use in uses if not use.idle])
 
-def _names(module: ModuleType, code: CodeType | None, held: Any) -> bool:
-    if code is None:
+    def _reaches(self, values: list[Any]) -> bool:
+        left, seen = values, set[FunctionType]()
+        while left:
+            value = left.pop()
+            if value is self.held:
+                return True
+            if isinstance(value, FunctionType) and not (value in seen or value in self._in_vain):
+                seen.add(value)
+                left.extend(self._named_in(value))
+        self._in_vain |= seen
         return False
-    uses = (use for use in scan(code, executed_only=True).uses if not use.idle)
-    found = (_resolved(use, vars(module)) for use in uses)
-    return any(
-        value is held or (isinstance(value, FunctionType) and _function_names(value, held))
-        for value in found
-    )
+
+    def _named_in(self, function: FunctionType) -> list[Any]:
+        """Returns what a function of the author's names."""
+        module = sys.modules.get(function.__globals__.get("__name__", ""))
+        own = module is not None and self.root.zone(module) == SOURCE
+        uses = scan(function.__code__).uses if own else ()
+        return [_resolved(use, function.__globals__) for use in uses]
 
 
 def _resolved(use: Use, space: dict[str, Any]) -> Any:
@@ -75,13 +90,3 @@ def _resolved(use: Use, space: dict[str, Any]) -> Any:
             break
         value = vars(value).get(name)
     return value
-
-
-def _function_names(function: FunctionType, held: Any) -> bool:
-    """Returns whether the code of `function` names `held` among its globals."""
-    space = function.__globals__
-    names = [name for name, value in list(space.items()) if value is held]
-    if not names:
-        return False
-    uses = scan(function.__code__).uses
-    return any(use.name in names or _resolved(use, space) is held for use in uses)

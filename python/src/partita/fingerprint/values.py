@@ -29,15 +29,19 @@ class TooLargeError(ValueError):
 class Encoder:
     """Encodes what belongs to one part, and tells the walk what else that reaches.
 
-    `module` is the module that counts as a whole if something in here can't be compared; with
-    `binding`, the part is a global of that module, which may have been imported from elsewhere.
+        `module` is the module that counts as a whole if something in here can't be compared; with
+    which may have been imported from elsewhere.
+        `subject` is the object that the part is made of.
     """
 
-    def __init__(self, walk: Walk, part: str, module: str, binding: str = "") -> None:
+    def __init__(
+        self, walk: Walk, part: str, module: str, binding: str = "", subject: Any = None
+    ) -> None:
         self.walk = walk
         self.part = part
         self.module = module
         self.binding = binding
+        self.subject = subject
         self.seen: dict[int, tuple[int, Any]] = {}
         self.opened: list[Any] = []
         self._count = 0
@@ -165,7 +169,8 @@ class Encoder:
         it while they are imported.
         """
         owner = self.walk.defining_module(self.module, self.binding)
-        self._touched_elsewhere(owner)
+        if not hasattr(type_of(value), "__get__"):  # A descriptor belongs to its class's body.
+            self._touched_elsewhere(owner)
         module = sys.modules.get(owner)
         kind = type_of(value)
         if module is not None and self.walk.root.zone(module) != SOURCE:
@@ -178,10 +183,9 @@ class Encoder:
 
     def _touched_elsewhere(self, owner: str) -> None:
         """Counts what modules run on their import that may change the objects of this part."""
-        if self.binding and not self._touched and self.module in sys.modules:
+        if self.subject is not None and not self._touched:
             self._touched = True
-            held = vars(sys.modules[self.module]).get(self.binding)
-            self.walk.touched(held, self.part, owner)
+            self.walk.touched(self.subject, self.part, owner)
 
     def annotation(self, value: Any, context: Context) -> bytes:
         """Encodes an annotation: what it says, and the classes that it names."""
