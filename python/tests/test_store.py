@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from conftest import Project, finish
@@ -132,3 +134,33 @@ def test_values_of_a_pipeline_that_is_put_together_are_not_collected(
     subprocess.run([command, "store", "gc"], check=True, capture_output=True)
     (version,) = (project.store / "artifacts" / "counting.count.values").iterdir()
     assert (version / "manifest.json").is_file()
+
+
+def test_a_home_may_have_a_name_that_is_no_text(project: Project, tmp_path: Path) -> None:
+    project.write(
+        "main.py",
+        """
+        from pathlib import Path
+        from partita import Client, pipeline, step
+
+        @step
+        def size(file: Path) -> list[int]:
+            return list(range(len(file.read_text()) * 3000))
+
+        @step
+        def total(numbers: list[int]) -> int:
+            return sum(numbers)
+
+        @pipeline
+        def sized():
+            total(size(Path("main.py")))
+
+        if __name__ == "__main__":
+            sized()
+            print(len(Client().get_run("latest").steps["size"].output.load()))
+        """,
+    )
+    home = os.fsdecode(os.fsencode(tmp_path) + b"/h\xff")
+    ended = project.python("main.py", env={"PARTITA_HOME": home})
+    assert ended.code == 0, ended
+    assert int(ended.out) == 3000 * len((project.folder / "main.py").read_text())

@@ -1,6 +1,7 @@
 //! One call of a Python step: what its inputs are, and what it returned.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partita_cli::progress::{Progress, Stream};
@@ -97,7 +98,7 @@ impl StepCall {
     }
 
     /// Returns a folder for the files of an output; the same one for the same output.
-    fn stage(&self, py: Python<'_>, name: &str) -> PyResult<String> {
+    fn stage(&self, py: Python<'_>, name: &str) -> PyResult<OsString> {
         let mut staged = lock(&self.staged);
         if !staged.contains_key(name) {
             let made = self.stager.stage(name).map_err(|error| partita_error(py, error))?;
@@ -105,7 +106,7 @@ impl StepCall {
         }
         Ok(staged
             .get(name)
-            .map(|staging| staging.folder().display().to_string())
+            .map(|staging| staging.folder().as_os_str().to_owned())
             .unwrap_or_default())
     }
 
@@ -183,13 +184,7 @@ impl StepCall {
         let folder = py
             .detach(|| runner::load_folder(&**store, version))
             .map_err(|error| partita_error(py, error))?;
-        load.call1((
-            name,
-            &version.format,
-            folder.display().to_string(),
-            &version.type_name,
-            self.trusted,
-        ))
+        load.call1((name, &version.format, folder.as_os_str(), &version.type_name, self.trusted))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Looks things up for the Python client.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -155,7 +156,7 @@ pub(crate) fn artifact_version<'py>(
 }
 
 /// A loaded artifact: its inlined value or its folder, its format, and whether pickles are trusted.
-type Loaded<'py> = (Option<Bound<'py, PyBytes>>, Option<String>, String, bool);
+type Loaded<'py> = (Option<Bound<'py, PyBytes>>, Option<OsString>, String, bool);
 
 /// Returns what is needed to load an artifact version, after a check of its digests.
 #[pyfunction]
@@ -168,7 +169,7 @@ pub(crate) fn load_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<L
     }
     let folder =
         py.detach(|| load_folder(&*store, &version)).map_err(|error| partita_error(py, error))?;
-    Ok((None, Some(folder.display().to_string()), version.format, trusted))
+    Ok((None, Some(folder.into_os_string()), version.format, trusted))
 }
 
 /// Returns what a step of a run printed, in all its attempts.

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Saved = tuple[str, str, str, "str | None", "bytes | None", "bytes | None"]
 
 
+#: Characters of a message or of a traceback; each look at the run reads them.
+_MOST_TOLD = 100_000
+
 #: Set in the flags of a function with `*args` (`inspect.CO_VARARGS`).
 _TAKES_ANY = 4
 
@@ -274,7 +277,11 @@ def _message(error: BaseException) -> str:
 
 
 def _told(text: str) -> str:
-    """Returns text that UTF-8 can hold: without lone surrogates."""
+    """Returns text that UTF-8 can hold, without lone surrogates, and that can be read."""
+    if len(text) > _MOST_TOLD:
+        left_out = len(text) - _MOST_TOLD
+        begins, ends = text[: _MOST_TOLD // 2], text[-_MOST_TOLD // 2 :]
+        text = f"{begins}\n[{left_out} characters are left out]\n{ends}"
     return text.encode("utf-8", "backslashreplace").decode()
 
 

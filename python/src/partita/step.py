@@ -212,7 +212,9 @@ def step(
     }
 
     def decorate(function: Callable[..., Any]) -> Step:
-        if isinstance(function, Step) or not hasattr(function, "__code__"):
+        # A method of an object has code too, and what it finds in the object would not be seen.
+        bound = hasattr(function, "__self__")
+        if isinstance(function, Step) or bound or not hasattr(function, "__code__"):
             raise frames.refusal(
                 f"`@step` takes a plain function, not `{function!r}`; put it next to the `def`."
             )

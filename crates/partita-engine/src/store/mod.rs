@@ -36,7 +36,7 @@ pub enum StoreError {
     },
     /// A path that would leave the store.
     #[error(
-        "`{0}` is not a path inside an artifact store; it may not be absolute, empty or contain `..`"
+        "`{0}` is not a path inside an artifact store; it may not be absolute, empty, contain `..` or lie behind a link that leads out"
     )]
     OutsideStore(String),
     /// A document that is not what its place says.
