@@ -83,7 +83,10 @@ fn wrong_targets_are_refused_before_python_starts() {
     let check = |target: &str, part: &str| machine.refuses(&["run", target], 2, part);
     check("trian.py", "did you mean `train.py`?");
     check("trian.py:wine", "did you mean `train.py`?");
-    check("gone.py", "TARGET `gone.py` does not exist.\n");
+    check(
+        "gone.py",
+        "TARGET `gone.py` does not exist; check its path, which starts in the working directory.\n",
+    );
     check("./tain.py", "did you mean `./train.py`?");
     check("folder.py", "is a folder");
     check(".", "is a folder");
@@ -111,7 +114,10 @@ fn a_target_in_a_folder_above_is_offered_as_it_is_reached_from_here() {
     };
     check("train.py", "did you mean `../../train.py`?\n");
     check("train.py:wine", "did you mean `../../train.py`?\n");
-    check("gone.py", "TARGET `gone.py` does not exist.\n");
+    check(
+        "gone.py",
+        "TARGET `gone.py` does not exist; check its path, which starts in the working directory.\n",
+    );
 }
 
 #[test]
