@@ -318,7 +318,7 @@ def _definition(step: Step) -> dict[str, Any]:
             document["type"] = declared
         materializer = step.materializer(output.name)
         if materializer is not None:
-            document["materializer"] = f"{materializer.__module__}.{materializer.__qualname__}"
+            document["materializer"] = source_root.class_name(materializer)
         declared_outputs.append(document)
     place = source_root.location(step.entrypoint)
     return {
@@ -339,7 +339,7 @@ def hooks(owner: Any) -> dict[str, str]:
         function = getattr(owner, hook)
         if function is not None:
             kind: Any = function if hasattr(function, "__qualname__") else function.__class__
-            found[hook] = f"{kind.__module__}:{kind.__qualname__}"
+            found[hook] = f"{source_root.home_module(kind)}:{kind.__qualname__}"
     return found
 
 

@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) is_cancelling: bool,
     /// Steps that were finished before this engine took the run up.
     pub(super) finished_before: usize,
+    /// Whether the run's code can be loaded again, so that the run can be resumed.
+    pub(super) can_resume: bool,
     /// The first step or item that failed, with its last attempt.
     pub(super) failed: Option<(Unit, u32)>,
     last_attempt: u32,
@@ -88,6 +90,7 @@ impl State {
             tally: Tally::default(),
             is_cancelling: false,
             finished_before: 0,
+            can_resume: true,
             failed: None,
             last_attempt: 0,
             last_took: 0.0,

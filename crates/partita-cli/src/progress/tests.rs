@@ -221,6 +221,17 @@ fn no_drawn_line_is_left_after_ctrl_c() {
 }
 
 #[test]
+fn a_run_whose_code_cannot_be_loaded_again_is_not_said_to_resume() {
+    let mut display = Display::new(&["train"]);
+    display.shown.state.can_resume = false;
+    display.on(over(RunStatus::Cancelled));
+    display.check(&[
+        "- run first: cancelled in T",
+        "help: call the pipeline again; what has finished comes from the cache",
+    ]);
+}
+
+#[test]
 fn a_child_process_that_prints_leaves_no_drawn_line_behind() {
     let mut display = Display::new(&["train"]);
     display.on(started(0));

@@ -260,8 +260,11 @@ pub(super) fn after(
         (None, Some(error)) => lines.push(format!("error: {}", escaped(error))),
         _ => {}
     }
-    lines
-        .push(format!("help: `partita runs resume {}` goes on where it stopped", shell_word(&run)));
+    lines.push(if state.can_resume {
+        format!("help: `partita runs resume {}` goes on where it stopped", shell_word(&run))
+    } else {
+        "help: call the pipeline again; what has finished comes from the cache".to_owned()
+    });
     lines
 }
 

@@ -153,7 +153,7 @@ impl<'a> InputChecker<'a> {
             Acceptance::AsItIs => None,
             Acceptance::Converted(literal) => Some(literal),
             Acceptance::Refused => {
-                let is = format!("{} ({})", value.kind().name(), quoted(value.text()));
+                let is = format!("{} ({})", value.kind().name(), quoted(&value.to_string()));
                 self.mismatch(step, name, declared, &is, location);
                 None
             }
@@ -313,9 +313,9 @@ pub(super) fn accept(declared: &InputDefinition, value: &Literal) -> Acceptance 
         return Acceptance::AsItIs;
     }
     let converted = match kind {
-        Kind::Int if has(kinds, Kind::Float) => format!("{value}.0"),
+        Kind::Int if has(kinds, Kind::Float) => format!("{}.0", value.text()),
         Kind::List if has(kinds, Kind::Tuple) => {
-            format!(r#"{{"$partita":"tuple","value":{value}}}"#)
+            format!(r#"{{"$partita":"tuple","value":{}}}"#, value.text())
         }
         _ => return Acceptance::Refused,
     };

@@ -51,6 +51,17 @@ pub enum RunError {
     Internal(String),
 }
 
+impl RunError {
+    /// Returns whether an artifact store is out of reach.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_unreachable(),
+            Self::Metadata(error) => error.is_unreachable(),
+            _ => false,
+        }
+    }
+}
+
 /// What a new run is made of.
 pub struct NewRun {
     /// What it executes.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import resource  # noqa: F401 - imported once, before any fork needs it
 import sys
 import threading
 

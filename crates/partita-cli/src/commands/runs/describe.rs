@@ -1,6 +1,6 @@
 //! `partita runs describe`: a run with its steps.
 
-use partita_cli::{count, span, table::Table, terminal};
+use partita_cli::{count, size, span, table::Table, terminal};
 use partita_core::status::StepStatus;
 use partita_engine::metadata::{RunView, StepView};
 
@@ -71,27 +71,27 @@ fn header(run: &RunView) -> String {
     pairs.extend(run.error.clone().map(|error| ("error", error)));
     if let Some(parameters) = run.parameters.as_ref().filter(|given| !given.is_empty()) {
         let words: Vec<String> =
-            parameters.iter().map(|(name, value)| format!("{name}={}", value.text())).collect();
+            parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.push(("parameters", words.join(" ")));
     }
     for (key, value) in &run.metadata {
-        pairs.push((key, value.text().to_owned()));
+        pairs.push((key, value.to_string()));
     }
     Table::pairs(pairs)
 }
 
 fn steps(run: &RunView) -> String {
-    let mut table = Table::new(["step", "status", "duration", "tries", "why"]);
+    let mut table = Table::new(["step", "status", "duration", "attempts", "why"]);
     for (name, step) in &run.steps {
         let why = step.reason.clone().or_else(|| step.cache_reason.clone());
         let why = step.items.as_deref().map(items).or(why).unwrap_or_default();
-        let tries =
+        let attempts =
             if step.attempts.is_empty() { String::new() } else { step.attempts.len().to_string() };
         table.row([
             name.clone(),
             step.status.to_string(),
             step.duration_s.map(span::duration).unwrap_or_default(),
-            tries,
+            attempts,
             why,
         ]);
     }
@@ -118,7 +118,7 @@ fn metadata(run: &RunView) -> Table {
     let mut table = Table::new(["step", "key", "value"]);
     for (name, step) in &run.steps {
         for (key, value) in &step.metadata {
-            table.row([name.clone(), key.clone(), value.text().to_owned()]);
+            table.row([name.clone(), key.clone(), value.to_string()]);
         }
     }
     table
@@ -132,7 +132,7 @@ fn outputs(run: &RunView) -> Table {
                 name.clone(),
                 output.clone(),
                 made.type_name.clone(),
-                made.size.to_string(),
+                size::short(made.size),
                 made.artifact_version.clone(),
                 made.uri.clone(),
             ]);
