@@ -277,13 +277,14 @@ def listed(step: str, items: Any) -> list[Any]:
     if isinstance(items, (list, tuple)):
         found: list[Any] = list(items)  # pyright: ignore[reportUnknownArgumentType] - of anything
         return found
+    kind: type = items.__class__
     how = "put it in a list"
     if isinstance(items, dict):
         how = "write `list(d)`, `list(d.values())` or `list(d.items())`"
     elif hasattr(items, "__iter__") and not isinstance(items, (str, bytes)):
         how = "write `list(…)` around it"
     raise frames.refusal(
-        f"step `{step}` is mapped over a value of type `{type(items).__qualname__}`, and it takes "
+        f"step `{step}` is mapped over a value of type `{kind.__qualname__}`, and it takes "
         f"a list, a tuple, or an output that will be a list; {how}."
     )
 

@@ -34,12 +34,16 @@ pub(super) struct Expansion {
 #[derive(Debug, Clone)]
 pub(super) enum Item {
     /// It stands by itself.
-    Alone(Input),
+    Alone(Arc<Input>),
     /// It is inside a value that only the step's language can load.
     Element { list: Arc<ArtifactVersion>, index: u32 },
 }
 
 impl Item {
+    fn alone(input: Input) -> Self {
+        Self::Alone(Arc::new(input))
+    }
+
     /// Returns the item as its step's cache key sees it.
     pub(super) fn in_key(&self) -> ItemValue<'_> {
         match self {
@@ -72,7 +76,7 @@ impl Expansion {
         };
         let items = match input {
             Input::List(items) | Input::Tuple(items) => {
-                items.iter().cloned().map(Item::Alone).collect()
+                items.iter().cloned().map(Item::alone).collect()
             }
             Input::Value(literal) => {
                 literals(literal).ok_or_else(|| not_a_list(literal.kind().name().to_owned()))?
@@ -97,7 +101,7 @@ impl Expansion {
 
 fn literals(list: &Literal) -> Option<Vec<Item>> {
     let items = list.items()?;
-    Some(items.into_iter().map(|item| Item::Alone(Input::Value(item))).collect())
+    Some(items.into_iter().map(|item| Item::alone(Input::Value(item))).collect())
 }
 
 /// Returns the items of an artifact version, or what it is instead of a list.
@@ -108,7 +112,7 @@ fn items_of(
     if let Some(items) = &version.items {
         return Ok(Ok(items
             .iter()
-            .map(|item| Item::Alone(Input::Artifact(item.clone())))
+            .map(|item| Item::alone(Input::Artifact(item.clone())))
             .collect()));
     }
     if let Some(value) = &version.value {
