@@ -105,8 +105,7 @@ fn name(state: &State, step: usize) -> String {
 
 /// Returns what a step or an item is called: `train`, or `train[3]`.
 fn unit_name(state: &State, unit: Unit) -> String {
-    let name = name(state, unit.step);
-    unit.item.map_or(name.clone(), |item| format!("{name}[{item}]"))
+    count::unit_name(&name(state, unit.step), unit.item)
 }
 
 /// Returns whether enough failures of a mapped step's items have been told.
