@@ -235,6 +235,24 @@ fn attempt(context: &RunContext, step: usize) -> Attempt {
     }
 }
 
+/// Returns what the items made of one output.
+fn versions_of<'a>(
+    context: &RunContext,
+    step: usize,
+    output: &str,
+    items: &'a [Committed],
+) -> Result<Vec<&'a ArtifactVersion>, StoreError> {
+    let missing = |item: &Committed| {
+        let unit = Unit { step, item: item.item };
+        let commit = layout::commit(&context.run_id, unit, &item.step);
+        StoreError::NotFound {
+            path: format!("{commit} (output `{output}`)"),
+            uri: context.store.uri().to_owned(),
+        }
+    };
+    items.iter().map(|item| item.outputs.get(output).ok_or_else(|| missing(item))).collect()
+}
+
 /// Returns the list of what the items made of one output: a plain value if all of them are, else a
 /// version that lists theirs.
 fn list(
@@ -244,21 +262,7 @@ fn list(
     items: &[Committed],
     to: Gathered,
 ) -> Result<ArtifactVersion, InputError> {
-    let missing = |item: &Committed| StoreError::NotFound {
-        path: format!(
-            "{} (output `{output}`)",
-            layout::commit(
-                &context.run_id,
-                Unit { step: attempt.step, item: item.item },
-                &item.step
-            )
-        ),
-        uri: context.store.uri().to_owned(),
-    };
-    let versions: Vec<&ArtifactVersion> = items
-        .iter()
-        .map(|item| item.outputs.get(output).ok_or_else(|| missing(item)))
-        .collect::<Result<_, StoreError>>()?;
+    let versions = versions_of(context, attempt.step, output, items)?;
     let length = Literal::parse(&items.len().to_string()).map_err(InputError::internal)?;
     let metadata = BTreeMap::from([("length".to_owned(), length)]);
     let values: Option<Vec<&Literal>> = versions.iter().copied().map(plain).collect();
