@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 
-from partita import frames, tracing
+from partita import frames, mapping, tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class Step:
         trace = tracing.current()
         if trace is not None:
             return trace.map(self, items, others)
-        listed = tracing.listed(self.name, items)
-        over = tracing.mapped_input(self, others)
+        listed = mapping.listed(self.name, items)
+        over = mapping.mapped_input(self, others)
         if over in self.signature.positional_only:
             returned = [self.entrypoint(item, **others) for item in listed]
         else:

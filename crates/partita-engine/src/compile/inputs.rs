@@ -139,14 +139,7 @@ impl<'a> InputChecker<'a> {
         location: Option<&Location>,
     ) -> Option<Literal> {
         let declared = self.declared(step, definition, name, location)?;
-        if nesting(value.text().as_bytes()) > MAX_DEPTH {
-            let what = format!(
-                "{} of step {} holds lists or mappings more than {MAX_DEPTH} deep",
-                quoted(name),
-                quoted(&step.name)
-            );
-            let help = "make the value in a step, so that it is an artifact";
-            self.report.push(Diagnostic::new(what).help(help).at(location.cloned()));
+        if self.is_too_deep(step, name, value, location) {
             return None;
         }
         match accept(declared, value) {
@@ -158,6 +151,27 @@ impl<'a> InputChecker<'a> {
                 None
             }
         }
+    }
+
+    /// Reports a literal that not every reader could read.
+    pub(super) fn is_too_deep(
+        &mut self,
+        step: &StepSpec,
+        name: &str,
+        value: &Literal,
+        location: Option<&Location>,
+    ) -> bool {
+        if nesting(value.text().as_bytes()) <= MAX_DEPTH {
+            return false;
+        }
+        let what = format!(
+            "{} of step {} holds lists or mappings more than {MAX_DEPTH} deep",
+            quoted(name),
+            quoted(&step.name)
+        );
+        let help = "make the value in a step, so that it is an artifact";
+        self.report.push(Diagnostic::new(what).help(help).at(location.cloned()));
+        true
     }
 
     fn input(&mut self, step: &StepSpec, definition: &StepDefinition, name: &str, input: &Input) {

@@ -278,8 +278,7 @@ fn print(
 
 /// Returns what says before a line which log it is from.
 fn prefix(log: &Log<'_>, is_prefixed: bool) -> String {
-    let item = log.unit.item.map(|item| format!("[{item}]")).unwrap_or_default();
-    let name = format!("{}{item}", terminal::escaped(log.step));
+    let name = count::unit_name(&terminal::escaped(log.step), log.unit.item);
     match (is_prefixed, log.is_only_attempt) {
         (true, true) => format!("{name}: "),
         (true, false) => format!("{name} ({}): ", log.attempt),

@@ -1,6 +1,7 @@
 //! The driver with a scripted launcher in virtual time: all that happens, line by line.
 
 mod backend;
+mod documents;
 mod fake;
 mod maps;
 mod threads;

@@ -39,6 +39,29 @@ fn completed_run(home: &Home) -> (String, String) {
 }
 
 #[test]
+fn the_items_of_a_list_stay_with_it() {
+    let home = Home::new();
+    let mut engine = Engine::start(&home, 0, &chain(&["load*"]));
+    engine.expand(0, 1);
+    engine.begin(Unit::item(0, 0));
+    engine.succeed(Unit::item(0, 0));
+    let run_id = engine.run_id.to_string();
+    let item = engine.versions[&Unit::item(0, 0)].clone();
+    let mut result = engine.result(0.into(), StepStatus::Completed);
+    let listed = ArtifactVersion { id: "listed".to_owned(), ..item.clone() };
+    let items = Some(Arc::new(vec![listed.clone()]));
+    let list = ArtifactVersion { id: "list".to_owned(), items, ..item.clone() };
+    result.outputs.insert("output".to_owned(), list);
+    engine.commit(0.into(), result);
+    let folders =
+        [&item, &listed].map(|version| put_version(&home, &run_id, &version.artifact, &version.id));
+    engine.end(RunStatus::Completed);
+    let collected = collect(&*home.store, Removal::Removed, CacheEntries::Whole).expect("collected");
+    assert_eq!(collected, Collected::default());
+    assert!(folders.iter().all(|folder| exists(&home, folder)));
+}
+
+#[test]
 fn what_a_commit_refers_to_stays_until_its_run_is_deleted() {
     let home = Home::new();
     let (kept, _) = completed_run(&home);
