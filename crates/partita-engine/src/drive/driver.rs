@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use partita_core::deployment::Deployment;
-use partita_core::launcher::{Outcome as Reported, StepLauncher, Unit};
+use partita_core::launcher::{LaunchError, Outcome as Reported, StepLauncher, Unit};
 use partita_core::run::{Failure, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 
@@ -103,6 +103,18 @@ impl<'a> Driver<'a> {
     /// Returns what cancels this run, before it begins or while it goes on.
     pub fn cancel_handle(&self) -> CancelHandle {
         self.reporter.cancel_handle()
+    }
+
+    /// Goes on with those attempts of an earlier engine that still run, instead of making new ones.
+    /// `begun` are the attempts whose end nobody has recorded, by step and item.
+    ///
+    /// # Errors
+    /// If it cannot be found out now whether they run.
+    pub fn take_over(&mut self, begun: &HashMap<Unit, u32>) -> Result<(), LaunchError> {
+        for (unit, number) in self.flights.find(begun)? {
+            self.scheduler.begin_with(unit, number);
+        }
+        Ok(())
     }
 
     /// Executes the run; returns when it is over.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partita_core::deployment::Deployment;
-use partita_core::launcher::{StepLauncher, Unit};
+use partita_core::launcher::{LaunchError, StepLauncher, Unit};
 use partita_core::name;
 use partita_core::run::{EventKind, RunEnd, RunHeader, Target, VERSION};
 use partita_core::stack::Capabilities;
@@ -46,15 +46,26 @@ pub enum RunError {
     /// A finished run has nothing left to do.
     #[error("run `{0}` is completed; there is nothing to resume")]
     AlreadyCompleted(String),
+    /// It is not known whether steps of it still run.
+    #[error(
+        "it cannot be found out whether steps of run `{run}` still run: {error}; resume the run once its orchestrator can be reached"
+    )]
+    MayStillRun {
+        /// The run.
+        run: String,
+        /// What its orchestrator says.
+        error: LaunchError,
+    },
     /// A bug in Partita.
     #[error("the deployment cannot be executed: {0}; this is a bug in Partita")]
     Internal(String),
 }
 
 impl RunError {
-    /// Returns whether an artifact store is out of reach.
+    /// Returns whether an artifact store, or an orchestrator, is out of reach.
     pub fn is_unreachable(&self) -> bool {
         match self {
+            Self::MayStillRun { .. } => true,
             Self::Store(error) => error.is_unreachable(),
             Self::Metadata(error) => error.is_unreachable(),
             _ => false,
@@ -114,6 +125,8 @@ struct Before {
     first_attempts: Vec<u32>,
     /// The items that had begun.
     items: HashMap<Unit, BegunItem>,
+    /// The attempts that had begun and of whose end there is no record.
+    begun: HashMap<Unit, u32>,
 }
 
 impl LiveRun {
@@ -147,6 +160,7 @@ impl LiveRun {
                 committed: vec![false; count],
                 first_attempts: vec![1; count],
                 items: HashMap::new(),
+                begun: HashMap::new(),
             },
             context: Arc::new(RunContext::new(&header.id, new.deployment, store)),
             header,
@@ -244,7 +258,7 @@ impl LiveRun {
         let mut all: Vec<&dyn Observer> = vec![&recorder];
         all.extend_from_slice(observers);
         let run_id = Arc::clone(&self.context.run_id);
-        let driver = Driver::new(
+        let mut driver = Driver::new(
             plan,
             Drive {
                 deployment: &self.context.deployment,
@@ -255,6 +269,9 @@ impl LiveRun {
                 observers: &all,
             },
         );
+        driver
+            .take_over(&self.before.begun)
+            .map_err(|error| RunError::MayStillRun { run: self.header.name.clone(), error })?;
         begun(driver.cancel_handle());
         let outcome = driver.run();
         let index_error = self.end(&outcome)?;
@@ -357,6 +374,7 @@ fn progress(
         committed: Vec::with_capacity(count),
         first_attempts: Vec::with_capacity(count),
         items: HashMap::new(),
+        begun: HashMap::new(),
     };
     for index in 0..count {
         let left = left.remove(&index).unwrap_or_default();
@@ -367,6 +385,16 @@ fn progress(
             let unit = Unit::item(index, *item);
             let (first_attempt, committed) = (next(unit, left), is_committed(unit, left)?);
             before.items.insert(unit, BegunItem { first_attempt, committed });
+        }
+    }
+    for (unit, number) in &started {
+        let name = &deployment.steps[unit.step].name;
+        let is_committed = match unit.item {
+            None => before.committed[unit.step],
+            Some(_) => before.items.get(unit).is_some_and(|item| item.committed),
+        };
+        if !is_committed && documents.result(run_id, *unit, name, *number)?.is_none() {
+            before.begun.insert(*unit, *number);
         }
     }
     // An attempt that left nothing has its event, and its number.

@@ -173,6 +173,13 @@ impl Script {
         self
     }
 
+    /// Has an attempt of an engine before this one still run.
+    pub(super) fn still_runs(self, step: usize, number: u32, act: Act) -> Self {
+        let job = format!("{step}.{number}");
+        self.state().jobs.insert(job, (step.into(), number, act, Duration::ZERO));
+        self
+    }
+
     pub(super) fn full_until(mut self, seconds: u64) -> Self {
         self.full_until = Duration::from_secs(seconds);
         self
@@ -303,7 +310,8 @@ impl StepLauncher for Script {
         self.poll_interval
     }
 
-    fn find(&self, attempt_id: &str) -> Result<Option<Job>, LaunchError> {
+    fn find(&self, attempt: &Attempt, _: &Arc<dyn Reports>) -> Result<Option<Job>, LaunchError> {
+        let attempt_id = attempt.id();
         let job = attempt_id.split('/').skip(1).collect::<Vec<_>>().join(".");
         Ok(self.state().jobs.contains_key(&job).then_some(job))
     }

@@ -39,7 +39,7 @@ fn check(script: &Script, expected: &str) {
 fn check_run(
     script: &Script,
     change: impl FnOnce(&mut Plan),
-    before: impl FnOnce(&Driver<'_>),
+    before: impl FnOnce(&mut Driver<'_>),
     expected: &str,
 ) {
     let deployment = Arc::new(script.deployment.clone());
@@ -55,9 +55,9 @@ fn check_run(
     let mut plan =
         Plan::of(&deployment, vec![Pool::of(script.slots)]).expect("the steps are in order");
     change(&mut plan);
-    let driver = Driver::with_clock(plan, drive, Box::new(VirtualClock(script)));
+    let mut driver = Driver::with_clock(plan, drive, Box::new(VirtualClock(script)));
     script.state().cancel = Some(driver.cancel_handle());
-    before(&driver);
+    before(&mut driver);
     let outcome = driver.run();
     let log = script.state().log.join("\n");
     let expected: Vec<_> = expected.trim().lines().map(str::trim).collect();
@@ -244,7 +244,7 @@ fn fail_fast_cancels_what_runs() {
 
 #[test]
 fn a_run_cancelled_before_it_begins_launches_nothing() {
-    let cancel_twice = |driver: &Driver<'_>| {
+    let cancel_twice = |driver: &mut Driver<'_>| {
         driver.cancel_handle().cancel();
         driver.cancel_handle().clone().cancel();
     };

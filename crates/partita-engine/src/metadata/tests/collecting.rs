@@ -56,7 +56,8 @@ fn the_items_of_a_list_stay_with_it() {
     let folders =
         [&item, &listed].map(|version| put_version(&home, &run_id, &version.artifact, &version.id));
     engine.end(RunStatus::Completed);
-    let collected = collect(&*home.store, Removal::Removed, CacheEntries::Whole).expect("collected");
+    let collected =
+        collect(&*home.store, Removal::Removed, CacheEntries::Whole).expect("collected");
     assert_eq!(collected, Collected::default());
     assert!(folders.iter().all(|folder| exists(&home, folder)));
 }
