@@ -95,6 +95,25 @@ def step() -> Iterator[Figure]:
     yield Figure("- each of 1,000, trace included", measured, None, by_hand)
 
 
+def mapped() -> Iterator[Figure]:
+    """A step mapped over 10,000 items; the floor is the hand-written loop of as many steps."""
+    count = 10_000
+
+    def measure() -> dict[str, float]:
+        with folder() as home:
+            return workload(home, "partita_map.py", count)
+
+    runs = [measure() for _ in range(3)]
+    taken = {key: Sample(run[key] for run in runs) for key in runs[0]}
+    by_hand, cached = repeat(
+        3, lambda: 1e3 * floor("steps", count), lambda: 1e3 * floor("cached", count)
+    )
+    each = 1 / count
+    yield Figure("item of a map of 10,000, ms", 1e3 * each * taken["seconds"], None, each * by_hand)
+    yield Figure("- cached", 1e3 * each * taken["cached"], None, each * cached)
+    yield Figure("- peak memory of the run, MB", taken["peak"])
+
+
 def memory() -> Iterator[Figure]:
     """The most memory that a process has in a run of 100 steps, Python included."""
 
@@ -179,6 +198,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "command": command,
     "import": importing,
     "step": step,
+    "map": mapped,
     "memory": memory,
     "compile": compiling,
     "cached": cached,

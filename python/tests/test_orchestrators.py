@@ -11,7 +11,6 @@ import sys
 import pytest
 
 from conftest import Project
-from partita import Client
 
 PIPELINE = """
     from partita import pipeline, step
@@ -55,11 +54,3 @@ def test_a_step_is_checked_against_the_orchestrator_that_it_names(two: Project) 
     two.write("main.py", PIPELINE.replace('orchestrator="patient", ', ""))
     refused = two.verb("compile", target="main.py", stack="two").refusal
     assert "a timeout of 1m, which orchestrator `default`" in refused
-
-
-def test_a_run_is_refused_before_it_begins_where_an_orchestrator_cannot_be_opened(
-    two: Project,
-) -> None:
-    refused = two.run(stack="two").refusal
-    assert "step `slow` names the orchestrator `patient`" in refused
-    assert Client().list_runs() == []

@@ -47,16 +47,16 @@ def write_waiting(project: Project, body: str, options: str = "") -> None:
     project.write("main.py", WAITING.format(body=body.strip(), options=options))
 
 
-def run_until_ready(project: Project) -> subprocess.Popen[str]:
-    process = project.begin("-m", "partita", "run", '{"target": "main.py"}')
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+def run_until_ready(project: Project, line: str = "ready") -> subprocess.Popen[str]:
+    return _until(project, line, "run", '{"target": "main.py"}')
 
 
-def resume_until_ready(project: Project) -> subprocess.Popen[str]:
-    request = '{"target": "main.py", "run_id": "latest"}'
-    process = project.begin("-m", "partita", "resume", request)
+def resume_until_ready(project: Project, line: str = "ready") -> subprocess.Popen[str]:
+    return _until(project, line, "resume", '{"target": "main.py", "run_id": "latest"}')
+
+
+def _until(project: Project, line: str, *words: str) -> subprocess.Popen[str]:
+    process = project.begin("-m", "partita", *words)
     assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    assert process.stdout.readline() == f"{line}\n"
     return process

@@ -1,6 +1,7 @@
 //! What the `partita` command and the Python package's native module show and share.
 
 pub mod bug;
+pub mod count;
 pub mod format;
 pub mod places;
 pub mod plan_view;

@@ -6,6 +6,7 @@ use anstyle::AnsiColor;
 use partita_engine::runs::{PlannedStep, Verdict};
 use serde::{Deserialize, Serialize};
 
+use crate::count;
 use crate::format::Format;
 use crate::table::Table;
 use crate::terminal;
@@ -19,9 +20,30 @@ pub struct Row {
     pub verdict: String,
     /// Why.
     pub reason: String,
+    /// What is known of its items, if it is mapped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Items>,
     /// Where a whole file counts, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// What would become of the items of a mapped step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Items {
+    /// How many there are.
+    pub count: usize,
+    /// How many are cached; absent where that cannot be known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<usize>,
+}
+
+impl Items {
+    fn in_words(self) -> String {
+        let cached = self.cached.filter(|cached| *cached > 0);
+        let cached = cached.map(|cached| format!(", {} cached", count::grouped(cached)));
+        format!("{}{}: ", count::items(self.count), cached.unwrap_or_default())
+    }
 }
 
 impl From<&PlannedStep> for Row {
@@ -35,6 +57,7 @@ impl From<&PlannedStep> for Row {
             step: planned.step.clone(),
             verdict: verdict.to_owned(),
             reason: planned.reason.clone(),
+            items: planned.items.map(|items| Items { count: items.count, cached: items.cached }),
             notes: planned.notes.clone(),
         }
     }
@@ -77,7 +100,8 @@ pub fn render(rows: &[Row], view: View) -> Result<String, String> {
     }
     let mut table = Table::with_width(["step", "verdict", "reason"], view.width);
     for row in rows {
-        table.row([row.step.clone(), row.verdict.clone(), row.reason.clone()]);
+        let items = row.items.map(Items::in_words).unwrap_or_default();
+        table.row([row.step.clone(), row.verdict.clone(), format!("{items}{}", row.reason)]);
     }
     let mut text = table.to_text();
     if view.verbose {

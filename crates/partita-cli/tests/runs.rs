@@ -13,7 +13,7 @@ use partita_engine::home::Home;
 use partita_engine::metadata::{MetadataStore, Registry};
 use partita_engine::runs::{LiveRun, NewRun};
 use serde_json::json;
-use support::executed::{Broken, CAPABILITIES, begin, deployment, make_run};
+use support::executed::{Broken, begin, deployment, make_run, place};
 use support::{Machine, ended, text};
 
 #[test]
@@ -233,7 +233,7 @@ fn a_run_whose_engine_has_a_bug_is_interrupted() {
     let machine = Machine::new();
     let run = begin(&machine, "unlucky", "train", None);
     let executed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        run.execute(&Broken, std::slice::from_ref(&CAPABILITIES), &[], drop).map(drop)
+        run.execute(place(&Broken), &[], drop).map(drop)
     }));
     assert!(executed.is_err());
     let run = machine.json(&["runs", "describe", "unlucky"]);

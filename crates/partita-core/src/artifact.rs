@@ -1,6 +1,7 @@
 //! Artifacts: the named values that steps make, and the documents that describe them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -31,6 +32,9 @@ pub struct ArtifactVersion {
     /// The value itself, where it is small enough to live in the document.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub value: Option<Literal>,
+    /// The versions that it is a list of, in order; it has no folder of its own then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Arc<Vec<ArtifactVersion>>>,
     /// What its materializer says of it: shapes, types, counts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, Literal>,
@@ -53,9 +57,21 @@ impl ArtifactVersion {
         }
     }
 
-    /// Returns whether a value that lives in the document has the digest it was stored with; files
-    /// are checked where they are loaded.
+    /// Calls `visit` with each version in it that has a folder: itself, or those that it lists.
+    pub fn visit_folders<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
+        match &self.items {
+            Some(items) => items.iter().for_each(|item| item.visit_folders(visit)),
+            None if self.value.is_some() => {}
+            None => visit(self),
+        }
+    }
+
+    /// Returns whether the values that live in the document have the digests they were stored with;
+    /// files are checked where they are loaded.
     pub fn is_value_whole(&self) -> bool {
+        if let Some(items) = &self.items {
+            return items.iter().all(Self::is_value_whole);
+        }
         let digest = |value| content_digest(&self.format, &inline_files(value));
         self.value.as_ref().is_none_or(|value| digest(value) == self.digest)
     }
@@ -104,6 +120,25 @@ pub struct ArtifactHeader {
     pub format: String,
     /// The content digest.
     pub digest: Digest,
+}
+
+/// The format of a version that lists others.
+pub const LIST_FORMAT: &str = "list";
+
+/// Returns the content digest of a list of artifact versions: what each holds, by type, content and
+/// the code that it brings along.
+pub fn list_digest(items: &[ArtifactVersion]) -> Digest {
+    let mut hasher = FieldHasher::default();
+    hasher.field("format", LIST_FORMAT.as_bytes());
+    for item in items {
+        hasher
+            .field("type", item.type_name.as_bytes())
+            .field("digest", item.digest.to_string().as_bytes());
+        if let Some(code) = item.code {
+            hasher.field("code", code.to_string().as_bytes());
+        }
+    }
+    hasher.finish()
 }
 
 /// Name of the only file of an inlined value, for its content digest.

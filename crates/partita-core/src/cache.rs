@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::deployment::{Environment, Source, Step};
+use crate::deployment::{Environment, Input, Source, Step};
 use crate::digest::{Digest, FieldHasher};
+use crate::literal::Literal;
 
 /// The content of an input, as the key sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,24 @@ pub struct InputContent {
     pub type_name: String,
     /// The digest of the author's code that the value brings along.
     pub code: Option<Digest>,
+}
+
+/// What a mapped step is called with in one of its items, as the key sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct ItemInput<'a> {
+    /// The input that the step is mapped over.
+    pub name: &'a str,
+    /// What it is in this item.
+    pub value: ItemValue<'a>,
+}
+
+/// One item of a list, as the key sees it.
+#[derive(Debug, Clone, Copy)]
+pub enum ItemValue<'a> {
+    /// The item stands by itself, so that its place in the list does not count.
+    Alone(&'a Input),
+    /// It is the element with this index of an artifact version, which counts as a whole.
+    Element(u32),
 }
 
 /// Returns the part of a key that all invocations of one source share.
@@ -39,18 +58,22 @@ pub fn source_digest(source: &Source, environment: &Environment) -> Digest {
     hasher.finish()
 }
 
-/// Returns the cache key of `step`, whose code has `source_digest` and whose inputs, by flattened
-/// name, have `inputs` as their contents.
-pub fn key(step: &Step, source_digest: Digest, inputs: &BTreeMap<String, InputContent>) -> Digest {
+/// Returns the cache key of `step`, or of one `item` of it, whose code has `source_digest` and whose
+/// inputs, by flattened name, have `inputs` as their contents.
+///
+/// An item that stands by itself has the key that the step has when it is called with it alone.
+pub fn key(
+    step: &Step,
+    item: Option<ItemInput<'_>>,
+    source_digest: Digest,
+    inputs: &BTreeMap<String, InputContent>,
+) -> Digest {
     let mut hasher = FieldHasher::default();
     hasher.field("source", source_digest.to_string().as_bytes());
-    for (name, value) in &step.parameters {
+    for (name, value) in parameters(step, item) {
         hasher.field("parameter", name.as_bytes()).field("value", value.text().as_bytes());
     }
-    for (name, input) in &step.inputs {
-        hasher.field("input shape", name.as_bytes());
-        shape(&mut hasher, input);
-    }
+    shapes(&mut hasher, step, item);
     for (name, content) in inputs {
         hasher
             .field("input", name.as_bytes())
@@ -79,9 +102,37 @@ pub fn key(step: &Step, source_digest: Digest, inputs: &BTreeMap<String, InputCo
     hasher.finish()
 }
 
+/// Returns the parameters, with an item that is a literal among them.
+fn parameters<'a>(step: &'a Step, item: Option<ItemInput<'a>>) -> BTreeMap<&'a str, &'a Literal> {
+    let mut parameters: BTreeMap<&str, &Literal> =
+        step.parameters.iter().map(|(name, value)| (name.as_str(), value)).collect();
+    if let Some(ItemInput { name, value: ItemValue::Alone(Input::Value(value)) }) = item {
+        parameters.insert(name, value);
+    }
+    parameters
+}
+
+/// Adds the shape of each input; that of an item in place of its list's.
+fn shapes(hasher: &mut FieldHasher, step: &Step, item: Option<ItemInput<'_>>) {
+    for (name, input) in &step.inputs {
+        let value = item.filter(|item| item.name == name).map(|item| item.value);
+        let input = match value {
+            // It is among the parameters.
+            Some(ItemValue::Alone(Input::Value(_))) => continue,
+            Some(ItemValue::Alone(input)) => input,
+            Some(ItemValue::Element(index)) => {
+                hasher.field("input shape", name.as_bytes()).field("element", &index.to_le_bytes());
+                continue;
+            }
+            None => input,
+        };
+        hasher.field("input shape", name.as_bytes());
+        shape(hasher, input);
+    }
+}
+
 /// Adds how literals and artifacts are nested, without naming the steps they come from.
-fn shape(hasher: &mut FieldHasher, input: &crate::deployment::Input) {
-    use crate::deployment::Input;
+fn shape(hasher: &mut FieldHasher, input: &Input) {
     match input {
         Input::Value(literal) => {
             hasher.field("value", literal.text().as_bytes());

@@ -111,6 +111,10 @@ pub struct Step {
     /// Where its other values come from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, Input>,
+    /// The input that is a list of which the step is called with each item on its own; the step is
+    /// *mapped*, and each of its outputs is the list of what the items made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_over: Option<String>,
     /// The steps that end before it begins, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub upstream_steps: Vec<String>,
@@ -195,6 +199,10 @@ pub struct StepConfig {
     /// What it needs of a machine.
     #[serde(skip_serializing_if = "is_default")]
     pub resources: Resources,
+    /// Named limits, each with the number of steps under it that may run at once, in all runs of a
+    /// home together.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, u32>,
     /// What is called when it has ended.
     #[serde(skip_serializing_if = "Hooks::is_empty")]
     pub hooks: Hooks,
@@ -212,6 +220,7 @@ impl Default for StepConfig {
             timeout: None,
             orchestrator: None,
             resources: Resources::default(),
+            limits: BTreeMap::new(),
             hooks: Hooks::default(),
         }
     }

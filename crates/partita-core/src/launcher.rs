@@ -5,6 +5,28 @@ use std::sync::Arc;
 use crate::deployment::{Deployment, Step};
 use crate::run::{Failure, StepResult};
 
+/// What is run on its own: a step, or one item of a mapped step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unit {
+    /// The step, as an index into the deployment's steps.
+    pub step: usize,
+    /// The item, from 0, if the step is mapped and this is one of its items.
+    pub item: Option<u32>,
+}
+
+impl Unit {
+    /// Returns one item of a mapped step.
+    pub fn item(step: usize, item: u32) -> Self {
+        Self { step, item: Some(item) }
+    }
+}
+
+impl From<usize> for Unit {
+    fn from(step: usize) -> Self {
+        Self { step, item: None }
+    }
+}
+
 /// One try at one step of a run.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -14,6 +36,8 @@ pub struct Attempt {
     pub run_id: Arc<str>,
     /// The step, as an index into the deployment's steps.
     pub step: usize,
+    /// The item, from 0, if the step is mapped.
+    pub item: Option<u32>,
     /// The attempt's number, from 1.
     pub number: u32,
     /// Why the step was not cached, for its record.
@@ -28,9 +52,17 @@ impl Attempt {
         &self.deployment.steps[self.step]
     }
 
-    /// Returns the id that backends carry, so that `find` works: `RUN/STEP-INDEX/NUMBER`.
+    /// Returns the step, or the item of it, that it runs.
+    pub fn unit(&self) -> Unit {
+        Unit { step: self.step, item: self.item }
+    }
+
+    /// Returns the id that backends carry, so that `find` works: `RUN/STEP-INDEX[.ITEM]/NUMBER`.
     pub fn id(&self) -> String {
-        format!("{}/{}/{}", self.run_id, self.step, self.number)
+        match self.item {
+            None => format!("{}/{}/{}", self.run_id, self.step, self.number),
+            Some(item) => format!("{}/{}.{item}/{}", self.run_id, self.step, self.number),
+        }
     }
 }
 
@@ -47,9 +79,9 @@ pub enum Outcome {
 
 /// What a launcher calls when it learns, by itself, that an attempt has ended.
 pub trait Reports: Send + Sync {
-    /// Reports the end of the attempt `number` of the step with this index. Repeated and late
-    /// reports are ignored.
-    fn ended(&self, step: usize, number: u32, outcome: Outcome);
+    /// Reports the end of the attempt `number` of a step or an item. Repeated and late reports are
+    /// ignored.
+    fn ended(&self, unit: Unit, number: u32, outcome: Outcome);
 }
 
 /// A backend's name for a launched attempt.
@@ -103,11 +135,16 @@ pub trait StepLauncher: Send + Sync {
         None
     }
 
-    /// Finds the job of an attempt again after the engine was killed.
+    /// Finds the job of an attempt again that this launcher, or one before it, was handed: by
+    /// [`Attempt::id`], which backends carry. Its end is reported like that of a launched one.
     ///
     /// # Errors
     /// If that cannot be found out now.
-    fn find(&self, _attempt_id: &str) -> Result<Option<Job>, LaunchError> {
+    fn find(
+        &self,
+        _attempt: &Attempt,
+        _reports: &Arc<dyn Reports>,
+    ) -> Result<Option<Job>, LaunchError> {
         Ok(None)
     }
 }

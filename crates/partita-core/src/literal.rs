@@ -42,6 +42,37 @@ impl Literal {
         }
     }
 
+    /// Returns the items of a list or a tuple, or `None` for any other kind.
+    pub fn items(&self) -> Option<Vec<Self>> {
+        #[derive(Deserialize)]
+        struct Tagged {
+            value: Vec<Box<RawValue>>,
+        }
+        let text = self.text();
+        let items = match self.kind() {
+            Kind::List => serde_json::from_str(text).ok()?,
+            Kind::Tuple => serde_json::from_str::<Tagged>(text).ok()?.value,
+            _ => return None,
+        };
+        Some(items.into_iter().map(Self).collect())
+    }
+
+    /// Returns the list of these literals.
+    ///
+    /// # Errors
+    /// If that is no JSON, which no list of literals is.
+    pub fn list<'a>(items: impl Iterator<Item = &'a Self>) -> Result<Self, serde_json::Error> {
+        let mut text = String::from("[");
+        for (index, item) in items.enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(item.text());
+        }
+        text.push(']');
+        RawValue::from_string(text).map(Self)
+    }
+
     fn compacted(raw: Box<RawValue>) -> Result<Self, serde_json::Error> {
         let text = raw.get();
         if !has_white_space(text) {
@@ -170,6 +201,28 @@ mod tests {
     fn check(text: &str, compact: &str, kind: Kind) {
         let literal = Literal::parse(text).expect("valid JSON");
         assert_eq!((literal.text(), literal.kind()), (compact, kind));
+    }
+
+    #[test]
+    fn lists_and_tuples_are_taken_apart_and_put_together() {
+        let check = |text: &str, expected: Option<&[&str]>| {
+            let items = Literal::parse(text).expect("valid JSON").items();
+            let texts: Option<Vec<&str>> =
+                items.as_ref().map(|items| items.iter().map(Literal::text).collect());
+            assert_eq!(texts.as_deref(), expected, "{text}");
+            if let Some(items) = items {
+                let again = Literal::list(items.iter()).expect("a list");
+                assert_eq!(again.items(), Some(items));
+            }
+        };
+        check("[]", Some(&[]));
+        check(
+            r#"[1, "a, b", [2, 3], {"c": null}]"#,
+            Some(&["1", r#""a, b""#, "[2,3]", r#"{"c":null}"#]),
+        );
+        check(r#"{"$partita": "tuple", "value": [1, 2]}"#, Some(&["1", "2"]));
+        check(r#"{"a": [1]}"#, None);
+        check(r#""[1]""#, None);
     }
 
     #[test]

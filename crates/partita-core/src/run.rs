@@ -81,7 +81,10 @@ pub struct StepResult {
     pub run_id: String,
     /// The step invocation.
     pub step: String,
-    /// The attempt's number, from 1; 0 for a cached step, which has none.
+    /// The item, from 0, if this is one of a mapped step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
+    /// The attempt's number, from 1; 0 for a cached step and a mapped one, which have none.
     pub attempt: u32,
     /// `completed`, `cached`, `failed` or `cancelled`.
     pub status: StepStatus,
@@ -170,10 +173,20 @@ pub struct Event {
 pub enum EventKind {
     /// An engine took the run up again.
     Resumed,
+    /// A mapped step got its size.
+    StepExpanded {
+        /// The step invocation.
+        step: String,
+        /// How many items it has.
+        items: u32,
+    },
     /// An attempt was handed to its launcher.
     AttemptStarted {
         /// The step invocation.
         step: String,
+        /// The item, if the step is mapped.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
         /// The attempt's number.
         attempt: u32,
     },
@@ -188,6 +201,9 @@ pub enum EventKind {
     StepCancelled {
         /// The step invocation.
         step: String,
+        /// The item that was running, where it was one of a mapped step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
     },
     /// Someone asked for the run to stop.
     CancelRequested,
@@ -196,6 +212,9 @@ pub enum EventKind {
         /// The step invocation, or absent for the pipeline's hook.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<String>,
+        /// The item, if the step is mapped.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
         /// Which hook.
         hook: String,
         /// The exception.

@@ -101,6 +101,9 @@ pub struct StepSpec {
     /// Its other values.
     #[serde(default)]
     pub inputs: BTreeMap<String, Input>,
+    /// The input that is a list of which the step is called with each item on its own.
+    #[serde(default)]
+    pub map_over: Option<String>,
     /// Steps that must end before, besides those it takes values from.
     #[serde(default)]
     pub after: Vec<String>,

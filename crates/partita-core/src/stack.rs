@@ -119,6 +119,10 @@ pub struct Capabilities {
     pub max_parallelism: Option<usize>,
     /// Whether an attempt can be ended when its time is over.
     pub timeouts: bool,
+    /// The longest time, in seconds, that an attempt may take to end once it was cancelled.
+    pub grace: f64,
+    /// Whether steps are loaded again in another process, by their module and name.
+    pub loads_steps_again: bool,
     /// Processor cores that steps may ask for together; `None` if it has as many as anyone asks for.
     pub cpus: Option<f64>,
     /// Memory that attempts get, and no more; `Some(0)` if it cannot give and enforce it.

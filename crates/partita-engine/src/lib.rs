@@ -7,6 +7,7 @@ pub mod clock;
 pub mod compile;
 pub mod drive;
 pub mod home;
+pub mod limits;
 pub mod metadata;
 pub mod runs;
 pub mod schedule;

@@ -1,12 +1,14 @@
 //! The built-in orchestrators of Partita, one module a flavor.
 
+pub mod launchers;
 pub mod local;
+pub mod process;
 
 use partita_core::stack::{Capabilities, Component, Flavor};
 
 /// Returns the orchestrator flavors that need no registration.
 pub fn flavors() -> Vec<Flavor> {
-    vec![local::flavor()]
+    vec![local::flavor(), process::flavor()]
 }
 
 /// Returns what an orchestrator can do, what is wrong with its configuration, or `None` if its
@@ -16,6 +18,7 @@ pub fn capabilities(orchestrator: &Component) -> Option<Result<Capabilities, Str
         local::NAME => {
             Some(local::capabilities(&orchestrator.config).map_err(|error| error.to_string()))
         }
+        process::NAME => Some(process::capabilities(&orchestrator.config)),
         _ => None,
     }
 }

@@ -53,6 +53,8 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
     Ok(Capabilities {
         max_parallelism: Some(1),
         timeouts: false,
+        grace: 0.0,
+        loads_steps_again: false,
         cpus: Some(std::thread::available_parallelism().map_or(1, NonZero::get) as f64),
         memory: Some(0),
         gpus: Some(0),
@@ -70,7 +72,8 @@ pub enum Next {
     Ended,
 }
 
-/// The launcher, as the driver sees it.
+/// The launcher, as the driver sees it; a clone is the same one.
+#[derive(Clone)]
 pub struct LocalLauncher(Arc<Desk>);
 
 /// The steps to run, as the main thread sees them.
@@ -182,7 +185,7 @@ impl StepLauncher for LocalLauncher {
         let place = state.waiting.iter().position(|(attempt, _)| attempt.id() == *job);
         if let Some((attempt, reports)) = place.and_then(|place| state.waiting.remove(place)) {
             drop(state);
-            reports.ended(attempt.step, attempt.number, Outcome::Cancelled);
+            reports.ended(attempt.unit(), attempt.number, Outcome::Cancelled);
         }
         Ok(())
     }

@@ -66,6 +66,12 @@ impl StepCall {
         self.attempt.number
     }
 
+    /// The item, from 0, if the step is mapped.
+    #[getter]
+    fn item(&self) -> Option<u32> {
+        self.attempt.item
+    }
+
     /// Bytes up to which a value lives in its step's result.
     #[getter]
     fn inline_limit(&self) -> usize {
@@ -84,6 +90,15 @@ impl StepCall {
     /// Returns the names of the values that come from elsewhere.
     fn input_names(&self) -> Vec<&str> {
         self.inputs.keys().map(String::as_str).collect()
+    }
+
+    /// Returns the list that an input is an element of, by its version's id, and the element's index;
+    /// `None` for any other input. `load_input` loads the whole list.
+    fn element(&self, name: &str) -> Option<(&str, u32)> {
+        match self.inputs.get(name)? {
+            InputValue::Element { list, index } => Some((&list.id, *index)),
+            _ => None,
+        }
     }
 
     /// Loads an input; `load(name, format, folder, type, trusted)` loads what is in files.
@@ -157,6 +172,7 @@ impl StepCall {
         match input {
             InputValue::Literal(literal) => decode(py, literal),
             InputValue::Artifact(version) => self.load_artifact(py, name, version, load),
+            InputValue::Element { list, .. } => self.load_artifact(py, name, list, load),
             InputValue::List(items) => Ok(PyList::new(py, all(items)?)?.into_any()),
             InputValue::Tuple(items) => Ok(PyTuple::new(py, all(items)?)?.into_any()),
             InputValue::Dict(items) => {
@@ -180,6 +196,10 @@ impl StepCall {
         let inlined = runner::load_inline(&**store, version);
         if let Some(literal) = inlined.map_err(|error| partita_error(py, error))? {
             return decode(py, literal);
+        }
+        if let Some(items) = &version.items {
+            let items = items.iter().map(|item| self.load_artifact(py, name, item, load));
+            return Ok(PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any());
         }
         let folder = py
             .detach(|| runner::load_folder(&**store, version))

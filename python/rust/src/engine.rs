@@ -1,5 +1,6 @@
 //! Runs, resumes, plans and compiles traced pipelines.
 
+mod launchers;
 pub(crate) mod resume;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use nix::unistd::{close, dup2_stderr, dup2_stdout};
 use partita_cli::plan_view::{self, View};
 use partita_cli::progress::{Progress, Style};
 use partita_cli::session::Session;
-use partita_core::deployment::{Deployment, Step};
+use partita_core::deployment::Deployment;
 use partita_core::diagnostic::{Location, Report};
 use partita_core::launcher::Outcome;
 use partita_core::literal::Literal;
@@ -24,6 +25,7 @@ use partita_core::stack::{Capabilities, Stack};
 use partita_engine::cache::ResumedFrom;
 use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Overrides};
 use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
+use partita_engine::limits::HomeLimits;
 use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError};
 use partita_engine::step_runner::{RunContext, run_attempt};
 use partita_engine::store::{ArtifactStore, Hold};
@@ -35,6 +37,7 @@ use pyo3::types::PyBytes;
 use serde::{Deserialize, Serialize};
 
 use crate::call::PyCaller;
+use crate::echo::TerminalEcho;
 use crate::errors::{partita_error, pipeline_error};
 use crate::staging::Literals;
 use crate::wakeup::Wakeup;
@@ -65,11 +68,23 @@ struct Prepared {
     session: Session,
     stack: Stack,
     capabilities: Capabilities,
+    other_capabilities: BTreeMap<String, Capabilities>,
     store: Arc<dyn ArtifactStore>,
     compiled: Compiled,
     target: Option<Target>,
     style: Style,
     detach: Option<RawFd>,
+}
+
+impl Prepared {
+    /// Returns what the stack's orchestrators can do, in its order. No step runs on one that
+    /// nothing here implements.
+    fn all_capabilities(&self) -> Vec<Capabilities> {
+        let others = self.stack.orchestrators.iter().skip(1).map(|orchestrator| {
+            self.other_capabilities.get(&orchestrator.name).copied().unwrap_or(self.capabilities)
+        });
+        std::iter::once(self.capabilities).chain(others).collect()
+    }
 }
 
 /// How a run ended, for Python.
@@ -103,7 +118,7 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
     let compile = CompileRequest {
         stack: stack.clone(),
         capabilities,
-        other_capabilities,
+        other_capabilities: other_capabilities.clone(),
         config,
         overrides: Overrides {
             parameters: request.parameters.into_iter().collect(),
@@ -123,6 +138,7 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
         session,
         stack,
         capabilities,
+        other_capabilities,
         store,
         compiled,
         target: request.target,
@@ -151,7 +167,6 @@ fn start<'py>(
     held: Option<Hold>,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    check_orchestrators(py, &prepared.compiled.deployment)?;
     let new = NewRun {
         deployment: Arc::new(prepared.compiled.deployment.clone()),
         name: prepared.compiled.run_name.take(),
@@ -181,20 +196,6 @@ fn detach(name: &str, channel: RawFd) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Refuses a deployment with steps that name an orchestrator which is not opened for them.
-fn check_orchestrators(py: Python<'_>, deployment: &Deployment) -> PyResult<()> {
-    let named = |step: &Step| Some((step.name.clone(), step.config.orchestrator.clone()?));
-    let Some((step, orchestrator)) = deployment.steps.iter().find_map(named) else {
-        return Ok(());
-    };
-    Err(partita_error(
-        py,
-        format!(
-            "step `{step}` names the orchestrator `{orchestrator}`, and a run opens the default one of its stack alone; run the pipeline on a stack whose default is `{orchestrator}`, or let the step name none"
-        ),
-    ))
-}
-
 fn execute<'py>(
     py: Python<'py>,
     live: LiveRun,
@@ -210,13 +211,24 @@ fn execute<'py>(
         .home()
         .trusts_pickles(&prepared.stack.artifact_store)
         .map_err(|error| partita_error(py, error))?;
-    let (launcher, steps) = local::open().map_err(|error| partita_error(py, error))?;
-    let capabilities = prepared.capabilities;
+    let echo = Arc::new(TerminalEcho::new(&progress));
+    let (local, steps) = local::open().map_err(|error| partita_error(py, error))?;
+    let interpreter = interpreter(py)?;
+    let opened = py.detach(|| {
+        launchers::open(prepared, &context, &local, interpreter, Arc::clone(&echo) as _)
+    });
+    let launchers = opened.map_err(|error| partita_error(py, error))?;
+    let capabilities = prepared.all_capabilities();
+    let limits = prepared.session.home().path().join("limits");
+    let limits = HomeLimits::new(limits, Arc::clone(&deployment));
     let outcome = std::thread::scope(|scope| {
         let (send_handle, handle) = mpsc::channel::<CancelHandle>();
-        let observer: Arc<Progress> = Arc::clone(&progress);
-        let driver =
-            scope.spawn(move || drive(live, &launcher, &capabilities, &*observer, send_handle));
+        let observers: [Arc<dyn Observer>; 2] = [echo, Arc::clone(&progress) as _];
+        let driver = scope.spawn(move || {
+            let (capabilities, limits) = (&capabilities[..], &limits as _);
+            let place = runs::Place { launcher: &launchers, capabilities, limits };
+            drive(live, place, &local, &observers, send_handle)
+        });
         let handle = py.detach(move || handle.recv().ok());
         let mut calls = PyCaller {
             py,
@@ -269,7 +281,7 @@ fn attend(
         match calls.py.detach(|| steps.next()) {
             // The driver had handed it over before it knew of the signal.
             Next::Step(attempt, reports) if stopping => {
-                reports.ended(attempt.step, attempt.number, Outcome::Cancelled);
+                reports.ended(attempt.unit(), attempt.number, Outcome::Cancelled);
             }
             Next::Step(attempt, reports) => {
                 let outcome = run_attempt(context, &attempt, calls);
@@ -277,7 +289,7 @@ fn attend(
                     stopping = true;
                     interrupt(PyKeyboardInterrupt::new_err(()));
                 }
-                reports.ended(attempt.step, attempt.number, outcome);
+                reports.ended(attempt.unit(), attempt.number, outcome);
             }
             Next::Signal => {}
             Next::Ended => return raised,
@@ -286,11 +298,12 @@ fn attend(
 }
 
 /// Drives a run on a thread of its own and tells the main thread when it is over, however it ends.
+/// By then no process of the run is left.
 fn drive(
     live: LiveRun,
-    launcher: &LocalLauncher,
-    capabilities: &Capabilities,
-    observer: &dyn Observer,
+    place: runs::Place<'_>,
+    local: &LocalLauncher,
+    observers: &[Arc<dyn Observer>],
     handle: mpsc::Sender<CancelHandle>,
 ) -> Result<Executed, RunError> {
     struct End<'a>(&'a LocalLauncher);
@@ -299,11 +312,17 @@ fn drive(
             self.0.end();
         }
     }
-    let _end = End(launcher);
-    live.execute(launcher, std::slice::from_ref(capabilities), &[observer], move |cancel| {
+    let _end = End(local);
+    let observers: Vec<&dyn Observer> = observers.iter().map(|observer| &**observer).collect();
+    live.execute(place, &observers, move |cancel| {
         // The main thread waits for it before anything else.
         let _ = handle.send(cancel);
     })
+}
+
+/// Returns the Python that runs this.
+fn interpreter(py: Python<'_>) -> PyResult<PathBuf> {
+    py.import("sys")?.getattr("executable")?.extract()
 }
 
 fn ended<'py>(

@@ -1,8 +1,13 @@
-//! One step of a run, as a step entrypoint calls it.
+//! Steps of a run, as a step entrypoint and the zygote call them.
 
-use partita_core::launcher::Outcome;
+use std::sync::Arc;
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use partita_core::launcher::{Outcome, Unit};
 use partita_core::run::Failure;
-use partita_engine::step_runner::{AttemptNumber, Entered, StepEntry};
+use partita_engine::step_runner::{Entered, RunEntry, StepEntry, Try};
+use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 
 use crate::call::PyCaller;
@@ -11,34 +16,65 @@ use crate::errors::partita_error;
 /// How a step ended, and what went wrong, with the author's traceback if it has one.
 type Ended = (&'static str, Option<(String, Option<String>)>);
 
-/// One step of a run, opened in the place where it runs.
-#[pyclass(frozen, module = "partita._native", name = "StepEntry")]
-pub(crate) struct PyStepEntry(StepEntry);
+/// A run, opened in a place where steps of it run.
+#[pyclass(frozen, module = "partita._native", name = "RunEntry")]
+pub(crate) struct PyRunEntry(Arc<RunEntry>);
 
 #[pymethods]
-impl PyStepEntry {
-    /// Opens a step with the deployment and the artifact store alone.
+impl PyRunEntry {
+    /// Opens a run with the deployment and the artifact store alone.
     #[new]
     fn new(
         py: Python<'_>,
         artifact_store: &str,
         deployment_id: &str,
         run_id: &str,
-        step_name: &str,
     ) -> PyResult<Self> {
-        py.detach(|| StepEntry::open(artifact_store, deployment_id, run_id, step_name))
-            .map(Self)
+        py.detach(|| RunEntry::open(artifact_store, deployment_id, run_id))
+            .map(|run| Self(Arc::new(run)))
             .map_err(|error| partita_error(py, error))
     }
 
+    /// Returns the step with this name, or an item of it.
+    #[pyo3(signature = (name, item=None))]
+    fn step_named(&self, py: Python<'_>, name: &str, item: Option<u32>) -> PyResult<PyStepEntry> {
+        py.detach(|| StepEntry::named(Arc::clone(&self.0), name, item))
+            .map(PyStepEntry)
+            .map_err(|error| partita_error(py, error))
+    }
+
+    /// Returns the step with this number in the deployment, or an item of it.
+    fn step_at(&self, py: Python<'_>, step: usize, item: Option<u32>) -> PyResult<PyStepEntry> {
+        if step >= self.0.deployment().steps.len() {
+            return Err(PyIndexError::new_err(step));
+        }
+        py.detach(|| StepEntry::of(Arc::clone(&self.0), Unit { step, item }))
+            .map(PyStepEntry)
+            .map_err(|error| partita_error(py, error))
+    }
+}
+
+/// Has the system kill this process when its parent ends, or not any more.
+#[pyfunction]
+pub(crate) fn end_with_parent(py: Python<'_>, ends: bool) -> PyResult<()> {
+    let signal = ends.then_some(Signal::SIGKILL);
+    set_pdeathsig(signal).map_err(|error| partita_error(py, std::io::Error::from(error)))
+}
+
+/// One step of a run, opened in the place where it runs.
+#[pyclass(frozen, module = "partita._native", name = "StepEntry")]
+pub(crate) struct PyStepEntry(StepEntry);
+
+#[pymethods]
+impl PyStepEntry {
     #[getter]
     fn pipeline_name(&self) -> &str {
-        &self.0.deployment().pipeline.name
+        &self.0.run_entry().deployment().pipeline.name
     }
 
     #[getter]
     fn pipeline_source(&self) -> &str {
-        &self.0.deployment().pipeline.source
+        &self.0.run_entry().deployment().pipeline.source
     }
 
     #[getter]
@@ -61,7 +97,7 @@ impl PyStepEntry {
     /// The source root of the run, as it was where the run began.
     #[getter]
     fn source_root(&self) -> Option<&str> {
-        self.0.header().target.as_ref().map(|target| target.source_root.as_str())
+        self.0.run_entry().header().target.as_ref().map(|target| target.source_root.as_str())
     }
 
     /// The step's hooks as `(on_success, on_failure)`, each as `module:qualname`.
@@ -80,24 +116,32 @@ impl PyStepEntry {
             .collect()
     }
 
-    /// Runs the step unless it is done; `attempt` is its number, or `None` for the next one.
+    /// Runs the step unless it is done; `attempt` is its number, or `None` for the next one. Whoever
+    /// counts attempts says why the step was not cached, and whether another may follow.
+    #[pyo3(signature = (attempt, caller, cache_reason=None, is_last=None))]
     fn run(
         &self,
         py: Python<'_>,
         attempt: Option<u32>,
         caller: &Bound<'_, PyAny>,
+        cache_reason: Option<String>,
+        is_last: Option<bool>,
     ) -> PyResult<Ended> {
-        let number = attempt.map_or(AttemptNumber::Auto, AttemptNumber::Given);
+        let which = match attempt {
+            Some(number) => Try::Launched { number, cache_reason, is_last },
+            None => Try::Next,
+        };
+        let run = self.0.run_entry();
         let mut calls = PyCaller {
             py,
             caller,
-            run_name: &self.0.header().name,
-            store: self.0.store(),
-            trusted: self.0.trusts_pickles(),
+            run_name: &run.header().name,
+            store: run.store(),
+            trusted: run.trusts_pickles(),
             progress: None,
             interrupted: false,
         };
-        let entered = self.0.run(number, &mut calls).map_err(|error| partita_error(py, error))?;
+        let entered = self.0.run(which, &mut calls).map_err(|error| partita_error(py, error))?;
         Ok(match entered {
             Entered::AlreadyCommitted => ("committed", None),
             Entered::Cached => ("cached", None),

@@ -7,8 +7,9 @@ use partita_core::status::UnknownStatus;
 use partita_engine::home::HomeError;
 use partita_engine::metadata::MetadataError;
 use partita_engine::runs::RunError;
-use partita_engine::step_runner::EntryError;
+use partita_engine::step_runner::{EntryError, InputError};
 use partita_engine::store::StoreError;
+use partita_orchestrators::process::OpenError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -32,7 +33,14 @@ macro_rules! may_be_unreachable {
 
 may_be_unreachable!(StoreError, MetadataError, HomeError, SessionError, RunError);
 
+impl Trouble for InputError {
+    fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_unreachable())
+    }
+}
+
 impl Trouble for EntryError {}
+impl Trouble for OpenError {}
 impl Trouble for UnknownStatus {}
 impl Trouble for String {}
 impl Trouble for &str {}

@@ -5,6 +5,7 @@
 
 mod boundary;
 mod call;
+mod echo;
 mod engine;
 mod entrypoint;
 mod errors;
@@ -36,6 +37,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("PanicException", module.py().get_type::<PanicException>())?;
     module.add_class::<boundary::Boundary>()?;
     module.add_class::<call::StepCall>()?;
+    module.add_class::<entrypoint::PyRunEntry>()?;
     module.add_class::<entrypoint::PyStepEntry>()?;
     module.add_class::<staging::Literals>()?;
     module.add_class::<staging::Staging>()?;
@@ -43,6 +45,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(digest, module)?)?;
     module.add_function(wrap_pyfunction!(value::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(value::decode_value, module)?)?;
+    module.add_function(wrap_pyfunction!(entrypoint::end_with_parent, module)?)?;
     module.add_function(wrap_pyfunction!(engine::run, module)?)?;
     module.add_function(wrap_pyfunction!(engine::resume::resume, module)?)?;
     module.add_function(wrap_pyfunction!(engine::plan, module)?)?;

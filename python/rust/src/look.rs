@@ -1,13 +1,13 @@
 //! Looks things up for the Python client.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use partita_cli::session::Session;
 use partita_core::artifact::ArtifactVersion;
+use partita_core::launcher::Unit;
 use partita_core::literal::Literal;
 use partita_core::run::{Event, EventKind, Target};
 use partita_core::stack::ComponentType;
@@ -16,7 +16,7 @@ use partita_engine::metadata::{Artifacts, Change, Registry, RunFilter, RunIndex,
 use partita_engine::step_runner::{load_folder, load_inline};
 use partita_engine::store::{Documents, StoreError, layout};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::bytes;
@@ -155,26 +155,45 @@ pub(crate) fn artifact_version<'py>(
     bytes(py, &found(py, reference)?.version)
 }
 
-/// A loaded artifact: its inlined value or its folder, its format, and whether pickles are trusted.
-type Loaded<'py> = (Option<Bound<'py, PyBytes>>, Option<OsString>, String, bool);
-
-/// Returns what is needed to load an artifact version, after a check of its digests.
+/// Returns what is needed to load an artifact version, after a check of its digests: its inlined
+/// value or its folder, its format, its type, and whether pickles are trusted; for a list of
+/// versions, a list of such.
 #[pyfunction]
-pub(crate) fn load_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<Loaded<'py>> {
-    let Found { version, store, trusted } = found(py, reference)?;
-    let inlined = load_inline(&*store, &version).map_err(|error| partita_error(py, error))?;
-    if let Some(value) = inlined {
-        let value = PyBytes::new(py, value.text().as_bytes());
-        return Ok((Some(value), None, version.format, trusted));
-    }
-    let folder =
-        py.detach(|| load_folder(&*store, &version)).map_err(|error| partita_error(py, error))?;
-    Ok((None, Some(folder.into_os_string()), version.format, trusted))
+pub(crate) fn load_artifact<'py>(py: Python<'py>, reference: &str) -> PyResult<Bound<'py, PyAny>> {
+    let found = found(py, reference)?;
+    loadable(py, &found, &found.version)
 }
 
-/// Returns what a step of a run printed, in all its attempts.
+fn loadable<'py>(
+    py: Python<'py>,
+    found: &Found,
+    version: &ArtifactVersion,
+) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(items) = &version.items {
+        let items = items.iter().map(|item| loadable(py, found, item));
+        return Ok(PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any());
+    }
+    let inlined = load_inline(&*found.store, version).map_err(|error| partita_error(py, error))?;
+    let value = inlined.map(|value| PyBytes::new(py, value.text().as_bytes()));
+    let folder = match value {
+        Some(_) => None,
+        None => {
+            let folder = py.detach(|| load_folder(&*found.store, version));
+            Some(folder.map_err(|error| partita_error(py, error))?.into_os_string())
+        }
+    };
+    let loadable = (value, folder, &version.format, &version.type_name, found.trusted);
+    Ok(loadable.into_pyobject(py)?.into_any())
+}
+
+/// Returns what a step of a run printed, or an item of it, in all its attempts.
 #[pyfunction]
-pub(crate) fn read_log(py: Python<'_>, run_id: &str, step: &str) -> PyResult<String> {
+pub(crate) fn read_log(
+    py: Python<'_>,
+    run_id: &str,
+    step: &str,
+    item: Option<u32>,
+) -> PyResult<String> {
     #[derive(Deserialize)]
     struct Line {
         line: String,
@@ -189,8 +208,15 @@ pub(crate) fn read_log(py: Python<'_>, run_id: &str, step: &str) -> PyResult<Str
     let (Some(index), Some(view)) = (run.steps.get_index_of(step), run.steps.get(step)) else {
         return Ok(text);
     };
-    for attempt in &view.attempts {
-        let lines = match store.read(&layout::log(run_id, index, step, attempt.number)) {
+    let (unit, view) = match item {
+        None => (Unit::from(index), Some(view)),
+        Some(item) => {
+            let items = view.items.as_ref();
+            (Unit::item(index, item), items.and_then(|items| items.get(item as usize)))
+        }
+    };
+    for attempt in view.iter().flat_map(|view| &view.attempts) {
+        let lines = match store.read(&layout::log(run_id, unit, step, attempt.number)) {
             Ok(lines) => lines,
             Err(StoreError::NotFound { .. }) => continue,
             Err(error) => return Err(partita_error(py, error)),
@@ -232,7 +258,7 @@ pub(crate) fn note_failed_hook(
     hook: String,
     error: String,
 ) -> PyResult<()> {
-    let event = EventKind::HookFailed { step: None, hook, error };
+    let event = EventKind::HookFailed { step: None, item: None, hook, error };
     add_events(py, &session(py)?, run_id, [event]).map(drop)
 }
 

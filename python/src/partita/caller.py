@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 
 from partita import _native, context, frames, materializers
 from partita.capture import Capture, tell
@@ -43,13 +44,27 @@ class Caller:
     """
 
     def __init__(
-        self, steps: dict[str, Step], source_root: str, termination: Termination | None = None
+        self,
+        steps: dict[str, Step],
+        source_root: str,
+        termination: Termination | None = None,
+        *,
+        is_recorded: bool = False,
     ) -> None:
-        """Takes the steps by the names of their invocations, and where the author's code is."""
+        """Takes the steps by the names of their invocations, and where the author's code is.
+
+        Args:
+            steps: The steps.
+            source_root: The folder of the author's code.
+            termination: What SIGTERM does to this process.
+            is_recorded: Whether somebody else records what this process prints.
+        """
         self._steps = steps
         self._source_root = source_root
         self._termination = termination
+        self._is_recorded = is_recorded
         self._data_type: Any = None
+        self._list: tuple[str, Any] | None = None  # The one that items are taken from.
         self._contexts: dict[str, context.StepContext] = {}  # Of the latest attempts, for hooks.
         self.exceptions: dict[str, BaseException] = {}
 
@@ -85,7 +100,7 @@ class Caller:
         positional = [values.pop(name) for name in step.signature.positional_only]
         outer = context.enter(current)
         try:
-            with Capture(call.log, call.printed), Input(call.reads):
+            with self._watching(call):
                 returned = step.entrypoint(*positional, **values)
                 outputs = match(step.name, step.signature.outputs, returned)
                 saved = [self._save(step, call, current, *output) for output in outputs]
@@ -94,6 +109,14 @@ class Caller:
             if current.metadata:  # Also of a step that fails: it may say why.
                 call.set_metadata(_native.encode_value(current.metadata) or b"{}")
         return saved
+
+    def _watching(self, call: _native.StepCall) -> ExitStack:
+        """Returns what watches the streams of this process while a step has them."""
+        watching = ExitStack()
+        if not self._is_recorded:
+            watching.enter_context(Capture(call.log, call.printed))
+            watching.enter_context(Input(call.reads))
+        return watching
 
     def load(self, name: str, format_id: str, folder: str, type_name: str, trusted: bool) -> Any:
         """Loads an input from files, for the engine."""
@@ -147,9 +170,22 @@ class Caller:
     def _inputs(self, step: Step, call: _native.StepCall) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
         for name in call.input_names():
+            element = call.element(name)
+            if element is not None:
+                inputs[name] = self._element(call, name, *element)
+                continue
             self._data_type = step.signature.types.get(name)
             inputs[name] = call.load_input(name, self.load)
         return inputs
+
+    def _element(self, call: _native.StepCall, name: str, list_id: str, index: int) -> Any:
+        """Returns one element of a list, which is loaded once for all items that come in a row."""
+        # What an attempt that failed has changed in its element is not for the next one.
+        if self._list is None or self._list[0] != list_id or call.attempt > 1:
+            self._list = None
+            self._data_type = None
+            self._list = (list_id, call.load_input(name, self.load))
+        return self._list[1][index]
 
     def _save(
         self,

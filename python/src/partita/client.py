@@ -53,19 +53,13 @@ class Artifact:
         """Returns the value, after a check of its digest.
 
         Args:
-            as_type: The class to make of it, where the stored type is not loaded here.
+            as_type: The class to make of it, where the stored type is not loaded here; of each
+                item, where a mapped step made it.
 
         Raises:
             PartitaError: It is gone, corrupt, or a pickle in a store that is not trusted.
         """
-        inline, folder, format_id, trusted = _native.load_artifact(self.id)
-        if inline is not None:
-            return _native.decode_value(inline)
-        from partita import materializers
-
-        return materializers.load(
-            format_id, folder, data_type=as_type, type_name=self.type, trust_pickles=trusted
-        )
+        return _load(_native.load_artifact(self.id), as_type)
 
     @property
     def artifact_version_document(self) -> dict[str, Any]:
@@ -76,12 +70,29 @@ class Artifact:
         return f"<artifact {self.name} {self.id}>"
 
 
-class StepRun:
-    """A step of a run."""
+def _load(found: Any, as_type: Any) -> Any:
+    if isinstance(found, list):
+        items: list[Any] = found  # pyright: ignore[reportUnknownVariableType]
+        return [_load(item, as_type) for item in items]
+    inline, folder, format_id, type_name, trusted = found
+    if inline is not None:
+        return _native.decode_value(inline)
+    from partita import materializers
 
-    def __init__(self, run_id: str, name: str, view: dict[str, Any]) -> None:
+    return materializers.load(
+        format_id, folder, data_type=as_type, type_name=type_name, trust_pickles=trusted
+    )
+
+
+class StepRun:
+    """A step of a run, or one item of a mapped step."""
+
+    def __init__(
+        self, run_id: str, name: str, view: dict[str, Any], item: int | None = None
+    ) -> None:
         """Wraps what the engine says of a step run."""
         self.name = name
+        self.item = item
         self.status: str = view["status"]
         self.cached: bool = view["cached"]
         self.cache_reason: str | None = view["cache_reason"]
@@ -95,11 +106,22 @@ class StepRun:
         )
         self.metadata: dict[str, Any] = view["metadata"]
         self._run_id = run_id
+        self._items: list[dict[str, Any]] | None = view.get("items")
+
+    @property
+    def items(self) -> list[StepRun] | None:
+        """The items of a mapped step, in order, each like a step; `None` if it is not mapped."""
+        if self._items is None:
+            return None
+        views = enumerate(self._items)
+        return [StepRun(self._run_id, self.name, view, item) for item, view in views]
 
     @property
     def log(self) -> str:
-        """What its attempts printed."""
-        return _native.read_log(self._run_id, self.name)
+        """What its attempts printed; of a mapped step, what all its items did, in order."""
+        if self._items is not None:
+            return "".join(item.log for item in self.items or [])
+        return _native.read_log(self._run_id, self.name, self.item)
 
     @property
     def output(self) -> Artifact:
@@ -118,7 +140,8 @@ class StepRun:
         return next(iter(self.outputs.values()))
 
     def __repr__(self) -> str:
-        return f"<step run {self.name}: {self.status}>"
+        item = "" if self.item is None else f"[{self.item}]"
+        return f"<step run {self.name}{item}: {self.status}>"
 
 
 class PipelineRun:

@@ -26,6 +26,7 @@ class StepContext:
         pipeline_name: The pipeline's name.
         step_name: The step invocation's name.
         attempt: The attempt's number, from 1.
+        item: The item, from 0, if the step is mapped; else `None`.
         parameters: The literal values that the step was called with.
     """
 
@@ -38,6 +39,7 @@ class StepContext:
         self.pipeline_name = call.pipeline_name
         self.step_name = call.step_name
         self.attempt = call.attempt
+        self.item = call.item
         self.parameters = dict(parameters)
         self.metadata: dict[str, Any] = {}
         self.folders: dict[str, str] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 
-from partita import frames, tracing
+from partita import frames, mapping, tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +53,42 @@ class Step:
         if trace is None:
             return self.entrypoint(*args, **kwargs)
         return trace.invoke(self, args, kwargs)
+
+    def map(self, items: Any, /, **others: Any) -> Any:
+        """Uses the step once for each item of a list.
+
+        In a pipeline `items` is a list, a list that holds outputs, or an output that will be a
+        list, and each output stands for the list of what the items make, in order. Elsewhere the
+        function is called for each item.
+
+        Args:
+            items: What the first input that is not among `others` is, item by item.
+            **others: The step's other inputs, the same for every item; in a pipeline also `after`
+                and `id`, as for a call.
+
+        Raises:
+            PipelineError: It is no list.
+
+        Example:
+            >>> @step
+            ... def double(x: int) -> int:
+            ...     return 2 * x
+            >>> double.map([1, 2, 3])
+            [2, 4, 6]
+        """
+        trace = tracing.current()
+        if trace is not None:
+            return trace.map(self, items, others)
+        listed = mapping.listed(self.name, items)
+        over = mapping.mapped_input(self, others)
+        if over in self.signature.positional_only:
+            returned = [self.entrypoint(item, **others) for item in listed]
+        else:
+            returned = [self.entrypoint(**{over: item}, **others) for item in listed]
+        count = len(self.signature.outputs)
+        if count < 2:
+            return returned
+        return tuple([values[index] for values in returned] for index in range(count))
 
     def with_options(self, **options: Any) -> Step:
         """Returns the step with other options; those of `step` are known."""
@@ -161,6 +197,7 @@ def step(
     retry: StepRetryConfig | None = None,
     timeout: str | float | None = None,
     orchestrator: str | None = None,
+    limits: Mapping[str, int] | None = None,
     settings: Mapping[str, Settings | Mapping[str, Any]] | None = None,
     on_success: Callable[[], object] | None = None,
     on_failure: Callable[[BaseException], object] | Callable[[], object] | None = None,
@@ -182,6 +219,8 @@ def step(
         retry: How a failed attempt is retried.
         timeout: The longest time that an attempt may take, such as `10m`.
         orchestrator: The orchestrator of the stack that runs it, if not the first one.
+        limits: Named limits, each with the number of steps under it that may run at once, in all
+            runs of a home together.
         settings: Settings by key, such as `{"resources": ResourceSettings(cpu_count=2)}`.
         on_success: Called after the outputs are safely stored.
         on_failure: Called with the exception after the last failed attempt.
@@ -204,6 +243,7 @@ def step(
         "retry": retry,
         "timeout": timeout,
         "orchestrator": orchestrator,
+        "limits": limits,
         "settings": settings,
         "on_success": on_success,
         "on_failure": on_failure,

@@ -9,7 +9,7 @@ import os
 import sys
 from contextvars import ContextVar
 
-from partita import _native, frames, outputs, source_root
+from partita import _native, frames, mapping, outputs, source_root
 from partita.errors import PipelineError
 from partita.outputs import StepOutput, StepOutputs
 from partita.settings import Settings
@@ -17,6 +17,7 @@ from partita.settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
     from typing import Any
 
     from partita.step import Step
@@ -81,6 +82,35 @@ class Trace:
         chosen = kwargs.pop("id", None)
         name = self._name(step.name, chosen)
         values = self._bind(step, name, args, kwargs)
+        spec = self._spec(step, name, values, chosen, after)
+        return self._add(step, spec, sys._getframe(2))  # pyright: ignore[reportPrivateUsage]
+
+    def map(self, step: Step, items: Any, others: dict[str, Any]) -> Any:
+        """Writes down that a step is mapped, and returns what stands for its lists of outputs."""
+        after = others.pop("after", None)
+        chosen = others.pop("id", None)
+        over = mapping.mapped_input(step, others)
+        name = self._name(step.name, chosen)
+        spec = self._spec(step, name, self._bind(step, name, (), others, over), chosen, after)
+        inputs: dict[str, Any] = spec.setdefault("inputs", {})
+        inputs[over] = self._mapped(step, f"{name}.{over}", items)
+        spec["map_over"] = over
+        return self._add(step, spec, sys._getframe(2))  # pyright: ignore[reportPrivateUsage]
+
+    def _mapped(self, step: Step, place: str, items: Any) -> dict[str, Any]:
+        """Returns where the list that a step is mapped over comes from."""
+        is_output = isinstance(items, (StepOutput, StepOutputs))
+        if is_output or hasattr(items, "artifact_version_document"):
+            return self._input(place, items)
+        values = mapping.listed(step.name, items)
+        if is_plain(values):
+            return {"value": values}
+        # Each item is a value of its own, so that it keeps its result when others come and go.
+        return {"list": [self._input(place, value) for value in values]}
+
+    def _spec(
+        self, step: Step, name: str, values: dict[str, Any], chosen: str | None, after: Any
+    ) -> dict[str, Any]:
         spec: dict[str, Any] = {"name": name, "source": self._source(step)}
         if chosen is not None:
             spec["named"] = True
@@ -97,20 +127,18 @@ class Trace:
             spec["inputs"] = inputs
         if after is not None:
             spec["after"] = _step_names(after)
-        # The line of the pipeline that calls the step.
-        frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+        return spec
+
+    def _add(self, step: Step, spec: dict[str, Any], frame: FrameType) -> Any:
+        """Adds a use of a step, which the pipeline makes in `frame`."""
+        name: str = spec["name"]
         spec["location"] = {
             "file": source_root.shown(frame.f_code.co_filename),
             "line": frame.f_lineno,
         }
         self.steps.append(spec)
         self.used[name] = step
-        made = [StepOutput(name, output.name) for output in step.signature.outputs]
-        if len(made) == 1:
-            return made[0]
-        several = StepOutputs(made)
-        several.step_name = name
-        return several
+        return outputs.standing_for(name, [output.name for output in step.signature.outputs])
 
     def _name(self, base: str, chosen: str | None) -> str:
         if chosen is not None:
@@ -127,7 +155,12 @@ class Trace:
         return name
 
     def _bind(
-        self, step: Step, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        step: Step,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        mapped: str | None = None,
     ) -> dict[str, Any]:
         signature = step.signature
         if len(args) > len(signature.positional):
@@ -143,7 +176,8 @@ class Trace:
                 )
             values[key] = value
         for key, default in signature.defaults.items():
-            values.setdefault(key, default)
+            if key != mapped:
+                values.setdefault(key, default)
         return values
 
     def _source(self, step: Step) -> str:
@@ -159,7 +193,8 @@ class Trace:
         found = fingerprint(function, source_root=self.root)
         source = {key: found[key] for key in ("parts", "distributions", "notes")}
         self._add_materializers(step, source)
-        source["file"] = os.path.relpath(function.__code__.co_filename, self.root)
+        file = function.__code__.co_filename
+        source["file"] = os.path.relpath(file, self.root) if os.path.isfile(file) else None
         self.sources[key] = source
         self.definitions[key] = _definition(step)
         self._keys[id(step)] = key

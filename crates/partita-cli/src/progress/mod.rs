@@ -88,9 +88,9 @@ impl Progress {
         let deployment = Arc::clone(&state.deployment);
         let mut shown = Shown::new(state, style, Canvas::new(Box::new(std::io::stderr())));
         let run_id = run_id.to_owned();
-        shown.has_log = Box::new(move |step, attempt| {
-            let name = &deployment.steps[step].name;
-            store.read(&layout::log(&run_id, step, name, attempt)).is_ok()
+        shown.has_log = Box::new(move |unit, attempt| {
+            let name = &deployment.steps[unit.step].name;
+            store.read(&layout::log(&run_id, unit, name, attempt)).is_ok()
         });
         shown.is_live = terminal::stderr_is_live() && !style.quiet;
         shown.colour = terminal::stderr_has_colour();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use partita_core::launcher::Unit;
 use partita_engine::drive::RunEvent;
 
 use super::Style;
@@ -23,8 +24,8 @@ pub(super) struct Shown {
     /// Whether running steps are drawn below the finished lines.
     pub(super) is_live: bool,
     pub(super) size: fn() -> Size,
-    /// Whether an attempt of a step printed anything.
-    pub(super) has_log: Box<dyn Fn(usize, u32) -> bool + Send>,
+    /// Whether an attempt at a step or an item printed anything.
+    pub(super) has_log: Box<dyn Fn(Unit, u32) -> bool + Send>,
     pub(super) canvas: Canvas,
     /// Finished lines that come with the next drawing.
     waiting: Vec<String>,

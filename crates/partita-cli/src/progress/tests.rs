@@ -105,11 +105,11 @@ fn deployment(steps: &[&str]) -> Deployment {
 }
 
 fn started(step: usize) -> RunEvent {
-    RunEvent::StepStarted { step, attempt: 1 }
+    RunEvent::StepStarted { step, item: None, attempt: 1 }
 }
 
 fn ended(step: usize, status: StepStatus) -> RunEvent {
-    RunEvent::StepEnded { step, status, result: None, failure: None, because: None }
+    RunEvent::StepEnded { step, item: None, status, result: None, failure: None, because: None }
 }
 
 fn over(status: RunStatus) -> RunEvent {
@@ -259,10 +259,17 @@ fn drawn_lines_never_wrap_and_never_fill_the_terminal() {
 fn only_a_step_that_printed_has_a_log_to_look_at() {
     let check = |has_log: bool| {
         let mut display = Display::new(&["bad"]);
-        display.shown.has_log = Box::new(move |step, attempt| has_log && (step, attempt) == (0, 2));
-        display.on(RunEvent::StepStarted { step: 0, attempt: 2 });
+        display.shown.has_log =
+            Box::new(move |unit, attempt| has_log && (unit, attempt) == (0.into(), 2));
+        display.on(RunEvent::StepStarted { step: 0, item: None, attempt: 2 });
         let failure = Arc::new(Failure::ours("no luck"));
-        display.on(RunEvent::AttemptFailed { step: 0, attempt: 2, failure, retry_in: None });
+        display.on(RunEvent::AttemptFailed {
+            step: 0,
+            item: None,
+            attempt: 2,
+            failure,
+            retry_in: None,
+        });
         display.on(ended(0, StepStatus::Failed));
         display.on(over(RunStatus::Failed));
         assert_eq!(display.seen().concat().contains("runs logs first --step bad"), has_log);
@@ -297,12 +304,67 @@ fn elsewhere_than_on_a_terminal_each_event_is_a_line() {
     ]);
 }
 
+fn item_ended(item: u32, status: StepStatus) -> RunEvent {
+    let failure = (status == StepStatus::Failed).then(|| Arc::new(Failure::ours("no luck")));
+    let (result, because) = (None, None);
+    RunEvent::StepEnded { step: 0, item: Some(item), status, result, failure, because }
+}
+
+#[test]
+fn a_mapped_step_is_drawn_with_how_far_it_has_come() {
+    let mut display = Display::new(&["train"]);
+    display.on(RunEvent::StepExpanded { step: 0, items: 4, committed: 1 });
+    display.on(RunEvent::StepStarted { step: 0, item: Some(1), attempt: 1 });
+    display.on(item_ended(1, StepStatus::Completed));
+    display.shown.draw();
+    display.check(&["", "▸ train 2/4 T", &format!("{BAR} 0/1 T")]);
+    display.on(item_ended(2, StepStatus::Cached));
+    display.on(item_ended(3, StepStatus::Completed));
+    display.on(ended(0, StepStatus::Completed));
+    display.on(over(RunStatus::Completed));
+    let seen = display.seen();
+    assert!(seen[0].starts_with("✓ train: completed in"), "{seen:?}");
+    assert!(seen[0].ends_with(", 4 items (1 cached)"), "{seen:?}");
+}
+
+#[test]
+fn elsewhere_a_map_of_many_items_is_told_in_tenths_and_its_first_failures() {
+    let mut display = Display::new(&["train"]);
+    display.shown.is_live = false;
+    display.on(RunEvent::StepExpanded { step: 0, items: 20, committed: 0 });
+    (0..4).for_each(|item| display.on(item_ended(item, StepStatus::Completed)));
+    display.check(&[
+        "train: started, 20 items",
+        "train: 2/20 items done",
+        "train: 4/20 items done",
+    ]);
+    for item in 4..18 {
+        display.on(RunEvent::AttemptFailed {
+            step: 0,
+            item: Some(item),
+            attempt: 1,
+            failure: Arc::new(Failure::ours("no luck")),
+            retry_in: None,
+        });
+        display.on(item_ended(item, StepStatus::Failed));
+    }
+    // The terminal has room for the last of them.
+    let seen = display.seen();
+    assert_eq!(seen.last().map(String::as_str), Some("train[13]: failed: no luck"), "{seen:?}");
+}
+
 #[test]
 fn a_failure_that_ends_in_a_full_stop_goes_on_without_it() {
     let mut display = Display::new(&["load"]);
     display.shown.is_live = false;
     let failure = Arc::new(Failure::ours("no good."));
-    display.on(RunEvent::AttemptFailed { step: 0, attempt: 1, failure, retry_in: Some(1.0) });
+    display.on(RunEvent::AttemptFailed {
+        step: 0,
+        item: None,
+        attempt: 1,
+        failure,
+        retry_in: Some(1.0),
+    });
     let seen = display.seen().concat();
     assert!(seen.contains("failed: no good; retry"), "{seen}");
 }

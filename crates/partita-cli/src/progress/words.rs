@@ -1,17 +1,21 @@
 //! What is said of each event of a run.
 
 use anstyle::AnsiColor;
+use partita_core::launcher::Unit;
 use partita_core::run::Failure;
 use partita_core::status::{RunStatus, StepStatus};
 use partita_engine::drive::RunEvent;
 
 use super::Style;
 use super::state::State;
+use crate::count::{self, grouped};
 use crate::span::duration;
 use crate::terminal::{Size, escaped, fitted, painted, shell_word};
 
 /// Steps that are drawn at once; more are counted.
 const DRAWN: usize = 8;
+/// Failures of items that are told for one mapped step; more are only counted.
+const TOLD: usize = 10;
 /// The widest bar, in columns.
 const BAR: usize = 24;
 
@@ -27,17 +31,15 @@ struct Look {
 pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLook) -> Vec<String> {
     let look = Look { style, is_drawn: look.is_drawn, colour: look.colour };
     match event {
-        RunEvent::StepStarted { .. } if look.is_drawn || style.quiet => Vec::new(),
-        RunEvent::StepStarted { step, attempt: 1 } => {
-            vec![format!("{}: started", name(state, *step))]
-        }
-        RunEvent::StepStarted { step, attempt } => {
-            vec![format!("{}: attempt {attempt} started", name(state, *step))]
+        RunEvent::StepStarted { .. } | RunEvent::StepExpanded { .. } => {
+            if look.is_drawn || style.quiet { Vec::new() } else { begun(state, event) }
         }
         RunEvent::AttemptFailed { retry_in: None, .. } => Vec::new(),
         RunEvent::AttemptFailed { .. } if style.quiet => Vec::new(),
-        RunEvent::AttemptFailed { step, attempt, failure, retry_in: Some(delay) } => {
-            let (name, failure) = (name(state, *step), one_line(failure));
+        RunEvent::AttemptFailed { step, item: Some(_), .. } if too_many(state, *step) => Vec::new(),
+        RunEvent::AttemptFailed { step, item, attempt, failure, retry_in: Some(delay) } => {
+            let unit = Unit { step: *step, item: *item };
+            let (name, failure) = (unit_name(state, unit), one_line(failure));
             let failure = failure.strip_suffix('.').unwrap_or(&failure);
             let text = format!(
                 "{name}: attempt {attempt} failed: {failure}; retrying in {}",
@@ -45,7 +47,11 @@ pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLoo
             );
             vec![look.marked("!", AnsiColor::Yellow, &text)]
         }
-        RunEvent::StepEnded { step, status, failure, result, because } => {
+        RunEvent::StepEnded { step, item: Some(item), status, failure, .. } => {
+            let unit = Unit::item(*step, *item);
+            item_ended(state, unit, *status, failure.as_deref(), look)
+        }
+        RunEvent::StepEnded { step, status, failure, result, because, .. } => {
             let reason = result.as_ref().and_then(|result| result.cache_reason.clone());
             let reason =
                 reason.or_else(|| because.map(|because| because.reason(&state.deployment)));
@@ -59,6 +65,23 @@ pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLoo
             )]
         }
         RunEvent::RunEnded { status, .. } => run_ended(state, *status, look),
+    }
+}
+
+/// Returns what is said of the beginning of a step; nothing of an item's.
+fn begun(state: &State, event: &RunEvent) -> Vec<String> {
+    match event {
+        RunEvent::StepExpanded { step, items, .. } => {
+            let items = count::items(*items as usize);
+            vec![format!("{}: started, {items}", name(state, *step))]
+        }
+        RunEvent::StepStarted { step, item: None, attempt: 1 } => {
+            vec![format!("{}: started", name(state, *step))]
+        }
+        RunEvent::StepStarted { step, item: None, attempt } => {
+            vec![format!("{}: attempt {attempt} started", name(state, *step))]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -85,6 +108,54 @@ fn name(state: &State, step: usize) -> String {
     escaped(state.name(step)).into_owned()
 }
 
+/// Returns what a step or an item is called: `train`, or `train[3]`.
+fn unit_name(state: &State, unit: Unit) -> String {
+    count::unit_name(&name(state, unit.step), unit.item)
+}
+
+/// Returns whether enough failures of a mapped step's items have been told.
+fn too_many(state: &State, step: usize) -> bool {
+    state.maps.get(&step).is_some_and(|items| items.failures > TOLD)
+}
+
+/// Returns what is said of an item: its failure, else how far its step has come with each tenth.
+fn item_ended(
+    state: &State,
+    unit: Unit,
+    status: StepStatus,
+    failure: Option<&Failure>,
+    look: Look,
+) -> Vec<String> {
+    if status == StepStatus::Failed {
+        return match too_many(state, unit.step) {
+            true => Vec::new(),
+            false => failed(state, unit, failure, look),
+        };
+    }
+    let Some(items) = state.maps.get(&unit.step) else { return Vec::new() };
+    let (ended, tenth) = (items.ended(), |ended: usize| ended * 10 / items.count.max(1));
+    let is_news = tenth(ended) > tenth(ended.saturating_sub(1)) && ended < items.count;
+    if look.is_drawn || look.style.quiet || !is_news || !status.is_successful() {
+        return Vec::new();
+    }
+    vec![format!(
+        "{}: {}/{} done",
+        name(state, unit.step),
+        grouped(ended),
+        count::items(items.count)
+    )]
+}
+
+/// Returns how the items of a mapped step ended, for the line of its own end.
+fn items_ended(state: &State, step: usize) -> String {
+    let Some(items) = state.maps.get(&step) else { return String::new() };
+    let cached = match items.tally.cached {
+        0 => String::new(),
+        cached => format!(" ({} cached)", grouped(cached)),
+    };
+    format!(", {}{cached}", count::items(items.count))
+}
+
 fn step_ended(
     state: &State,
     step: usize,
@@ -98,12 +169,18 @@ fn step_ended(
     let reason = reason.filter(|_| look.style.verbose || status == StepStatus::Skipped);
     let reason = reason.map(|reason| format!(": {}", escaped(&reason))).unwrap_or_default();
     let line = match status {
-        StepStatus::Failed => return failed(state, step, failure, look),
+        StepStatus::Failed => return failed(state, step.into(), failure, look),
         _ if look.style.quiet => return Vec::new(),
         StepStatus::Completed => {
-            look.marked("✓", AnsiColor::Green, &format!("{name}: completed in {took}{reason}"))
+            let items = items_ended(state, step);
+            let text = format!("{name}: completed in {took}{items}{reason}");
+            look.marked("✓", AnsiColor::Green, &text)
         }
-        StepStatus::Cached => look.marked("✓", AnsiColor::Cyan, &format!("{name}: cached{reason}")),
+        StepStatus::Cached => {
+            let items = state.maps.get(&step).map(|items| count::items(items.count));
+            let items = items.map(|items| format!(", {items}")).unwrap_or_default();
+            look.marked("✓", AnsiColor::Cyan, &format!("{name}: cached{items}{reason}"))
+        }
         StepStatus::Skipped => {
             look.marked("-", AnsiColor::Yellow, &format!("{name}: skipped{reason}"))
         }
@@ -112,10 +189,10 @@ fn step_ended(
     vec![line]
 }
 
-/// Tells of a failed step, with its author's traceback if nobody else shows that.
-fn failed(state: &State, step: usize, failure: Option<&Failure>, look: Look) -> Vec<String> {
-    let name = name(state, step);
-    let after = if state.last_took > 0.0 {
+/// Tells of a failed step or item, with its author's traceback if nobody else shows that.
+fn failed(state: &State, unit: Unit, failure: Option<&Failure>, look: Look) -> Vec<String> {
+    let name = unit_name(state, unit);
+    let after = if state.last_took > 0.0 && unit.item.is_none() {
         format!(" after {}", duration(state.last_took))
     } else {
         String::new()
@@ -126,8 +203,10 @@ fn failed(state: &State, step: usize, failure: Option<&Failure>, look: Look) -> 
     let text = format!("{name}: failed{after}: {}", one_line(failure));
     let mut lines = vec![look.marked("✗", AnsiColor::Red, &text)];
     let is_shown_elsewhere =
-        look.style.raises && state.failed.is_some_and(|(failed, _)| failed == step);
-    let traceback = failure.traceback.as_deref().filter(|_| !is_shown_elsewhere);
+        look.style.raises && state.failed.is_some_and(|(failed, _)| failed == unit);
+    // The failure of a mapped step is that of an item, which has been told.
+    let is_told = unit.item.is_none() && state.maps.contains_key(&unit.step);
+    let traceback = failure.traceback.as_deref().filter(|_| !is_shown_elsewhere && !is_told);
     let traceback = traceback.unwrap_or_default();
     lines.extend(
         traceback
@@ -168,7 +247,7 @@ pub(super) fn after(
     state: &State,
     status: RunStatus,
     error: Option<&str>,
-    has_log: &dyn Fn(usize, u32) -> bool,
+    has_log: &dyn Fn(Unit, u32) -> bool,
 ) -> Vec<String> {
     if status == RunStatus::Completed {
         return Vec::new();
@@ -176,10 +255,11 @@ pub(super) fn after(
     let mut lines = Vec::new();
     let run = escaped(&state.run_name);
     match (state.failed, error) {
-        (Some((step, attempt)), _) if has_log(step, attempt) => lines.push(format!(
-            "help: `partita runs logs {} --step {}` shows what the step printed",
+        (Some((unit, attempt)), _) if has_log(unit, attempt) => lines.push(format!(
+            "help: `partita runs logs {} --step {}{}` shows what the step printed",
             shell_word(&run),
-            shell_word(&escaped(state.name(step)))
+            shell_word(&escaped(state.name(unit.step))),
+            unit.item.map(|item| format!(" --item {item}")).unwrap_or_default()
         )),
         (None, Some(error)) => lines.push(format!("error: {}", escaped(error))),
         _ => {}
@@ -218,7 +298,11 @@ pub(super) fn live_lines(state: &State, size: Size, colour: bool) -> Vec<String>
     let drawn = DRAWN.min(size.height.saturating_sub(3));
     for (step, began) in state.running.iter().take(drawn) {
         let took = duration(began.elapsed().as_secs_f64());
-        let name = fitted(&name(state, *step), size.width.saturating_sub(took.len() + 4));
+        let mut name = name(state, *step);
+        if let Some(items) = state.maps.get(step) {
+            name = format!("{name} {}/{}", items.ended(), items.count);
+        }
+        let name = fitted(&name, size.width.saturating_sub(took.len() + 4));
         lines.push(format!("{} {name} {took}", painted("▸", AnsiColor::Cyan, colour)));
     }
     if state.running.len() > drawn {

@@ -9,9 +9,10 @@ use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Reports, Step
 use partita_core::literal::Literal;
 use partita_core::run::{Failure, Target};
 use partita_core::stack::Capabilities;
+use partita_engine::drive::NoLimits;
 use partita_engine::home::Home;
 use partita_engine::metadata::{MetadataStore, Registry};
-use partita_engine::runs::{LiveRun, NewRun};
+use partita_engine::runs::{LiveRun, NewRun, Place};
 use partita_engine::step_runner::{
     Content, LogStream, NewOutput, Returned, RunContext, StepCall, StepCaller, Stopped, run_attempt,
 };
@@ -79,7 +80,7 @@ pub(crate) struct AtOnce(Arc<RunContext>);
 impl StepLauncher for AtOnce {
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let outcome = run_attempt(&self.0, &attempt, &mut Steps);
-        reports.ended(attempt.step, attempt.number, outcome);
+        reports.ended(attempt.unit(), attempt.number, outcome);
         Ok(attempt.id())
     }
 
@@ -92,9 +93,11 @@ impl StepLauncher for AtOnce {
     }
 }
 
-pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+const CAPABILITIES: Capabilities = Capabilities {
     max_parallelism: Some(1),
     timeouts: false,
+    grace: 0.0,
+    loads_steps_again: false,
     cpus: None,
     memory: Some(0),
     gpus: Some(0),
@@ -136,6 +139,11 @@ pub(crate) fn begin(
     LiveRun::begin(new, store, metadata).expect("a run")
 }
 
+/// Returns where runs of these tests are executed.
+pub(crate) fn place(launcher: &dyn StepLauncher) -> Place<'_> {
+    Place { launcher, capabilities: std::slice::from_ref(&CAPABILITIES), limits: &NoLimits }
+}
+
 /// Makes a run, and executes it unless it is to look as if its engine had died.
 pub(crate) fn make_run(
     machine: &Machine,
@@ -148,7 +156,7 @@ pub(crate) fn make_run(
     let id = run.header().id.clone();
     if is_executed {
         let launcher = AtOnce(Arc::clone(run.context()));
-        run.execute(&launcher, &[CAPABILITIES], &[], drop).expect("it ends");
+        run.execute(place(&launcher), &[], drop).expect("it ends");
     }
     id
 }

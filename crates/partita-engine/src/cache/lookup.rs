@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use partita_core::artifact::ArtifactVersion;
 use partita_core::deployment::Deployment;
 use partita_core::digest::Digest;
+use partita_core::launcher::Unit;
 use partita_core::run::{Failure, StepResult};
 
 use super::explain::{Invocation, differences};
 use crate::clock;
 use crate::drive::{Resolution, Resolver};
 use crate::metadata::{PipelineAt, RunIndex};
-use crate::step_runner::{InputValue, RunContext, commit_cached, references};
+use crate::step_runner::{InputError, InputValue, RunContext, commit_cached, gather, references};
 use crate::store::{Documents, Result, StoreError, layout};
 
 /// Whether a step's result is there already.
@@ -61,6 +63,8 @@ pub struct CacheResolver {
     earlier: Mutex<HashMap<String, Option<Arc<Earlier>>>>,
     /// Names of runs by id, so that each is read once.
     names: Mutex<HashMap<String, String>>,
+    /// Why items of each mapped step have no result, so that it is found out once for all of them.
+    reasons: Mutex<HashMap<usize, String>>,
 }
 
 /// Why a step runs whatever its inputs are.
@@ -93,26 +97,29 @@ impl CacheResolver {
             has_earlier_runs: OnceLock::new(),
             earlier: Mutex::default(),
             names: Mutex::default(),
+            reasons: Mutex::default(),
         }
     }
 
-    /// Looks a step up whose upstream steps are committed, without changing anything.
+    /// Looks a step or an item up whose upstream steps are committed, without changing anything.
     ///
     /// # Errors
     /// If its inputs cannot be found.
-    pub fn look_up(&self, step: usize) -> Result<Lookup> {
-        let inputs = self.context.inputs(step)?;
-        let key = self.context.key(step, &inputs);
-        self.look_up_key(step, &inputs, key)
+    pub fn look_up(&self, of: impl Into<Unit>) -> std::result::Result<Lookup, InputError> {
+        let unit = of.into();
+        let inputs = self.context.inputs(unit)?;
+        let key = self.context.key(unit, &inputs);
+        Ok(self.look_up_key(unit, &inputs, key)?)
     }
 
-    fn look_up_key(&self, step: usize, inputs: &Inputs, key: Digest) -> Result<Lookup> {
+    fn look_up_key(&self, unit: Unit, inputs: &Inputs, key: Digest) -> Result<Lookup> {
+        let step = unit.step;
         if self.anew.contains(&step) {
             let from = self.resumed_from.as_ref().and_then(|from| from.from_step.as_deref());
             let reason = format!("the run was resumed from step `{}` on", from.unwrap_or("?"));
             return Ok(Lookup::Miss { reason });
         }
-        if let Some(hit) = self.taken_over(step, key)? {
+        if let Some(hit) = self.taken_over(unit, key)? {
             return Ok(hit);
         }
         let config = &self.context.deployment.steps[step].config;
@@ -121,7 +128,7 @@ impl CacheResolver {
         }
         let entry = match self.documents().cache_entry(&key) {
             Ok(Some(entry)) => entry,
-            Ok(None) => return Ok(Lookup::Miss { reason: self.explain(step, inputs) }),
+            Ok(None) => return Ok(Lookup::Miss { reason: self.explain(unit, inputs) }),
             Err(StoreError::BadDocument { path, reason, .. }) => {
                 let reason = format!("the cache entry `{path}` is damaged: {reason}");
                 return Ok(Lookup::Miss { reason });
@@ -137,11 +144,11 @@ impl CacheResolver {
     }
 
     /// Returns the commit of the run that is resumed, if its key still matches.
-    fn taken_over(&self, step: usize, key: Digest) -> Result<Option<Lookup>> {
+    fn taken_over(&self, unit: Unit, key: Digest) -> Result<Option<Lookup>> {
         let Some(ResumedFrom { run_id, deployment_id, .. }) = &self.resumed_from else {
             return Ok(None);
         };
-        let name = &self.context.deployment.steps[step].name;
+        let name = &self.context.deployment.steps[unit.step].name;
         let Some(earlier) = self.earlier(deployment_id) else {
             return Ok(None);
         };
@@ -149,7 +156,8 @@ impl CacheResolver {
             return Ok(None);
         };
         // A commit that cannot be read, or whose outputs are gone, is made again.
-        let commit = self.documents().commit(run_id, *index, name).ok().flatten();
+        let there = Unit { step: *index, item: unit.item };
+        let commit = self.documents().commit(run_id, there, name).ok().flatten();
         let commit = commit.filter(|commit| self.unusable(commit, None).is_none());
         Ok(commit.filter(|commit| commit.cache_key == Some(key)).map(|entry| Lookup::Hit {
             entry: Box::new(entry),
@@ -178,11 +186,14 @@ impl CacheResolver {
         if let Some((name, _)) = entry.outputs.iter().find(|(_, output)| !output.is_value_whole()) {
             return Some(format!("the earlier result's output `{name}` is corrupt"));
         }
-        let gone = entry
-            .outputs
-            .iter()
-            .filter(|(_, version)| version.value.is_none())
-            .find(|(_, version)| self.context.store.fetch(&layout::artifact(version)).is_err());
+        let is_gone = |version: &ArtifactVersion| {
+            let mut is_gone = false;
+            version.visit_folders(&mut |part| {
+                is_gone |= self.context.store.fetch(&layout::artifact(part)).is_err();
+            });
+            is_gone
+        };
+        let gone = entry.outputs.iter().find(|(_, version)| is_gone(version));
         gone.map(|(name, _)| {
             format!("the earlier result's output `{name}` is gone from the artifact store")
         })
@@ -206,8 +217,24 @@ impl CacheResolver {
     }
 
     /// Says why there is no result for a step: what changed since its latest one.
-    fn explain(&self, step: usize, inputs: &Inputs) -> String {
+    fn explain(&self, unit: Unit, inputs: &Inputs) -> String {
+        let step = unit.step;
+        if unit.item.is_some() {
+            let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+            return reasons.entry(step).or_insert_with(|| self.explain_items(step)).clone();
+        }
         self.changes(step, Some(inputs)).map_or_else(|unknown| unknown, |found| found.join("; "))
+    }
+
+    /// Says why there is no result for some items of a mapped step.
+    fn explain_items(&self, step: usize) -> String {
+        match self.changes(step, None) {
+            Ok(changes) if changes.is_empty() => {
+                "there is no earlier result for this item".to_owned()
+            }
+            Ok(changes) => changes.join("; "),
+            Err(unknown) => unknown,
+        }
     }
 
     /// Returns what has changed since a step's latest result besides its inputs, as far as that is
@@ -274,17 +301,17 @@ impl CacheResolver {
         Documents::new(&*self.context.store)
     }
 
-    fn resolution(&self, step: usize) -> Result<Resolution> {
-        let inputs = self.context.inputs(step)?;
-        let key = self.context.key(step, &inputs);
-        Ok(match self.look_up_key(step, &inputs, key)? {
+    fn resolution(&self, unit: Unit) -> std::result::Result<Resolution, InputError> {
+        let inputs = self.context.inputs(unit)?;
+        let key = self.context.key(unit, &inputs);
+        Ok(match self.look_up_key(unit, &inputs, key)? {
             Lookup::Hit { entry, reason } => {
                 // Until the commit is there, nothing may say that these artifacts are needed.
                 let _hold = self.context.store.hold()?;
                 if let Some(reason) = self.unusable(&entry, None) {
                     return Ok(Resolution::Run { reason: Some(reason.into()) });
                 }
-                Resolution::Cached(commit_cached(&self.context, step, &inputs, &entry, reason)?)
+                Resolution::Cached(commit_cached(&self.context, unit, &inputs, &entry, reason)?)
             }
             Lookup::Miss { reason } => Resolution::Run { reason: Some(reason.into()) },
         })
@@ -306,19 +333,29 @@ fn from(deployment: &Deployment, first: &str) -> HashSet<usize> {
 }
 
 impl Resolver for CacheResolver {
-    fn resolve(&self, step: usize) -> Resolution {
-        self.resolution(step)
+    fn resolve(&self, unit: Unit) -> Resolution {
+        self.resolution(unit)
             .unwrap_or_else(|error| Resolution::Failed(Failure::ours(error.to_string())))
     }
 
-    fn committed(&self, step: usize) -> Option<Arc<StepResult>> {
-        self.context.committed(step).ok().flatten()
+    fn expand(&self, step: usize) -> std::result::Result<u32, Failure> {
+        let count = self.context.expand(step).map_err(|error| Failure::ours(error.to_string()))?;
+        u32::try_from(count)
+            .map_err(|_| Failure::ours("its list has more than 4,294,967,295 items; split it"))
     }
 
-    fn recorded(&self, step: usize, attempt: u32) -> Option<StepResult> {
+    fn gather(&self, step: usize) -> std::result::Result<Arc<StepResult>, Failure> {
+        gather(&self.context, step).map_err(|error| Failure::ours(error.to_string()))
+    }
+
+    fn committed(&self, unit: Unit) -> Option<Arc<StepResult>> {
+        self.context.committed(unit).ok().flatten()
+    }
+
+    fn recorded(&self, unit: Unit, attempt: u32) -> Option<StepResult> {
         let context = &self.context;
-        let name = &context.deployment.steps[step].name;
+        let name = &context.deployment.steps[unit.step].name;
         let documents = Documents::new(&*context.store);
-        documents.result(&context.run_id, step, name, attempt).ok().flatten()
+        documents.result(&context.run_id, unit, name, attempt).ok().flatten()
     }
 }

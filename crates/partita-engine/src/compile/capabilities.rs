@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
+use partita_core::deployment::Source;
 use partita_core::diagnostic::{Diagnostic, Location, Report};
 use partita_core::settings::Memory;
+use partita_core::spec::StepSpec;
 use partita_core::stack::{Capabilities, Component};
 
 use super::CompileRequest;
@@ -49,10 +51,11 @@ impl<'a> CapabilityChecker<'a> {
     /// Checks what one step asks. Returns its orchestrator where that is not the default one.
     pub(super) fn check(
         &mut self,
-        step: &'a str,
+        spec: &'a StepSpec,
+        source: Option<&Source>,
         options: &Options,
-        place: Option<&Location>,
     ) -> Option<String> {
+        let (step, place) = (spec.name.as_str(), spec.location.as_ref());
         let default = self.default?;
         let named = options.orchestrator.as_ref().filter(|placed| placed.value != default.name);
         let (orchestrator, capabilities) = match named {
@@ -62,6 +65,18 @@ impl<'a> CapabilityChecker<'a> {
                 self.other(step, &placed.value, location)?
             }
         };
+        if capabilities.loads_steps_again && !can_be_loaded_again(&spec.source, source) {
+            let because = format!(
+                "orchestrator {} (flavor {}) cannot give it, since its function {} is at the top of \
+                 no file's module and cannot be loaded again",
+                quoted(&orchestrator.name),
+                quoted(&orchestrator.flavor),
+                quoted(&spec.source)
+            );
+            let help = "define the function at the top of a module, or choose an orchestrator of \
+                        flavor `local`";
+            self.add(step, "a process of its own".to_owned(), because, help.to_owned(), place);
+        }
         for (asked, because, location) in unmet(options, &capabilities, orchestrator) {
             self.add(step, asked, because, HELP.to_owned(), location.or(place));
         }
@@ -117,6 +132,12 @@ impl<'a> CapabilityChecker<'a> {
             report.push(Diagnostic::new(what).help(unmet.help).at(location));
         }
     }
+}
+
+/// Returns whether another process finds a function again by its module and name.
+fn can_be_loaded_again(key: &str, source: Option<&Source>) -> bool {
+    // What is made while other code runs has `<locals>` or `<lambda>` in its name.
+    !key.contains('<') && source.is_some_and(|source| source.file.is_some())
 }
 
 /// Returns what is asked of an orchestrator that it cannot do, why, and where it is asked.

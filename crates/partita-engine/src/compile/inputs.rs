@@ -19,7 +19,7 @@ pub(super) struct InputChecker<'a> {
     spec: &'a PipelineSpec,
     names: &'a Names<'a>,
     outputs: HashMap<&'a str, HashMap<&'a str, &'a Output>>,
-    report: Report,
+    pub(super) report: Report,
 }
 
 impl<'a> InputChecker<'a> {
@@ -47,8 +47,9 @@ impl<'a> InputChecker<'a> {
             return Vec::new();
         };
         let mut changed = Vec::new();
+        let is_mapped_over = |name: &String| step.map_over.as_ref() == Some(name);
         let values = step.inputs.iter().filter_map(|(name, input)| match input {
-            Input::Value(value) => Some((name, value)),
+            Input::Value(value) if !is_mapped_over(name) => Some((name, value)),
             _ => None,
         });
         for (name, value) in step.parameters.iter().chain(values) {
@@ -60,14 +61,17 @@ impl<'a> InputChecker<'a> {
                 changed.push((name.clone(), converted));
             }
         }
-        for (name, input) in &step.inputs {
+        for (name, input) in step.inputs.iter().filter(|(name, _)| !is_mapped_over(name)) {
             self.input(step, definition, name, input);
         }
+        changed.extend(self.mapped(step, definition));
         self.missing(step, definition, &given);
         for (name, Placed { value, location }) in given {
             let location = location.as_ref().or(step.location.as_ref());
             let traced = step.inputs.get(&name);
-            if traced.is_some_and(|input| !matches!(input, Input::Value(_))) {
+            if is_mapped_over(&name) {
+                self.set_by_map(step, &name, location);
+            } else if traced.is_some_and(|input| !matches!(input, Input::Value(_))) {
                 self.wired(step, &name, location);
             } else {
                 let converted = self.parameter(step, definition, &name, &value, location);
@@ -75,6 +79,16 @@ impl<'a> InputChecker<'a> {
             }
         }
         changed
+    }
+
+    fn set_by_map(&mut self, step: &StepSpec, name: &str, location: Option<&Location>) {
+        let what = format!(
+            "step {} is mapped over its input {}, so a parameter cannot set it",
+            quoted(&step.name),
+            quoted(name)
+        );
+        let help = "take the parameter away, or make the list a parameter of the pipeline";
+        self.report.push(Diagnostic::new(what).help(help).at(location.cloned()));
     }
 
     fn wired(&mut self, step: &StepSpec, name: &str, location: Option<&Location>) {
@@ -125,14 +139,7 @@ impl<'a> InputChecker<'a> {
         location: Option<&Location>,
     ) -> Option<Literal> {
         let declared = self.declared(step, definition, name, location)?;
-        if nesting(value.text().as_bytes()) > MAX_DEPTH {
-            let what = format!(
-                "{} of step {} holds lists or mappings more than {MAX_DEPTH} deep",
-                quoted(name),
-                quoted(&step.name)
-            );
-            let help = "make the value in a step, so that it is an artifact";
-            self.report.push(Diagnostic::new(what).help(help).at(location.cloned()));
+        if self.is_too_deep(step, name, value, location) {
             return None;
         }
         match accept(declared, value) {
@@ -144,6 +151,27 @@ impl<'a> InputChecker<'a> {
                 None
             }
         }
+    }
+
+    /// Reports a literal that not every reader could read.
+    pub(super) fn is_too_deep(
+        &mut self,
+        step: &StepSpec,
+        name: &str,
+        value: &Literal,
+        location: Option<&Location>,
+    ) -> bool {
+        if nesting(value.text().as_bytes()) <= MAX_DEPTH {
+            return false;
+        }
+        let what = format!(
+            "{} of step {} holds lists or mappings more than {MAX_DEPTH} deep",
+            quoted(name),
+            quoted(&step.name)
+        );
+        let help = "make the value in a step, so that it is an artifact";
+        self.report.push(Diagnostic::new(what).help(help).at(location.cloned()));
+        true
     }
 
     fn input(&mut self, step: &StepSpec, definition: &StepDefinition, name: &str, input: &Input) {
@@ -171,7 +199,7 @@ impl<'a> InputChecker<'a> {
     }
 
     /// Reports an output that its step does not have.
-    fn reference(&mut self, step: &StepSpec, name: &str, reference: &OutputReference) {
+    pub(super) fn reference(&mut self, step: &StepSpec, name: &str, reference: &OutputReference) {
         let Some(outputs) = self.outputs_of(&reference.step) else { return };
         if outputs.contains_key(reference.output.as_str()) {
             return;
@@ -189,18 +217,42 @@ impl<'a> InputChecker<'a> {
         self.report.push(Diagnostic::new(what).help(help).at(step.location.clone()));
     }
 
-    fn wiring(
+    /// Returns the declared type of an output; of a mapped step, that of its items.
+    pub(super) fn declared_type(&self, reference: &OutputReference) -> Option<&'a str> {
+        let outputs = self.outputs_of(&reference.step)?;
+        outputs.get(reference.output.as_str())?.type_name.as_deref()
+    }
+
+    /// Returns whether a step is mapped, so that its outputs are lists.
+    pub(super) fn is_mapped(&self, step: &str) -> bool {
+        self.names.find(step).is_some_and(|step| self.spec.steps[step].map_over.is_some())
+    }
+
+    pub(super) fn wiring(
         &mut self,
         step: &StepSpec,
         name: &str,
         declared: &InputDefinition,
         reference: &OutputReference,
     ) {
-        let made = self
-            .outputs_of(&reference.step)
-            .and_then(|outputs| outputs.get(reference.output.as_str())?.type_name.as_deref())
-            .and_then(scalar);
-        let Some(made) = made else { return };
+        let made = match self.is_mapped(&reference.step) {
+            true => Some(Kind::List.name()),
+            false => self.declared_type(reference).and_then(scalar),
+        };
+        if let Some(made) = made {
+            self.flow(step, name, declared, reference, made);
+        }
+    }
+
+    /// Checks that a value of type `made`, a scalar or a list, can flow into an input.
+    pub(super) fn flow(
+        &mut self,
+        step: &StepSpec,
+        name: &str,
+        declared: &InputDefinition,
+        reference: &OutputReference,
+        made: &str,
+    ) {
         let fits = match (&declared.kinds, declared.type_name.as_deref()) {
             (Some(kinds), _) if kinds.iter().all(|kind| scalar(kind).is_some()) => {
                 kinds.iter().any(|kind| flows(made, kind))
@@ -219,7 +271,7 @@ impl<'a> InputChecker<'a> {
     }
 
     /// Returns the declaration of an input, or reports that the step has none of this name.
-    fn declared<'d>(
+    pub(super) fn declared<'d>(
         &mut self,
         step: &StepSpec,
         definition: &'d StepDefinition,
@@ -236,7 +288,7 @@ impl<'a> InputChecker<'a> {
         declared
     }
 
-    fn mismatch(
+    pub(super) fn mismatch(
         &mut self,
         step: &StepSpec,
         name: &str,
@@ -259,7 +311,7 @@ impl<'a> InputChecker<'a> {
     }
 }
 
-enum Acceptance {
+pub(super) enum Acceptance {
     AsItIs,
     Converted(Literal),
     Refused,
@@ -267,7 +319,7 @@ enum Acceptance {
 
 /// Returns how an input takes a literal: integers pass for floats, and lists, which are all that
 /// configuration files and command lines can write, for tuples.
-fn accept(declared: &InputDefinition, value: &Literal) -> Acceptance {
+pub(super) fn accept(declared: &InputDefinition, value: &Literal) -> Acceptance {
     let Some(kinds) = &declared.kinds else { return Acceptance::AsItIs };
     let kind = value.kind();
     // What a tagged value of another kind is, only the SDK that wrote it knows.
@@ -289,7 +341,7 @@ fn has(kinds: &[String], kind: Kind) -> bool {
 }
 
 /// Returns the builtin scalar that a type name means, if it means one.
-fn scalar(type_name: &str) -> Option<&'static str> {
+pub(super) fn scalar(type_name: &str) -> Option<&'static str> {
     let name = type_name.strip_prefix("builtins.").unwrap_or(type_name);
     match name {
         "NoneType" | "types.NoneType" => Some("None"),

@@ -84,6 +84,7 @@ impl LayerReader<'_> {
             "retry.delay" => into.delay = self.value(path, node, values::delay),
             "retry.backoff" => into.backoff = self.value(path, node, values::backoff),
             "timeout" => into.timeout = self.placed(path, node, values::span),
+            "limits" => into.limits = self.limits(node),
             "orchestrator" => into.orchestrator = self.placed(path, node, values::text),
             "settings.resources.cpu_count" => {
                 into.cpu_count = self.placed(path, node, values::cpu_count);
@@ -142,6 +143,17 @@ impl LayerReader<'_> {
             reader.section("", &section, &mut options);
             into.steps.insert(name.clone(), Placed { value: options, location });
         }
+    }
+
+    fn limits(&mut self, node: &Node) -> Option<BTreeMap<String, u32>> {
+        let nodes = self.nodes("limits", node)?;
+        let mut limits = BTreeMap::new();
+        for (name, node) in nodes.iter().filter(|(_, node)| !is_absent(node)) {
+            if let Some(most) = self.value("limits", node, |literal| values::limit(name, literal)) {
+                limits.insert(name.clone(), most);
+            }
+        }
+        Some(limits)
     }
 
     fn nodes<'n>(&mut self, path: &str, node: &'n Node) -> Option<Cow<'n, Section>> {

@@ -29,6 +29,7 @@ mod declarations;
 mod graph;
 mod inputs;
 mod layers;
+mod mapped;
 mod messages;
 mod options;
 mod settings;
@@ -142,7 +143,7 @@ fn plan(spec: &PipelineSpec, request: &CompileRequest, report: &mut Report) -> P
     let steps = spec.steps.iter().map(|step| {
         let mut options = settings.of_step(step, report);
         let mut config = configs.make(step, &options, report);
-        config.orchestrator = capabilities.check(&step.name, &options, step.location.as_ref());
+        config.orchestrator = capabilities.check(step, spec.sources.get(&step.source), &options);
         if let Some(definition) = spec.definitions.get(&step.source) {
             config.hooks = definition.hooks.clone();
         }
@@ -192,18 +193,27 @@ fn steps(spec: &mut PipelineSpec, graph: Graph, plans: Vec<StepPlan>) -> Vec<Ste
             let definition = spec.definitions.get(&step.source);
             // A plain value is a parameter, however it was traced: one value, one cache key.
             let (mut parameters, mut inputs) = (step.parameters, BTreeMap::new());
+            let is_mapped_over = |name: &String| step.map_over.as_ref() == Some(name);
             for (name, input) in step.inputs {
                 match input {
-                    Input::Value(value) => parameters.insert(name, value).map(drop),
+                    Input::Value(value) if !is_mapped_over(&name) => {
+                        parameters.insert(name, value).map(drop)
+                    }
                     input => inputs.insert(name, input).map(drop),
                 };
             }
-            parameters.extend(plan.parameters);
+            for (name, value) in plan.parameters {
+                match is_mapped_over(&name) {
+                    true => inputs.insert(name, Input::Value(value)).map(drop),
+                    false => parameters.insert(name, value).map(drop),
+                };
+            }
             Some(Step {
                 name: step.name,
                 source: step.source,
                 parameters,
                 inputs,
+                map_over: step.map_over,
                 upstream_steps,
                 outputs: definition
                     .map(|definition| definition.outputs.clone())

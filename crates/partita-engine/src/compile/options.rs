@@ -37,13 +37,14 @@ const fn pipeline(path: &'static str, takes: &'static str) -> OptionKey {
 const SPAN: &str = "seconds, or a number and a unit such as `30s`, `10m`, `2h` or `7d`";
 
 /// Every known option, sorted by path.
-pub const OPTIONS: [OptionKey; 21] = [
+pub const OPTIONS: [OptionKey; 22] = [
     step("cache_environment", "a list of names of environment variables"),
     step("cache_expiry", SPAN),
     step("cache_files", "a list of paths"),
     step("cache_version", "text or an integer"),
     step("enable_cache", "true or false"),
     pipeline("failure_mode", "`fail_fast`, `stop_on_failure` or `continue_on_failure`"),
+    step("limits", "names of limits, each with the number of steps that may run at once"),
     step("orchestrator", "the name of an orchestrator of the stack"),
     step("parameters", "names and values"),
     step("retry", "the keys `max_retries`, `delay` and `backoff`"),
@@ -108,6 +109,7 @@ pub(super) struct Options {
     pub(super) delay: Option<f64>,
     pub(super) backoff: Option<f64>,
     pub(super) timeout: Option<Placed<Span>>,
+    pub(super) limits: Option<BTreeMap<String, u32>>,
     pub(super) orchestrator: Option<Placed<String>>,
     pub(super) cpu_count: Option<Placed<f64>>,
     pub(super) gpu_count: Option<Placed<u32>>,
@@ -140,6 +142,7 @@ impl Options {
         put(&mut self.delay, &later.delay);
         put(&mut self.backoff, &later.backoff);
         put(&mut self.timeout, &later.timeout);
+        put(&mut self.limits, &later.limits);
         put(&mut self.orchestrator, &later.orchestrator);
         put(&mut self.cpu_count, &later.cpu_count);
         put(&mut self.gpu_count, &later.gpu_count);

@@ -127,6 +127,21 @@ pub(super) fn count(literal: &Literal) -> Read<u32> {
     })
 }
 
+/// Reads how many steps may run at once under the limit `name`.
+pub(super) fn limit(name: &str, literal: &Literal) -> Read<u32> {
+    if let Err(error) = name::check(name) {
+        let what = format!("{} cannot be the name of a limit: {error}", quoted(name));
+        return Err(Refusal::Content(what, Some(NAME_HELP.to_owned())));
+    }
+    match count(literal)? {
+        0 => Err(Refusal::Content(
+            format!("no step may ever run under the limit {}, which is 0", quoted(name)),
+            Some("write a whole number from 1 on".to_owned()),
+        )),
+        most => Ok(most),
+    }
+}
+
 pub(super) fn cpu_count(literal: &Literal) -> Read<f64> {
     let number = number(literal)?;
     if number > 0.0 {

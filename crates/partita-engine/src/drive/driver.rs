@@ -1,23 +1,27 @@
 //! The loop: takes messages and timers, asks the scheduler, and does what it says.
 
+mod questions;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use partita_core::deployment::Deployment;
-use partita_core::launcher::{Outcome as Reported, StepLauncher};
+use partita_core::launcher::{LaunchError, Outcome as Reported, StepLauncher, Unit};
 use partita_core::run::{Failure, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 
 use super::clock::{Clock, SystemClock};
-use super::failures;
+use super::failures::{self, FailedItems};
 use super::flights::{Cancel, Flights, Launch, Polled};
 use super::inbox::{self, CancelHandle, Message, Reporter};
+use super::limits::Limits;
 use super::observe::{Observer, RunEvent, RunOutcome};
-use super::resolve::{Resolution, Resolver};
+use super::resolve::Resolver;
 use super::timers::{Due, Timers};
-use crate::schedule::{Action, Because, Cause, Event, Outcome, Plan, Resolved, Scheduler, Timer};
+use crate::schedule::{Action, Because, Cause, Event, Outcome, Plan, Scheduler, Timer};
+use questions::Question;
 
 /// What a driver runs, and with whom.
 #[derive(Clone, Copy)]
@@ -30,6 +34,8 @@ pub struct Drive<'a> {
     pub launcher: &'a dyn StepLauncher,
     /// Looks results up.
     pub resolver: &'a dyn Resolver,
+    /// Says which steps may run beside those of other runs.
+    pub limits: &'a dyn Limits,
     /// Follow the run; each is told of everything, one after another.
     pub observers: &'a [&'a dyn Observer],
 }
@@ -46,14 +52,18 @@ pub struct Driver<'a> {
     /// Events to handle before anything else, and the actions of the one being handled.
     events: VecDeque<Event>,
     actions: Vec<Action>,
-    /// Steps whose look-up waits until there is nothing more urgent.
-    unresolved: VecDeque<usize>,
-    /// Why each step must run, from its look-up to its end.
+    /// What is to be looked up when there is nothing more urgent.
+    questions: VecDeque<Question>,
+    /// Why each step and each item must run, from its look-up to its end.
     reasons: Vec<Option<Arc<str>>>,
     results: HashMap<usize, Arc<StepResult>>,
     /// The last failure of each step that is not at its end.
     failures: HashMap<usize, Arc<Failure>>,
     failed: Vec<(usize, Arc<Failure>)>,
+    /// The last attempt that a limit held back; its timers are not set.
+    held_back: Option<(usize, u32)>,
+    /// The first failed item of each mapped step that is not at its end, and how many there are.
+    failed_items: HashMap<usize, FailedItems>,
     polling: bool,
     cancel_seen: bool,
 }
@@ -79,10 +89,12 @@ impl<'a> Driver<'a> {
             reporter,
             events: VecDeque::new(),
             actions: Vec::new(),
-            unresolved: VecDeque::new(),
+            questions: VecDeque::new(),
             results: HashMap::new(),
             failures: HashMap::new(),
             failed: Vec::new(),
+            held_back: None,
+            failed_items: HashMap::new(),
             polling: false,
             cancel_seen: false,
         }
@@ -93,8 +105,21 @@ impl<'a> Driver<'a> {
         self.reporter.cancel_handle()
     }
 
+    /// Goes on with those attempts of an earlier engine that still run, instead of making new ones.
+    /// `begun` are the attempts whose end nobody has recorded, by step and item.
+    ///
+    /// # Errors
+    /// If it cannot be found out now whether they run.
+    pub fn take_over(&mut self, begun: &HashMap<Unit, u32>) -> Result<(), LaunchError> {
+        for (unit, number) in self.flights.find(begun)? {
+            self.scheduler.begin_with(unit, number);
+        }
+        Ok(())
+    }
+
     /// Executes the run; returns when it is over.
     pub fn run(mut self) -> RunOutcome {
+        self.drive.limits.listen(self.reporter.limits_handle());
         self.events.push_back(Event::Start);
         loop {
             while let Some(event) = self.events.pop_front() {
@@ -122,8 +147,8 @@ impl<'a> Driver<'a> {
             self.take_message(message);
         } else if let Some(due) = self.timers.take_due(|| self.clock.now()) {
             self.take_due(due);
-        } else if let Some(step) = self.unresolved.pop_front() {
-            self.resolve(step);
+        } else if let Some(question) = self.questions.pop_front() {
+            self.ask(question);
         } else if let Some(message) = self.clock.receive(&self.inbox, self.timers.next()) {
             self.take_message(message);
         }
@@ -131,7 +156,12 @@ impl<'a> Driver<'a> {
 
     fn take_message(&mut self, message: Message) {
         match message {
-            Message::Ended { step, number, outcome } => self.reported(step, number, outcome),
+            Message::LimitsFreed => self.events.push_back(Event::LimitsFreed),
+            Message::Ended { unit, number, outcome } => {
+                if let Some(step) = self.scheduler.number(unit) {
+                    self.reported(step, number, outcome);
+                }
+            }
             Message::Cancel => {
                 if !std::mem::replace(&mut self.cancel_seen, true) {
                     self.tell(&RunEvent::CancelRequested);
@@ -155,12 +185,15 @@ impl<'a> Driver<'a> {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Resolve { step } => self.unresolved.push_back(step),
+            Action::Resolve { step } => self.questions.push_back(Question::Resolve(step)),
+            Action::Expand { step } => self.questions.push_back(Question::Expand(step)),
+            Action::Gather { step } => self.questions.push_back(Question::Gather(step)),
             Action::Launch { step, attempt } => self.launch(step, attempt),
             Action::Cancel { step, attempt } => self.cancel(step, attempt),
             Action::SetTimer { step, attempt, timer, after } => {
-                let waits =
-                    timer == Timer::Timeout && self.flights.keep_timeout(step, attempt, after);
+                let waits = timer == Timer::Timeout
+                    && (self.held_back == Some((step, attempt))
+                        || self.flights.keep_timeout(step, attempt, after));
                 if !waits {
                     self.set_timer(after, Due::Timer { step, attempt, timer });
                 }
@@ -168,7 +201,8 @@ impl<'a> Driver<'a> {
             Action::AttemptFailed { step, attempt, cause, retry_in } => {
                 let failure = self.failure(step, cause);
                 let retry_in = retry_in.map(|wait| wait.as_secs_f64());
-                self.tell(&RunEvent::AttemptFailed { step, attempt, failure, retry_in });
+                let Unit { step, item } = self.scheduler.unit(step);
+                self.tell(&RunEvent::AttemptFailed { step, item, attempt, failure, retry_in });
             }
             Action::StepEnded { step, status, because } => self.step_ended(step, status, because),
             Action::RunEnded { status } => {
@@ -188,33 +222,28 @@ impl<'a> Driver<'a> {
         self.timers.set(self.clock.now().saturating_add(after), due);
     }
 
-    fn resolve(&mut self, step: usize) {
-        // The run may have stopped since the look-up was asked for.
-        if self.scheduler.status(step).is_ended() {
-            return;
-        }
-        let answer = match self.drive.resolver.resolve(step) {
-            Resolution::Cached(result) => {
-                self.results.insert(step, result);
-                Resolved::Cached
+    fn launch(&mut self, step: usize, attempt: u32) {
+        self.held_back = None;
+        let unit = self.scheduler.unit(step);
+        let places = match self.drive.limits.take(unit.step) {
+            Ok(Some(places)) => places,
+            Ok(None) => {
+                self.held_back = Some((step, attempt));
+                self.events.push_back(Event::HeldBack { step, attempt });
+                return;
             }
-            Resolution::Run { reason } => {
-                self.reasons[step] = reason;
-                Resolved::Run
-            }
-            Resolution::Failed(failure) => {
+            Err(failure) => {
                 self.failures.insert(step, Arc::new(failure));
-                Resolved::Failed
+                let outcome = Outcome::Failed;
+                self.events.push_back(Event::Ended { step, attempt, outcome });
+                return;
             }
         };
-        self.events.push_back(Event::Resolved { step, answer });
-    }
-
-    fn launch(&mut self, step: usize, attempt: u32) {
         self.failures.remove(&step);
-        self.tell(&RunEvent::StepStarted { step, attempt });
-        let is_last = self.scheduler.plan().steps[step].wait_after(attempt).is_none();
-        let launch = self.flights.begin(step, attempt, is_last, self.reasons[step].clone());
+        self.tell(&RunEvent::StepStarted { step: unit.step, item: unit.item, attempt });
+        let is_last = self.scheduler.rules(step).wait_after(attempt).is_none();
+        let reason = self.reasons[step].clone();
+        let launch = self.flights.begin(step, unit, attempt, is_last, reason, places);
         self.launched(step, attempt, launch);
     }
 
@@ -305,28 +334,29 @@ impl<'a> Driver<'a> {
         }
         let failure = match reported {
             Reported::Cancelled => return Outcome::Cancelled,
-            Reported::Failed(failure) => match self.drive.resolver.recorded(step, attempt) {
-                Some(record) if record.status == StepStatus::Cancelled => {
-                    return Outcome::Cancelled;
-                }
-                Some(record) => record.error.clone().unwrap_or(failure),
-                None => failure,
-            },
+            Reported::Failed(failure) => {
+                let record = self.recorded(step, attempt);
+                record.and_then(|record| record.error).unwrap_or(failure)
+            }
             Reported::Completed(_) => failures::not_committed(self.drive.deployment),
         };
         self.failures.insert(step, Arc::new(failure));
         Outcome::Failed
     }
 
+    fn recorded(&self, step: usize, attempt: u32) -> Option<StepResult> {
+        self.drive.resolver.recorded(self.scheduler.unit(step), attempt)
+    }
+
     fn is_committed(&mut self, step: usize) -> bool {
-        let result = self.drive.resolver.committed(step);
+        let result = self.drive.resolver.committed(self.scheduler.unit(step));
         result.map(|result| self.results.insert(step, result)).is_some()
     }
 
     /// Returns the failure of an attempt and keeps it in case it is the step's last.
     fn failure(&mut self, step: usize, cause: Cause) -> Arc<Failure> {
         let plan = self.scheduler.plan();
-        let timeout = plan.steps[step].timeout.unwrap_or_default();
+        let timeout = self.scheduler.rules(step).timeout.unwrap_or_default();
         let failure = match (cause, self.failures.get(&step)) {
             (Cause::Reported | Cause::Lost, Some(failure)) => return Arc::clone(failure),
             (Cause::Lost, None) => failures::never_confirmed(timeout, plan.grace),
@@ -338,14 +368,23 @@ impl<'a> Driver<'a> {
         failure
     }
 
-    fn step_ended(&mut self, step: usize, status: StepStatus, because: Option<Because>) {
-        self.reasons[step] = None;
-        let result = self.results.remove(&step);
-        let failure = self.failures.remove(&step).filter(|_| status == StepStatus::Failed);
-        if let Some(failure) = &failure {
-            self.failed.push((step, Arc::clone(failure)));
+    fn step_ended(&mut self, number: usize, status: StepStatus, because: Option<Because>) {
+        self.reasons[number] = None;
+        let result = self.results.remove(&number);
+        let failed_items = self.failed_items.remove(&number);
+        let failure = self.failures.remove(&number);
+        let failure = failure.or_else(|| Some(Arc::new(failed_items?.failure())));
+        let failure = failure.filter(|_| status == StepStatus::Failed);
+        let Unit { step, item } = self.scheduler.unit(number);
+        match (&failure, item) {
+            (Some(failure), Some(item)) => {
+                let first = || FailedItems { first: item, failure: Arc::clone(failure), count: 0 };
+                self.failed_items.entry(step).or_insert_with(first).count += 1;
+            }
+            (Some(failure), None) => self.failed.push((step, Arc::clone(failure))),
+            (None, _) => {}
         }
-        self.tell(&RunEvent::StepEnded { step, status, result, failure, because });
+        self.tell(&RunEvent::StepEnded { step, item, status, result, failure, because });
     }
 
     fn outcome(self, status: RunStatus) -> RunOutcome {

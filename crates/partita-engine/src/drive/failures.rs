@@ -73,6 +73,42 @@ pub(super) fn silent(deployment: &Deployment, silence: Duration, error: &str) ->
     ))
 }
 
+/// What is known of the failed items of a mapped step.
+#[derive(Debug)]
+pub(super) struct FailedItems {
+    /// The item that failed first.
+    pub(super) first: u32,
+    /// Its last failure.
+    pub(super) failure: Arc<Failure>,
+    /// How many have failed.
+    pub(super) count: u32,
+}
+
+impl FailedItems {
+    /// Returns the failure of their step.
+    pub(super) fn failure(&self) -> Failure {
+        let Self { first, failure, count } = self;
+        let others = match count - 1 {
+            0 => String::new(),
+            1 => "; one more item failed".to_owned(),
+            count => format!("; {count} more items failed"),
+        };
+        Failure {
+            message: format!("item {first} failed: {}{others}", said(failure)),
+            traceback: failure.traceback.clone(),
+            exit_code: failure.exit_code,
+            ..Failure::ours("")
+        }
+    }
+}
+
+/// Returns a failure in one paragraph.
+fn said(failure: &Failure) -> String {
+    let kind = if failure.kind == "partita" { "" } else { &failure.kind };
+    let colon = if kind.is_empty() || failure.message.is_empty() { "" } else { ": " };
+    format!("{kind}{colon}{}", failure.message)
+}
+
 fn orchestrator(deployment: &Deployment) -> String {
     let component = deployment.stack.orchestrator();
     component.map_or_else(|| "of the run".to_owned(), |component| format!("`{}`", component.name))
@@ -82,12 +118,10 @@ fn orchestrator(deployment: &Deployment) -> String {
 pub(super) fn summary(deployment: &Deployment, failed: &[(usize, Arc<Failure>)]) -> Option<String> {
     let (step, failure) = failed.first()?;
     let name = &deployment.steps[*step].name;
-    let kind = if failure.kind == "partita" { "" } else { &failure.kind };
-    let colon = if kind.is_empty() || failure.message.is_empty() { "" } else { ": " };
     let others = match failed.len() - 1 {
         0 => String::new(),
         1 => "; one more step failed".to_owned(),
         count => format!("; {count} more steps failed"),
     };
-    Some(format!("the step `{name}` failed: {kind}{colon}{}{others}", failure.message))
+    Some(format!("the step `{name}` failed: {}{others}", said(failure)))
 }

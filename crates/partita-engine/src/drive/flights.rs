@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use partita_core::deployment::Deployment;
 use partita_core::launcher::{
-    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
+    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher, Unit,
 };
 use partita_core::run::Failure;
 use partita_core::settings::Retry;
 
 use super::failures;
+use super::limits::Places;
 
 /// How often a call to a backend that cannot be reached is tried again: for half a minute in all.
 const BACKEND_RETRY: Retry = Retry { max_retries: 5, delay: 1.0, backoff: 2.0 };
@@ -22,11 +23,14 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(3_600);
 /// An attempt that the scheduler takes to be running.
 #[derive(Debug)]
 struct Flight {
+    unit: Unit,
     attempt: u32,
     is_last: bool,
     stage: Stage,
     /// How often a cancellation was asked for.
     cancels: u32,
+    /// What it holds under its limits, until its end.
+    _places: Places,
 }
 
 #[derive(Debug)]
@@ -77,6 +81,8 @@ pub(super) struct Flights<'a> {
     launcher: &'a dyn StepLauncher,
     reports: Arc<dyn Reports>,
     flights: HashMap<usize, Flight>,
+    /// The attempts that an earlier engine launched and that still run.
+    found: HashMap<Unit, (u32, Job)>,
 }
 
 impl<'a> Flights<'a> {
@@ -86,38 +92,83 @@ impl<'a> Flights<'a> {
         launcher: &'a dyn StepLauncher,
         reports: Arc<dyn Reports>,
     ) -> Self {
-        Self { deployment, run_id, launcher, reports, flights: HashMap::new() }
+        let (flights, found) = (HashMap::new(), HashMap::new());
+        Self { deployment, run_id, launcher, reports, flights, found }
     }
 
-    /// Begins an attempt.
+    /// Finds the attempts again that an earlier engine began and did not see the end of; returns
+    /// those that its launcher knows.
+    ///
+    /// # Errors
+    /// If that cannot be found out now.
+    pub(super) fn find(
+        &mut self,
+        begun: &HashMap<Unit, u32>,
+    ) -> Result<Vec<(Unit, u32)>, LaunchError> {
+        for (&unit, &number) in begun {
+            let attempt = self.attempt(unit, number, None, true);
+            if let Some(job) = self.launcher.find(&attempt, &self.reports)? {
+                self.found.insert(unit, (number, job));
+            }
+        }
+        Ok(self.found.iter().map(|(unit, (number, _))| (*unit, *number)).collect())
+    }
+
+    /// Returns whether an attempt of an earlier engine at a step or an item still runs.
+    pub(super) fn has_found(&self, unit: Unit) -> bool {
+        self.found.contains_key(&unit)
+    }
+
+    fn attempt(
+        &self,
+        unit: Unit,
+        number: u32,
+        cache_reason: Option<Arc<str>>,
+        is_last: bool,
+    ) -> Attempt {
+        Attempt {
+            deployment: Arc::clone(self.deployment),
+            run_id: Arc::clone(&self.run_id),
+            step: unit.step,
+            item: unit.item,
+            number,
+            cache_reason,
+            is_last,
+        }
+    }
+
+    /// Begins an attempt at `unit`, which the scheduler knows by the number `step`.
     pub(super) fn begin(
         &mut self,
         step: usize,
+        unit: Unit,
         attempt: u32,
         is_last: bool,
         reason: Option<Arc<str>>,
+        places: Places,
     ) -> Launch {
-        let stage = Stage::Launching { reason, tries: 0, timeout: None };
-        self.flights.insert(step, Flight { attempt, is_last, stage, cancels: 0 });
-        self.launch(step, attempt)
+        let found = self.found.remove(&unit).filter(|(number, _)| *number == attempt);
+        let is_found = found.is_some();
+        let stage = match found {
+            Some((_, job)) => Stage::Launched { job, silent_since: None },
+            None => Stage::Launching { reason, tries: 0, timeout: None },
+        };
+        let flight = Flight { unit, attempt, is_last, stage, cancels: 0, _places: places };
+        self.flights.insert(step, flight);
+        if is_found { Launch::Done { timeout: None } } else { self.launch(step, attempt) }
     }
 
     /// Hands an attempt to the launcher, unless that was done.
     pub(super) fn launch(&mut self, step: usize, number: u32) -> Launch {
-        let Some(flight) = self.flights.get_mut(&step) else { return Launch::Stale };
-        let Stage::Launching { reason, tries, timeout } = &mut flight.stage else {
-            return Launch::Stale;
-        };
+        let Some(flight) = self.flights.get(&step) else { return Launch::Stale };
+        let Stage::Launching { reason, .. } = &flight.stage else { return Launch::Stale };
         if flight.attempt != number {
             return Launch::Stale;
         }
-        let attempt = Attempt {
-            deployment: Arc::clone(self.deployment),
-            run_id: Arc::clone(&self.run_id),
-            step,
-            number,
-            cache_reason: reason.clone(),
-            is_last: flight.is_last,
+        let attempt = self.attempt(flight.unit, number, reason.clone(), flight.is_last);
+        let Some(flight) = self.flights.get_mut(&step) else { return Launch::Stale };
+        let Stage::Launching { tries, timeout, .. } = &mut flight.stage else {
+            return Launch::Stale;
         };
         match find_or_launch(self.launcher, attempt, *tries > 0, &self.reports) {
             Ok(job) => {
@@ -220,7 +271,7 @@ fn find_or_launch(
     tried: bool,
     reports: &Arc<dyn Reports>,
 ) -> Result<Job, LaunchError> {
-    if tried && let Some(job) = launcher.find(&attempt.id())? {
+    if tried && let Some(job) = launcher.find(&attempt, reports)? {
         return Ok(job);
     }
     launcher.launch(attempt, reports)

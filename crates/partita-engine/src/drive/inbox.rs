@@ -1,20 +1,22 @@
 //! The driver's one channel: ends of attempts and requests to cancel.
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use partita_core::launcher::{Outcome, Reports};
+use partita_core::launcher::{Outcome, Reports, Unit};
 
 /// What others tell the driver.
 #[derive(Debug)]
 pub(super) enum Message {
     /// An attempt is over.
     Ended {
-        /// The step.
-        step: usize,
+        /// The step or the item.
+        unit: Unit,
         /// The attempt's number.
         number: u32,
         /// How it went.
         outcome: Outcome,
     },
+    /// Limits that were reached may have room again.
+    LimitsFreed,
     /// Someone wants the run to stop.
     Cancel,
 }
@@ -30,15 +32,30 @@ pub(super) fn open() -> (Reporter, Receiver<Message>) {
 pub(super) struct Reporter(Sender<Message>);
 
 impl Reporter {
+    pub(super) fn limits_handle(&self) -> LimitsHandle {
+        LimitsHandle(self.0.clone())
+    }
+
     pub(super) fn cancel_handle(&self) -> CancelHandle {
         CancelHandle(self.0.clone())
     }
 }
 
 impl Reports for Reporter {
-    fn ended(&self, step: usize, number: u32, outcome: Outcome) {
+    fn ended(&self, unit: Unit, number: u32, outcome: Outcome) {
         // A run that is over takes no reports, and late ones are to be ignored.
-        let _ = self.0.send(Message::Ended { step, number, outcome });
+        let _ = self.0.send(Message::Ended { unit, number, outcome });
+    }
+}
+
+/// Tells a run that limits which were reached may have room again.
+#[derive(Debug, Clone)]
+pub struct LimitsHandle(Sender<Message>);
+
+impl LimitsHandle {
+    /// Has the steps that wait for limits try again.
+    pub fn freed(&self) {
+        let _ = self.0.send(Message::LimitsFreed);
     }
 }
 

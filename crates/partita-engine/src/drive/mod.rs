@@ -9,6 +9,7 @@ mod failures;
 mod flights;
 mod handover;
 mod inbox;
+mod limits;
 mod observe;
 mod resolve;
 mod timers;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use driver::{Drive, Driver};
 pub use handover::Handover;
-pub use inbox::CancelHandle;
+pub use inbox::{CancelHandle, LimitsHandle};
+pub use limits::{Limits, NoLimits, Places};
 pub use observe::{Observer, RunEvent, RunOutcome};
 pub use resolve::{Resolution, Resolver};

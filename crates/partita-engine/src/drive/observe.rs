@@ -18,10 +18,21 @@ pub trait Observer: Send + Sync {
 /// Something that happened in a run.
 #[derive(Debug, Clone)]
 pub enum RunEvent {
+    /// A mapped step has got its size.
+    StepExpanded {
+        /// The step.
+        step: usize,
+        /// How many items it has.
+        items: u32,
+        /// How many of them were committed before this engine took the run.
+        committed: u32,
+    },
     /// An attempt is about to be handed to its launcher.
     StepStarted {
         /// The step.
         step: usize,
+        /// The item, if the step is mapped.
+        item: Option<u32>,
         /// The attempt's number.
         attempt: u32,
     },
@@ -29,6 +40,8 @@ pub enum RunEvent {
     AttemptFailed {
         /// The step.
         step: usize,
+        /// The item, if the step is mapped.
+        item: Option<u32>,
         /// The attempt's number.
         attempt: u32,
         /// What went wrong.
@@ -36,10 +49,12 @@ pub enum RunEvent {
         /// The seconds until the next attempt; `None` if there is none.
         retry_in: Option<f64>,
     },
-    /// A step has its last status in this run.
+    /// A step, or an item of a mapped one, has its last status in this run.
     StepEnded {
         /// The step.
         step: usize,
+        /// The item, if it is one that has ended.
+        item: Option<u32>,
         /// `completed`, `cached`, `failed`, `skipped` or `cancelled`.
         status: StepStatus,
         /// Its result, if it is completed or cached.
@@ -70,6 +85,7 @@ pub struct RunOutcome {
     pub error: Option<String>,
     /// The steps that failed, in the order in which they did.
     pub failed: Vec<(usize, Arc<Failure>)>,
-    /// How many steps have which status; steps committed before the run was resumed are completed.
+    /// How many steps and items have which status; those that were committed before the run was
+    /// resumed are completed.
     pub counts: Counts,
 }

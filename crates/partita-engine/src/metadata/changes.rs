@@ -23,7 +23,7 @@ pub struct RunStart {
     pub status: RunStatus,
 }
 
-/// A step of a run.
+/// A step of a run, or one item of a mapped one.
 #[derive(Debug, Clone)]
 pub struct StepRun {
     /// The run.
@@ -32,6 +32,8 @@ pub struct StepRun {
     pub deployment: Arc<Deployment>,
     /// The step, as an index into the deployment's steps.
     pub index: usize,
+    /// The item, if it is one of a mapped step.
+    pub item: Option<u32>,
 }
 
 impl StepRun {
@@ -44,6 +46,13 @@ impl StepRun {
 /// Something that happened in a run.
 #[derive(Debug, Clone)]
 pub enum Change {
+    /// A mapped step got its size.
+    StepExpanded {
+        /// The step.
+        step: StepRun,
+        /// How many items it has.
+        items: u32,
+    },
     /// An attempt was handed to its launcher.
     StepStarted {
         /// The step.
@@ -114,6 +123,7 @@ impl Change {
     pub fn run_id(&self) -> &str {
         match self {
             Self::StepStarted { step, .. }
+            | Self::StepExpanded { step, .. }
             | Self::StepRetrying { step }
             | Self::StepEnded { step, .. }
             | Self::StepSkipped { step, .. }

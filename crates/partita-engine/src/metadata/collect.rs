@@ -7,13 +7,14 @@
 
 use std::collections::HashSet;
 
-use partita_core::artifact::Manifest;
+use partita_core::artifact::{ArtifactVersion, Manifest};
 use partita_core::deployment::{Deployment, Input};
 use partita_core::run::{StepResult, VERSION};
 
 use super::error::Result;
 use super::runs::is_live;
-use crate::store::{ArtifactStore, Documents, StoreError, layout, read_document};
+use crate::store::layout::{self, StepFile};
+use crate::store::{ArtifactStore, Documents, StoreError, read_document};
 
 /// What was removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -143,6 +144,27 @@ impl Candidates {
     }
 }
 
+/// Returns the paths of the commits of a run's steps and of their items.
+fn commits(store: &dyn ArtifactStore, run_id: &str) -> Result<Vec<String>> {
+    let steps = layout::steps(run_id);
+    let mut commits = Vec::new();
+    for name in store.list(&steps)? {
+        match layout::step_file(&name) {
+            Some((_, StepFile::Commit)) => commits.push(format!("{steps}/{name}")),
+            Some((_, StepFile::Items)) => {
+                let folder = format!("{steps}/{}", name.trim_end_matches('/'));
+                let names = store.list(&folder)?;
+                let is_commit =
+                    |name: &&String| matches!(layout::item_file(name), Some((_, StepFile::Commit)));
+                commits
+                    .extend(names.iter().filter(is_commit).map(|name| format!("{folder}/{name}")));
+            }
+            Some((_, StepFile::Attempt(_))) | None => {}
+        }
+    }
+    Ok(commits)
+}
+
 /// Returns the paths directly under `folder`.
 fn paths(store: &dyn ArtifactStore, folder: &str) -> Result<Vec<String>> {
     let names = store.list(folder)?;
@@ -198,11 +220,7 @@ impl Needs {
                 Err(error) => return Err(error.into()),
             }
         }
-        for path in paths(store, &layout::steps(run_id))? {
-            let name = path.rsplit('/').next().and_then(layout::step_file);
-            if !matches!(name, Some((_, layout::StepFile::Commit))) {
-                continue;
-            }
+        for path in commits(store, run_id)? {
             match store.read(&path) {
                 Ok(bytes) => self.add_result(&parse(store, &path, &bytes)?),
                 Err(StoreError::NotFound { .. }) => {}
@@ -220,9 +238,7 @@ impl Needs {
 
     fn add_input(&mut self, input: &Input) {
         match input {
-            Input::Artifact(version) => {
-                self.artifacts.insert(layout::artifact(version));
-            }
+            Input::Artifact(version) => self.add_version(version),
             Input::Value(_) | Input::Output(_) => {}
             Input::List(items) | Input::Tuple(items) => {
                 items.iter().for_each(|item| self.add_input(item))
@@ -232,11 +248,27 @@ impl Needs {
     }
 
     fn add_result(&mut self, result: &StepResult) {
-        self.artifacts.extend(result.outputs.values().map(layout::artifact));
-        self.versions.extend(result.outputs.values().map(|version| version.id.clone()));
+        for version in result.outputs.values() {
+            self.add_version(version);
+        }
         let inputs = result.inputs.values();
         self.artifacts
             .extend(inputs.map(|input| layout::artifact_folder(&input.artifact, &input.id)));
+    }
+
+    fn add_version(&mut self, version: &ArtifactVersion) {
+        self.versions.insert(version.id.clone());
+        version.items.iter().flat_map(|items| items.iter()).for_each(|item| {
+            self.versions.insert(item.id.clone());
+        });
+        version.visit_folders(&mut |part| {
+            self.artifacts.insert(layout::artifact(part));
+        });
+    }
+
+    fn is_of_runs(&self, version: &ArtifactVersion) -> bool {
+        let mut items = version.items.iter().flat_map(|items| items.iter());
+        self.versions.contains(&version.id) || items.any(|item| self.is_of_runs(item))
     }
 
     /// Adds what a cache entry refers to, or removes an entry that is of no use and returns its
@@ -256,19 +288,17 @@ impl Needs {
         let is_cut_off = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err();
         if !is_cut_off {
             let entry = parse(store, path, &bytes)?;
-            let mut folders = entry
-                .outputs
-                .values()
-                .filter(|version| version.value.is_none())
-                .map(layout::artifact);
-            let is_whole = folders.try_fold(true, |is_whole, folder| {
-                store.list(&folder).map(|files| is_whole && !files.is_empty())
+            let mut folders = Vec::new();
+            for version in entry.outputs.values() {
+                version.visit_folders(&mut |part| folders.push(layout::artifact(part)));
+            }
+            let is_whole = folders.iter().try_fold(true, |is_whole, folder| {
+                store.list(folder).map(|files| is_whole && !files.is_empty())
             })?;
-            let mut outputs = entry.outputs.values();
             let is_of_runs = entry.outputs.is_empty()
-                || outputs.any(|version| self.versions.contains(&version.id));
+                || entry.outputs.values().any(|version| self.is_of_runs(version));
             if is_whole && (is_of_runs || entries == CacheEntries::Whole) {
-                self.artifacts.extend(entry.outputs.values().map(layout::artifact));
+                self.artifacts.extend(folders);
                 return Ok(None);
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use partita_core::artifact::ArtifactVersion;
+use partita_core::launcher::Unit;
 use partita_core::name;
 
 use super::error::{MetadataError, Result};
@@ -113,7 +114,7 @@ impl<'a> Artifacts<'a> {
         let mut steps = Vec::new();
         while let Some(version) = next.pop_front() {
             for step in self.index.neighbours(&version, direction)? {
-                if !seen_steps.insert((step.run_id.clone(), step.step.clone())) {
+                if !seen_steps.insert((step.run_id.clone(), step.step.clone(), step.item)) {
                     continue;
                 }
                 let further = match direction {
@@ -141,7 +142,10 @@ impl<'a> Artifacts<'a> {
         let deployment = documents.deployment(&header.deployment_id)?;
         let index = deployment.steps.iter().position(|step| step.name == view.step);
         let commit = match index {
-            Some(index) => documents.commit(&view.run_id, index, &view.step)?,
+            Some(step) => {
+                let unit = Unit { step, item: view.item };
+                documents.commit(&view.run_id, unit, &view.step)?
+            }
             None => None,
         };
         commit.and_then(|mut commit| commit.outputs.remove(&view.output)).ok_or_else(|| {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use partita_core::deployment::Deployment;
+use partita_core::launcher::Unit;
 use partita_core::run::{Event, EventKind, RunEnd, RunHeader, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 
@@ -98,8 +99,9 @@ impl Replay<'_> {
         changes
     }
 
-    fn step(&self, deployment: &Arc<Deployment>, index: usize) -> StepRun {
-        StepRun { run_id: self.run_id.clone(), deployment: deployment.clone(), index }
+    fn step(&self, deployment: &Arc<Deployment>, of: impl Into<Unit>) -> StepRun {
+        let Unit { step: index, item } = of.into();
+        StepRun { run_id: self.run_id.clone(), deployment: deployment.clone(), index, item }
     }
 
     fn add_events(
@@ -113,7 +115,9 @@ impl Replay<'_> {
             .flat_map(|deployment| deployment.steps.iter().enumerate())
             .map(|(index, step)| (step.name.as_str(), index))
             .collect();
-        let step = |name: &str| Some(self.step(deployment?, *positions.get(name)?));
+        let step = |name: &str, item: Option<u32>| {
+            Some(self.step(deployment?, Unit { step: *positions.get(name)?, item }))
+        };
         let mut latest = i64::MIN;
         for event in events {
             // A clock that was set back does not change the order in which things happened.
@@ -121,17 +125,24 @@ impl Replay<'_> {
             let at = event.at;
             let (rank, change) = match &event.kind {
                 EventKind::Resumed => (0, Some(Change::RunResumed { run_id: self.run_id.clone() })),
-                EventKind::AttemptStarted { step: name, attempt } => {
-                    let change =
-                        step(name).map(|step| Change::StepStarted { step, attempt: *attempt, at });
+                EventKind::StepExpanded { step: name, items } => {
+                    let step = step(name, None);
+                    (0, step.map(|step| Change::StepExpanded { step, items: *items }))
+                }
+                EventKind::AttemptStarted { step: name, item, attempt } => {
+                    let change = step(name, *item).map(|step| Change::StepStarted {
+                        step,
+                        attempt: *attempt,
+                        at,
+                    });
                     (2 * u64::from(*attempt), change)
                 }
-                EventKind::StepSkipped { step: name, reason } => (
-                    LAST,
-                    step(name).map(|step| Change::StepSkipped { step, reason: reason.clone() }),
-                ),
-                EventKind::StepCancelled { step: name } => {
-                    (LAST, step(name).map(|step| Change::StepCancelled { step, at }))
+                EventKind::StepSkipped { step: name, reason } => {
+                    let step = step(name, None);
+                    (LAST, step.map(|step| Change::StepSkipped { step, reason: reason.clone() }))
+                }
+                EventKind::StepCancelled { step: name, item } => {
+                    (LAST, step(name, *item).map(|step| Change::StepCancelled { step, at }))
                 }
                 EventKind::Metadata { key, value } => {
                     let (run_id, key, value) = (self.run_id.clone(), key.clone(), value.clone());
@@ -146,37 +157,53 @@ impl Replay<'_> {
     fn add_results(&mut self, timeline: &mut Timeline, deployment: &Arc<Deployment>) {
         let left = self.noting(self.documents.left_by_steps(&self.run_id)).unwrap_or_default();
         for (index, left) in left.range(..deployment.steps.len()) {
-            let index = *index;
-            for result in self.results(deployment, index, left) {
-                let step = self.step(deployment, index);
-                let rank = 2 * u64::from(result.attempt) + 1;
-                let at = (result.ended_at.0, rank);
-                let retry = &deployment.steps[index].config.retry;
-                let is_due = result.status == StepStatus::Failed
-                    && retry.wait_after(result.attempt).is_some();
-                let retrying = is_due.then(|| (at, Change::StepRetrying { step: step.clone() }));
-                timeline.push((at, Change::StepEnded { step, result: Arc::new(result) }));
-                timeline.extend(retrying);
+            self.add_results_of(timeline, deployment, Unit::from(*index), left);
+            for (item, left) in &left.items {
+                self.add_results_of(timeline, deployment, Unit::item(*index, *item), left);
             }
         }
     }
 
-    /// Returns the results of a step: those of attempts that did not succeed, and the commit.
+    fn add_results_of(
+        &mut self,
+        timeline: &mut Timeline,
+        deployment: &Arc<Deployment>,
+        unit: Unit,
+        left: &LeftByStep,
+    ) {
+        for result in self.results(deployment, unit, left) {
+            let step = self.step(deployment, unit);
+            // A mapped step ends after its items, be it at the same time.
+            let is_whole = deployment.steps[unit.step].map_over.is_some() && unit.item.is_none();
+            let rank = if is_whole { LAST } else { 2 * u64::from(result.attempt) + 1 };
+            let at = (result.ended_at.0, rank);
+            let retry = &deployment.steps[unit.step].config.retry;
+            let is_due = !is_whole
+                && result.status == StepStatus::Failed
+                && retry.wait_after(result.attempt).is_some();
+            let retrying = is_due.then(|| (at, Change::StepRetrying { step: step.clone() }));
+            timeline.push((at, Change::StepEnded { step, result: Arc::new(result) }));
+            timeline.extend(retrying);
+        }
+    }
+
+    /// Returns the results of a step or an item: those of attempts that did not succeed, and the
+    /// commit.
     fn results(
         &mut self,
         deployment: &Deployment,
-        index: usize,
+        unit: Unit,
         left: &LeftByStep,
     ) -> Vec<StepResult> {
-        let name = &deployment.steps[index].name;
+        let name = &deployment.steps[unit.step].name;
         let run_id = self.run_id.clone();
         let mut results = Vec::new();
         for number in &left.attempts {
-            let result = self.noting(self.documents.result(&run_id, index, name, *number));
+            let result = self.noting(self.documents.result(&run_id, unit, name, *number));
             results.extend(result.flatten());
         }
         if left.committed {
-            results.extend(self.noting(self.documents.commit(&run_id, index, name)).flatten());
+            results.extend(self.noting(self.documents.commit(&run_id, unit, name)).flatten());
         }
         results
     }

@@ -249,8 +249,8 @@ fn fill(view: &mut RunView, documents: &Documents<'_>) {
     for Event { at, kind } in documents.events(&view.id).unwrap_or_default() {
         match kind {
             EventKind::Resumed => view.resumed_at.push(at),
-            EventKind::HookFailed { step, hook, error } => {
-                view.hook_failures.push(HookFailure { at, step, hook, error });
+            EventKind::HookFailed { step, item, hook, error } => {
+                view.hook_failures.push(HookFailure { at, step, item, hook, error });
             }
             _ => {}
         }

@@ -94,6 +94,9 @@ pub struct HookFailure {
     pub at: Timestamp,
     /// The step whose hook it is; `None` for one of the pipeline.
     pub step: Option<String>,
+    /// The item, if the step is mapped; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
     /// Which hook.
     pub hook: String,
     /// The exception.
@@ -128,6 +131,23 @@ pub struct StepView {
     pub outputs: BTreeMap<String, OutputView>,
     /// What it and its materializers noted.
     pub metadata: BTreeMap<String, Literal>,
+    /// Its items, each like a step; absent if it is not mapped, or its size is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<StepView>>,
+}
+
+impl StepView {
+    /// Adds the items of a mapped step; it took from when the first of them began.
+    pub(super) fn add_items(&mut self, items: Vec<StepView>) {
+        let first = items.iter().filter_map(|item| item.started_at).min();
+        self.started_at = first.or(self.started_at);
+        if self.status.is_ended() {
+            let last = items.iter().filter_map(|item| item.ended_at).max();
+            self.ended_at = self.ended_at.or(last);
+            self.duration_s = duration(self.started_at, self.ended_at);
+        }
+        self.items = Some(items);
+    }
 }
 
 /// The state of an attempt.
@@ -224,6 +244,9 @@ pub struct ArtifactView {
     pub pipeline: String,
     /// The step in that run.
     pub step: String,
+    /// The item of it, if that is what made the version; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
     /// The output of that step.
     pub output: String,
     /// When that step ended.
@@ -252,6 +275,9 @@ pub struct LineageStep {
     pub run: String,
     /// The step.
     pub step: String,
+    /// The item of it, if the step is mapped and one item stands here; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
     /// `completed`, or `cached` where the run that made the outputs is deleted.
     pub status: StepStatus,
     /// The versions that it took, by input.

@@ -90,8 +90,8 @@ fn steps(before: &Deployment, after: &Deployment, found: &mut Vec<String>) {
             found.push(format!("the code that step `{name}` reaches"));
         }
         let wiring = |step: &Step| {
-            let Step { parameters, inputs, upstream_steps, outputs, .. } = step.clone();
-            (parameters, inputs, upstream_steps, outputs)
+            let Step { parameters, inputs, map_over, upstream_steps, outputs, .. } = step.clone();
+            (parameters, inputs, map_over, upstream_steps, outputs)
         };
         if wiring(old) != wiring(step) {
             found.push(format!("what step `{name}` takes and makes"));

@@ -1,10 +1,11 @@
 //! Follows a run that any process drives, by its documents alone.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partita_core::deployment::Deployment;
+use partita_core::launcher::Unit;
 use partita_core::run::{Event, EventKind, RunHeader, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 use partita_core::time::Timestamp;
@@ -32,11 +33,11 @@ pub struct Follower {
     /// When an engine took the run up last, and the first attempt that it made at each step.
     /// What was before it is over.
     resumed_at: Option<Timestamp>,
-    first_attempts: HashMap<usize, u32>,
+    first_attempts: HashMap<Unit, u32>,
     /// Attempts whose record was told of.
-    attempts: HashSet<(usize, u32)>,
-    /// Steps whose end was told of.
-    ended: HashSet<usize>,
+    attempts: HashSet<(Unit, u32)>,
+    /// Steps and items whose end was told of.
+    ended: HashSet<Unit>,
     has_ended: bool,
     looked_at: Option<Instant>,
 }
@@ -149,21 +150,24 @@ impl Follower {
             self.first_attempts.clear();
         }
         for Event { at, kind } in events.into_iter().skip(self.events) {
-            if let EventKind::AttemptStarted { step, attempt } = &kind
-                && let Some(step) = self.indices.get(step)
-            {
-                self.first_attempts.entry(*step).or_insert(*attempt);
-            }
-            let index = |name: &str| self.indices.get(name).copied();
+            let unit = |name: &str, item| Some(Unit { step: *self.indices.get(name)?, item });
             let event = match kind {
-                EventKind::AttemptStarted { step, attempt } => index(&step)
-                    .filter(|step| !self.ended.contains(step))
-                    .map(|step| RunEvent::StepStarted { step, attempt }),
-                EventKind::StepSkipped { step, .. } => {
-                    index(&step).and_then(|step| self.end(step, StepStatus::Skipped, None))
+                EventKind::StepExpanded { step, items } => unit(&step, None)
+                    .filter(|unit| !self.ended.contains(unit))
+                    .map(|Unit { step, .. }| RunEvent::StepExpanded { step, items, committed: 0 }),
+                EventKind::AttemptStarted { step, item, attempt } => {
+                    let unit = unit(&step, item);
+                    if let Some(unit) = unit {
+                        self.first_attempts.entry(unit).or_insert(attempt);
+                    }
+                    unit.filter(|unit| !self.ended.contains(unit))
+                        .map(|Unit { step, item }| RunEvent::StepStarted { step, item, attempt })
                 }
-                EventKind::StepCancelled { step } => {
-                    index(&step).and_then(|step| self.end(step, StepStatus::Cancelled, None))
+                EventKind::StepSkipped { step, .. } => {
+                    unit(&step, None).and_then(|unit| self.end(unit, StepStatus::Skipped, None))
+                }
+                EventKind::StepCancelled { step, item } => {
+                    unit(&step, item).and_then(|unit| self.end(unit, StepStatus::Cancelled, None))
                 }
                 EventKind::CancelRequested => Some(RunEvent::CancelRequested),
                 EventKind::Resumed | EventKind::HookFailed { .. } | EventKind::Metadata { .. } => {
@@ -180,54 +184,68 @@ impl Follower {
         documents: &Documents<'_>,
         happened: &mut Vec<Happened>,
     ) -> Result<()> {
-        let left: BTreeMap<usize, LeftByStep> = documents.left_by_steps(&self.header.id)?;
-        for (index, left) in left {
-            let Some(step) = self.deployment.steps.get(index) else { continue };
-            let name = step.name.clone();
-            for number in left.attempts {
-                if self.attempts.contains(&(index, number)) {
-                    continue;
-                }
-                // A log comes before its attempt's result.
-                let Some(result) = documents.result(&self.header.id, index, &name, number)? else {
-                    continue;
-                };
-                self.attempts.insert((index, number));
-                self.add_attempt(index, result, happened);
+        for (index, left) in documents.left_by_steps(&self.header.id)? {
+            for (item, left) in &left.items {
+                self.add_results_of(documents, Unit::item(index, *item), left, happened)?;
             }
-            if left.committed
-                && !self.ended.contains(&index)
-                && let Some(result) = documents.commit(&self.header.id, index, &name)?
-            {
-                let at = result.ended_at;
-                let event = self.end(index, result.status, Some(result));
-                happened.extend(event.map(|event| Happened { at, event }));
-            }
+            self.add_results_of(documents, Unit::from(index), &left, happened)?;
         }
         Ok(())
     }
 
-    fn add_attempt(&mut self, index: usize, result: StepResult, happened: &mut Vec<Happened>) {
+    fn add_results_of(
+        &mut self,
+        documents: &Documents<'_>,
+        unit: Unit,
+        left: &LeftByStep,
+        happened: &mut Vec<Happened>,
+    ) -> Result<()> {
+        let Some(step) = self.deployment.steps.get(unit.step) else { return Ok(()) };
+        let name = step.name.clone();
+        for number in left.attempts.iter().copied() {
+            if self.attempts.contains(&(unit, number)) {
+                continue;
+            }
+            // A log comes before its attempt's result.
+            let Some(result) = documents.result(&self.header.id, unit, &name, number)? else {
+                continue;
+            };
+            self.attempts.insert((unit, number));
+            self.add_attempt(unit, result, happened);
+        }
+        if left.committed
+            && !self.ended.contains(&unit)
+            && let Some(result) = documents.commit(&self.header.id, unit, &name)?
+        {
+            let at = result.ended_at;
+            let event = self.end(unit, result.status, Some(result));
+            happened.extend(event.map(|event| Happened { at, event }));
+        }
+        Ok(())
+    }
+
+    fn add_attempt(&mut self, unit: Unit, result: StepResult, happened: &mut Vec<Happened>) {
         let at = result.ended_at;
+        let Unit { step, item } = unit;
         let Some(failure) = result.error.clone().map(Arc::new) else { return };
         if self.resumed_at.is_some_and(|resumed| at < resumed) {
             return;
         }
-        let first = self.first_attempts.get(&index).copied().unwrap_or(1);
+        let rules = &self.deployment.steps[step];
+        // The record of a mapped step says that it failed, and is of no attempt.
+        let is_whole = rules.map_over.is_some() && item.is_none();
+        let first = self.first_attempts.get(&unit).copied().unwrap_or(1);
         let number = (result.attempt + 1).saturating_sub(first);
-        let retry_in = self.deployment.steps[index].config.retry.wait_after(number);
-        happened.push(Happened {
-            at,
-            event: RunEvent::AttemptFailed {
-                step: index,
-                attempt: result.attempt,
-                failure: Arc::clone(&failure),
-                retry_in,
-            },
-        });
-        if retry_in.is_none() && self.ended.insert(index) {
+        let retry_in = rules.config.retry.wait_after(number).filter(|_| !is_whole);
+        if !is_whole {
+            let (attempt, failure) = (result.attempt, Arc::clone(&failure));
+            let event = RunEvent::AttemptFailed { step, item, attempt, failure, retry_in };
+            happened.push(Happened { at, event });
+        }
+        if retry_in.is_none() && self.ended.insert(unit) {
             let event = RunEvent::StepEnded {
-                step: index,
+                step,
+                item,
                 status: StepStatus::Failed,
                 result: None,
                 failure: Some(failure),
@@ -237,15 +255,17 @@ impl Follower {
         }
     }
 
-    /// Returns a step's end, unless it was told of.
+    /// Returns the end of a step or an item, unless it was told of.
     fn end(
         &mut self,
-        step: usize,
+        unit: Unit,
         status: StepStatus,
         result: Option<StepResult>,
     ) -> Option<RunEvent> {
         let result = result.map(Arc::new);
-        let is_new = self.ended.insert(step);
-        is_new.then_some(RunEvent::StepEnded { step, status, result, failure: None, because: None })
+        let is_new = self.ended.insert(unit);
+        let Unit { step, item } = unit;
+        let (failure, because) = (None, None);
+        is_new.then_some(RunEvent::StepEnded { step, item, status, result, failure, because })
     }
 }

@@ -4,24 +4,26 @@
 //! deployment, `run.json`, then steps, then `end.json`. A row without `run.json` is no run. Until
 //! `run.json` names the deployment, the store is held against collection.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use partita_core::deployment::Deployment;
-use partita_core::launcher::StepLauncher;
+use partita_core::launcher::{LaunchError, StepLauncher, Unit};
 use partita_core::name;
 use partita_core::run::{EventKind, RunEnd, RunHeader, Target, VERSION};
 use partita_core::stack::Capabilities;
 use partita_core::status::RunStatus;
 
-use super::observers::Recorder;
+use super::observers::{FirstAttempts, Recorder};
 use crate::cache::{CacheResolver, ResumedFrom};
 use crate::clock;
-use crate::drive::{CancelHandle, Drive, Driver, Observer, RunOutcome};
+use crate::drive::{CancelHandle, Drive, Driver, Limits, Observer, RunOutcome};
 use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart};
-use crate::schedule::{Plan, Pool};
+use crate::schedule::{BegunItem, Plan, Pool};
 use crate::step_runner::RunContext;
-use crate::store::{ArtifactStore, Documents, LeaseGuard, StoreError, encode, layout};
+use crate::store::{ArtifactStore, Documents, LeaseGuard, LeftByStep, StoreError, encode, layout};
 
 /// Why a run could not begin, go on or end.
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +46,26 @@ pub enum RunError {
     /// A finished run has nothing left to do.
     #[error("run `{0}` is completed; there is nothing to resume")]
     AlreadyCompleted(String),
+    /// It is not known whether steps of it still run.
+    #[error(
+        "it cannot be found out whether steps of run `{run}` still run: {error}; resume the run once its orchestrator can be reached"
+    )]
+    MayStillRun {
+        /// The run.
+        run: String,
+        /// What its orchestrator says.
+        error: LaunchError,
+    },
     /// A bug in Partita.
     #[error("the deployment cannot be executed: {0}; this is a bug in Partita")]
     Internal(String),
 }
 
 impl RunError {
-    /// Returns whether an artifact store is out of reach.
+    /// Returns whether an artifact store, or an orchestrator, is out of reach.
     pub fn is_unreachable(&self) -> bool {
         match self {
+            Self::MayStillRun { .. } => true,
             Self::Store(error) => error.is_unreachable(),
             Self::Metadata(error) => error.is_unreachable(),
             _ => false,
@@ -74,6 +87,17 @@ pub struct NewRun {
     pub resumed_from: Option<ResumedFrom>,
 }
 
+/// Where a run is executed.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// Starts its attempts.
+    pub launcher: &'a dyn StepLauncher,
+    /// What the orchestrators of its stack can do, in order.
+    pub capabilities: &'a [Capabilities],
+    /// What it shares with other runs.
+    pub limits: &'a dyn Limits,
+}
+
 /// How a run went.
 pub struct Executed {
     /// How it ended.
@@ -86,12 +110,23 @@ pub struct Executed {
 pub struct LiveRun {
     header: RunHeader,
     context: Arc<RunContext>,
-    committed: Vec<bool>,
-    first_attempts: Vec<u32>,
+    before: Before,
     resumed_from: Option<ResumedFrom>,
     metadata: Arc<dyn MetadataStore>,
     index: Arc<IndexWriter>,
     _lease: LeaseGuard,
+}
+
+/// How far a run had come before this engine took it.
+struct Before {
+    /// Whether each step was committed.
+    committed: Vec<bool>,
+    /// The number of each step's next attempt.
+    first_attempts: Vec<u32>,
+    /// The items that had begun.
+    items: HashMap<Unit, BegunItem>,
+    /// The attempts that had begun and of whose end there is no record.
+    begun: HashMap<Unit, u32>,
 }
 
 impl LiveRun {
@@ -119,11 +154,15 @@ impl LiveRun {
         }
         save_deployment(&*store, &new.deployment)?;
         create(&*store, &layout::run_header(&header.id), &header)?;
-        let first_attempts = vec![1; new.deployment.steps.len()];
+        let count = new.deployment.steps.len();
         Ok(Self {
-            committed: vec![false; new.deployment.steps.len()],
+            before: Before {
+                committed: vec![false; count],
+                first_attempts: vec![1; count],
+                items: HashMap::new(),
+                begun: HashMap::new(),
+            },
             context: Arc::new(RunContext::new(&header.id, new.deployment, store)),
-            first_attempts,
             header,
             resumed_from: new.resumed_from,
             index: Arc::new(IndexWriter::start(Arc::clone(&metadata) as _)?),
@@ -149,7 +188,7 @@ impl LiveRun {
             return Err(RunError::AlreadyCompleted(header.name));
         }
         let deployment = Arc::new(documents.deployment(&header.deployment_id)?);
-        let (committed, first_attempts) = progress(&documents, run_id, &deployment)?;
+        let before = progress(&documents, run_id, &deployment)?;
         // From here on, whoever looks after a crash finds a run that goes on and nobody drives, and
         // reads its documents again.
         metadata.apply(&[Change::RunResumed { run_id: run_id.into() }])?;
@@ -167,8 +206,7 @@ impl LiveRun {
         };
         Ok(Self {
             context: Arc::new(context),
-            committed,
-            first_attempts,
+            before,
             header,
             resumed_from,
             index,
@@ -189,22 +227,20 @@ impl LiveRun {
 
     /// Returns whether each step was committed before this engine took the run.
     pub fn committed(&self) -> &[bool] {
-        &self.committed
+        &self.before.committed
     }
 
-    /// Executes the run to its end and records how it ended. `capabilities` are those of the
-    /// stack's orchestrators, in order; `begun` gets what cancels the run.
+    /// Executes the run to its end and records how it ended; `begun` gets what cancels the run.
     ///
     /// # Errors
     /// If its end cannot be recorded.
     pub fn execute(
         self,
-        launcher: &dyn StepLauncher,
-        capabilities: &[Capabilities],
+        place: Place<'_>,
         observers: &[&dyn Observer],
         begun: impl FnOnce(CancelHandle),
     ) -> Result<Executed, RunError> {
-        let plan = self.plan(capabilities)?;
+        let plan = self.plan(place.capabilities)?;
         let history: Arc<dyn crate::metadata::RunIndex> = Arc::clone(&self.metadata) as _;
         let source_root = self.header.target.as_ref().map(|target| target.source_root.clone());
         let resolver = CacheResolver::new(
@@ -213,20 +249,29 @@ impl LiveRun {
             self.resumed_from.clone(),
             source_root,
         );
-        let recorder = Recorder::new(Arc::clone(&self.context), Arc::clone(&self.index));
+        let first_attempts = FirstAttempts {
+            steps: self.before.first_attempts.clone(),
+            items: self.before.items.clone(),
+        };
+        let recorder =
+            Recorder::new(Arc::clone(&self.context), Arc::clone(&self.index), first_attempts);
         let mut all: Vec<&dyn Observer> = vec![&recorder];
         all.extend_from_slice(observers);
         let run_id = Arc::clone(&self.context.run_id);
-        let driver = Driver::new(
+        let mut driver = Driver::new(
             plan,
             Drive {
                 deployment: &self.context.deployment,
                 run_id: &run_id,
-                launcher,
+                launcher: place.launcher,
                 resolver: &resolver,
+                limits: place.limits,
                 observers: &all,
             },
         );
+        driver
+            .take_over(&self.before.begun)
+            .map_err(|error| RunError::MayStillRun { run: self.header.name.clone(), error })?;
         begun(driver.cancel_handle());
         let outcome = driver.run();
         let index_error = self.end(&outcome)?;
@@ -244,10 +289,13 @@ impl LiveRun {
         let pools = capabilities.iter().map(pool).collect();
         let mut plan = Plan::of(&self.context.deployment, pools)
             .map_err(|error| RunError::Internal(error.to_string()))?;
+        let grace = capabilities.iter().map(|able| able.grace).fold(0.0, f64::max);
+        plan.grace += Duration::try_from_secs_f64(grace).unwrap_or_default();
         for (index, step) in plan.steps.iter_mut().enumerate() {
-            step.committed = self.committed[index];
-            step.first_attempt = self.first_attempts[index];
+            step.committed = self.before.committed[index];
+            step.first_attempt = self.before.first_attempts[index];
         }
+        plan.begun_items = self.before.items.clone();
         Ok(plan)
     }
 
@@ -304,31 +352,78 @@ fn save_deployment(store: &dyn ArtifactStore, deployment: &Deployment) -> Result
     }
 }
 
-/// Returns which steps are committed, and the number of each step's next attempt.
+/// Returns how far a run has come.
 fn progress(
     documents: &Documents<'_>,
     run_id: &str,
     deployment: &Deployment,
-) -> Result<(Vec<bool>, Vec<u32>), StoreError> {
-    let mut last_attempts = std::collections::HashMap::new();
+) -> Result<Before, StoreError> {
+    let started = last_attempts(documents, run_id, deployment)?;
+    let next = |unit: Unit, left: &LeftByStep| {
+        let recorded = left.attempts.last().copied().unwrap_or(0);
+        recorded.max(started.get(&unit).copied().unwrap_or(0)) + 1
+    };
+    // It is read now, so that a damaged one is told of before anything runs.
+    let is_committed = |unit: Unit, left: &LeftByStep| {
+        let name = &deployment.steps[unit.step].name;
+        Ok::<_, StoreError>(left.committed && documents.commit(run_id, unit, name)?.is_some())
+    };
+    let mut left = documents.left_by_steps(run_id)?;
+    let count = deployment.steps.len();
+    let mut before = Before {
+        committed: Vec::with_capacity(count),
+        first_attempts: Vec::with_capacity(count),
+        items: HashMap::new(),
+        begun: HashMap::new(),
+    };
+    for index in 0..count {
+        let left = left.remove(&index).unwrap_or_default();
+        let committed = is_committed(index.into(), &left)?;
+        before.committed.push(committed);
+        before.first_attempts.push(next(index.into(), &left));
+        for (item, left) in left.items.iter().filter(|_| !committed) {
+            let unit = Unit::item(index, *item);
+            let (first_attempt, committed) = (next(unit, left), is_committed(unit, left)?);
+            before.items.insert(unit, BegunItem { first_attempt, committed });
+        }
+    }
+    for (unit, number) in &started {
+        let name = &deployment.steps[unit.step].name;
+        let is_committed = match unit.item {
+            None => before.committed[unit.step],
+            Some(_) => before.items.get(unit).is_some_and(|item| item.committed),
+        };
+        if !is_committed && documents.result(run_id, *unit, name, *number)?.is_none() {
+            before.begun.insert(*unit, *number);
+        }
+    }
+    // An attempt that left nothing has its event, and its number.
+    for (unit, number) in started.iter().filter(|(unit, _)| unit.item.is_some()) {
+        let fresh = BegunItem { first_attempt: number + 1, committed: false };
+        before.items.entry(*unit).or_insert(fresh);
+    }
+    Ok(before)
+}
+
+/// Returns the last attempt that was started at each step and item, by the run's events.
+fn last_attempts(
+    documents: &Documents<'_>,
+    run_id: &str,
+    deployment: &Deployment,
+) -> Result<HashMap<Unit, u32>, StoreError> {
+    let steps = deployment.steps.iter().enumerate();
+    let indices: HashMap<&str, usize> =
+        steps.map(|(index, step)| (step.name.as_str(), index)).collect();
+    let mut last = HashMap::new();
     for event in documents.events(run_id)? {
-        if let EventKind::AttemptStarted { step, attempt } = event.kind {
-            let last = last_attempts.entry(step).or_insert(0);
+        if let EventKind::AttemptStarted { step, item, attempt } = event.kind
+            && let Some(&step) = indices.get(step.as_str())
+        {
+            let last = last.entry(Unit { step, item }).or_insert(0);
             *last = attempt.max(*last);
         }
     }
-    let mut left = documents.left_by_steps(run_id)?;
-    let mut committed = Vec::with_capacity(deployment.steps.len());
-    let mut next = Vec::with_capacity(deployment.steps.len());
-    for (index, step) in deployment.steps.iter().enumerate() {
-        let left = left.remove(&index).unwrap_or_default();
-        // It is read now, so that a damaged one is told of before anything runs.
-        committed.push(left.committed && documents.commit(run_id, index, &step.name)?.is_some());
-        let recorded = left.attempts.last().copied().unwrap_or(0);
-        let started = last_attempts.get(&step.name).copied().unwrap_or(0);
-        next.push(recorded.max(started) + 1);
-    }
-    Ok((committed, next))
+    Ok(last)
 }
 
 fn default_name(pipeline: &str, id: &str, at: partita_core::time::Timestamp) -> String {

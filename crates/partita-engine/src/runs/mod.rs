@@ -8,5 +8,5 @@ mod plan;
 
 pub use changes::changes;
 pub use follow::{Follower, Happened};
-pub use live::{Executed, LiveRun, NewRun, RunError};
-pub use plan::{PlannedStep, Verdict, plan};
+pub use live::{Executed, LiveRun, NewRun, Place, RunError};
+pub use plan::{PlannedItems, PlannedStep, Verdict, plan};

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use partita_core::launcher::Unit;
 use partita_core::run::{EventKind, Failure, StepResult};
 use partita_core::status::StepStatus;
 
 use crate::drive::{Observer, RunEvent};
 use crate::metadata::{Change, IndexWriter, StepRun};
+use crate::schedule::BegunItem;
 use crate::step_runner::{RunContext, record_lost};
 use crate::store::Documents;
 
@@ -15,65 +17,95 @@ use crate::store::Documents;
 pub(super) struct Recorder {
     context: Arc<RunContext>,
     index: Arc<IndexWriter>,
-    /// The last attempt of each step that has begun and not ended.
-    begun: Mutex<HashMap<usize, u32>>,
+    first_attempts: FirstAttempts,
+    /// The last attempt of each step and item that has begun and not ended.
+    begun: Mutex<HashMap<Unit, u32>>,
+}
+
+/// The numbers of the first attempts that an execution makes.
+pub(super) struct FirstAttempts {
+    /// By step.
+    pub(super) steps: Vec<u32>,
+    /// Of items that had begun before; 1 for all others.
+    pub(super) items: HashMap<Unit, BegunItem>,
+}
+
+impl FirstAttempts {
+    fn of(&self, unit: Unit) -> u32 {
+        let known = match unit.item {
+            None => self.steps.get(unit.step).copied(),
+            Some(_) => self.items.get(&unit).map(|begun| begun.first_attempt),
+        };
+        known.unwrap_or(1)
+    }
 }
 
 impl Recorder {
-    pub(super) fn new(context: Arc<RunContext>, index: Arc<IndexWriter>) -> Self {
-        Self { context, index, begun: Mutex::default() }
+    pub(super) fn new(
+        context: Arc<RunContext>,
+        index: Arc<IndexWriter>,
+        first_attempts: FirstAttempts,
+    ) -> Self {
+        Self { context, index, first_attempts, begun: Mutex::default() }
     }
 
-    fn begun(&self) -> MutexGuard<'_, HashMap<usize, u32>> {
+    fn begun(&self) -> MutexGuard<'_, HashMap<Unit, u32>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn step(&self, index: usize) -> StepRun {
+    fn step(&self, Unit { step: index, item }: Unit) -> StepRun {
         StepRun {
             run_id: Arc::clone(&self.context.run_id),
             deployment: Arc::clone(&self.context.deployment),
             index,
+            item,
         }
     }
 
-    fn name(&self, step: usize) -> String {
-        self.context.deployment.steps[step].name.clone()
+    fn name(&self, unit: Unit) -> String {
+        self.context.deployment.steps[unit.step].name.clone()
     }
 
-    /// Returns the record of an attempt that failed, and writes it if its launcher could not.
-    fn failed(&self, step: usize, attempt: u32, failure: &Failure) -> Arc<StepResult> {
-        Arc::new(record_lost(&self.context, step, attempt, failure))
+    fn started(&self, unit: Unit, attempt: u32) {
+        self.begun().insert(unit, attempt);
+        let (step, item) = (self.name(unit), unit.item);
+        // Before it is launched: whoever resumes the run gives its number to nobody else.
+        let at = self.context.note(EventKind::AttemptStarted { step, item, attempt });
+        self.index.record(Change::StepStarted { step: self.step(unit), attempt, at });
+    }
+
+    /// Records an attempt that failed, and writes its record if its launcher could not.
+    fn failed(&self, unit: Unit, attempt: u32, failure: &Failure) {
+        let result = Arc::new(record_lost(&self.context, unit, attempt, failure));
+        self.index.record(Change::StepEnded { step: self.step(unit), result });
     }
 
     /// Returns the record of an attempt that was interrupted, if its step runner left one.
-    fn interrupted(&self, step: usize, attempt: u32) -> Option<Arc<StepResult>> {
-        let name = &self.context.deployment.steps[step].name;
+    fn interrupted(&self, unit: Unit, attempt: u32) -> Option<Arc<StepResult>> {
+        let name = &self.context.deployment.steps[unit.step].name;
         let documents = Documents::new(&*self.context.store);
-        let result = documents.result(&self.context.run_id, step, name, attempt).ok()??;
+        let result = documents.result(&self.context.run_id, unit, name, attempt).ok()??;
         (result.status == StepStatus::Cancelled).then(|| Arc::new(result))
     }
 
-    fn ended_otherwise(
-        &self,
-        index: usize,
-        attempt: Option<u32>,
-        status: StepStatus,
-        reason: String,
-    ) {
-        let step = self.step(index);
+    /// Records a step that ended without a result. An item that never began needs no record: what
+    /// became of it follows from the run's end.
+    fn ended_otherwise(&self, unit: Unit, status: StepStatus, reason: String) {
+        let step = self.step(unit);
+        let attempt = self.begun().remove(&unit);
+        let is_silent = unit.item.is_some() && attempt.is_none();
         match status {
-            StepStatus::Skipped => {
-                self.context.note(EventKind::StepSkipped {
-                    step: self.name(index),
-                    reason: reason.clone(),
-                });
+            StepStatus::Skipped if !is_silent => {
+                let (step_name, reason_told) = (self.name(unit), reason.clone());
+                self.context.note(EventKind::StepSkipped { step: step_name, reason: reason_told });
                 self.index.record(Change::StepSkipped { step, reason });
             }
-            StepStatus::Cancelled => {
-                if let Some(result) = attempt.and_then(|number| self.interrupted(index, number)) {
+            StepStatus::Cancelled if !is_silent => {
+                if let Some(result) = attempt.and_then(|number| self.interrupted(unit, number)) {
                     self.index.record(Change::StepEnded { step: step.clone(), result });
                 }
-                let at = self.context.note(EventKind::StepCancelled { step: self.name(index) });
+                let event = EventKind::StepCancelled { step: self.name(unit), item: unit.item };
+                let at = self.context.note(event);
                 self.index.record(Change::StepCancelled { step, at });
             }
             _ => {}
@@ -84,29 +116,38 @@ impl Recorder {
 impl Observer for Recorder {
     fn on(&self, event: &RunEvent) {
         match event {
-            RunEvent::StepStarted { step, attempt } => {
-                self.begun().insert(*step, *attempt);
-                let (name, attempt) = (self.name(*step), *attempt);
-                // Before it is launched: whoever resumes the run gives its number to nobody else.
-                let at = self.context.note(EventKind::AttemptStarted { step: name, attempt });
-                self.index.record(Change::StepStarted { step: self.step(*step), attempt, at });
+            RunEvent::StepExpanded { step, items, .. } => {
+                let (unit, items) = (Unit::from(*step), *items);
+                self.context.note(EventKind::StepExpanded { step: self.name(unit), items });
+                self.index.record(Change::StepExpanded { step: self.step(unit), items });
             }
-            RunEvent::AttemptFailed { step, attempt, failure, retry_in } => {
-                let result = self.failed(*step, *attempt, failure);
-                self.index.record(Change::StepEnded { step: self.step(*step), result });
+            RunEvent::StepStarted { step, item, attempt } => {
+                self.started(Unit { step: *step, item: *item }, *attempt);
+            }
+            RunEvent::AttemptFailed { step, item, attempt, failure, retry_in } => {
+                let unit = Unit { step: *step, item: *item };
+                self.failed(unit, *attempt, failure);
                 if retry_in.is_some() {
-                    self.index.record(Change::StepRetrying { step: self.step(*step) });
+                    self.index.record(Change::StepRetrying { step: self.step(unit) });
                 }
             }
-            RunEvent::StepEnded { step, result: Some(result), .. } => {
-                self.begun().remove(step);
-                let (step, result) = (self.step(*step), Arc::clone(result));
+            RunEvent::StepEnded { step, item, result: Some(result), .. } => {
+                let unit = Unit { step: *step, item: *item };
+                self.begun().remove(&unit);
+                let (step, result) = (self.step(unit), Arc::clone(result));
                 self.index.record(Change::StepEnded { step, result });
             }
-            RunEvent::StepEnded { step, status, because, .. } => {
+            RunEvent::StepEnded { step, item, failure: Some(failure), .. }
+                if !self.begun().contains_key(&Unit { step: *step, item: *item }) =>
+            {
+                // It failed before any attempt, or it is mapped and an item failed.
+                let unit = Unit { step: *step, item: *item };
+                self.failed(unit, self.first_attempts.of(unit), failure);
+            }
+            RunEvent::StepEnded { step, item, status, because, .. } => {
                 let reason = because.map(|because| because.reason(&self.context.deployment));
-                let attempt = self.begun().remove(step);
-                self.ended_otherwise(*step, attempt, *status, reason.unwrap_or_default());
+                let unit = Unit { step: *step, item: *item };
+                self.ended_otherwise(unit, *status, reason.unwrap_or_default());
             }
             RunEvent::CancelRequested => {
                 self.context.note(EventKind::CancelRequested);

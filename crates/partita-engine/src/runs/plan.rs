@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use partita_core::deployment::Deployment;
+use partita_core::deployment::{Deployment, Input};
+use partita_core::launcher::Unit;
 use serde::Serialize;
 
 use crate::cache::{CACHING_IS_OFF, CacheResolver, Lookup};
 use crate::metadata::RunIndex;
-use crate::step_runner::RunContext;
-use crate::store::{ArtifactStore, Result};
+use crate::step_runner::{Gathered, InputError, RunContext, gathered};
+use crate::store::ArtifactStore;
 
 /// Whether a step would run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -32,9 +33,22 @@ pub struct PlannedStep {
     pub verdict: Verdict,
     /// Why.
     pub reason: String,
+    /// What is known of its items, if it is mapped and its list is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<PlannedItems>,
     /// Where a whole file counts, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// What would become of the items of a mapped step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PlannedItems {
+    /// How many there are.
+    pub count: usize,
+    /// For how many an earlier result would be taken; absent where that cannot be known yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached: Option<usize>,
 }
 
 /// Returns what a run of `deployment` would do, step by step, without doing any of it.
@@ -47,7 +61,7 @@ pub fn plan(
     store: Arc<dyn ArtifactStore>,
     history: Arc<dyn RunIndex>,
     source_root: Option<String>,
-) -> Result<Vec<PlannedStep>> {
+) -> Result<Vec<PlannedStep>, InputError> {
     // No run has this id, so nothing is ever found committed but what is remembered below.
     let context = Arc::new(RunContext::new("plan", Arc::clone(&deployment), store));
     let resolver = CacheResolver::new(Arc::clone(&context), history, None, source_root);
@@ -56,36 +70,93 @@ pub fn plan(
     for (index, step) in deployment.steps.iter().enumerate() {
         let waits_for: BTreeSet<&str> =
             step.inputs.values().flat_map(upstream).filter(|name| unknown.contains(name)).collect();
+        let mut items = sized(&context, index, &unknown)?;
         let (verdict, reason) = if !step.config.enable_cache {
             (Verdict::Run, CACHING_IS_OFF.to_owned())
         } else if let Some(first) = waits_for.first() {
             let others = if waits_for.len() > 1 { " and others" } else { "" };
             let mut reasons = resolver.own_changes(index);
             reasons.insert(0, format!("its input comes from `{first}`{others}, which will run"));
-            (Verdict::Depends, reasons.join("; "))
-        } else {
-            match resolver.look_up(index)? {
-                Lookup::Hit { entry, reason } => {
-                    context.remember(index, Arc::new(*entry));
-                    (Verdict::Cached, reason)
-                }
-                Lookup::Miss { reason } => (Verdict::Run, reason),
+            if step.map_over.is_some() && items.is_none() {
+                reasons.push("how many items it has is known when it runs".to_owned());
             }
+            (Verdict::Depends, reasons.join("; "))
+        } else if let Some(items) = &mut items {
+            look_up_items(&context, &resolver, index, items)?
+        } else {
+            look_up(&context, &resolver, index)?
         };
         if verdict != Verdict::Cached {
             unknown.insert(&step.name);
         }
-        let notes = deployment
-            .sources
-            .get(&step.source)
-            .map(|source| source.notes.clone())
-            .unwrap_or_default();
-        planned.push(PlannedStep { step: step.name.clone(), verdict, reason, notes });
+        let source = deployment.sources.get(&step.source);
+        let notes = source.map(|source| source.notes.clone()).unwrap_or_default();
+        planned.push(PlannedStep { step: step.name.clone(), verdict, reason, items, notes });
     }
     Ok(planned)
 }
 
-fn upstream(input: &partita_core::deployment::Input) -> Vec<&str> {
+fn look_up(
+    context: &RunContext,
+    resolver: &CacheResolver,
+    step: usize,
+) -> Result<(Verdict, String), InputError> {
+    Ok(match resolver.look_up(step)? {
+        Lookup::Hit { entry, reason } => {
+            context.remember(step, Arc::new(*entry));
+            (Verdict::Cached, reason)
+        }
+        Lookup::Miss { reason } => (Verdict::Run, reason),
+    })
+}
+
+/// Returns how many items a step has, if it is mapped and its list does not come from a step that
+/// would run.
+fn sized(
+    context: &RunContext,
+    index: usize,
+    unknown: &HashSet<&str>,
+) -> Result<Option<PlannedItems>, InputError> {
+    let step = &context.deployment.steps[index];
+    let Some(list) = step.map_over.as_ref().and_then(|name| step.inputs.get(name)) else {
+        return Ok(None);
+    };
+    // The items of a list that is written out are counted without their values.
+    let is_open = |input: &Input| upstream(input).iter().any(|name| unknown.contains(name));
+    if matches!(list, Input::Output(_)) && is_open(list) {
+        return Ok(None);
+    }
+    Ok(Some(PlannedItems { count: context.expand(index)?, cached: None }))
+}
+
+/// Looks each item of a mapped step up; if all have results, so has the step.
+fn look_up_items(
+    context: &RunContext,
+    resolver: &CacheResolver,
+    step: usize,
+    items: &mut PlannedItems,
+) -> Result<(Verdict, String), InputError> {
+    let (mut found, mut missed) = (Vec::new(), None);
+    for item in 0..items.count as u32 {
+        match resolver.look_up(Unit::item(step, item))? {
+            Lookup::Hit { entry, .. } => found.push(Arc::new(*entry)),
+            Lookup::Miss { reason } => drop(missed.get_or_insert(reason)),
+        }
+    }
+    items.cached = Some(found.len());
+    if let Some(reason) = missed {
+        return Ok((Verdict::Run, reason));
+    }
+    let result = gathered(context, step, &found, Gathered::Imagined)?;
+    context.remember(step, Arc::new(result));
+    let reason = match items.count {
+        0 => "its list is empty",
+        _ => "all of its items are cached",
+    };
+    Ok((Verdict::Cached, reason.to_owned()))
+}
+
+fn upstream(input: &Input) -> Vec<&str> {
     let mut steps = Vec::new();
     input.visit_outputs(&mut |reference| steps.push(reference.step.as_str()));
     steps

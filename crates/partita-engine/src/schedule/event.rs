@@ -1,4 +1,7 @@
 //! What the scheduler is told, and what it asks for.
+//!
+//! A `step` in events and actions is a number: that of a step of the deployment or, from their count
+//! on, of an item of a mapped step (see [`Scheduler::unit`](super::Scheduler::unit)).
 
 use std::time::Duration;
 
@@ -16,6 +19,20 @@ pub enum Event {
         step: usize,
         /// The answer.
         answer: Resolved,
+    },
+    /// A mapped step has got its size; its items are numbered from here on.
+    Expanded {
+        /// The step.
+        step: usize,
+        /// How many items it has, or `None` if that could not be found out and the step fails.
+        items: Option<u32>,
+    },
+    /// What the items of a mapped step made was gathered.
+    Gathered {
+        /// The step.
+        step: usize,
+        /// `completed` or `cached`; anything else if that could not be done and the step fails.
+        status: StepStatus,
     },
     /// An attempt is over.
     Ended {
@@ -35,6 +52,15 @@ pub enum Event {
         /// Which of its timers.
         timer: Timer,
     },
+    /// An attempt that was to be launched was not, since a limit is reached that it keeps to.
+    HeldBack {
+        /// The step.
+        step: usize,
+        /// The attempt's number.
+        attempt: u32,
+    },
+    /// Limits that were reached may have room again.
+    LimitsFreed,
     /// Someone wants the run to stop.
     CancelRequested,
 }
@@ -82,7 +108,17 @@ pub enum Action {
         /// The step.
         step: usize,
     },
-    /// Start an attempt; answered by [`Event::Ended`].
+    /// Find out the items of a mapped step; answered by [`Event::Expanded`].
+    Expand {
+        /// The step.
+        step: usize,
+    },
+    /// Commit a mapped step all of whose items are done; answered by [`Event::Gathered`].
+    Gather {
+        /// The step.
+        step: usize,
+    },
+    /// Start an attempt; answered by [`Event::Ended`], or at once by [`Event::HeldBack`].
     Launch {
         /// The step.
         step: usize,

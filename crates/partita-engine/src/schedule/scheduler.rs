@@ -1,24 +1,28 @@
 //! The scheduler: the one place that decides what a run does next.
 
+use partita_core::launcher::Unit;
 use partita_core::settings::FailureMode;
 use partita_core::status::{RunStatus, StepStatus};
 
 use super::event::{Action, Because, Cause, Event, Outcome, Resolved, Timer};
-use super::plan::{Plan, StepPlan};
+use super::items::Items;
+use super::plan::{BegunItem, Plan, StepPlan};
 use super::slots::Slots;
 use super::state::{Counts, Phase, StepState, Stop};
 
 /// Turns events into actions.
 ///
 /// A step that is ready is looked up in the cache at once; only if it must run does it wait for a
-/// slot. Of the steps that wait for one, the first in topological order that fits gets it.
+/// slot. Of the steps that wait for one, the first in topological order that fits gets it. A mapped
+/// step that is ready is expanded instead, and then its items fare like steps.
 #[derive(Debug, Clone)]
 pub struct Scheduler {
-    plan: Plan,
-    /// The truth; everything below follows from it.
-    steps: Vec<StepState>,
-    phase: Phase,
-    counts: Counts,
+    pub(super) plan: Plan,
+    /// The truth, for steps and then for items; everything below follows from it.
+    pub(super) steps: Vec<StepState>,
+    pub(super) items: Items,
+    pub(super) phase: Phase,
+    pub(super) counts: Counts,
     /// Exactly the steps that are `Ready` wait for one, and those `Running` or `Stopping` have one.
     slots: Slots,
 }
@@ -46,7 +50,19 @@ impl Scheduler {
             counts.add(state.status(rules.first_attempt));
         }
         let slots = Slots::of(&plan);
-        Self { plan, steps, phase: Phase::Idle, counts, slots }
+        let items = Items::of(steps.len());
+        Self { plan, steps, items, phase: Phase::Idle, counts, slots }
+    }
+
+    /// Has a step or an item begin with this attempt, in a run that has not begun.
+    pub fn begin_with(&mut self, unit: Unit, attempt: u32) {
+        match unit.item {
+            None => self.plan.steps[unit.step].first_attempt = attempt,
+            Some(_) => {
+                let fresh = BegunItem { first_attempt: attempt, committed: false };
+                self.plan.begun_items.entry(unit).or_insert(fresh).first_attempt = attempt;
+            }
+        }
     }
 
     /// Takes an event and adds the actions that follow from it, in the order to do them.
@@ -57,12 +73,18 @@ impl Scheduler {
         match event {
             Event::Start => self.start(actions),
             Event::Resolved { step, answer } => self.resolved(step, answer, actions),
+            Event::Expanded { step, items } => self.expanded(step, items, actions),
+            Event::Gathered { step, status } => self.gathered(step, status, actions),
             Event::Ended { step, attempt, outcome } => {
                 self.attempt_ended(step, attempt, outcome, actions);
             }
             Event::TimerFired { step, attempt, timer } => {
                 self.timer_fired(step, attempt, timer, actions);
             }
+            Event::HeldBack { step, attempt } => {
+                self.held_back(step, attempt, actions);
+            }
+            Event::LimitsFreed => self.slots.unblock(),
             Event::CancelRequested => self.stop(Because::RunCancelled, actions),
         }
         self.launch_ready(actions);
@@ -77,12 +99,28 @@ impl Scheduler {
         }
     }
 
-    /// Returns where a step stands.
-    pub fn status(&self, step: usize) -> StepStatus {
-        self.steps[step].status(self.plan.steps[step].first_attempt)
+    /// Returns where a step or an item stands.
+    pub fn status(&self, number: usize) -> StepStatus {
+        self.steps[number].status(self.first_attempt(number))
     }
 
-    /// Returns how many steps have which status.
+    /// Returns what a number stands for.
+    pub fn unit(&self, number: usize) -> Unit {
+        self.items.unit(number)
+    }
+
+    /// Returns the number of a step, or of an item that is there.
+    pub fn number(&self, unit: Unit) -> Option<usize> {
+        self.items.number(unit)
+    }
+
+    /// Returns the rules of a step or an item.
+    pub fn rules(&self, number: usize) -> StepPlan {
+        let step = self.plan.steps[self.unit(number).step];
+        StepPlan { first_attempt: self.first_attempt(number), ..step }
+    }
+
+    /// Returns how many steps and items have which status.
     pub fn counts(&self) -> Counts {
         self.counts
     }
@@ -93,8 +131,12 @@ impl Scheduler {
     }
 
     #[cfg(test)]
-    pub(super) fn state(&self, step: usize) -> StepState {
-        self.steps[step]
+    pub(super) fn states(&self) -> &[StepState] {
+        &self.steps
+    }
+
+    fn first_attempt(&self, number: usize) -> u32 {
+        self.items.first_attempt(number).unwrap_or_else(|| self.plan.steps[number].first_attempt)
     }
 
     fn start(&mut self, actions: &mut Vec<Action>) {
@@ -109,18 +151,24 @@ impl Scheduler {
         }
     }
 
-    fn resolve(&mut self, step: usize, actions: &mut Vec<Action>) {
+    /// Asks about a step or an item that may begin.
+    pub(super) fn resolve(&mut self, step: usize, actions: &mut Vec<Action>) {
         self.set(step, StepState::Resolving);
-        actions.push(Action::Resolve { step });
+        let is_mapped = self.plan.steps.get(step).is_some_and(|rules| rules.mapped);
+        actions.push(match is_mapped {
+            true => Action::Expand { step },
+            false => Action::Resolve { step },
+        });
     }
 
     fn resolved(&mut self, step: usize, answer: Resolved, actions: &mut Vec<Action>) {
-        if self.steps.get(step) != Some(&StepState::Resolving) {
+        let is_mapped = self.plan.steps.get(step).is_some_and(|rules| rules.mapped);
+        if is_mapped || self.steps.get(step) != Some(&StepState::Resolving) {
             return;
         }
         match answer {
             Resolved::Cached => self.succeed(step, StepStatus::Cached, actions),
-            Resolved::Run => self.queue(step, self.plan.steps[step].first_attempt),
+            Resolved::Run => self.queue(step, self.first_attempt(step)),
             Resolved::Failed => self.fail(step, actions),
         }
     }
@@ -137,7 +185,7 @@ impl Scheduler {
             Some(&StepState::Stopping { attempt, why }) if attempt == number => Some(why),
             _ => return,
         };
-        self.slots.give_back(step);
+        self.slots.give_back(self.unit(step).step);
         match (outcome, stop) {
             // A commit counts, however late.
             (Outcome::Completed, _) => self.succeed(step, StepStatus::Completed, actions),
@@ -171,20 +219,37 @@ impl Scheduler {
         }
     }
 
+    /// Has a step that was to begin wait again, and all that keep to the same limits with it.
+    fn held_back(&mut self, step: usize, number: u32, actions: &mut Vec<Action>) {
+        match self.steps.get(step) {
+            Some(&StepState::Running { attempt }) if attempt == number => {
+                let of = self.unit(step).step;
+                self.slots.give_back(of);
+                self.slots.block(of);
+                self.queue(step, attempt);
+            }
+            // The run was stopped meanwhile; the attempt will never begin.
+            Some(&StepState::Stopping { attempt, .. }) if attempt == number => {
+                self.attempt_ended(step, number, Outcome::Cancelled, actions);
+            }
+            _ => {}
+        }
+    }
+
     fn queue(&mut self, step: usize, attempt: u32) {
         self.set(step, StepState::Ready { attempt });
-        self.slots.queue(step);
+        self.slots.queue(self.unit(step).step, step);
     }
 
     fn launch_ready(&mut self, actions: &mut Vec<Action>) {
         while let Some(step) = self.slots.take() {
             let StepState::Ready { attempt } = self.steps[step] else {
-                self.slots.give_back(step);
+                self.slots.give_back(self.unit(step).step);
                 continue;
             };
             self.set(step, StepState::Running { attempt });
             actions.push(Action::Launch { step, attempt });
-            if let Some(after) = self.plan.steps[step].timeout {
+            if let Some(after) = self.plan.steps[self.unit(step).step].timeout {
                 actions.push(Action::SetTimer { step, attempt, timer: Timer::Timeout, after });
             }
         }
@@ -197,8 +262,11 @@ impl Scheduler {
         actions.push(Action::SetTimer { step, attempt, timer: Timer::Grace, after });
     }
 
-    fn succeed(&mut self, step: usize, status: StepStatus, actions: &mut Vec<Action>) {
+    pub(super) fn succeed(&mut self, step: usize, status: StepStatus, actions: &mut Vec<Action>) {
         self.end(step, status, None, actions);
+        if step >= self.plan.graph.len() {
+            return; // An item: its step goes on when all of them are done.
+        }
         for at in 0..self.plan.graph.downstream(step).len() {
             let next = self.plan.graph.downstream(step)[at] as usize;
             if let StepState::Waiting { upstream } = &mut self.steps[next] {
@@ -218,7 +286,7 @@ impl Scheduler {
         actions: &mut Vec<Action>,
     ) {
         let may_retry = self.phase == Phase::Running && cause != Cause::Lost;
-        let wait = self.plan.steps[step].wait_after(number).filter(|_| may_retry);
+        let wait = self.rules(step).wait_after(number).filter(|_| may_retry);
         actions.push(Action::AttemptFailed { step, attempt: number, cause, retry_in: wait });
         let attempt = number.saturating_add(1);
         match wait {
@@ -231,8 +299,11 @@ impl Scheduler {
         }
     }
 
-    fn fail(&mut self, step: usize, actions: &mut Vec<Action>) {
+    pub(super) fn fail(&mut self, step: usize, actions: &mut Vec<Action>) {
         self.end(step, StepStatus::Failed, None, actions);
+        if let Unit { step, item: Some(_) } = self.unit(step) {
+            return self.item_failed(step, actions);
+        }
         self.skip_downstream(step, actions);
         if self.phase == Phase::Running && self.plan.failure_mode != FailureMode::ContinueOnFailure
         {
@@ -250,7 +321,7 @@ impl Scheduler {
 
     /// Ends everything that can only be reached through a failed step. Each step is ended once, so
     /// all failures of a run together cost no more than its edges.
-    fn skip_downstream(&mut self, failed: usize, actions: &mut Vec<Action>) {
+    pub(super) fn skip_downstream(&mut self, failed: usize, actions: &mut Vec<Action>) {
         let because = Some(Because::UpstreamFailed { step: failed });
         let mut stack = vec![failed];
         while let Some(step) = stack.pop() {
@@ -265,7 +336,7 @@ impl Scheduler {
     }
 
     /// Starts nothing more from here on. A cancellation overrides a stop because of a failure.
-    fn stop(&mut self, because: Because, actions: &mut Vec<Action>) {
+    pub(super) fn stop(&mut self, because: Because, actions: &mut Vec<Action>) {
         if self.phase == Phase::Stopping(Because::RunCancelled) {
             return;
         }
@@ -290,12 +361,17 @@ impl Scheduler {
                     };
                     self.end(step, status, Some(because), actions);
                 }
-                StepState::Running { .. } | StepState::Stopping { .. } | StepState::Ended(_) => {}
+                // A mapped step ends with its items, which come after it.
+                StepState::Running { .. }
+                | StepState::Stopping { .. }
+                | StepState::Mapped { .. }
+                | StepState::Gathering
+                | StepState::Ended(_) => {}
             }
         }
     }
 
-    fn end(
+    pub(super) fn end(
         &mut self,
         step: usize,
         status: StepStatus,
@@ -304,6 +380,9 @@ impl Scheduler {
     ) {
         self.set(step, StepState::Ended(status));
         actions.push(Action::StepEnded { step, status, because });
+        if let Unit { step, item: Some(_) } = self.unit(step) {
+            self.item_ended(step, status, because, actions);
+        }
     }
 
     fn end_if_done(&mut self, actions: &mut Vec<Action>) {
@@ -320,8 +399,8 @@ impl Scheduler {
     }
 
     /// Every transition of a step, so that the counts always agree with the states.
-    fn set(&mut self, step: usize, state: StepState) {
-        let first = self.plan.steps[step].first_attempt;
+    pub(super) fn set(&mut self, step: usize, state: StepState) {
+        let first = self.first_attempt(step);
         let before = std::mem::replace(&mut self.steps[step], state);
         debug_assert!(!matches!(before, StepState::Ended(_)), "step {step} had ended");
         self.counts.change(before.status(first), state.status(first));

@@ -9,14 +9,14 @@ use super::plan::{Plan, Pool};
 
 /// The pools of a run, with what is taken of each.
 ///
-/// Steps that need the same of the same pool form a queue. Of the queues whose need is covered now,
+/// Steps that need the same of the same pool, under the same limits, form a queue. Of the queues whose need is covered now,
 /// the one with the first step in topological order is served, so that a step that needs much does
 /// not hold up those that need little; a run is finite, so its turn comes.
 #[derive(Debug, Clone)]
 pub(super) struct Slots {
     pools: Vec<Taken>,
     queues: Vec<Queue>,
-    /// The queue of each step.
+    /// The queue of each step; items use the one of their step.
     queue_of: Vec<u32>,
 }
 
@@ -32,8 +32,15 @@ struct Taken {
 struct Queue {
     pool: usize,
     needs: Amounts,
-    ready: BinaryHeap<Reverse<u32>>,
+    limits: u32,
+    /// Whether one of its limits is reached, as far as is known.
+    is_blocked: bool,
+    /// What is ready: steps by their number, and items by that of their step and their own.
+    ready: BinaryHeap<Reverse<Place>>,
 }
+
+/// A number in the order in which slots are given: the step's, then its own.
+type Place = (u32, u32);
 
 impl Slots {
     /// Returns the slots of a run in which nothing is ready; steps with an unknown pool use the
@@ -49,9 +56,11 @@ impl Slots {
         let queue_of = plan.steps.iter().map(|step| {
             let pool = if step.pool < pools.len() { step.pool } else { 0 };
             let needs = step.needs.at_most(&pools[pool].pool.supply);
-            *known.entry((pool, needs)).or_insert_with(|| {
+            let limits = step.limits;
+            *known.entry((pool, needs, limits)).or_insert_with(|| {
                 pools[pool].queues.push(queues.len());
-                queues.push(Queue { pool, needs, ready: BinaryHeap::new() });
+                let (ready, is_blocked) = (BinaryHeap::new(), false);
+                queues.push(Queue { pool, needs, limits, is_blocked, ready });
                 // No more queues than steps, which the graph has numbered with 32 bits.
                 (queues.len() - 1) as u32
             })
@@ -60,13 +69,13 @@ impl Slots {
         Self { pools, queues, queue_of }
     }
 
-    /// Notes that a step waits for a slot.
-    pub(super) fn queue(&mut self, step: usize) {
+    /// Notes that `number`, which is `step` itself or one of its items, waits for a slot.
+    pub(super) fn queue(&mut self, step: usize, number: usize) {
         let queue = self.queue_of[step] as usize;
-        self.queues[queue].ready.push(Reverse(step as u32));
+        self.queues[queue].ready.push(Reverse((step as u32, number as u32)));
     }
 
-    /// Gives a slot to the next step that can have one.
+    /// Gives a slot to the next step or item that can have one.
     pub(super) fn take(&mut self) -> Option<usize> {
         (0..self.pools.len()).find_map(|pool| self.take_from(pool))
     }
@@ -79,22 +88,35 @@ impl Slots {
         let (_, queue) = taken
             .queues
             .iter()
+            .filter(|&&queue| !self.queues[queue].is_blocked)
             .filter(|&&queue| taken.left.covers(&self.queues[queue].needs))
             .filter_map(|&queue| Some((self.queues[queue].ready.peek()?.0, queue)))
             .min()?;
         let queue = &mut self.queues[queue];
-        let Reverse(step) = queue.ready.pop()?;
+        let Reverse((_, number)) = queue.ready.pop()?;
         taken.running += 1;
         taken.left = taken.left.without(&queue.needs);
-        Some(step as usize)
+        Some(number as usize)
     }
 
-    /// Takes the slot of a step back.
+    /// Takes the slot of a step, or of one of its items, back.
     pub(super) fn give_back(&mut self, step: usize) {
         let queue = &self.queues[self.queue_of[step] as usize];
         let taken = &mut self.pools[queue.pool];
         taken.running -= 1;
         taken.left = taken.left.with(&queue.needs);
+    }
+
+    /// Gives no slot to steps under the limits of this one, until [`Self::unblock`].
+    pub(super) fn block(&mut self, step: usize) {
+        let limits = self.queues[self.queue_of[step] as usize].limits;
+        let same = self.queues.iter_mut().filter(|queue| queue.limits == limits);
+        same.for_each(|queue| queue.is_blocked = true);
+    }
+
+    /// Gives slots to steps under any limits again.
+    pub(super) fn unblock(&mut self) {
+        self.queues.iter_mut().for_each(|queue| queue.is_blocked = false);
     }
 
     /// Forgets every step that waits.

@@ -19,6 +19,10 @@ pub(super) enum StepState {
     Stopping { attempt: u32, why: Stop },
     /// The next attempt is due when its timer fires; it holds no slot.
     Delayed { attempt: u32 },
+    /// It is mapped: `left` of its items have not ended, and `worst` is how the others fared.
+    Mapped { left: u32, worst: Option<StepStatus> },
+    /// It is mapped, and what its items made is being gathered.
+    Gathering,
     /// It will not change any more.
     Ended(StepStatus),
 }
@@ -53,6 +57,7 @@ impl StepState {
             Self::Ready { attempt } if attempt == first_attempt => StepStatus::Waiting,
             Self::Ready { .. } | Self::Delayed { .. } => StepStatus::Retrying,
             Self::Running { .. } | Self::Stopping { .. } => StepStatus::Running,
+            Self::Mapped { .. } | Self::Gathering => StepStatus::Running,
             Self::Ended(status) => status,
         }
     }

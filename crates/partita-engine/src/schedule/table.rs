@@ -1,9 +1,13 @@
 //! Runs of the scheduler written out: an event a line, what follows from it, and where steps stand.
 
+mod maps;
+
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use partita_core::settings::{Amounts, FailureMode, Retry};
+use partita_core::status::StepStatus;
 
 use super::event::{Action, Because, Event, Outcome, Resolved, Timer};
 use super::graph::Graph;
@@ -17,6 +21,7 @@ fn plan(upstream: &[&[usize]], failure_mode: FailureMode) -> Plan {
     Plan {
         graph: Graph::from_upstream(rows).expect("rows are in order"),
         steps: vec![StepPlan::default(); upstream.len()],
+        begun_items: HashMap::new(),
         failure_mode,
         pools: slots(2),
         grace: Duration::from_secs(30),
@@ -54,8 +59,7 @@ fn check(plan: Plan, table: &str) {
         let (event, _) = line.split_once(':').expect(line);
         scheduler.handle(read(event), &mut actions);
         let shown: Vec<_> = actions.drain(..).map(show).collect();
-        let states = (0..scheduler.plan().graph.len()).map(|step| scheduler.state(step));
-        let states: Vec<_> = states.map(show_state).collect();
+        let states: Vec<_> = scheduler.states().iter().copied().map(show_state).collect();
         let follows = format!("{event}: {} | {}", shown.join(", "), states.join(" "));
         assert_eq!(follows.trim_end(), line);
     }
@@ -68,6 +72,7 @@ fn read(event: &str) -> Event {
     let attempt = attempt.parse().expect(event);
     let resolved = |answer| Event::Resolved { step, answer };
     let ended = |outcome| Event::Ended { step, attempt, outcome };
+    let gathered = |status| Event::Gathered { step, status };
     let fired = |timer| Event::TimerFired { step, attempt, timer };
     match word {
         "start" => Event::Start,
@@ -75,6 +80,11 @@ fn read(event: &str) -> Event {
         "cached" => resolved(Resolved::Cached),
         "run" => resolved(Resolved::Run),
         "unresolved" => resolved(Resolved::Failed),
+        "expanded" => Event::Expanded { step, items: Some(attempt) },
+        "unexpanded" => Event::Expanded { step, items: None },
+        "gathered" => gathered(StepStatus::Completed),
+        "gathered-cached" => gathered(StepStatus::Cached),
+        "ungathered" => gathered(StepStatus::Failed),
         "done" => ended(Outcome::Completed),
         "fail" => ended(Outcome::Failed),
         "interrupt" => ended(Outcome::Cancelled),
@@ -89,6 +99,8 @@ fn read(event: &str) -> Event {
 fn show(action: Action) -> String {
     match action {
         Action::Resolve { step } => format!("resolve {step}"),
+        Action::Expand { step } => format!("expand {step}"),
+        Action::Gather { step } => format!("gather {step}"),
         Action::Launch { step, attempt } => format!("launch {step}.{attempt}"),
         Action::Cancel { step, attempt } => format!("cancel {step}.{attempt}"),
         Action::SetTimer { step, attempt, timer, after } => {
@@ -119,6 +131,9 @@ fn show_state(state: StepState) -> String {
         StepState::Stopping { attempt, why: Stop::Run } => format!("stopping.{attempt}"),
         StepState::Stopping { attempt, why: Stop::TimedOut } => format!("late.{attempt}"),
         StepState::Delayed { attempt } => format!("delayed.{attempt}"),
+        StepState::Mapped { left, worst: None } => format!("mapped{left}"),
+        StepState::Mapped { left, worst: Some(worst) } => format!("mapped{left}-{worst}"),
+        StepState::Gathering => "gathering".to_owned(),
         StepState::Ended(status) => status.to_string(),
     }
 }

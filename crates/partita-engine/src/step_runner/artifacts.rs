@@ -21,9 +21,11 @@ const MANIFEST: &str = "manifest.json";
 /// Files from this size on are hashed by several threads, in bytes.
 const LARGE_FILE: u64 = 1 << 20;
 
-/// Returns the name of the artifact that an output makes.
+/// Returns the name of the artifact that an output makes. What an item of a mapped step makes is
+/// named apart from the list of all of them.
 pub(super) fn artifact_name(attempt: &Attempt, output: &str) -> String {
-    format!("{}.{}.{output}", attempt.deployment.pipeline.name, attempt.step().name)
+    let item = if attempt.item.is_some() { ".item" } else { "" };
+    format!("{}.{}.{output}{item}", attempt.deployment.pipeline.name, attempt.step().name)
 }
 
 /// Publishes an output, unless its value lives in the result.
@@ -45,6 +47,7 @@ pub(super) fn publish(
                 code: output.code,
                 size: files[0].size,
                 value: Some(value),
+                items: None,
                 metadata: output.metadata,
             })
         }
@@ -60,6 +63,7 @@ pub(super) fn publish(
                 code: output.code,
                 size: files.iter().map(|file| file.size).sum(),
                 value: None,
+                items: None,
                 metadata: output.metadata,
             };
             let maker = (&*context.run_id, attempt.step().name.as_str());
@@ -94,6 +98,7 @@ pub fn publish_literal(
         code,
         size: files.iter().map(|file| file.size).sum(),
         value: None,
+        items: None,
         metadata,
     };
     let path = layout::artifact(&version);

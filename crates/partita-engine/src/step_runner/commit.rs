@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use partita_core::digest::Digest;
-use partita_core::launcher::Attempt;
+use partita_core::launcher::{Attempt, Unit};
 use partita_core::run::{Failure, InputReference, StepResult, VERSION};
 use partita_core::status::StepStatus;
 use partita_core::time::Timestamp;
@@ -28,7 +28,7 @@ pub(super) fn commit(
     for output in returned.outputs {
         outputs.insert(output.name.clone(), publish(context, attempt, output)?);
     }
-    let key = context.key(attempt.step, &known.inputs);
+    let key = context.key(attempt.unit(), &known.inputs);
     let result = Arc::new(StepResult {
         status: StepStatus::Completed,
         inputs: references(&known.inputs),
@@ -37,14 +37,14 @@ pub(super) fn commit(
         metadata: known.metadata.clone(),
         ..blank(context, attempt, known.started_at)
     });
-    let path = layout::commit(&context.run_id, attempt.step, &attempt.step().name);
+    let path = layout::commit(&context.run_id, attempt.unit(), &attempt.step().name);
     if !context.store.create(&path, encode(&*context.store, &path, &*result)?.into())? {
         return lost(context, attempt, &result);
     }
     // Also where caching is off: that says that no earlier result is taken, not that this is none.
     // The step is committed: that its result is not offered to later runs costs them a call.
     let _ = cache(context, &path, key);
-    context.remember(attempt.step, Arc::clone(&result));
+    context.remember(attempt.unit(), Arc::clone(&result));
     Ok(result)
 }
 
@@ -62,15 +62,16 @@ fn lost(context: &RunContext, attempt: &Attempt, mine: &StepResult) -> Result<Co
     for version in mine.outputs.values().filter(|version| version.value.is_none()) {
         context.store.delete(&layout::artifact(version))?;
     }
-    context.committed(attempt.step)?.ok_or_else(|| StoreError::NotFound {
-        path: layout::commit(&context.run_id, attempt.step, &attempt.step().name),
+    context.committed(attempt.unit())?.ok_or_else(|| StoreError::NotFound {
+        path: layout::commit(&context.run_id, attempt.unit(), &attempt.step().name),
         uri: context.store.uri().to_owned(),
     })
 }
 
 /// Writes the result of an attempt that did not succeed.
 pub(super) fn record(context: &RunContext, attempt: &Attempt, result: &StepResult) -> Result<()> {
-    let path = layout::result(&context.run_id, attempt.step, &attempt.step().name, attempt.number);
+    let path =
+        layout::result(&context.run_id, attempt.unit(), &attempt.step().name, attempt.number);
     context.store.write(&path, encode(&*context.store, &path, result)?.into())
 }
 
@@ -94,20 +95,22 @@ pub(super) fn unsuccessful(
     }
 }
 
-/// Writes the commit of a step whose outputs an earlier run made. Returns the commit that stands.
+/// Writes the commit of a step or an item whose outputs an earlier run made. Returns the commit that
+/// stands.
 pub(crate) fn commit_cached(
     context: &RunContext,
-    step: usize,
+    unit: Unit,
     inputs: &BTreeMap<String, InputValue>,
     entry: &StepResult,
     reason: String,
 ) -> Result<Committed> {
     let now = clock::now();
-    let name = &context.deployment.steps[step].name;
+    let name = &context.deployment.steps[unit.step].name;
     let result = Arc::new(StepResult {
         version: VERSION,
         run_id: context.run_id.to_string(),
         step: name.clone(),
+        item: unit.item,
         attempt: 0,
         status: StepStatus::Cached,
         started_at: now,
@@ -120,44 +123,46 @@ pub(crate) fn commit_cached(
         error: None,
         metadata: entry.metadata.clone(),
     });
-    let path = layout::commit(&context.run_id, step, name);
+    let path = layout::commit(&context.run_id, unit, name);
     if context.store.create(&path, encode(&*context.store, &path, &*result)?.into())? {
-        context.remember(step, Arc::clone(&result));
+        context.remember(unit, Arc::clone(&result));
         return Ok(result);
     }
     context
-        .committed(step)?
+        .committed(unit)?
         .ok_or_else(|| StoreError::NotFound { path, uri: context.store.uri().to_owned() })
 }
 
 /// Returns the record of a failed attempt, and writes one for an attempt that could not: its
-/// process died, or its launcher found the failure.
+/// process died, or its launcher found the failure. An attempt that took itself to be cancelled,
+/// and that nobody here cancelled, was ended by somebody else: it failed.
 pub(crate) fn record_lost(
     context: &RunContext,
-    step: usize,
+    of: impl Into<Unit>,
     number: u32,
     failure: &Failure,
 ) -> StepResult {
-    let name = &context.deployment.steps[step].name;
-    let written = Documents::new(&*context.store).result(&context.run_id, step, name, number);
-    if let Ok(Some(result)) = written {
-        return result;
-    }
+    let unit = of.into();
+    let name = &context.deployment.steps[unit.step].name;
+    let written = Documents::new(&*context.store).result(&context.run_id, unit, name, number);
+    let interrupted = match written {
+        Ok(Some(result)) if result.status != StepStatus::Cancelled => return result,
+        Ok(interrupted) => interrupted,
+        Err(_) => None,
+    };
     let attempt = Attempt {
         deployment: Arc::clone(&context.deployment),
         run_id: Arc::clone(&context.run_id),
-        step,
+        step: unit.step,
+        item: unit.item,
         number,
         cache_reason: None,
         is_last: false,
     };
-    let result =
-        StepResult { error: Some(failure.clone()), ..blank(context, &attempt, clock::now()) };
-    let path = layout::result(&context.run_id, step, name, number);
-    if let Ok(document) = encode(&*context.store, &path, &result) {
-        // A store that refuses this has failed the run already; the index still tells of it.
-        let _ = context.store.create(&path, document.into());
-    }
+    let known = interrupted.unwrap_or_else(|| blank(context, &attempt, clock::now()));
+    let result = StepResult { status: StepStatus::Failed, error: Some(failure.clone()), ..known };
+    // A store that refuses this has failed the run already; the index still tells of it.
+    let _ = record(context, &attempt, &result);
     result
 }
 
@@ -166,6 +171,7 @@ fn blank(context: &RunContext, attempt: &Attempt, started_at: Timestamp) -> Step
         version: VERSION,
         run_id: context.run_id.to_string(),
         step: attempt.step().name.clone(),
+        item: attempt.item,
         attempt: attempt.number,
         status: StepStatus::Failed,
         started_at,

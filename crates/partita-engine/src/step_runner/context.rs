@@ -5,14 +5,16 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partita_core::artifact::ArtifactVersion;
-use partita_core::cache::{self, InputContent};
+use partita_core::cache::{self, InputContent, ItemInput};
 use partita_core::deployment::{Deployment, OutputReference};
 use partita_core::digest::Digest;
+use partita_core::launcher::Unit;
 use partita_core::run::{Event, EventKind};
 use partita_core::time::Timestamp;
 
 use super::Committed;
-use super::inputs::{self, InputValue};
+use super::inputs::{self, InputError, InputValue};
+use super::mapped::{Expansion, Item};
 use crate::clock;
 use crate::store::{ArtifactStore, Documents, Result, StoreError, layout};
 
@@ -27,6 +29,9 @@ pub struct RunContext {
     source_digests: HashMap<String, Digest>,
     indices: HashMap<String, usize>,
     commits: Mutex<Vec<Option<Committed>>>,
+    /// The commits of the items of mapped steps that are not committed themselves yet.
+    item_commits: Mutex<HashMap<Unit, Committed>>,
+    expansions: Mutex<HashMap<usize, Arc<Expansion>>>,
     events: Mutex<Option<Box<dyn Write + Send>>>,
 }
 
@@ -50,29 +55,74 @@ impl RunContext {
             source_digests,
             indices,
             commits,
+            item_commits: Mutex::default(),
+            expansions: Mutex::default(),
             events: Mutex::new(None),
         }
     }
 
-    /// Remembers the commit of a step.
-    pub fn remember(&self, step: usize, result: Committed) {
-        self.commits()[step] = Some(result);
+    /// Remembers the commit of a step or an item.
+    pub fn remember(&self, of: impl Into<Unit>, result: Committed) {
+        match of.into() {
+            Unit { step, item: None } => self.commits()[step] = Some(result),
+            unit => drop(locked(&self.item_commits).insert(unit, result)),
+        }
     }
 
-    /// Returns the commit of a step, reading it if another process made it.
+    /// Returns the commit of a step or an item, reading it if another process made it.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn committed(&self, step: usize) -> Result<Option<Committed>> {
-        if let Some(result) = &self.commits()[step] {
-            return Ok(Some(Arc::clone(result)));
+    pub fn committed(&self, of: impl Into<Unit>) -> Result<Option<Committed>> {
+        let unit = of.into();
+        let known = match unit {
+            Unit { step, item: None } => self.commits()[step].clone(),
+            unit => locked(&self.item_commits).get(&unit).cloned(),
+        };
+        if known.is_some() {
+            return Ok(known);
         }
-        let name = &self.deployment.steps[step].name;
-        let read = Documents::new(&*self.store).commit(&self.run_id, step, name)?.map(Arc::new);
+        let name = &self.deployment.steps[unit.step].name;
+        let read = Documents::new(&*self.store).commit(&self.run_id, unit, name)?.map(Arc::new);
         if let Some(result) = &read {
-            self.remember(step, Arc::clone(result));
+            self.remember(unit, Arc::clone(result));
         }
         Ok(read)
+    }
+
+    /// Forgets the commits and the inputs of the items of a step, which is about to be committed.
+    pub(super) fn forget_items(&self, step: usize) {
+        locked(&self.item_commits).retain(|unit, _| unit.step != step);
+        locked(&self.expansions).remove(&step);
+    }
+
+    /// Returns how many items a mapped step has, whose upstream steps are committed.
+    ///
+    /// # Errors
+    /// If its list is missing, cannot be read or is none.
+    pub fn expand(&self, step: usize) -> std::result::Result<usize, InputError> {
+        Ok(self.expansion(step)?.len())
+    }
+
+    /// Returns the items of a mapped step, which are found once.
+    pub(super) fn expansion(&self, step: usize) -> std::result::Result<Arc<Expansion>, InputError> {
+        if let Some(known) = locked(&self.expansions).get(&step) {
+            return Ok(Arc::clone(known));
+        }
+        let found = Arc::new(Expansion::of(self, step)?);
+        locked(&self.expansions).insert(step, Arc::clone(&found));
+        Ok(found)
+    }
+
+    /// Returns the input that `unit` is an item of, with the item, if it is one.
+    fn item(&self, unit: Unit) -> std::result::Result<Option<(&str, Item)>, InputError> {
+        let Some(item) = unit.item else { return Ok(None) };
+        let step = &self.deployment.steps[unit.step];
+        let expansion = self.expansion(unit.step)?;
+        let missing =
+            || InputError::NoSuchItem { step: step.name.clone(), item, count: expansion.len() };
+        let found = expansion.get(item).ok_or_else(missing)?;
+        Ok(step.map_over.as_deref().map(|name| (name, found.clone())))
     }
 
     /// Returns the artifact version that an upstream step committed.
@@ -94,21 +144,33 @@ impl RunContext {
             .ok_or_else(|| missing(index))
     }
 
-    /// Returns the values that a step takes from elsewhere.
+    /// Returns the values that a step, or an item of it, takes from elsewhere.
     ///
     /// # Errors
     /// If one is missing or cannot be read.
-    pub fn inputs(&self, step: usize) -> Result<BTreeMap<String, InputValue>> {
-        self.deployment.steps[step]
-            .inputs
-            .iter()
-            .map(|(name, input)| Ok((name.clone(), inputs::resolve(self, input)?)))
-            .collect()
+    pub fn inputs(
+        &self,
+        of: impl Into<Unit>,
+    ) -> std::result::Result<BTreeMap<String, InputValue>, InputError> {
+        let unit = of.into();
+        let item = self.item(unit)?;
+        let value = |(name, input): (&String, _)| {
+            let value = match &item {
+                Some((over, item)) if over == name => item.value(self)?,
+                _ => inputs::resolve(self, input)?,
+            };
+            Ok((name.clone(), value))
+        };
+        self.deployment.steps[unit.step].inputs.iter().map(value).collect()
     }
 
-    /// Returns the cache key of a step with these inputs.
-    pub fn key(&self, step: usize, inputs: &BTreeMap<String, InputValue>) -> Digest {
-        let step = &self.deployment.steps[step];
+    /// Returns the cache key of a step, or of an item, with these inputs.
+    pub fn key(&self, of: impl Into<Unit>, inputs: &BTreeMap<String, InputValue>) -> Digest {
+        let unit = of.into();
+        let step = &self.deployment.steps[unit.step];
+        // Its inputs were found, and so was this one among them.
+        let item = self.item(unit).ok().flatten();
+        let item = item.as_ref().map(|(name, item)| ItemInput { name, value: item.in_key() });
         let mut contents = BTreeMap::new();
         inputs::visit(inputs, &mut |name, version| {
             let content = InputContent {
@@ -119,14 +181,15 @@ impl RunContext {
             contents.insert(name, content);
         });
         let source = self.source_digests.get(&step.source).copied();
-        cache::key(step, source.unwrap_or_else(|| Digest::of(step.source.as_bytes())), &contents)
+        let source = source.unwrap_or_else(|| Digest::of(step.source.as_bytes()));
+        cache::key(step, item, source, &contents)
     }
 
     /// Adds an event to the run's record and returns when it happened. An event that cannot be
     /// written is not worth a run: the documents that decide are the commits.
     pub fn note(&self, kind: EventKind) -> Timestamp {
         let at = clock::now();
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut events = locked(&self.events);
         if events.is_none() {
             *events = self.store.appender(&layout::events(&self.run_id)).ok();
         }
@@ -142,6 +205,10 @@ impl RunContext {
     }
 
     fn commits(&self) -> MutexGuard<'_, Vec<Option<Committed>>> {
-        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.commits)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

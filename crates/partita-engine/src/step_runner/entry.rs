@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use partita_core::deployment::{Deployment, Source, Step};
-use partita_core::launcher::{Attempt, Outcome};
+use partita_core::launcher::{Attempt, Outcome, Unit};
 use partita_core::run::{Failure, RunHeader};
 
-use super::{RunContext, StepCaller, run_attempt};
+use super::{InputError, RunContext, StepCaller, gather, run_attempt};
 use crate::cache::CacheResolver;
 use crate::drive::{Resolution, Resolver};
 use crate::home::LocalArtifactStoreConfig;
@@ -22,6 +22,12 @@ pub enum EntryError {
     /// The artifact store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What it takes cannot be found.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// A mapped step runs item by item.
+    #[error("step `{0}` is mapped; give the item to run, as in `--item 0`")]
+    ItemNeeded(String),
     /// The URI is of no store that can be opened here.
     #[error(
         "`{0}` is no artifact store that this Partita can open; give a URI such as `file:///srv/partita/store`"
@@ -70,12 +76,19 @@ pub enum EntryError {
 }
 
 /// Which try at its step an entrypoint makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttemptNumber {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Try {
     /// This one, as its engine counts; the engine has looked in the cache.
-    Given(u32),
+    Launched {
+        /// The attempt's number.
+        number: u32,
+        /// Why the step was not cached.
+        cache_reason: Option<String>,
+        /// Whether no attempt follows if this one fails, where that is known.
+        is_last: Option<bool>,
+    },
     /// The next that nobody has claimed, where no engine counts. The cache is looked in first.
-    Auto,
+    Next,
 }
 
 /// How an entrypoint ended.
@@ -89,25 +102,19 @@ pub enum Entered {
     Ran(Outcome),
 }
 
-/// One step of a run, opened in the place where it runs.
-pub struct StepEntry {
+/// A run, opened in a place where steps of it run.
+pub struct RunEntry {
     context: Arc<RunContext>,
     header: RunHeader,
-    step: usize,
     trusts_pickles: bool,
 }
 
-impl StepEntry {
-    /// Opens the step `step` of a run by what its entrypoint was given.
+impl RunEntry {
+    /// Opens a run by what an entrypoint was given.
     ///
     /// # Errors
     /// If one of them is not there, or they do not belong together.
-    pub fn open(
-        store: &str,
-        deployment_id: &str,
-        run_id: &str,
-        step: &str,
-    ) -> Result<Self, EntryError> {
+    pub fn open(store: &str, deployment_id: &str, run_id: &str) -> Result<Self, EntryError> {
         let unknown = || EntryError::UnknownStore(store.to_owned());
         let folder = Path::new(store.strip_prefix("file://").ok_or_else(unknown)?);
         if !folder.is_absolute() {
@@ -128,26 +135,14 @@ impl StepEntry {
                 given: deployment.id,
             });
         }
-        let index = index_of(&deployment, step)?;
         Ok(Self {
             context: Arc::new(RunContext::new(&header.id, Arc::new(deployment), Arc::new(opened))),
             header,
-            step: index,
             trusts_pickles: config.trust_pickles,
         })
     }
 
-    /// Returns the step.
-    pub fn step(&self) -> &Step {
-        &self.context.deployment.steps[self.step]
-    }
-
-    /// Returns the code that it calls.
-    pub fn source(&self) -> Option<&Source> {
-        self.context.deployment.sources.get(&self.step().source)
-    }
-
-    /// Returns what it executes.
+    /// Returns what the run executes.
     pub fn deployment(&self) -> &Arc<Deployment> {
         &self.context.deployment
     }
@@ -166,56 +161,146 @@ impl StepEntry {
     pub fn trusts_pickles(&self) -> bool {
         self.trusts_pickles
     }
+}
+
+/// One step of a run, opened in the place where it runs.
+pub struct StepEntry {
+    run: Arc<RunEntry>,
+    step: usize,
+    item: Option<u32>,
+}
+
+impl StepEntry {
+    /// Opens the step with this name, or an item of it.
+    ///
+    /// # Errors
+    /// If the run has none, or the step has no such item.
+    pub fn named(run: Arc<RunEntry>, name: &str, item: Option<u32>) -> Result<Self, EntryError> {
+        let deployment = run.deployment();
+        let step = deployment.steps.iter().position(|step| step.name == name).ok_or_else(|| {
+            let known: Vec<&str> = deployment.steps.iter().map(|step| step.name.as_str()).collect();
+            EntryError::UnknownStep {
+                deployment: deployment.id.clone(),
+                step: name.to_owned(),
+                known: known.join("`, `"),
+            }
+        })?;
+        Self::of(run, Unit { step, item })
+    }
+
+    /// Opens a step or an item by its numbers.
+    ///
+    /// # Errors
+    /// If the step has no such item.
+    pub fn of(run: Arc<RunEntry>, Unit { step, item }: Unit) -> Result<Self, EntryError> {
+        let entry = Self { run, step, item };
+        if item.is_some() {
+            // Its upstream steps are committed, so that its list can be found.
+            entry.run.context.inputs(entry.unit())?;
+        }
+        Ok(entry)
+    }
+
+    /// Returns the step or the item.
+    pub fn unit(&self) -> Unit {
+        Unit { step: self.step, item: self.item }
+    }
+
+    /// Returns the run.
+    pub fn run_entry(&self) -> &RunEntry {
+        &self.run
+    }
+
+    /// Returns the step.
+    pub fn step(&self) -> &Step {
+        &self.run.deployment().steps[self.step]
+    }
+
+    /// Returns the code that it calls.
+    pub fn source(&self) -> Option<&Source> {
+        self.run.deployment().sources.get(&self.step().source)
+    }
 
     /// Runs the step, unless it is done.
     ///
     /// # Errors
     /// If the attempt cannot begin.
-    pub fn run(
-        &self,
-        number: AttemptNumber,
-        caller: &mut dyn StepCaller,
-    ) -> Result<Entered, EntryError> {
-        if self.context.committed(self.step)?.is_some() {
+    pub fn run(&self, which: Try, caller: &mut dyn StepCaller) -> Result<Entered, EntryError> {
+        let counts_alone = which == Try::Next;
+        let entered = self.enter(which, caller)?;
+        if counts_alone && self.item.is_some() {
+            self.gather_if_last()?;
+        }
+        Ok(entered)
+    }
+
+    /// Commits a mapped step with its last item, where no engine does.
+    fn gather_if_last(&self) -> Result<(), EntryError> {
+        let context = &self.run.context;
+        let documents = Documents::new(&*context.store);
+        let left = documents.left_by_steps(&context.run_id)?.remove(&self.step);
+        let items = left.unwrap_or_default().items;
+        let committed = items.values().filter(|left| left.committed).count();
+        if committed == context.expand(self.step)? {
+            gather(context, self.step)?;
+        }
+        Ok(())
+    }
+
+    fn enter(&self, which: Try, caller: &mut dyn StepCaller) -> Result<Entered, EntryError> {
+        let context = &self.run.context;
+        if self.item.is_none() && self.step().map_over.is_some() {
+            return Err(EntryError::ItemNeeded(self.step().name.clone()));
+        }
+        if context.committed(self.unit())?.is_some() {
             return Ok(Entered::AlreadyCommitted);
         }
-        let (number, cache_reason) = match number {
-            AttemptNumber::Given(number) => (self.not_ended(number)?, None),
-            AttemptNumber::Auto => {
+        let attempt = match which {
+            Try::Launched { number, cache_reason, is_last } => {
+                let reason = cache_reason.map(Arc::from);
+                self.attempt(self.not_ended(number)?, reason, is_last)
+            }
+            Try::Next => {
                 // Claimed first, so that a failed look-up has a place for its record.
                 let number = self.claim()?;
-                let cache = CacheResolver::alone(Arc::clone(&self.context));
-                match cache.resolve(self.step) {
+                let cache = CacheResolver::alone(Arc::clone(context));
+                match cache.resolve(self.unit()) {
                     Resolution::Cached(_) => return Ok(Entered::Cached),
-                    Resolution::Run { reason } => (number, reason),
+                    Resolution::Run { reason } => self.attempt(number, reason, None),
                     Resolution::Failed(failure) => return Ok(self.failed(number, failure)),
                 }
             }
         };
-        let attempt = self.attempt(number, cache_reason);
-        Ok(Entered::Ran(run_attempt(&self.context, &attempt, caller)))
+        Ok(Entered::Ran(run_attempt(context, &attempt, caller)))
     }
 
-    fn attempt(&self, number: u32, cache_reason: Option<Arc<str>>) -> Attempt {
+    fn attempt(
+        &self,
+        number: u32,
+        cache_reason: Option<Arc<str>>,
+        is_last: Option<bool>,
+    ) -> Attempt {
+        let retries = self.step().config.retry.max_retries;
         Attempt {
-            deployment: Arc::clone(&self.context.deployment),
-            run_id: Arc::clone(&self.context.run_id),
+            deployment: Arc::clone(self.run.deployment()),
+            run_id: Arc::clone(&self.run.context.run_id),
             step: self.step,
+            item: self.item,
             number,
             cache_reason,
-            is_last: number > self.step().config.retry.max_retries,
+            is_last: is_last.unwrap_or(number > retries),
         }
     }
 
     fn failed(&self, number: u32, failure: Failure) -> Entered {
-        super::record_lost(&self.context, self.step, number, &failure);
+        super::record_lost(&self.run.context, self.unit(), number, &failure);
         Entered::Ran(Outcome::Failed(failure))
     }
 
     fn not_ended(&self, number: u32) -> Result<u32, EntryError> {
-        let documents = Documents::new(&*self.context.store);
+        let documents = Documents::new(&*self.run.context.store);
         let name = &self.step().name;
-        match documents.result(&self.context.run_id, self.step, name, number)? {
+        match documents.result(&self.run.context.run_id, self.unit(), name, number)? {
             None => Ok(number),
             Some(_) => Err(EntryError::AttemptEnded { step: name.clone(), number }),
         }
@@ -223,25 +308,17 @@ impl StepEntry {
 
     /// Takes the next attempt's number by making its log, which nobody else can make then.
     fn claim(&self) -> Result<u32, EntryError> {
-        let run_id = &self.context.run_id;
-        let mut left = Documents::new(&*self.context.store).left_by_steps(run_id)?;
-        let attempts = left.remove(&self.step).unwrap_or_default().attempts;
-        let mut number = attempts.last().copied().unwrap_or(0) + 1;
-        let log = |number| layout::log(run_id, self.step, &self.step().name, number);
-        while !self.context.store.create(&log(number), Bytes::new())? {
+        let (run_id, store) = (&self.run.context.run_id, &self.run.context.store);
+        let mut left = Documents::new(&**store).left_by_steps(run_id)?;
+        let mut left = left.remove(&self.step).unwrap_or_default();
+        if let Some(item) = self.item {
+            left = left.items.remove(&item).unwrap_or_default();
+        }
+        let mut number = left.attempts.last().copied().unwrap_or(0) + 1;
+        let log = |number| layout::log(run_id, self.unit(), &self.step().name, number);
+        while !store.create(&log(number), Bytes::new())? {
             number += 1;
         }
         Ok(number)
     }
-}
-
-fn index_of(deployment: &Deployment, name: &str) -> Result<usize, EntryError> {
-    deployment.steps.iter().position(|step| step.name == name).ok_or_else(|| {
-        let known: Vec<&str> = deployment.steps.iter().map(|step| step.name.as_str()).collect();
-        EntryError::UnknownStep {
-            deployment: deployment.id.clone(),
-            step: name.to_owned(),
-            known: known.join("`, `"),
-        }
-    })
 }

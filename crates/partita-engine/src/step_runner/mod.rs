@@ -10,6 +10,7 @@ mod context;
 mod entry;
 mod inputs;
 mod log;
+mod mapped;
 mod notes;
 #[cfg(test)]
 mod tests;
@@ -26,9 +27,10 @@ use partita_core::time::Timestamp;
 pub use artifacts::{load_folder, load_inline, publish_literal};
 pub(crate) use commit::{commit_cached, record_lost, references};
 pub use context::RunContext;
-pub use entry::{AttemptNumber, Entered, EntryError, StepEntry};
-pub use inputs::InputValue;
+pub use entry::{Entered, EntryError, RunEntry, StepEntry, Try};
+pub use inputs::{InputError, InputValue};
 pub use log::{LogStream, StepLog};
+pub(crate) use mapped::{Gathered, gather, gathered};
 pub use notes::Notes;
 
 use crate::clock;
@@ -140,6 +142,12 @@ impl From<StoreError> for Stopped {
     }
 }
 
+impl From<InputError> for Stopped {
+    fn from(error: InputError) -> Self {
+        Self::Failed(Failure::ours(error.to_string()))
+    }
+}
+
 /// Largest value that lives in its step's result, in bytes of JSON text.
 pub const INLINE_LIMIT: usize = 8 << 10;
 
@@ -161,9 +169,9 @@ pub fn run_attempt(
     let step = attempt.step();
     let log = Arc::new(StepLog::new(
         Arc::clone(&context.store),
-        layout::log(&context.run_id, attempt.step, &step.name, attempt.number),
+        layout::log(&context.run_id, attempt.unit(), &step.name, attempt.number),
     ));
-    known.inputs = match context.inputs(attempt.step) {
+    known.inputs = match context.inputs(attempt.unit()) {
         Ok(inputs) => inputs,
         Err(error) => return stop(context, attempt, &known, Stopped::from(error), caller),
     };
@@ -221,7 +229,12 @@ fn stop(
 fn hook_ran(context: &RunContext, attempt: &Attempt, hook: &str, outcome: Result<(), String>) {
     if let Err(error) = outcome {
         let step = Some(attempt.step().name.clone());
-        context.note(EventKind::HookFailed { step, hook: hook.to_owned(), error });
+        context.note(EventKind::HookFailed {
+            step,
+            item: attempt.item,
+            hook: hook.to_owned(),
+            error,
+        });
     }
 }
 

@@ -54,6 +54,7 @@ fn deployment(config: StepConfig) -> Deployment {
             source: "m:s".to_owned(),
             parameters: BTreeMap::new(),
             inputs: BTreeMap::new(),
+            map_over: None,
             upstream_steps: Vec::new(),
             outputs: vec![Output { name: "out".to_owned(), type_name: None, materializer: None }],
             config,
@@ -73,6 +74,7 @@ fn literal_version() -> ArtifactVersion {
         code: None,
         size: 1,
         value: Some(value),
+        items: None,
         metadata: BTreeMap::new(),
     }
 }
@@ -110,6 +112,7 @@ impl Bench {
             deployment: Arc::clone(&self.context.deployment),
             run_id: Arc::clone(&self.context.run_id),
             step: 0,
+            item: None,
             number,
             cache_reason: None,
             is_last: number > self.context.deployment.steps[0].config.retry.max_retries,

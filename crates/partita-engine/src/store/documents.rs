@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use partita_core::deployment::{self, Deployment, InvalidDeployment};
+use partita_core::launcher::Unit;
 use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -23,13 +24,25 @@ pub struct Documents<'a> {
     store: &'a dyn ArtifactStore,
 }
 
-/// What a step has left in a run.
+/// What a step, or an item of it, has left in a run.
 #[derive(Debug, Default)]
 pub struct LeftByStep {
     /// Whether it is committed.
     pub committed: bool,
     /// The attempts that left a result or a log.
     pub attempts: BTreeSet<u32>,
+    /// What the items of a mapped step have left.
+    pub items: BTreeMap<u32, LeftByStep>,
+}
+
+impl LeftByStep {
+    fn add(&mut self, file: StepFile) {
+        match file {
+            StepFile::Commit => self.committed = true,
+            StepFile::Attempt(number) => drop(self.attempts.insert(number)),
+            StepFile::Items => {}
+        }
+    }
 }
 
 /// Parses a document, refusing versions other than `version`.
@@ -142,12 +155,17 @@ impl<'a> Documents<'a> {
         Ok(events)
     }
 
-    /// Reads a step's commit, if it has one.
+    /// Reads the commit of a step or an item, if it has one.
     ///
     /// # Errors
     /// If it is damaged or of another version.
-    pub fn commit(&self, run_id: &str, index: usize, step: &str) -> Result<Option<StepResult>> {
-        present(self.read(&layout::commit(run_id, index, step), run::VERSION))
+    pub fn commit(
+        &self,
+        run_id: &str,
+        of: impl Into<Unit>,
+        step: &str,
+    ) -> Result<Option<StepResult>> {
+        present(self.read(&layout::commit(run_id, of, step), run::VERSION))
     }
 
     /// Reads the result of an attempt that did not succeed, if it has one.
@@ -157,11 +175,11 @@ impl<'a> Documents<'a> {
     pub fn result(
         &self,
         run_id: &str,
-        index: usize,
+        of: impl Into<Unit>,
         step: &str,
         number: u32,
     ) -> Result<Option<StepResult>> {
-        present(self.read(&layout::result(run_id, index, step, number), run::VERSION))
+        present(self.read(&layout::result(run_id, of, step, number), run::VERSION))
     }
 
     /// Reads a cache entry, if there is one.
@@ -178,13 +196,24 @@ impl<'a> Documents<'a> {
     /// If it cannot be listed.
     pub fn left_by_steps(&self, run_id: &str) -> Result<BTreeMap<usize, LeftByStep>> {
         let mut left = BTreeMap::<usize, LeftByStep>::new();
-        for name in self.store.list(&layout::steps(run_id))? {
-            match layout::step_file(&name) {
-                Some((index, StepFile::Commit)) => left.entry(index).or_default().committed = true,
-                Some((index, StepFile::Attempt(number))) => {
-                    left.entry(index).or_default().attempts.insert(number);
-                }
-                None => {}
+        let steps = layout::steps(run_id);
+        for name in self.store.list(&steps)? {
+            let Some((index, file)) = layout::step_file(&name) else { continue };
+            let left = left.entry(index).or_default();
+            left.add(file);
+            if file == StepFile::Items {
+                left.items =
+                    self.left_by_items(&format!("{steps}/{}", name.trim_end_matches('/')))?;
+            }
+        }
+        Ok(left)
+    }
+
+    fn left_by_items(&self, folder: &str) -> Result<BTreeMap<u32, LeftByStep>> {
+        let mut left = BTreeMap::<u32, LeftByStep>::new();
+        for name in self.store.list(folder)? {
+            if let Some((item, file)) = layout::item_file(&name) {
+                left.entry(item).or_default().add(file);
             }
         }
         Ok(left)

@@ -5,14 +5,17 @@
 //! runs/<run_id>/run.json · lease.json · events.jsonl · end.json
 //! runs/<run_id>/steps/<index>-<slug>.commit.json
 //! runs/<run_id>/steps/<index>-<slug>.attempt-<n>.json · .attempt-<n>.log.jsonl
+//! runs/<run_id>/steps/<index>-<slug>.items/<item>.commit.json · .attempt-<n>.json · …
 //! artifacts/<artifact>/<version>/{files…,manifest.json}
 //! cache/<key>.json
 //! ```
 //!
-//! A step has no folder of its own: to make one costs a file system as much as to make a file.
+//! A step has no folder of its own: to make one costs a file system as much as to make a file. The
+//! items of a mapped step share one.
 
 use partita_core::artifact::ArtifactVersion;
 use partita_core::digest::Digest;
+use partita_core::launcher::Unit;
 use partita_core::name::slug;
 
 /// Returns the path of a deployment.
@@ -50,26 +53,35 @@ pub fn steps(run_id: &str) -> String {
     format!("{}/steps", run(run_id))
 }
 
-/// Returns what the paths of the step `name` begin with, the one with this index in its deployment.
-fn step(run_id: &str, index: usize, name: &str) -> String {
-    format!("{}/{index}-{}", steps(run_id), slug(name))
+/// Returns what the paths of a step begin with, or those of one of its items; `name` is the step's.
+fn unit(run_id: &str, unit: Unit, name: &str) -> String {
+    match unit.item {
+        None => format!("{}/{}-{}", steps(run_id), unit.step, slug(name)),
+        Some(item) => format!("{}/{item}", items(run_id, unit.step, name)),
+    }
 }
 
-/// Returns the path of a step's commit.
-pub fn commit(run_id: &str, index: usize, name: &str) -> String {
-    format!("{}{COMMIT}", step(run_id, index, name))
+/// Returns the folder of what the items of the mapped step `name` leave.
+pub fn items(run_id: &str, index: usize, name: &str) -> String {
+    format!("{}/{index}-{}{ITEMS}", steps(run_id), slug(name))
+}
+
+/// Returns the path of the commit of a step or an item.
+pub fn commit(run_id: &str, of: impl Into<Unit>, name: &str) -> String {
+    format!("{}{COMMIT}", unit(run_id, of.into(), name))
 }
 
 /// Returns the path of the result of an attempt that did not succeed.
-pub fn result(run_id: &str, index: usize, name: &str, number: u32) -> String {
-    format!("{}{ATTEMPT}{number}{RESULT}", step(run_id, index, name))
+pub fn result(run_id: &str, of: impl Into<Unit>, name: &str, number: u32) -> String {
+    format!("{}{ATTEMPT}{number}{RESULT}", unit(run_id, of.into(), name))
 }
 
 /// Returns the path of an attempt's log.
-pub fn log(run_id: &str, index: usize, name: &str, number: u32) -> String {
-    format!("{}{ATTEMPT}{number}{LOG}", step(run_id, index, name))
+pub fn log(run_id: &str, of: impl Into<Unit>, name: &str, number: u32) -> String {
+    format!("{}{ATTEMPT}{number}{LOG}", unit(run_id, of.into(), name))
 }
 
+const ITEMS: &str = ".items";
 const COMMIT: &str = ".commit.json";
 const ATTEMPT: &str = ".attempt-";
 const RESULT: &str = ".json";
@@ -82,17 +94,32 @@ pub enum StepFile {
     Commit,
     /// The result or the log of this attempt.
     Attempt(u32),
+    /// The folder of its items.
+    Items,
 }
 
-/// Returns the index of the step that a file of a run's steps belongs to, and what it is.
+/// Returns the index of the step that a file of a run's steps belongs to, and what it is. Folders
+/// end in `/`.
 pub fn step_file(name: &str) -> Option<(usize, StepFile)> {
     let index = name.split('-').next()?.parse().ok()?;
+    let is_items = name.strip_suffix('/').is_some_and(|folder| folder.ends_with(ITEMS));
+    let file = if is_items { StepFile::Items } else { file(name)? };
+    Some((index, file))
+}
+
+/// Returns the item that a file in the folder of a step's items belongs to, and what it is.
+pub fn item_file(name: &str) -> Option<(u32, StepFile)> {
+    let item = name.split('.').next()?.parse().ok()?;
+    Some((item, file(name)?))
+}
+
+fn file(name: &str) -> Option<StepFile> {
     if name.ends_with(COMMIT) {
-        return Some((index, StepFile::Commit));
+        return Some(StepFile::Commit);
     }
     let rest = name.strip_suffix(LOG).or_else(|| name.strip_suffix(RESULT))?;
     let (_, number) = rest.rsplit_once(ATTEMPT)?;
-    Some((index, StepFile::Attempt(number.parse().ok()?)))
+    Some(StepFile::Attempt(number.parse().ok()?))
 }
 
 /// Returns the folder of an artifact version.
@@ -114,6 +141,10 @@ pub fn cache(key: &Digest) -> String {
 mod tests {
     use super::*;
 
+    fn check_item(path: &str, expected: (u32, StepFile)) {
+        assert_eq!(item_file(path.rsplit('/').next().unwrap_or_default()), Some(expected));
+    }
+
     fn check(path: &str, expected: Option<(usize, StepFile)>) {
         assert_eq!(step_file(path.rsplit('/').next().unwrap_or_default()), expected, "{path}");
     }
@@ -125,6 +156,13 @@ mod tests {
             check(&commit("r", 12, name), Some((12, StepFile::Commit)));
             check(&result("r", 12, name, 3), Some((12, StepFile::Attempt(3))));
             check(&log("r", 12, name, 3), Some((12, StepFile::Attempt(3))));
+            let folder = format!("{}/", items("r", 12, name));
+            let listed = folder.strip_prefix("runs/r/steps/").expect("under the run's steps");
+            assert_eq!(step_file(listed), Some((12, StepFile::Items)), "{name}");
+            let item = Unit::item(12, 7);
+            check_item(&commit("r", item, name), (7, StepFile::Commit));
+            check_item(&result("r", item, name, 3), (7, StepFile::Attempt(3)));
+            check_item(&log("r", item, name, 3), (7, StepFile::Attempt(3)));
         }
         for other in ["12-train.items", "train.commit.json", "12-train.attempt-x.json", "12"] {
             check(other, None);

@@ -20,6 +20,7 @@ pub use documents::{Documents, LeftByStep, read_document};
 pub use hold::Hold;
 pub use lease::{LeaseGuard, LeaseState};
 pub use local::{Durability, LocalArtifactStore};
+pub(crate) use watch::FolderWatch;
 pub use watch::Watch;
 
 /// Why an artifact store did not do what it was asked.

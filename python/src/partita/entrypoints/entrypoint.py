@@ -7,6 +7,7 @@ import sys
 
 from partita import source_root, target
 from partita.capture import tell
+from partita.entrypoints.attempt import FAILED
 from partita.entrypoints.options import OptionError
 from partita.entrypoints.step_entrypoint_configuration import (
     ENTRYPOINT_CONFIG_SOURCE_OPTION,
@@ -14,7 +15,7 @@ from partita.entrypoints.step_entrypoint_configuration import (
 )
 from partita.errors import PartitaError
 
-FAILED, USAGE, BUG, CANCELLED = 1, 2, 70, 130
+USAGE, BUG, CANCELLED = 2, 70, 130
 
 
 def main(arguments: list[str]) -> int:

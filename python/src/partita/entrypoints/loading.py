@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from partita import _native
+    from partita.termination import Termination
 
 
 class EntryCaller(Caller):
@@ -24,8 +25,10 @@ class EntryCaller(Caller):
     So what goes wrong while the author's modules are imported is the attempt's failure.
     """
 
-    def __init__(self, entry: _native.StepEntry) -> None:
-        super().__init__({}, source_root(entry))
+    def __init__(
+        self, entry: _native.StepEntry, termination: Termination, *, is_recorded: bool
+    ) -> None:
+        super().__init__({}, source_root(entry), termination, is_recorded=is_recorded)
         self._entry = entry
 
     def call(self, call: _native.StepCall) -> Any:
@@ -44,6 +47,16 @@ class EntryCaller(Caller):
             self._steps[step_name] = load_step(self._entry)
         self._steps[step_name].on_failure = _hook(self._entry, 1)
         super().failed(step_name)
+
+
+def prepare(entry: _native.StepEntry) -> None:
+    """Does what every attempt at a step begins with, so that forks of this process have it done.
+
+    Raises:
+        BaseException: The step cannot be loaded.
+    """
+    step = load_step(entry)
+    _ = step.signature  # Reading annotations imports what takes as long as many a step.
 
 
 def load_step(entry: _native.StepEntry) -> Step:
@@ -101,7 +114,18 @@ def source_root(entry: _native.StepEntry) -> str:
     return root if root is not None and os.path.isdir(root) else os.getcwd()
 
 
+#: The modules that this process has loaded, by the names that deployments give them.
+_modules: dict[str, ModuleType] = {}
+
+
 def _module(entry: _native.StepEntry, name: str) -> ModuleType:
+    module = _modules.get(name)
+    if module is None:
+        module = _modules[name] = _load_module(entry, name)
+    return module
+
+
+def _load_module(entry: _native.StepEntry, name: str) -> ModuleType:
     root, file = source_root(entry), entry.file
     path = os.path.join(root, file) if file is not None else None
     target.put_first(root, *([os.path.dirname(path)] if path is not None else []))

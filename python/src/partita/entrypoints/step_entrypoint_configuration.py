@@ -5,8 +5,8 @@ from __future__ import annotations
 from partita import _native
 from partita.capture import tell
 from partita.entrypoints import options
+from partita.entrypoints.attempt import FAILED, Terms, attempt
 from partita.errors import PartitaError
-from partita.termination import Termination
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,11 +19,10 @@ DEPLOYMENT_ID_OPTION = "deployment_id"
 RUN_ID_OPTION = "run_id"
 STEP_NAME_OPTION = "step_name"
 ATTEMPT_OPTION = "attempt"
+ITEM_OPTION = "item"
 
 #: What `attempt` is where the backend retries by itself: the next number that nobody has.
 AUTO = "auto"
-
-_FAILED = 1
 
 
 class StepEntrypointConfiguration:
@@ -61,7 +60,10 @@ class StepEntrypointConfiguration:
 
     @classmethod
     def get_entrypoint_options(cls) -> set[str] | dict[str, bool]:
-        """Returns the names of the options: a set if all are required, else whether each is."""
+        """Returns the names of the options: a set if all are required, else whether each is.
+
+        The option `item` is known besides: it is given for items of mapped steps alone.
+        """
         return {
             ENTRYPOINT_CONFIG_SOURCE_OPTION,
             ARTIFACT_STORE_OPTION,
@@ -77,7 +79,8 @@ class StepEntrypointConfiguration:
 
         Args:
             **kwargs: `artifact_store` (a URI), `deployment_id`, `run_id`, `step_name`, and
-                `attempt`: its number, or `"auto"`, the default, for the next one.
+                `attempt`: its number, or `"auto"`, the default, for the next one; `item` for one
+                item of a mapped step.
 
         Raises:
             PartitaError: One of them is missing.
@@ -99,6 +102,8 @@ class StepEntrypointConfiguration:
         arguments = [f"--{ENTRYPOINT_CONFIG_SOURCE_OPTION}", f"{cls.__module__}.{cls.__qualname__}"]
         for name in names:
             arguments += options.pair(name, str(values[name]))
+        if values.get(ITEM_OPTION) is not None:
+            arguments += options.pair(ITEM_OPTION, str(values[ITEM_OPTION]))
         return arguments
 
     def run(self) -> None:
@@ -109,25 +114,20 @@ class StepEntrypointConfiguration:
             SystemExit: It failed.
             KeyboardInterrupt: It was interrupted.
         """
-        from partita.entrypoints.loading import EntryCaller
-
-        given = self.entrypoint_args
-        entry = _native.StepEntry(
-            given[ARTIFACT_STORE_OPTION],
-            given[DEPLOYMENT_ID_OPTION],
-            given[RUN_ID_OPTION],
-            given[STEP_NAME_OPTION],
+        given, terms = self.entrypoint_args, Terms.from_environment()
+        terms.apply()
+        run = _native.RunEntry(
+            given[ARTIFACT_STORE_OPTION], given[DEPLOYMENT_ID_OPTION], given[RUN_ID_OPTION]
         )
-        with Termination() as termination:
-            ended, failure = entry.run(_number(given[ATTEMPT_OPTION]), EntryCaller(entry))
-            if ended == "cancelled":
-                raise termination.exception(f"step `{entry.step_name}` was interrupted")
+        entry = run.step_named(given[STEP_NAME_OPTION], _item(given.get(ITEM_OPTION)))
+        ended, failure = attempt(entry, _number(given[ATTEMPT_OPTION]), terms)
         if failure is not None:
-            message, traceback = failure
-            if traceback:
-                tell(traceback.rstrip())
-            tell(f"error: step `{entry.step_name}` failed: {message}")
-            raise SystemExit(_FAILED)
+            if not terms.is_recorded:
+                message, traceback = failure
+                if traceback:
+                    tell(traceback.rstrip())
+                tell(f"error: step `{entry.step_name}` failed: {message}")
+            raise SystemExit(FAILED)
         if ended != "completed":
             why = "committed already" if ended == "committed" else "cached"
             tell(f"step `{entry.step_name}` is {why}")
@@ -138,8 +138,21 @@ class StepEntrypointConfiguration:
 
 
 def required(names: set[str] | Mapping[str, bool]) -> dict[str, bool]:
-    """Returns whether each option is required, those of a set in alphabetical order."""
-    return dict.fromkeys(sorted(names), True) if isinstance(names, set) else dict(names)
+    """Returns whether each option is required, those of a set in alphabetical order.
+
+    `item` may be left out wherever a class does not say otherwise, so that a set of required names
+    stays one.
+    """
+    known = dict.fromkeys(sorted(names), True) if isinstance(names, set) else dict(names)
+    return {**known, ITEM_OPTION: known.get(ITEM_OPTION, False)}
+
+
+def _item(item: str | None) -> int | None:
+    if item is None:
+        return None
+    if item.isascii() and item.isdigit() and int(item) < 1 << 32:
+        return int(item)
+    raise options.OptionError(f"`--{ITEM_OPTION}` is a number from 0, not `{item}`.")
 
 
 def _number(attempt: str) -> int | None:

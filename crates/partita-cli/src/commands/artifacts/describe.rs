@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use partita_cli::count::unit_name;
 use partita_cli::{size, span, table::Table};
 use partita_core::artifact::ArtifactVersion;
 use partita_core::literal::Literal;
@@ -54,7 +55,7 @@ fn text(view: &ArtifactView, version: &ArtifactVersion) -> String {
         ("uri", view.version.uri.clone()),
         ("made", span::local(view.created_at)),
         ("run", view.run.clone()),
-        ("step", format!("{} (output {})", view.step, view.output)),
+        ("step", format!("{} (output {})", unit_name(&view.step, view.item), view.output)),
     ];
     pairs.extend(version.metadata.iter().map(|(key, value)| (key.as_str(), value.to_string())));
     pairs.extend(version.value.as_ref().map(|value| ("value", value.to_string())));

@@ -1,6 +1,8 @@
 //! `partita runs describe`: a run with its steps.
 
+use partita_cli::count::{self, unit_name};
 use partita_cli::{size, span, table::Table, terminal};
+use partita_core::status::StepStatus;
 use partita_engine::metadata::{RunView, StepView};
 
 use crate::context::{Context, Output};
@@ -35,11 +37,23 @@ fn text(run: &RunView, verbose: bool) -> String {
         text.push_str(&table.to_text());
     }
     for (name, step) in &run.steps {
-        text.push_str(&failures(name, step, verbose));
+        let items = (0..).zip(step.items.iter().flatten());
+        let failed = items.filter(|(_, item)| item.status == StepStatus::Failed);
+        let shown = if verbose { usize::MAX } else { FAILED_ITEMS };
+        let told: String = failed
+            .take(shown)
+            .map(|(index, item)| failures(&unit_name(name, Some(index)), item, verbose))
+            .collect();
+        // The failure of a mapped step is that of an item, unless no item failed.
+        let own = if told.is_empty() { failures(name, step, verbose) } else { told };
+        text.push_str(&own);
     }
     text.push_str(&hook_failures(run));
     text
 }
+
+/// Failed items of a mapped step whose failures are shown; the table counts all of them.
+const FAILED_ITEMS: usize = 10;
 
 fn header(run: &RunView) -> String {
     let duration = run.duration_s.map(span::duration);
@@ -71,7 +85,8 @@ fn header(run: &RunView) -> String {
 fn steps(run: &RunView) -> String {
     let mut table = Table::new(["step", "status", "duration", "attempts", "why"]);
     for (name, step) in &run.steps {
-        let why = step.reason.clone().or_else(|| step.cache_reason.clone()).unwrap_or_default();
+        let why = step.reason.clone().or_else(|| step.cache_reason.clone());
+        let why = step.items.as_deref().map(items).or(why).unwrap_or_default();
         let attempts =
             if step.attempts.is_empty() { String::new() } else { step.attempts.len().to_string() };
         table.row([
@@ -83,6 +98,21 @@ fn steps(run: &RunView) -> String {
         ]);
     }
     table.to_text()
+}
+
+/// Returns how the items of a mapped step fare, as in `10,000 items (9,990 cached)`.
+fn items(items: &[StepView]) -> String {
+    use StepStatus::{Cached, Cancelled, Failed, Retrying, Running, Skipped, Waiting};
+    let told = [Cached, Failed, Cancelled, Skipped, Running, Retrying, Waiting];
+    let count = |status| items.iter().filter(|item| item.status == status).count();
+    let counts = told.map(|status| (count(status), status));
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, status)| format!("{} {status}", count::grouped(*count)))
+        .collect();
+    let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+    format!("{}{parts}", count::items(items.len()))
 }
 
 /// Returns what the steps noted.
@@ -135,8 +165,9 @@ fn failures(name: &str, step: &StepView, verbose: bool) -> String {
 fn hook_failures(run: &RunView) -> String {
     let mut text = String::new();
     for failure in &run.hook_failures {
-        let whose = failure.step.as_deref().unwrap_or("the pipeline");
-        let (whose, hook) = (terminal::escaped(whose), terminal::escaped(&failure.hook));
+        let whose = failure.step.as_deref().map(|step| unit_name(step, failure.item));
+        let whose = whose.unwrap_or_else(|| "the pipeline".to_owned());
+        let (whose, hook) = (terminal::escaped(&whose), terminal::escaped(&failure.hook));
         let error = terminal::escaped(&failure.error);
         text.push_str(&format!("\nthe hook `{hook}` of {whose} failed: {error}\n"));
     }

@@ -2,6 +2,7 @@
 
 mod document;
 mod layering;
+mod maps;
 mod option_problems;
 mod problems;
 mod properties;
@@ -103,6 +104,8 @@ fn request() -> CompileRequest {
         capabilities: Capabilities {
             max_parallelism: Some(1),
             timeouts: false,
+            grace: 0.0,
+            loads_steps_again: false,
             cpus: Some(2.0),
             memory: Some(0),
             gpus: Some(0),
@@ -120,6 +123,8 @@ fn request() -> CompileRequest {
 const ABLE: Capabilities = Capabilities {
     max_parallelism: None,
     timeouts: true,
+    grace: 0.0,
+    loads_steps_again: false,
     cpus: None,
     memory: None,
     gpus: None,

@@ -26,7 +26,7 @@ fn unknown_keys_name_the_nearest_known_one_with_file_and_line() {
         &[
             "digits.py:5: `max_retry` is not a key of `retry` of step `train`; did you mean `max_retries`?",
             "digits.py:5: `retry.delay` is not an option of step `train`; known are `cache_environment`, \
-             `cache_expiry`, `cache_files`, `cache_version`, `enable_cache`, `orchestrator`, `parameters`, \
+             `cache_expiry`, `cache_files`, `cache_version`, `enable_cache`, `limits`, `orchestrator`, `parameters`, \
              `retry`, `settings`, `timeout`",
         ],
     );

@@ -6,19 +6,21 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
-use partita_core::deployment::{Deployment, Environment, Pipeline, Step, StepConfig};
+use partita_core::deployment::{Deployment, StepConfig};
 use partita_core::launcher::{
-    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
+    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher, Unit,
 };
 use partita_core::run::{Failure, StepResult};
 use partita_core::settings::FailureMode;
-use partita_core::stack::{Component, ComponentType, Stack};
 use partita_core::status::StepStatus;
 use partita_core::time::Timestamp;
 
 use super::super::clock::Clock;
 use super::super::inbox::Message;
-use super::super::{CancelHandle, Observer, Resolution, Resolver, RunEvent};
+use super::super::{
+    CancelHandle, Limits, LimitsHandle, Observer, Places, Resolution, Resolver, RunEvent,
+};
+use super::documents::deployment;
 
 /// What an attempt does.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,11 +76,12 @@ pub(super) enum Act {
 pub(super) struct State {
     now: Duration,
     pub(super) log: Vec<String>,
-    launches: HashMap<usize, usize>,
-    jobs: HashMap<Job, (usize, u32, Act, Duration)>,
-    committed: HashSet<usize>,
-    records: HashMap<(usize, u32), StepResult>,
+    launches: HashMap<Unit, usize>,
+    jobs: HashMap<Job, (Unit, u32, Act, Duration)>,
+    committed: HashSet<Unit>,
+    records: HashMap<(Unit, u32), StepResult>,
     reports: Option<Arc<dyn Reports>>,
+    limits: Option<LimitsHandle>,
     polls: usize,
     pub(super) cancel: Option<CancelHandle>,
     pub(super) look_ups: Vec<usize>,
@@ -89,15 +92,31 @@ pub(super) struct Script {
     pub(super) deployment: Deployment,
     pub(super) slots: NonZeroUsize,
     poll_interval: Option<f64>,
-    acts: HashMap<usize, Vec<Act>>,
-    resolutions: HashMap<usize, Resolution>,
+    acts: HashMap<Unit, Vec<Act>>,
+    resolutions: HashMap<Unit, Resolution>,
+    /// How many items each mapped step has, or why that is not known.
+    items: HashMap<usize, Result<u32, &'static str>>,
     unreachable_cancels: usize,
+    /// Until when every limit is reached.
+    full_until: Duration,
     state: Mutex<State>,
 }
 
-/// The words for a step's number in a log.
-fn name(step: usize) -> char {
+/// The word for a step's number in a log.
+fn letter(step: usize) -> char {
     char::from(b'a' + u8::try_from(step).expect("few steps"))
+}
+
+/// The word for a step or an item in a log.
+pub(super) fn name(of: impl Into<Unit>) -> String {
+    let unit = of.into();
+    let item = unit.item.map_or(String::new(), |item| format!("[{item}]"));
+    format!("{}{item}", letter(unit.step))
+}
+
+/// The number of a step or an item in the name of a job.
+fn number_of(unit: Unit) -> String {
+    unit.item.map_or(unit.step.to_string(), |item| format!("{}.{item}", unit.step))
 }
 
 impl Script {
@@ -109,19 +128,28 @@ impl Script {
             poll_interval: None,
             acts: HashMap::new(),
             resolutions: HashMap::new(),
+            items: HashMap::new(),
             unreachable_cancels: 0,
+            full_until: Duration::ZERO,
             state: Mutex::default(),
         }
     }
 
     /// Gives what the launches of a step do, one after another; the last one is repeated.
-    pub(super) fn act<const N: usize>(mut self, step: usize, acts: [Act; N]) -> Self {
-        self.acts.insert(step, acts.to_vec());
+    pub(super) fn act<const N: usize>(mut self, of: impl Into<Unit>, acts: [Act; N]) -> Self {
+        self.acts.insert(of.into(), acts.to_vec());
         self
     }
 
-    pub(super) fn resolve(mut self, step: usize, resolution: Resolution) -> Self {
-        self.resolutions.insert(step, resolution);
+    pub(super) fn resolve(mut self, of: impl Into<Unit>, resolution: Resolution) -> Self {
+        self.resolutions.insert(of.into(), resolution);
+        self
+    }
+
+    /// Makes a step a mapped one with so many items, or says why that is not known.
+    pub(super) fn map(mut self, step: usize, items: Result<u32, &'static str>) -> Self {
+        self.deployment.steps[step].map_over = Some("x".to_owned());
+        self.items.insert(step, items);
         self
     }
 
@@ -145,6 +173,18 @@ impl Script {
         self
     }
 
+    /// Has an attempt of an engine before this one still run.
+    pub(super) fn still_runs(self, step: usize, number: u32, act: Act) -> Self {
+        let job = format!("{step}.{number}");
+        self.state().jobs.insert(job, (step.into(), number, act, Duration::ZERO));
+        self
+    }
+
+    pub(super) fn full_until(mut self, seconds: u64) -> Self {
+        self.full_until = Duration::from_secs(seconds);
+        self
+    }
+
     pub(super) fn slots(mut self, slots: usize) -> Self {
         self.slots = NonZeroUsize::new(slots).expect("at least one");
         self
@@ -161,28 +201,29 @@ impl Script {
     }
 
     /// Begins what the next launch of a step does.
-    fn perform(&self, step: usize, number: u32, reports: &Arc<dyn Reports>) -> Act {
+    fn perform(&self, unit: Unit, number: u32, reports: &Arc<dyn Reports>) -> Act {
         let mut state = self.state();
-        let launch = state.launches.entry(step).or_default();
-        let acts = self.acts.get(&step).map_or(&[Act::Complete][..], Vec::as_slice);
+        let launch = state.launches.entry(unit).or_default();
+        let acts = self.acts.get(&unit).map_or(&[Act::Complete][..], Vec::as_slice);
         let act = acts[(*launch).min(acts.len() - 1)];
         *launch += 1;
         let started = state.now;
         state.reports = Some(Arc::clone(reports));
         if !matches!(act, Act::Unreachable | Act::Refuse) {
-            state.jobs.insert(format!("{step}.{number}"), (step, number, act, started));
+            let job = format!("{}.{number}", number_of(unit));
+            state.jobs.insert(job, (unit, number, act, started));
         }
         use Act::{Commit, CommitAndFail, CommitAndIgnore, CommitAndInterrupt};
         if matches!(act, Commit | CommitAndFail | CommitAndIgnore | CommitAndInterrupt) {
-            state.committed.insert(step);
+            state.committed.insert(unit);
         }
         if let Act::Record(message) = act {
             let record =
                 StepResult { error: Some(failure(message)), ..recorded(StepStatus::Failed) };
-            state.records.insert((step, number), record);
+            state.records.insert((unit, number), record);
         }
         if act == Act::RecordInterrupt {
-            state.records.insert((step, number), recorded(StepStatus::Cancelled));
+            state.records.insert((unit, number), recorded(StepStatus::Cancelled));
         }
         if let (Act::CancelRun, Some(handle)) = (act, &state.cancel) {
             handle.cancel();
@@ -194,13 +235,13 @@ impl Script {
 
 impl StepLauncher for Script {
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
-        let (step, number) = (attempt.step, attempt.number);
+        let (unit, number) = (attempt.unit(), attempt.number);
         let reason =
             attempt.cache_reason.map_or(String::new(), |reason| format!(" since {reason}"));
-        self.log(&format!("launch {}.{number}{reason}", name(step)));
-        let ended = |outcome| reports.ended(step, number, outcome);
-        match self.perform(step, number, reports) {
-            Act::Complete => ended(Outcome::Completed(Some(result(step)))),
+        self.log(&format!("launch {}.{number}{reason}", name(unit)));
+        let ended = |outcome| reports.ended(unit, number, outcome);
+        match self.perform(unit, number, reports) {
+            Act::Complete => ended(Outcome::Completed(Some(result(unit.step)))),
             Act::Commit | Act::Pretend => ended(Outcome::Completed(None)),
             Act::Fail(message) => ended(Outcome::Failed(failure(message))),
             Act::CommitAndFail => ended(Outcome::Failed(failure("too late to fail"))),
@@ -224,12 +265,12 @@ impl StepLauncher for Script {
             | Act::Stutter
             | Act::Unknown => {}
         }
-        Ok(format!("{step}.{number}"))
+        Ok(format!("{}.{number}", number_of(unit)))
     }
 
     fn poll(&self, job: &Job) -> Result<JobStatus, LaunchError> {
         let mut state = self.state();
-        let (step, _, act, started) = state.jobs[job];
+        let (Unit { step, .. }, _, act, started) = state.jobs[job];
         state.polls += 1;
         match act {
             Act::Take(seconds) if state.now >= started + Duration::from_secs(seconds) => {
@@ -250,14 +291,14 @@ impl StepLauncher for Script {
     fn cancel(&self, job: &Job) -> Result<(), LaunchError> {
         self.log(&format!("cancel {job}"));
         let state = self.state();
-        let (step, number, act, _) = state.jobs[job];
+        let (unit, number, act, _) = state.jobs[job];
         let cancels = state.log.iter().filter(|line| line.contains("s cancel ")).count();
         if cancels <= self.unreachable_cancels {
             return Err(LaunchError::Unreachable("connection refused".to_owned()));
         }
         let ends = matches!(act, Act::Hang | Act::Slip | Act::CancelRun | Act::LoseAnswer);
         if let Some(reports) = state.reports.as_ref().filter(|_| ends) {
-            reports.ended(step, number, Outcome::Cancelled);
+            reports.ended(unit, number, Outcome::Cancelled);
         }
         match act {
             Act::Slip => Err(LaunchError::Unreachable("connection reset".to_owned())),
@@ -269,24 +310,48 @@ impl StepLauncher for Script {
         self.poll_interval
     }
 
-    fn find(&self, attempt_id: &str) -> Result<Option<Job>, LaunchError> {
+    fn find(&self, attempt: &Attempt, _: &Arc<dyn Reports>) -> Result<Option<Job>, LaunchError> {
+        let attempt_id = attempt.id();
         let job = attempt_id.split('/').skip(1).collect::<Vec<_>>().join(".");
         Ok(self.state().jobs.contains_key(&job).then_some(job))
     }
 }
 
+impl Limits for Script {
+    fn take(&self, step: usize) -> Result<Option<Places>, Failure> {
+        let is_limited = !self.deployment.steps[step].config.limits.is_empty();
+        let is_full = self.state().now < self.full_until;
+        Ok((!is_limited || !is_full).then(Places::default))
+    }
+
+    fn listen(&self, run: LimitsHandle) {
+        self.state().limits = Some(run);
+    }
+}
+
 impl Resolver for Script {
-    fn resolve(&self, step: usize) -> Resolution {
-        self.state().look_ups.push(step);
-        self.resolutions.get(&step).cloned().unwrap_or(Resolution::Run { reason: None })
+    fn resolve(&self, unit: Unit) -> Resolution {
+        self.state().look_ups.push(unit.step);
+        self.resolutions.get(&unit).cloned().unwrap_or(Resolution::Run { reason: None })
     }
 
-    fn committed(&self, step: usize) -> Option<Arc<StepResult>> {
-        self.state().committed.contains(&step).then(|| result(step))
+    fn expand(&self, step: usize) -> Result<u32, Failure> {
+        self.items[&step].map_err(failure)
     }
 
-    fn recorded(&self, step: usize, attempt: u32) -> Option<StepResult> {
-        self.state().records.get(&(step, attempt)).cloned()
+    fn gather(&self, step: usize) -> Result<Arc<StepResult>, Failure> {
+        match self.resolutions.get(&Unit::from(step)) {
+            Some(Resolution::Failed(failure)) => Err(failure.clone()),
+            _ => Ok(result(step)),
+        }
+    }
+
+    fn committed(&self, unit: Unit) -> Option<Arc<StepResult>> {
+        self.state().committed.contains(&unit).then(|| result(unit.step))
+    }
+
+    fn recorded(&self, unit: Unit, attempt: u32) -> Option<StepResult> {
+        self.state().records.get(&(unit, attempt)).cloned()
     }
 }
 
@@ -294,16 +359,24 @@ impl Observer for Script {
     fn on(&self, event: &RunEvent) {
         let line = match event {
             RunEvent::StepStarted { .. } => return,
-            RunEvent::AttemptFailed { step, attempt, failure, retry_in } => {
-                let next = retry_in.map_or(String::new(), |wait| format!(", again in {wait}s"));
-                format!("failed {}.{attempt}{next}: {}", name(*step), failure.message)
+            RunEvent::StepExpanded { step, items, committed: 0 } => {
+                format!("{} has {items} items", name(*step))
             }
-            RunEvent::StepEnded { step, status, result, failure, because } => {
+            RunEvent::StepExpanded { step, items, committed } => {
+                format!("{} has {items} items, {committed} committed", name(*step))
+            }
+            RunEvent::AttemptFailed { step, item, attempt, failure, retry_in } => {
+                let unit = Unit { step: *step, item: *item };
+                let next = retry_in.map_or(String::new(), |wait| format!(", again in {wait}s"));
+                format!("failed {}.{attempt}{next}: {}", name(unit), failure.message)
+            }
+            RunEvent::StepEnded { step, item, status, result, failure, because } => {
+                let unit = Unit { step: *step, item: *item };
                 assert_eq!(result.is_some(), status.is_successful());
                 assert_eq!(failure.is_some(), *status == StepStatus::Failed);
                 let because = because.map(|because| because.reason(&self.deployment));
                 let because = because.map_or(String::new(), |because| format!(", {because}"));
-                format!("{} {status}{because}", name(*step))
+                format!("{} {status}{because}", name(unit))
             }
             RunEvent::CancelRequested => "cancel requested".to_owned(),
             RunEvent::RunEnded { status, error } => {
@@ -327,7 +400,13 @@ impl Clock for VirtualClock<'_> {
         if let Ok(message) = inbox.try_recv() {
             return Some(message);
         }
-        self.0.state().now = deadline.expect("the driver would wait for ever");
+        let (mut state, full_until) = (self.0.state(), self.0.full_until);
+        if state.now < full_until && deadline.is_none_or(|deadline| full_until <= deadline) {
+            state.now = full_until;
+            state.limits.as_ref().expect("the driver listens").freed();
+            return inbox.try_recv().ok();
+        }
+        state.now = deadline.expect("the driver would wait for ever");
         None
     }
 }
@@ -341,7 +420,8 @@ pub(super) fn result(step: usize) -> Arc<StepResult> {
     Arc::new(StepResult {
         version: partita_core::run::VERSION,
         run_id: "run".to_owned(),
-        step: name(step).to_string(),
+        step: name(step),
+        item: None,
         attempt: 1,
         status: StepStatus::Completed,
         started_at: Timestamp(0),
@@ -358,42 +438,4 @@ pub(super) fn result(step: usize) -> Arc<StepResult> {
 
 fn recorded(status: StepStatus) -> StepResult {
     StepResult { status, ..StepResult::clone(&result(0)) }
-}
-
-/// Returns a deployment of steps `a`, `b`, …, given the numbers of the upstream steps of each.
-pub(super) fn deployment(upstream: &[&[usize]]) -> Deployment {
-    let component = |name: &str, component_type| Component {
-        name: name.to_owned(),
-        component_type,
-        flavor: "fake".to_owned(),
-        config: BTreeMap::new(),
-    };
-    let step = |(number, row): (usize, &&[usize])| Step {
-        name: name(number).to_string(),
-        source: "fake:step".to_owned(),
-        parameters: BTreeMap::new(),
-        inputs: BTreeMap::new(),
-        upstream_steps: row.iter().map(|&up| name(up).to_string()).collect(),
-        outputs: Vec::new(),
-        config: StepConfig::default(),
-    };
-    Deployment {
-        version: partita_core::deployment::VERSION,
-        id: "fake".to_owned(),
-        pipeline: Pipeline {
-            name: "fake".to_owned(),
-            source: "fake:pipeline".to_owned(),
-            parameters: BTreeMap::new(),
-            failure_mode: FailureMode::FailFast,
-            hooks: Default::default(),
-        },
-        stack: Stack {
-            name: "fake".to_owned(),
-            orchestrators: vec![component("backend", ComponentType::Orchestrator)],
-            artifact_store: component("store", ComponentType::ArtifactStore),
-        },
-        environment: Environment::default(),
-        sources: BTreeMap::new(),
-        steps: upstream.iter().enumerate().map(step).collect(),
-    }
 }

@@ -1,7 +1,9 @@
 //! The driver with a scripted launcher in virtual time: all that happens, line by line.
 
 mod backend;
+mod documents;
 mod fake;
+mod maps;
 mod threads;
 
 use std::sync::Arc;
@@ -37,7 +39,7 @@ fn check(script: &Script, expected: &str) {
 fn check_run(
     script: &Script,
     change: impl FnOnce(&mut Plan),
-    before: impl FnOnce(&Driver<'_>),
+    before: impl FnOnce(&mut Driver<'_>),
     expected: &str,
 ) {
     let deployment = Arc::new(script.deployment.clone());
@@ -47,20 +49,22 @@ fn check_run(
         run_id: &run_id,
         launcher: script,
         resolver: script,
+        limits: script,
         observers: &[script],
     };
     let mut plan =
         Plan::of(&deployment, vec![Pool::of(script.slots)]).expect("the steps are in order");
     change(&mut plan);
-    let driver = Driver::with_clock(plan, drive, Box::new(VirtualClock(script)));
+    let mut driver = Driver::with_clock(plan, drive, Box::new(VirtualClock(script)));
     script.state().cancel = Some(driver.cancel_handle());
-    before(&driver);
+    before(&mut driver);
     let outcome = driver.run();
     let log = script.state().log.join("\n");
     let expected: Vec<_> = expected.trim().lines().map(str::trim).collect();
     assert_eq!(log, expected.join("\n"));
     assert!(log.contains(&format!("run {}", outcome.status)));
-    assert_eq!(outcome.failed.len(), outcome.counts.of(StepStatus::Failed));
+    let is_mapped = deployment.steps.iter().any(|step| step.map_over.is_some());
+    assert!(is_mapped || outcome.failed.len() == outcome.counts.of(StepStatus::Failed));
 }
 
 #[test]
@@ -108,12 +112,39 @@ fn an_attempt_s_own_record_says_more_of_its_failure_than_its_launcher() {
 }
 
 #[test]
-fn an_attempt_that_recorded_an_interrupt_has_not_failed() {
+fn an_attempt_that_somebody_else_interrupted_has_failed_and_is_retried() {
     check(
-        &Script::new(&[&[]]).act(0, [RecordInterrupt]).config(0, retry(2, 3.0)),
+        &Script::new(&[&[]]).act(0, [RecordInterrupt, Complete]).config(0, retry(2, 3.0)),
         "0s launch a.1
-         0s a cancelled, the run was cancelled
-         0s run cancelled",
+         0s failed a.1, again in 3s: exit code 1
+         3s launch a.2
+         3s a completed
+         3s run completed",
+    );
+}
+
+#[test]
+fn a_step_under_a_limit_waits_without_holding_up_others_or_losing_time() {
+    let limited = |timeout: Option<Span>| StepConfig {
+        limits: [("licence".to_owned(), 2)].into(),
+        timeout,
+        ..StepConfig::default()
+    };
+    check(
+        &Script::new(&[&[], &[], &[]])
+            .slots(1)
+            .full_until(60)
+            .config(0, limited(Some(Span(10.0))))
+            .act(0, [Hang])
+            .config(1, limited(None)),
+        "0s launch c.1
+         0s c completed
+         60s launch a.1
+         70s cancel 0.1
+         70s failed a.1: timed out after 10s; raise the step's `timeout` if it needs longer
+         70s a failed
+         70s b skipped, the run stopped since `a` failed
+         70s run failed: the step `a` failed: timed out after 10s; raise the step's `timeout` if it needs longer",
     );
 }
 
@@ -213,7 +244,7 @@ fn fail_fast_cancels_what_runs() {
 
 #[test]
 fn a_run_cancelled_before_it_begins_launches_nothing() {
-    let cancel_twice = |driver: &Driver<'_>| {
+    let cancel_twice = |driver: &mut Driver<'_>| {
         driver.cancel_handle().cancel();
         driver.cancel_handle().clone().cancel();
     };

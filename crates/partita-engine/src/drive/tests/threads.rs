@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use partita_core::launcher::{
-    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
+    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher, Unit,
 };
-use partita_core::run::StepResult;
+use partita_core::run::{Failure, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 
-use super::super::{CancelHandle, Drive, Driver, Resolution, Resolver, RunOutcome};
-use super::fake;
+use super::super::{CancelHandle, Drive, Driver, NoLimits, Resolution, Resolver, RunOutcome};
+use super::{documents, fake};
 use crate::schedule::{Plan, Pool};
 
 /// Runs each attempt on a thread of its own until a permit comes along.
@@ -36,8 +36,8 @@ impl StepLauncher for Threads {
             started.send(attempt.step).expect("the test listens");
             let outcome = permits.recv().unwrap_or(Outcome::Completed(None));
             now.fetch_sub(1, SeqCst);
-            reports.ended(attempt.step, attempt.number, outcome.clone());
-            reports.ended(attempt.step, attempt.number, outcome);
+            reports.ended(attempt.unit(), attempt.number, outcome.clone());
+            reports.ended(attempt.unit(), attempt.number, outcome);
         });
         Ok(Job::new())
     }
@@ -55,15 +55,23 @@ impl StepLauncher for Threads {
 struct AllRun;
 
 impl Resolver for AllRun {
-    fn resolve(&self, _: usize) -> Resolution {
+    fn resolve(&self, _: Unit) -> Resolution {
         Resolution::Run { reason: None }
     }
 
-    fn committed(&self, _: usize) -> Option<Arc<StepResult>> {
+    fn expand(&self, _: usize) -> Result<u32, Failure> {
+        Ok(0)
+    }
+
+    fn gather(&self, _: usize) -> Result<Arc<StepResult>, Failure> {
+        Err(Failure::ours("no step here is mapped"))
+    }
+
+    fn committed(&self, _: Unit) -> Option<Arc<StepResult>> {
         None
     }
 
-    fn recorded(&self, _: usize, _: u32) -> Option<StepResult> {
+    fn recorded(&self, _: Unit, _: u32) -> Option<StepResult> {
         None
     }
 }
@@ -83,7 +91,7 @@ fn run(
         on_cancel: Some(permit.clone()),
         order: Mutex::default(),
     };
-    let deployment = Arc::new(fake::deployment(&vec![&[][..]; steps]));
+    let deployment = Arc::new(documents::deployment(&vec![&[][..]; steps]));
     let run_id: Arc<str> = "run".into();
     let four = NonZeroUsize::new(4).expect("four is not zero");
     let plan = Plan::of(&deployment, vec![Pool::of(four)]).expect("the steps are in order");
@@ -92,6 +100,7 @@ fn run(
         run_id: &run_id,
         launcher: &launcher,
         resolver: &AllRun,
+        limits: &NoLimits,
         observers: &[],
     };
     let driver = Driver::new(plan, drive);

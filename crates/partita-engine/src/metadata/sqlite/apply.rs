@@ -121,17 +121,19 @@ pub(super) fn key(connection: &Connection, run_id: &str) -> Attempted<Option<i64
 /// Writes changes, in order. Those of runs that are not there are left out, and so are starts of
 /// attempts that end in the same batch.
 pub(super) fn changes(connection: &Connection, changes: &[Change]) -> Attempted<()> {
-    let ended: HashSet<(&str, usize, u32)> = changes
+    let ended: HashSet<(&str, usize, Option<u32>, u32)> = changes
         .iter()
         .filter_map(|change| match change {
-            Change::StepEnded { step, result } => Some((&*step.run_id, step.index, result.attempt)),
+            Change::StepEnded { step, result } => {
+                Some((&*step.run_id, step.index, step.item, result.attempt))
+            }
             _ => None,
         })
         .collect();
     let mut last: Option<(&str, Option<i64>)> = None;
     for change in changes {
         if let Change::StepStarted { step, attempt, .. } = change
-            && ended.contains(&(&*step.run_id, step.index, *attempt))
+            && ended.contains(&(&*step.run_id, step.index, step.item, *attempt))
         {
             continue;
         }
@@ -150,6 +152,7 @@ pub(super) fn changes(connection: &Connection, changes: &[Change]) -> Attempted<
 
 fn apply(connection: &Connection, run: i64, change: &Change) -> Attempted<()> {
     match change {
+        Change::StepExpanded { step, items } => steps::expanded(connection, run, step, *items),
         Change::StepStarted { step, attempt, at } => {
             steps::started(connection, run, step, *attempt, *at)
         }

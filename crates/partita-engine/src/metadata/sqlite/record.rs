@@ -43,6 +43,9 @@ pub(super) struct Version<'a> {
     /// Whether its value lives in the commit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) inlined: bool,
+    /// Whether it lists other versions, which the commit names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) listed: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) metadata: Cow<'a, BTreeMap<String, Literal>>,
 }
@@ -74,6 +77,7 @@ impl<'a> Version<'a> {
             digest: version.digest,
             size: version.size,
             inlined: version.value.is_some(),
+            listed: version.items.is_some(),
             metadata: Cow::Borrowed(&version.metadata),
         }
     }
@@ -110,6 +114,11 @@ pub(super) fn word<T: DeserializeOwned>(row: &Row<'_>, index: usize) -> rusqlite
 /// Returns the position in a column.
 pub(super) fn position(row: &Row<'_>, index: usize) -> rusqlite::Result<usize> {
     Ok(row.get::<_, u32>(index)? as usize)
+}
+
+/// Returns the item in a column, or `None` if that says that it is a step itself.
+pub(super) fn item(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<u32>> {
+    Ok(u32::try_from(row.get::<_, i64>(index)?).ok())
 }
 
 /// Returns the time in a column, if there is one.

@@ -10,6 +10,33 @@ use super::record::{Record, json};
 use crate::metadata::changes::StepRun;
 use crate::metadata::views::AttemptStatus;
 
+/// What the column `item` says of a step itself.
+const WHOLE: i64 = -1;
+
+impl StepRun {
+    fn item_column(&self) -> i64 {
+        self.item.map_or(WHOLE, i64::from)
+    }
+}
+
+pub(super) fn expanded(
+    connection: &Connection,
+    run: i64,
+    step: &StepRun,
+    items: u32,
+) -> Attempted<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO step_runs (run, name, item, step, status, items)
+             VALUES (?, ?, ?, ?, 'running', ?)
+             ON CONFLICT DO UPDATE
+             SET items = excluded.items,
+                 status = iif(step_runs.status = 'waiting', 'running', step_runs.status)",
+        )?
+        .execute(params![run, step.name(), WHOLE, step.index as i64, items])?;
+    Ok(())
+}
+
 pub(super) fn started(
     connection: &Connection,
     run: i64,
@@ -19,23 +46,24 @@ pub(super) fn started(
 ) -> Attempted<()> {
     let is_news = connection
         .prepare_cached(
-            "INSERT INTO attempts (run, step, number, status, started_at) VALUES (?, ?, ?, 'running', ?)
+            "INSERT INTO attempts (run, step, item, number, status, started_at)
+             VALUES (?, ?, ?, ?, 'running', ?)
              ON CONFLICT DO UPDATE
              SET status = 'running', started_at = excluded.started_at, ended_at = NULL, error = NULL
              WHERE attempts.status IN ('interrupted', 'cancelled')
              AND excluded.started_at > attempts.started_at",
         )?
-        .execute(params![run, step.index as i64, attempt, at.0])?;
+        .execute(params![run, step.index as i64, step.item_column(), attempt, at.0])?;
     if is_news == 0 {
         return Ok(());
     }
     connection
         .prepare_cached(
-            "INSERT INTO step_runs (run, name, step, status) VALUES (?, ?, ?, 'running')
+            "INSERT INTO step_runs (run, name, item, step, status) VALUES (?, ?, ?, ?, 'running')
              ON CONFLICT DO UPDATE SET status = 'running', ended_at = NULL, reason = NULL
              WHERE step_runs.status NOT IN ('completed', 'cached')",
         )?
-        .execute(params![run, step.name(), step.index as i64])?;
+        .execute(params![run, step.name(), step.item_column(), step.index as i64])?;
     Ok(())
 }
 
@@ -43,9 +71,9 @@ pub(super) fn retrying(connection: &Connection, run: i64, step: &StepRun) -> Att
     connection
         .prepare_cached(
             "UPDATE step_runs SET status = 'retrying', ended_at = NULL
-             WHERE run = ? AND name = ? AND status IN ('failed', 'running')",
+             WHERE run = ? AND name = ? AND item = ? AND status IN ('failed', 'running')",
         )?
-        .execute(params![run, step.name()])?;
+        .execute(params![run, step.name(), step.item_column()])?;
     Ok(())
 }
 
@@ -58,7 +86,8 @@ pub(super) fn ended(
 ) -> Attempted<()> {
     let is_news = connection
         .prepare_cached(
-            "INSERT INTO step_runs (run, name, step, status, ended_at, record) VALUES (?, ?, ?, ?, ?, ?)
+            "INSERT INTO step_runs (run, name, item, step, status, ended_at, record)
+             VALUES (?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT DO UPDATE
              SET status = excluded.status, ended_at = excluded.ended_at, reason = NULL,
                  record = excluded.record
@@ -67,6 +96,7 @@ pub(super) fn ended(
         .execute(params![
             run,
             step.name(),
+            step.item_column(),
             step.index as i64,
             result.status.as_str(),
             result.ended_at.0,
@@ -79,7 +109,7 @@ pub(super) fn ended(
         attempt_ended(connection, run, step, result)?;
     }
     if result.status.is_successful() {
-        put_versions(connection, run, step.name(), result)?;
+        put_versions(connection, run, step, result)?;
     }
     Ok(())
 }
@@ -97,12 +127,14 @@ fn attempt_ended(
     };
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO attempts (run, step, number, status, started_at, ended_at, error)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO attempts
+                 (run, step, item, number, status, started_at, ended_at, error)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             run,
             step.index as i64,
+            step.item_column(),
             result.attempt,
             status.as_str(),
             result.started_at.0,
@@ -115,24 +147,34 @@ fn attempt_ended(
 fn put_versions(
     connection: &Connection,
     run: i64,
-    step: &str,
+    step: &StepRun,
     result: &StepResult,
 ) -> Attempted<()> {
-    let is_made = result.status == StepStatus::Completed;
+    // A mapped step makes its lists itself, also where all items are cached.
+    let is_made = result.cached_from.is_none();
     for (output, version) in &result.outputs {
         connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO outputs (run, step, output, version, artifact, made)
-                 VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO outputs (run, step, item, output, version, artifact, made)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
             )?
-            .execute(params![run, step, output, version.id, version.artifact, is_made])?;
+            .execute(params![
+                run,
+                step.name(),
+                step.item_column(),
+                output,
+                version.id,
+                version.artifact,
+                is_made
+            ])?;
     }
     for (input, reference) in &result.inputs {
         connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO inputs (run, step, input, version) VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO inputs (run, step, item, input, version)
+                 VALUES (?, ?, ?, ?, ?)",
             )?
-            .execute(params![run, step, input, reference.id])?;
+            .execute(params![run, step.name(), step.item_column(), input, reference.id])?;
     }
     Ok(())
 }
@@ -145,11 +187,12 @@ pub(super) fn skipped(
 ) -> Attempted<()> {
     connection
         .prepare_cached(
-            "INSERT INTO step_runs (run, name, step, status, reason) VALUES (?, ?, ?, 'skipped', ?)
+            "INSERT INTO step_runs (run, name, item, step, status, reason)
+             VALUES (?, ?, ?, ?, 'skipped', ?)
              ON CONFLICT DO UPDATE SET status = 'skipped', ended_at = NULL, reason = excluded.reason
              WHERE step_runs.status NOT IN ('completed', 'cached')",
         )?
-        .execute(params![run, step.name(), step.index as i64, reason])?;
+        .execute(params![run, step.name(), step.item_column(), step.index as i64, reason])?;
     Ok(())
 }
 
@@ -162,18 +205,19 @@ pub(super) fn cancelled(
 ) -> Attempted<()> {
     connection
         .prepare_cached(
-            "INSERT INTO step_runs (run, name, step, status, ended_at) VALUES (?, ?, ?, 'cancelled', ?)
+            "INSERT INTO step_runs (run, name, item, step, status, ended_at)
+             VALUES (?, ?, ?, ?, 'cancelled', ?)
              ON CONFLICT DO UPDATE
              SET status = 'cancelled',
                  ended_at = iif(record IS NULL OR ended_at IS NULL, excluded.ended_at, ended_at)
              WHERE step_runs.status NOT IN ('completed', 'cached', 'failed')",
         )?
-        .execute(params![run, step.name(), step.index as i64, at.0])?;
+        .execute(params![run, step.name(), step.item_column(), step.index as i64, at.0])?;
     connection
         .prepare_cached(
             "UPDATE attempts SET status = 'cancelled', ended_at = ?
-             WHERE run = ? AND step = ? AND status = 'running'",
+             WHERE run = ? AND step = ? AND item = ? AND status = 'running'",
         )?
-        .execute(params![at.0, run, step.index as i64])?;
+        .execute(params![at.0, run, step.index as i64, step.item_column()])?;
     Ok(())
 }

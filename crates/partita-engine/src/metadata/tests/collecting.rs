@@ -31,11 +31,35 @@ fn completed_run(home: &Home) -> (String, String) {
     let mut engine = Engine::start(home, 0, &chain(&["load"]));
     engine.begin(0);
     engine.succeed(0);
-    let version = engine.versions[&0].clone();
+    let version = engine.versions[&Unit::from(0)].clone();
     let commit = layout::commit(&engine.run_id, 0, "load");
     let folder = put_version(home, &engine.run_id, &version.artifact, &version.id);
     engine.end(RunStatus::Completed);
     (folder, commit)
+}
+
+#[test]
+fn the_items_of_a_list_stay_with_it() {
+    let home = Home::new();
+    let mut engine = Engine::start(&home, 0, &chain(&["load*"]));
+    engine.expand(0, 1);
+    engine.begin(Unit::item(0, 0));
+    engine.succeed(Unit::item(0, 0));
+    let run_id = engine.run_id.to_string();
+    let item = engine.versions[&Unit::item(0, 0)].clone();
+    let mut result = engine.result(0.into(), StepStatus::Completed);
+    let listed = ArtifactVersion { id: "listed".to_owned(), ..item.clone() };
+    let items = Some(Arc::new(vec![listed.clone()]));
+    let list = ArtifactVersion { id: "list".to_owned(), items, ..item.clone() };
+    result.outputs.insert("output".to_owned(), list);
+    engine.commit(0.into(), result);
+    let folders =
+        [&item, &listed].map(|version| put_version(&home, &run_id, &version.artifact, &version.id));
+    engine.end(RunStatus::Completed);
+    let collected =
+        collect(&*home.store, Removal::Removed, CacheEntries::Whole).expect("collected");
+    assert_eq!(collected, Collected::default());
+    assert!(folders.iter().all(|folder| exists(&home, folder)));
 }
 
 #[test]
@@ -248,7 +272,7 @@ fn a_cached_result_that_is_collected_before_it_is_taken_is_made_again() {
     let context = Arc::new(RunContext::new("new", deployment, seam));
     let resolver = CacheResolver::new(context, home.index.clone(), None, None);
     assert!(exists(&home, &folder));
-    assert!(matches!(resolver.resolve(0), Resolution::Run { reason: Some(_) }));
+    assert!(matches!(resolver.resolve(0.into()), Resolution::Run { reason: Some(_) }));
     assert!(!exists(&home, &folder));
 }
 

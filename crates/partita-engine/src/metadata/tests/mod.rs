@@ -17,6 +17,7 @@ use bytes::Bytes;
 use partita_core::artifact::ArtifactVersion;
 use partita_core::deployment::{self, Deployment, Environment, Pipeline, Step, StepConfig};
 use partita_core::digest::Digest;
+use partita_core::launcher::Unit;
 use partita_core::literal::Literal;
 use partita_core::run::{
     Event, EventKind, Failure, InputReference, RunEnd, RunHeader, StepResult, VERSION,
@@ -92,13 +93,14 @@ impl Home {
     }
 }
 
-/// A chain of steps, each taking the one before.
+/// A chain of steps, each taking the one before; one whose name ends in `*` is mapped.
 fn chain(names: &[&str]) -> Arc<Deployment> {
     let step = |(index, name): (usize, &&str)| Step {
         name: (*name).to_owned(),
         source: format!("m:{name}"),
         parameters: BTreeMap::new(),
         inputs: BTreeMap::new(),
+        map_over: name.ends_with('*').then(|| "x".to_owned()),
         upstream_steps: index
             .checked_sub(1)
             .map(|index| names[index].to_owned())
@@ -147,8 +149,8 @@ struct Engine<'a> {
     deployment: Arc<Deployment>,
     lease: Option<LeaseGuard>,
     now: i64,
-    attempts: HashMap<usize, u32>,
-    versions: HashMap<usize, ArtifactVersion>,
+    attempts: HashMap<Unit, u32>,
+    versions: HashMap<Unit, ArtifactVersion>,
 }
 
 impl<'a> Engine<'a> {
@@ -204,12 +206,13 @@ impl<'a> Engine<'a> {
         Timestamp(self.now)
     }
 
-    fn step(&self, index: usize) -> StepRun {
-        StepRun { run_id: self.run_id.clone(), deployment: self.deployment.clone(), index }
+    fn step(&self, of: impl Into<Unit>) -> StepRun {
+        let Unit { step: index, item } = of.into();
+        StepRun { run_id: self.run_id.clone(), deployment: self.deployment.clone(), index, item }
     }
 
-    fn name(&self, index: usize) -> String {
-        self.deployment.steps[index].name.clone()
+    fn name(&self, of: impl Into<Unit>) -> String {
+        self.deployment.steps[of.into().step].name.clone()
     }
 
     fn event(&mut self, kind: EventKind) -> Timestamp {
@@ -219,16 +222,25 @@ impl<'a> Engine<'a> {
         at
     }
 
-    fn begin(&mut self, index: usize) {
-        let attempt = self.attempts.get(&index).map_or(1, |last| last + 1);
-        self.attempts.insert(index, attempt);
-        let at = self.event(EventKind::AttemptStarted { step: self.name(index), attempt });
-        self.writer.record(Change::StepStarted { step: self.step(index), attempt, at });
+    /// Gives a mapped step its size.
+    fn expand(&mut self, index: usize, items: u32) {
+        self.event(EventKind::StepExpanded { step: self.name(index), items });
+        self.writer.record(Change::StepExpanded { step: self.step(index), items });
     }
 
-    fn result(&mut self, index: usize, status: StepStatus) -> StepResult {
+    fn begin(&mut self, of: impl Into<Unit>) {
+        let unit = of.into();
+        let attempt = self.attempts.get(&unit).map_or(1, |last| last + 1);
+        self.attempts.insert(unit, attempt);
+        let (step, item) = (self.name(unit), unit.item);
+        let at = self.event(EventKind::AttemptStarted { step, item, attempt });
+        self.writer.record(Change::StepStarted { step: self.step(unit), attempt, at });
+    }
+
+    fn result(&mut self, unit: Unit, status: StepStatus) -> StepResult {
         let (started_at, ended_at) = (self.tick(), self.tick());
-        let input = index.checked_sub(1).and_then(|before| self.versions.get(&before));
+        let before = unit.step.checked_sub(1).map(Unit::from);
+        let input = before.and_then(|before| self.versions.get(&before));
         let reference = |version: &ArtifactVersion| InputReference {
             artifact: version.artifact.clone(),
             id: version.id.clone(),
@@ -238,8 +250,9 @@ impl<'a> Engine<'a> {
         StepResult {
             version: VERSION,
             run_id: self.run_id.to_string(),
-            step: self.name(index),
-            attempt: self.attempts.get(&index).copied().unwrap_or(0),
+            step: self.name(unit),
+            item: unit.item,
+            attempt: self.attempts.get(&unit).copied().unwrap_or(0),
             status,
             started_at,
             ended_at,
@@ -254,52 +267,56 @@ impl<'a> Engine<'a> {
     }
 
     /// Commits a step; odd ones keep their value in the commit.
-    fn succeed(&mut self, index: usize) {
-        let mut result = self.result(index, StepStatus::Completed);
-        let name = self.name(index);
+    fn succeed(&mut self, of: impl Into<Unit>) {
+        let unit = of.into();
+        let mut result = self.result(unit, StepStatus::Completed);
+        let name = self.name(unit);
+        let (index, item) = (unit.step, unit.item.map_or(0, |item| item + 1));
         let value = (index % 2 == 1).then(|| Literal::parse("0.97").expect("a value"));
         let version = ArtifactVersion {
             artifact: format!("digits.{name}.output"),
-            id: format!("{}{index:04x}{}", self.run_id, result.attempt),
+            id: format!("{}{index:04x}{item:02x}{}", self.run_id, result.attempt),
             type_name: "builtins.float".to_owned(),
             format: "json".to_owned(),
             digest: Digest::of(name.as_bytes()),
             code: None,
             size: 4,
             value,
+            items: None,
             metadata: BTreeMap::new(),
         };
         result.metadata.insert("epochs".to_owned(), Literal::parse("3").expect("a value"));
         result.outputs.insert("output".to_owned(), version);
-        self.commit(index, result);
+        self.commit(unit, result);
     }
 
     /// Takes a step over from another engine's run.
     fn take(&mut self, index: usize, other: &ArtifactVersion, from: &str) {
-        let mut result = self.result(index, StepStatus::Cached);
+        let mut result = self.result(index.into(), StepStatus::Cached);
         result.attempt = 0;
         result.cached_from = Some(from.to_owned());
         result.outputs.insert("output".to_owned(), other.clone());
-        self.commit(index, result);
+        self.commit(index.into(), result);
     }
 
-    fn commit(&mut self, index: usize, result: StepResult) {
-        let name = self.name(index);
-        self.write(&layout::commit(&self.run_id, index, &name), &result);
-        self.versions.insert(index, result.outputs["output"].clone());
-        self.writer.record(Change::StepEnded { step: self.step(index), result: Arc::new(result) });
+    fn commit(&mut self, unit: Unit, result: StepResult) {
+        let name = self.name(unit);
+        self.write(&layout::commit(&self.run_id, unit, &name), &result);
+        self.versions.insert(unit, result.outputs["output"].clone());
+        self.writer.record(Change::StepEnded { step: self.step(unit), result: Arc::new(result) });
     }
 
-    fn fail(&mut self, index: usize) {
-        let mut result = self.result(index, StepStatus::Failed);
+    fn fail(&mut self, of: impl Into<Unit>) {
+        let unit = of.into();
+        let mut result = self.result(unit, StepStatus::Failed);
         result.error =
             Some(Failure { kind: "ValueError".to_owned(), ..Failure::ours("no such digit") });
-        let path = layout::result(&self.run_id, index, &self.name(index), result.attempt);
+        let path = layout::result(&self.run_id, unit, &self.name(unit), result.attempt);
         self.write(&path, &result);
         let is_due = result.attempt <= 1;
-        self.writer.record(Change::StepEnded { step: self.step(index), result: Arc::new(result) });
+        self.writer.record(Change::StepEnded { step: self.step(unit), result: Arc::new(result) });
         if is_due {
-            self.writer.record(Change::StepRetrying { step: self.step(index) });
+            self.writer.record(Change::StepRetrying { step: self.step(unit) });
         }
     }
 
@@ -309,9 +326,11 @@ impl<'a> Engine<'a> {
         self.writer.record(Change::StepSkipped { step: self.step(index), reason });
     }
 
-    fn cancel(&mut self, index: usize) {
-        let at = self.event(EventKind::StepCancelled { step: self.name(index) });
-        self.writer.record(Change::StepCancelled { step: self.step(index), at });
+    fn cancel(&mut self, of: impl Into<Unit>) {
+        let unit = of.into();
+        let (step, item) = (self.name(unit), unit.item);
+        let at = self.event(EventKind::StepCancelled { step, item });
+        self.writer.record(Change::StepCancelled { step: self.step(unit), at });
     }
 
     fn note(&mut self, key: &str, value: &str) {

@@ -8,12 +8,13 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Happening {
-    Begin(usize),
-    Succeed(usize),
-    Fail(usize),
+    Expand(u32),
+    Begin(Unit),
+    Succeed(Unit),
+    Fail(Unit),
     Take(usize),
     Skip(usize),
-    Cancel(usize),
+    Cancel(Unit),
     Note(u8),
     Resume,
     Flush,
@@ -25,17 +26,25 @@ enum Fate {
     Dies,
 }
 
-const STEPS: [&str; 4] = ["load", "train on it", "test/évaluer", "report"];
+const STEPS: [&str; 4] = ["load", "train on it", "test/évaluer*", "report"];
+/// The step among them that is mapped.
+const MAPPED: usize = 2;
 
 fn happening() -> impl Strategy<Value = Happening> {
     let step = 0..STEPS.len();
+    let unit = || {
+        let step = prop_oneof![Just(0), Just(1), Just(3)].prop_map(Unit::from);
+        prop_oneof![3 => step, 2 => (0..3_u32).prop_map(|item| Unit::item(MAPPED, item))]
+    };
     prop_oneof![
-        4 => step.clone().prop_map(Happening::Begin),
-        4 => step.clone().prop_map(Happening::Succeed),
-        2 => step.clone().prop_map(Happening::Fail),
+        2 => (1..4_u32).prop_map(Happening::Expand),
+        4 => unit().prop_map(Happening::Begin),
+        4 => unit().prop_map(Happening::Succeed),
+        2 => unit().prop_map(Happening::Fail),
         1 => step.clone().prop_map(Happening::Take),
         1 => step.clone().prop_map(Happening::Skip),
-        1 => step.prop_map(Happening::Cancel),
+        1 => unit().prop_map(Happening::Cancel),
+        1 => step.prop_map(|step| Happening::Cancel(step.into())),
         1 => any::<u8>().prop_map(Happening::Note),
         1 => Just(Happening::Resume),
         1 => Just(Happening::Flush),
@@ -55,12 +64,15 @@ fn fate() -> impl Strategy<Value = Fate> {
 fn play(
     engine: &mut Engine<'_>,
     happenings: &[Happening],
-    other: Option<&HashMap<usize, ArtifactVersion>>,
+    other: Option<&HashMap<Unit, ArtifactVersion>>,
 ) {
-    let mut open: HashMap<usize, bool> = HashMap::new();
+    let mut open: HashMap<Unit, bool> = HashMap::new();
     for happening in happenings {
-        let is_open = |step: &usize| open.get(step).copied().unwrap_or(false);
+        let is_open = |unit: &Unit| open.get(unit).copied().unwrap_or(false);
+        let is_free =
+            |step: usize| !is_open(&step.into()) && !engine.versions.contains_key(&step.into());
         match happening {
+            Happening::Expand(items) => engine.expand(MAPPED, *items),
             Happening::Begin(step) if !is_open(step) && !engine.versions.contains_key(step) => {
                 engine.begin(*step);
                 open.insert(*step, true);
@@ -73,14 +85,13 @@ fn play(
                 engine.fail(*step);
                 open.insert(*step, false);
             }
-            Happening::Take(step) if !is_open(step) && !engine.versions.contains_key(step) => {
-                if let Some(version) = other.and_then(|versions| versions.get(step)) {
+            Happening::Take(step) if is_free(*step) => {
+                let there = Unit::from(*step);
+                if let Some(version) = other.and_then(|versions| versions.get(&there)) {
                     engine.take(*step, version, &format!("{:032x}", 0));
                 }
             }
-            Happening::Skip(step) if !is_open(step) && !engine.versions.contains_key(step) => {
-                engine.skip(*step)
-            }
+            Happening::Skip(step) if is_free(*step) => engine.skip(*step),
             Happening::Cancel(step) if !engine.versions.contains_key(step) => {
                 engine.cancel(*step);
                 open.insert(*step, false);
@@ -134,7 +145,7 @@ fn deleted_runs_do_not_come_back_and_their_versions_stay_known_where_they_were_t
     let mut maker = Engine::start(&home, 0, &deployment);
     maker.begin(0);
     maker.succeed(0);
-    let version = maker.versions[&0].clone();
+    let version = maker.versions[&Unit::from(0)].clone();
     maker.end(RunStatus::Completed);
     let mut taker = Engine::start(&home, 1, &deployment);
     taker.take(0, &version, &format!("{:032x}", 0));

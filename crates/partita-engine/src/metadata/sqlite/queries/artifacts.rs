@@ -2,23 +2,25 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use partita_core::launcher::Unit;
 use partita_core::status::StepStatus;
 use partita_core::time::Timestamp;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::Place;
 use crate::metadata::sqlite::Attempted;
-use crate::metadata::sqlite::record::{Record, Version, column, position, word};
+use crate::metadata::sqlite::record::{Record, Version, column, item, position, word};
 use crate::metadata::views::{ArtifactView, LineageStep, OutputView};
 use crate::metadata::{Direction, VersionFilter};
 
 const VERSIONS: &str =
     "SELECT o.version, o.output, o.step, r.id, r.name, r.pipeline, r.store, s.record, s.step,
-    s.ended_at FROM outputs o JOIN runs r ON r.key = o.run
-    JOIN step_runs s ON s.run = o.run AND s.name = o.step";
+    s.ended_at, s.item FROM outputs o JOIN runs r ON r.key = o.run
+    JOIN step_runs s ON s.run = o.run AND s.name = o.step AND s.item = o.item";
 
 /// Puts the latest first, and the step that made a version before those that took it over.
-const LATEST: &str = "ORDER BY o.version DESC, o.made DESC, r.started_at, r.id, s.step, o.output";
+const LATEST: &str =
+    "ORDER BY o.version DESC, o.made DESC, r.started_at, r.id, s.step, s.item, o.output";
 
 pub(super) fn output_view(version: Version<'_>, uri: String) -> OutputView {
     OutputView {
@@ -83,7 +85,8 @@ fn view(row: &Row<'_>) -> rusqlite::Result<Option<ArtifactView>> {
         return Ok(None);
     };
     let place = Place { store: &store, run_id: &run_id };
-    let uri = place.version_uri((position(row, 8)?, &step), &output, &version);
+    let unit = Unit { step: position(row, 8)?, item: item(row, 10)? };
+    let uri = place.version_uri(unit, &step, &output, &version);
     Ok(Some(ArtifactView {
         version: output_view(version, uri),
         run: row.get(4)?,
@@ -91,6 +94,7 @@ fn view(row: &Row<'_>) -> rusqlite::Result<Option<ArtifactView>> {
         created_at: Timestamp(row.get(9)?),
         run_id,
         step,
+        item: unit.item,
         output,
     }))
 }
@@ -110,9 +114,9 @@ pub(in crate::metadata::sqlite) fn neighbours(
     };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT DISTINCT s.run, r.id, r.name, s.name, s.status, s.record,
-             r.started_at, s.step FROM {table} l
-         JOIN runs r ON r.key = l.run JOIN step_runs s ON s.run = l.run AND s.name = l.step
-         WHERE l.version = ? ORDER BY s.status = 'cached', r.started_at, r.id, s.step"
+             r.started_at, s.step, s.item FROM {table} l JOIN runs r ON r.key = l.run
+         JOIN step_runs s ON s.run = l.run AND s.name = l.step AND s.item = l.item
+         WHERE l.version = ? ORDER BY s.status = 'cached', r.started_at, r.id, s.step, s.item"
     ))?;
     let mut rows = statement.query([version])?;
     let (mut steps, mut origins) = (Vec::new(), HashSet::new());
@@ -125,7 +129,8 @@ pub(in crate::metadata::sqlite) fn neighbours(
         };
         let results: Vec<String> = step.outputs.values().cloned().collect();
         let is_sink = results.is_empty();
-        let identity = (is_sink.then(|| (origin.clone(), step.step.clone())), results);
+        let sink = || (origin.clone(), step.step.clone(), step.item);
+        let identity = (is_sink.then(sink), results);
         let is_repeated =
             step.status == StepStatus::Cached && is_sink && is_there(connection, &origin)?;
         if origins.insert(identity) && !is_repeated {
@@ -154,6 +159,7 @@ fn lineage_step(row: &Row<'_>) -> rusqlite::Result<LineageStep> {
         run_id: row.get(1)?,
         run: row.get(2)?,
         step: row.get(3)?,
+        item: item(row, 8)?,
         status: word(row, 4)?,
         inputs: inputs.collect(),
         outputs: outputs.collect::<BTreeMap<_, _>>(),

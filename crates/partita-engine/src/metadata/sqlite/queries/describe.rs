@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use indexmap::IndexMap;
+use partita_core::launcher::Unit;
 use partita_core::literal::Literal;
 use partita_core::run::Failure;
 use partita_core::status::{RunStatus, StepStatus};
@@ -13,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Place;
 use super::artifacts::output_view;
 use crate::metadata::sqlite::Attempted;
-use crate::metadata::sqlite::record::{Record, column, optional, position, time, word};
+use crate::metadata::sqlite::record::{Record, column, item, optional, position, time, word};
 use crate::metadata::views::{
     AttemptStatus, AttemptView, InputView, RunSummary, RunView, StepView, duration,
 };
@@ -28,7 +29,15 @@ struct StepRow {
     ended_at: Option<Timestamp>,
     reason: Option<String>,
     record: Option<Record<'static>>,
+    /// How many items it has, if it is mapped and that is known.
+    items: Option<u32>,
 }
+
+/// The rows of a run's steps and of their items.
+type StepRows = HashMap<Unit, StepRow>;
+
+/// The attempts of a run, in order.
+type Attempts = HashMap<Unit, Vec<AttemptView>>;
 
 /// Returns a run with its steps.
 pub(in crate::metadata::sqlite) fn run(
@@ -76,26 +85,80 @@ fn steps(
         .query_row([&run.deployment_id], |row| column(row, 0))
         .optional()?
         .unwrap_or_default();
-    let mut rows = step_rows(connection, key)?;
-    let mut attempts = attempts(connection, key, &place, &shape)?;
+    let rows = step_rows(connection, key)?;
+    let attempts = attempts(connection, key, &place, &shape)?;
     let places = places(&place, &shape, &rows);
+    let mut known = Known { connection, place, places, rows, attempts, run: run.status };
     let mut steps = IndexMap::with_capacity(shape.len());
     for (index, (name, upstream)) in shape.iter().enumerate() {
-        let upstream = upstream.iter().filter_map(|at| Some(shape.get(*at)?.0.clone())).collect();
-        let row = rows.remove(&index);
-        let mut step = step(row, attempts.remove(&index).unwrap_or_default(), run.status);
-        step.view.upstream = upstream;
-        if let Some(record) = step.record {
-            fill(connection, &mut step.view, (index, name), record, &place, &places)?;
+        let upstream: Vec<String> =
+            upstream.iter().filter_map(|at| Some(shape.get(*at)?.0.clone())).collect();
+        let items = known.rows.get(&Unit::from(index)).and_then(|row| row.items);
+        let mut view = known.view(Unit::from(index), name, &upstream)?;
+        if let Some(count) = items {
+            let item = |item| known.view(Unit::item(index, item), name, &upstream);
+            let items = (0..count).map(item).collect::<Attempted<Vec<_>>>()?;
+            view.add_items(items);
         }
-        steps.insert(name.clone(), step.view);
+        steps.insert(name.clone(), view);
     }
     Ok(steps)
 }
 
-fn step_rows(connection: &Connection, key: i64) -> Attempted<HashMap<usize, StepRow>> {
+/// What a run's rows say, while views are made of them.
+struct Known<'a> {
+    connection: &'a Connection,
+    place: Place<'a>,
+    places: HashMap<String, String>,
+    rows: StepRows,
+    attempts: Attempts,
+    run: RunStatus,
+}
+
+impl Known<'_> {
+    /// Takes the view of a step or an item, the step's name being `name`.
+    fn view(&mut self, unit: Unit, name: &str, upstream: &[String]) -> Attempted<StepView> {
+        let attempts = self.attempts.remove(&unit).unwrap_or_default();
+        let mut step = step(self.rows.remove(&unit), attempts, self.run);
+        step.view.upstream = upstream.to_vec();
+        if let Some(record) = step.record {
+            self.fill(&mut step.view, unit, name, record)?;
+        }
+        Ok(step.view)
+    }
+
+    fn fill(
+        &self,
+        view: &mut StepView,
+        unit: Unit,
+        name: &str,
+        record: Record<'static>,
+    ) -> Attempted<()> {
+        view.cache_reason = record.cache_reason.map(Cow::into_owned);
+        view.metadata = record.metadata.into_owned();
+        for (input, reference) in record.inputs.into_owned() {
+            let uri = match self.places.get(&reference.id) {
+                Some(uri) => uri.clone(),
+                None => {
+                    let (artifact, id) = (&reference.artifact, &reference.id);
+                    foreign_uri(self.connection, &self.place, artifact, id)?
+                }
+            };
+            view.inputs.insert(input, InputView { artifact_version: reference.id, uri });
+        }
+        if view.status.is_successful() {
+            for (output, version) in record.outputs {
+                let uri = self.place.version_uri(unit, name, &output, &version);
+                view.outputs.insert(output.into_owned(), output_view(version, uri));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn step_rows(connection: &Connection, key: i64) -> Attempted<StepRows> {
     let mut statement = connection.prepare_cached(
-        "SELECT step, status, ended_at, reason, record FROM step_runs WHERE run = ?",
+        "SELECT step, status, ended_at, reason, record, items, item FROM step_runs WHERE run = ?",
     )?;
     let rows = statement.query_map([key], |row| {
         let step = StepRow {
@@ -103,8 +166,9 @@ fn step_rows(connection: &Connection, key: i64) -> Attempted<HashMap<usize, Step
             ended_at: time(row, 2)?,
             reason: row.get(3)?,
             record: optional(row, 4)?,
+            items: row.get(5)?,
         };
-        Ok((position(row, 0)?, step))
+        Ok((Unit { step: position(row, 0)?, item: item(row, 6)? }, step))
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -114,25 +178,26 @@ fn attempts(
     key: i64,
     place: &Place<'_>,
     shape: &Shape,
-) -> Attempted<HashMap<usize, Vec<AttemptView>>> {
+) -> Attempted<Attempts> {
     let mut statement = connection.prepare_cached(
-        "SELECT step, number, status, started_at, ended_at, error FROM attempts WHERE run = ?
-         ORDER BY step, number",
+        "SELECT step, number, status, started_at, ended_at, error, item FROM attempts
+         WHERE run = ? ORDER BY step, item, number",
     )?;
     let mut rows = statement.query([key])?;
-    let mut attempts: HashMap<usize, Vec<AttemptView>> = HashMap::new();
+    let mut attempts = Attempts::new();
     while let Some(row) = rows.next()? {
         let (step, number): (usize, u32) = (position(row, 0)?, row.get(1)?);
+        let unit = Unit { step, item: item(row, 6)? };
         let failure: Option<Failure> = optional(row, 5)?;
         let name = shape.get(step).map_or("", |(name, _)| name);
-        attempts.entry(step).or_default().push(AttemptView {
+        attempts.entry(unit).or_default().push(AttemptView {
             number,
             status: word(row, 2)?,
             started_at: Timestamp(row.get(3)?),
             ended_at: time(row, 4)?,
             exit_code: failure.as_ref().and_then(|failure| failure.exit_code),
             error: failure.as_ref().map(said),
-            log: place.uri(&layout::log(place.run_id, step, name, number)),
+            log: place.uri(&layout::log(place.run_id, unit, name, number)),
             failure,
         });
     }
@@ -148,16 +213,12 @@ fn said(failure: &Failure) -> String {
 }
 
 /// Returns where each version is that a step of this run made or took from the cache.
-fn places(
-    place: &Place<'_>,
-    shape: &Shape,
-    rows: &HashMap<usize, StepRow>,
-) -> HashMap<String, String> {
+fn places(place: &Place<'_>, shape: &Shape, rows: &StepRows) -> HashMap<String, String> {
     let mut places = HashMap::new();
-    for (index, row) in rows {
-        let Some((name, _)) = shape.get(*index) else { continue };
+    for (unit, row) in rows {
+        let Some((name, _)) = shape.get(unit.step) else { continue };
         for (output, version) in row.record.iter().flat_map(|record| &record.outputs) {
-            let uri = place.version_uri((*index, name), output, version);
+            let uri = place.version_uri(*unit, name, output, version);
             places.insert(version.id.clone().into_owned(), uri);
         }
     }
@@ -176,6 +237,7 @@ fn step(row: Option<StepRow>, attempts: Vec<AttemptView>, run: RunStatus) -> Beg
         ended_at: None,
         reason: None,
         record: None,
+        items: None,
     });
     let status = match (row.status, run) {
         (StepStatus::Waiting, RunStatus::Cancelled) => StepStatus::Cancelled,
@@ -198,6 +260,7 @@ fn step(row: Option<StepRow>, attempts: Vec<AttemptView>, run: RunStatus) -> Beg
         inputs: BTreeMap::new(),
         outputs: BTreeMap::new(),
         metadata: BTreeMap::new(),
+        items: None,
     };
     Begun { view, record: row.record }
 }
@@ -213,32 +276,6 @@ fn worked(attempts: &[AttemptView]) -> Option<f64> {
 fn interruption(status: StepStatus, attempts: &[AttemptView]) -> Option<String> {
     let last = attempts.last().filter(|last| last.status == AttemptStatus::Interrupted)?;
     (status == StepStatus::Waiting).then(|| format!("attempt {} was interrupted", last.number))
-}
-
-fn fill(
-    connection: &Connection,
-    view: &mut StepView,
-    step: (usize, &str),
-    record: Record<'static>,
-    place: &Place<'_>,
-    places: &HashMap<String, String>,
-) -> Attempted<()> {
-    view.cache_reason = record.cache_reason.map(Cow::into_owned);
-    view.metadata = record.metadata.into_owned();
-    for (name, reference) in record.inputs.into_owned() {
-        let uri = match places.get(&reference.id) {
-            Some(uri) => uri.clone(),
-            None => foreign_uri(connection, place, &reference.artifact, &reference.id)?,
-        };
-        view.inputs.insert(name, InputView { artifact_version: reference.id, uri });
-    }
-    if view.status.is_successful() {
-        for (output, version) in record.outputs {
-            let uri = place.version_uri(step, &output, &version);
-            view.outputs.insert(output.into_owned(), output_view(version, uri));
-        }
-    }
-    Ok(())
 }
 
 /// Returns where a version is that no step of this run made.

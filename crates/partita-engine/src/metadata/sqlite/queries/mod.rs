@@ -3,6 +3,7 @@
 mod artifacts;
 mod describe;
 
+use partita_core::launcher::Unit;
 use partita_core::run::RunHeader;
 use rusqlite::{Connection, Params, Row, params};
 
@@ -102,17 +103,20 @@ impl Place<'_> {
         format!("{}/{path}", self.store.trim_end_matches('/'))
     }
 
-    /// Returns the URI of an output's version: the place in the commit for an inlined value.
+    /// Returns the URI of an output's version: the place in the commit for an inlined value and for a
+    /// list of versions.
     fn version_uri(
         &self,
-        step: (usize, &str),
+        unit: Unit,
+        step: &str,
         output: &str,
         version: &super::record::Version<'_>,
     ) -> String {
-        if version.inlined {
-            let commit = self.uri(&layout::commit(self.run_id, step.0, step.1));
+        if version.inlined || version.listed {
+            let what = if version.inlined { "value" } else { "items" };
+            let commit = self.uri(&layout::commit(self.run_id, unit, step));
             return format!(
-                "{commit}#/outputs/{}/value",
+                "{commit}#/outputs/{}/{what}",
                 output.replace('~', "~0").replace('/', "~1")
             );
         }

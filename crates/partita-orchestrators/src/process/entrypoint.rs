@@ -1,0 +1,129 @@
+//! What the processes of steps are started with, and a step entrypoint that is started anew.
+
+use std::collections::BTreeMap;
+use std::io::PipeWriter;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use partita_core::deployment::Step;
+use partita_core::launcher::Attempt;
+use partita_engine::step_runner::RunContext;
+use serde::Serialize;
+
+use super::config::ProcessOrchestratorConfig;
+use super::lock::ProcessLock;
+use super::output::Echo;
+
+/// The environment variable that tells a step entrypoint its [`Terms`].
+const TERMS: &str = "PARTITA_ATTEMPT";
+
+/// The variables by which numerical libraries are told how many threads to use.
+const THREADS: [&str; 7] = [
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+];
+
+/// What all processes of a run are started with.
+pub(super) struct Setup {
+    pub(super) context: Arc<RunContext>,
+    pub(super) config: ProcessOrchestratorConfig,
+    pub(super) interpreter: PathBuf,
+    pub(super) echo: Arc<dyn Echo>,
+    /// The name of the orchestrator.
+    pub(super) orchestrator: String,
+}
+
+/// What a launcher says of an attempt besides the options of its entrypoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Terms {
+    /// Why the step was not cached.
+    cache_reason: Option<String>,
+    /// Whether no attempt follows if this one fails.
+    is_last: bool,
+    /// Bytes of memory that the process may use.
+    memory: Option<u64>,
+    /// The graphics processors that the step sees; `None` where there are none to hand out.
+    gpus: Option<String>,
+    /// The process with which it ends.
+    parent: u32,
+}
+
+impl Terms {
+    pub(super) fn of(attempt: &Attempt, gpus: Option<&[String]>) -> Self {
+        Self {
+            cache_reason: attempt.cache_reason.as_deref().map(str::to_owned),
+            is_last: attempt.is_last,
+            memory: attempt.step().config.resources.memory.map(|memory| memory.0),
+            gpus: gpus.map(|ids| ids.join(",")),
+            parent: std::process::id(),
+        }
+    }
+}
+
+/// Returns the threads that a step's libraries may use: one for each core that it asks for.
+pub(super) fn threads(step: &Step) -> usize {
+    step.config.resources.cpu_count.map_or(1, |cores| (cores as usize).max(1))
+}
+
+/// Returns why a step cannot be forked from a process that has imported its modules, if so.
+pub(super) fn needs_own_start(step: &Step) -> Option<&'static str> {
+    let resources = &step.config.resources;
+    if threads(step) > 1 {
+        Some("the number of threads is set before its modules are imported")
+    } else if resources.gpus() > 0 {
+        Some("its GPUs are chosen before its modules are imported")
+    } else {
+        None
+    }
+}
+
+impl Setup {
+    /// Returns the variables of a process whose libraries may use this many threads. What the
+    /// author has set stays, for a step that asks for no cores.
+    pub(super) fn environment(&self, threads: usize) -> BTreeMap<&'static str, String> {
+        let is_free = |name: &&&str| threads > 1 || std::env::var_os(name).is_none();
+        THREADS.iter().filter(is_free).map(|name| (*name, threads.to_string())).collect()
+    }
+
+    /// Starts the step entrypoint for an attempt.
+    pub(super) fn start_entrypoint(
+        &self,
+        attempt: &Attempt,
+        terms: &Terms,
+        [stdout, stderr]: &[PipeWriter; 2],
+        lock: &ProcessLock,
+    ) -> std::io::Result<Child> {
+        let mut command = Command::new(&self.interpreter);
+        command
+            .args(["-m", "partita.entrypoints.entrypoint"])
+            .args(self.arguments(attempt))
+            .env(TERMS, serde_json::to_string(terms)?)
+            .envs(self.environment(threads(attempt.step())))
+            .stdin(Stdio::from(lock.file().try_clone()?))
+            .stdout(stdout.try_clone()?)
+            .stderr(stderr.try_clone()?)
+            .process_group(0);
+        command.spawn()
+    }
+
+    fn arguments(&self, attempt: &Attempt) -> Vec<String> {
+        let (step, number) = (&attempt.step().name, attempt.number.to_string());
+        let options = [
+            ("entrypoint_config_source", "partita.entrypoints.StepEntrypointConfiguration"),
+            ("artifact_store", self.context.store.uri()),
+            ("deployment_id", &attempt.deployment.id),
+            ("run_id", &attempt.run_id),
+            ("step_name", step),
+            ("attempt", &number),
+        ];
+        let item = attempt.item.map(|item| format!("--item={item}"));
+        options.iter().map(|(name, value)| format!("--{name}={value}")).chain(item).collect()
+    }
+}

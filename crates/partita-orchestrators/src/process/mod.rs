@@ -1,0 +1,60 @@
+//! The `process` orchestrator: every step in an operating-system process of its own, as many at
+//! once as the machine can carry.
+//!
+//! One thread, the [`supervisor`], owns all processes of a run: it starts them, reads what they
+//! print, and learns how they end. Where it can, it has a Python *zygote* fork them, a process that
+//! has imported the author's modules already; else it starts the step entrypoint anew. Whatever a
+//! step does to its process, no other step sees it. When the engine dies, its steps are ended: the
+//! zygote sees its socket close, and each process has asked the system to end it with its parent.
+
+mod config;
+mod entrypoint;
+mod launcher;
+mod lock;
+mod machine;
+mod output;
+mod running;
+mod supervisor;
+mod warm;
+mod zygote;
+
+use std::collections::BTreeMap;
+
+use partita_core::literal::Literal;
+use partita_core::stack::{Capabilities, ComponentType, Flavor};
+
+pub use config::ProcessOrchestratorConfig;
+pub use launcher::{OpenError, Place, ProcessLauncher};
+pub use output::Echo;
+
+/// The name of the flavor.
+pub const NAME: &str = "process";
+
+/// Returns the flavor.
+pub fn flavor() -> Flavor {
+    Flavor {
+        name: NAME.to_owned(),
+        component_type: ComponentType::Orchestrator,
+        description: "Runs every step in a process of its own, as many at once as fit.".to_owned(),
+        source: "built-in".to_owned(),
+        config_schema: schemars::schema_for!(ProcessOrchestratorConfig).to_value(),
+    }
+}
+
+/// Returns what an orchestrator with this configuration can do on this machine.
+///
+/// # Errors
+/// What is wrong with the configuration.
+pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, String> {
+    let config = ProcessOrchestratorConfig::of(config)?;
+    Ok(Capabilities {
+        max_parallelism: Some(config.max_parallelism()),
+        timeouts: true,
+        grace: config.grace.0,
+        loads_steps_again: true,
+        cpus: Some(config.cpus()),
+        memory: Some(config.memory()),
+        gpus: Some(u32::try_from(config.gpus().len()).unwrap_or(u32::MAX)),
+        allow_unenforced: false,
+    })
+}

@@ -1,0 +1,202 @@
+//! One attempt between its launch and its end.
+
+use std::io::PipeWriter;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use partita_core::launcher::{Attempt, Outcome, Reports};
+use partita_core::run::Failure;
+
+use super::entrypoint::Terms;
+use super::output::Output;
+use super::zygote::Zygote;
+
+/// An attempt that was launched.
+pub(super) struct Running {
+    pub(super) attempt: Attempt,
+    pub(super) reports: Arc<dyn Reports>,
+    pub(super) terms: Terms,
+    pub(super) process: Process,
+    pub(super) output: Output,
+    /// The graphics processors that it has for itself.
+    pub(super) gpus: Vec<String>,
+    pub(super) stop: Stop,
+}
+
+/// The process of an attempt.
+pub(super) enum Process {
+    /// There is none yet; the pipes are its side of its output.
+    Waiting {
+        pipes: [PipeWriter; 2],
+        /// Whether the zygote was asked to fork it, and may still refuse.
+        is_asked: bool,
+    },
+    /// The zygote has forked it.
+    Forked(Pid),
+    /// It was started by itself.
+    Own(Child),
+}
+
+/// Whether an attempt is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Nobody has asked.
+    No,
+    /// It was told to, and is killed at this time.
+    Asked { kill_at: Instant },
+    /// It was killed.
+    Killed,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// With an exit code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+impl Ended {
+    /// Returns what the zygote tells: a code, or the negative number of a signal.
+    pub(super) fn told(code: i32) -> Self {
+        if code < 0 { Self::Signal(-code) } else { Self::Code(code) }
+    }
+
+    pub(super) fn of(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, Some(signal)) => Self::Signal(signal),
+            (None, None) => Self::Code(-1),
+        }
+    }
+
+    fn failure(self) -> Failure {
+        let (message, exit_code) = match self {
+            Self::Code(code) => {
+                (format!("its process ended with exit code {code} before the step returned"), code)
+            }
+            Self::Signal(signal) => (by_signal(signal), 128 + signal),
+        };
+        Failure { exit_code: Some(exit_code), ..Failure::ours(message) }
+    }
+}
+
+fn by_signal(number: i32) -> String {
+    let signal = Signal::try_from(number);
+    let name = signal.map_or_else(|_| format!("signal {number}"), |signal| signal.to_string());
+    let hint = match signal {
+        Ok(Signal::SIGKILL) => {
+            "; if nobody did so, the system ran out of memory: ask for `memory` in the step's \
+             resources, so that fewer steps run beside it"
+        }
+        Ok(Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGABRT | Signal::SIGILL) => {
+            "; a library that it uses crashed"
+        }
+        _ => "",
+    };
+    format!("its process was ended by {name}{hint}")
+}
+
+impl Running {
+    /// Asks the processes of the attempt to end, or, once they were, kills them.
+    pub(super) fn stop(&mut self, zygote: Option<&Zygote>, job: u64, grace: Duration) {
+        match self.stop {
+            Stop::No => {
+                self.signal(zygote, job, Signal::SIGTERM);
+                self.stop = Stop::Asked { kill_at: Instant::now() + grace };
+            }
+            Stop::Asked { .. } => {
+                self.signal(zygote, job, Signal::SIGKILL);
+                self.stop = Stop::Killed;
+            }
+            Stop::Killed => {}
+        }
+    }
+
+    /// Returns when it is to be killed, if it was asked to end.
+    pub(super) fn kill_at(&self) -> Option<Instant> {
+        match self.stop {
+            Stop::Asked { kill_at } => Some(kill_at),
+            Stop::No | Stop::Killed => None,
+        }
+    }
+
+    fn signal(&self, zygote: Option<&Zygote>, job: u64, signal: Signal) {
+        match &self.process {
+            Process::Waiting { is_asked: false, .. } => {}
+            Process::Waiting { .. } | Process::Forked(_) => {
+                if let Some(zygote) = zygote {
+                    zygote.signal(job, signal as i32);
+                }
+            }
+            // It is not reaped before its end is taken note of, so that the id is its own.
+            Process::Own(child) => kill_group(child, signal),
+        }
+    }
+
+    /// Kills what an attempt's own process has left behind, and returns how it ended.
+    pub(super) fn reap(&mut self) -> Ended {
+        match &mut self.process {
+            Process::Own(child) => {
+                kill_group(child, Signal::SIGKILL);
+                child.wait().map_or(Ended::Code(-1), Ended::of)
+            }
+            Process::Waiting { .. } | Process::Forked(_) => Ended::Code(-1),
+        }
+    }
+
+    /// Reports how the attempt ended, after what it printed has been read.
+    pub(super) fn end(self, ended: Ended, buffer: &mut Vec<u8>) {
+        let outcome = match (ended, self.stop) {
+            (Ended::Code(0), _) => Outcome::Completed(None),
+            (_, Stop::No) => Outcome::Failed(ended.failure()),
+            (_, Stop::Asked { .. } | Stop::Killed) => Outcome::Cancelled,
+        };
+        self.finish(outcome, buffer);
+    }
+
+    /// Reports an attempt that failed before its process told anything.
+    pub(super) fn fail(self, message: String, buffer: &mut Vec<u8>) {
+        let outcome = match self.stop {
+            Stop::No => Outcome::Failed(Failure::ours(message)),
+            Stop::Asked { .. } | Stop::Killed => Outcome::Cancelled,
+        };
+        self.finish(outcome, buffer);
+    }
+
+    fn finish(self, outcome: Outcome, buffer: &mut Vec<u8>) {
+        self.output.finish(buffer);
+        self.reports.ended(self.attempt.unit(), self.attempt.number, outcome);
+    }
+}
+
+/// Sends a signal to a process that is not reaped, and to all of its group.
+fn kill_group(child: &Child, signal: Signal) {
+    if let Ok(pid) = i32::try_from(child.id()) {
+        let _ = killpg(Pid::from_raw(pid), signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_which_signal_ended_the_process() {
+        for (code, message, exit_code) in [
+            (3, "exit code 3", 3),
+            (-9, "SIGKILL; if nobody did so, the system ran out of memory", 137),
+            (-11, "SIGSEGV; a library", 139),
+            (-40, "signal 40", 168),
+        ] {
+            let failure = Ended::told(code).failure();
+            assert!(failure.message.contains(message), "{}", failure.message);
+            assert_eq!(failure.exit_code, Some(exit_code));
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! The thread that owns a run's processes: starts them, reads what they print, sees them end.
+//!
+//! It waits for everything at once: what the engine asks, what the zygote says, what steps print.
+
+use std::collections::BTreeMap;
+use std::io::{PipeReader, PipeWriter, pipe};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+use partita_core::launcher::{Attempt, Job, Outcome, Reports};
+use partita_core::run::Failure;
+use partita_engine::step_runner::StepLog;
+use partita_engine::store::layout;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::entrypoint::{Setup, Terms, needs_own_start};
+use super::lock::ProcessLock;
+use super::output::Output;
+use super::running::{Ended, Process, Running, Stop};
+use super::warm::Warm;
+use super::zygote::{Heard, Message};
+
+/// What the supervisor is asked.
+enum Request {
+    Launch(Attempt, Arc<dyn Reports>),
+    Cancel(Job),
+    /// The process of an attempt, started by itself, has ended and waits to be reaped.
+    Ended(u64),
+    Close,
+}
+
+/// The engine's end of what the supervisor listens to.
+#[derive(Clone)]
+pub(super) struct Mailbox {
+    requests: Sender<Request>,
+    bell: Arc<EventFd>,
+}
+
+impl Mailbox {
+    pub(super) fn launch(&self, attempt: Attempt, reports: Arc<dyn Reports>) {
+        self.send(Request::Launch(attempt, reports));
+    }
+
+    pub(super) fn cancel(&self, job: Job) {
+        self.send(Request::Cancel(job));
+    }
+
+    pub(super) fn close(&self) {
+        self.send(Request::Close);
+    }
+
+    fn send(&self, request: Request) {
+        // Nobody listens once the run is over.
+        let _ = self.requests.send(request);
+        let _ = self.bell.write(1);
+    }
+}
+
+/// Starts the supervisor of a run.
+pub(super) fn start(setup: Setup, lock: ProcessLock) -> std::io::Result<(Mailbox, JoinHandle<()>)> {
+    let (requests, inbox) = unbounded();
+    let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+    let mailbox = Mailbox { requests, bell: Arc::new(bell) };
+    let free_gpus = setup.config.gpus();
+    let supervisor = Supervisor {
+        warm: Warm::new(&setup),
+        has_gpus: !free_gpus.is_empty(),
+        free_gpus,
+        setup,
+        mailbox: mailbox.clone(),
+        inbox,
+        running: BTreeMap::new(),
+        next_job: 1,
+        is_closing: false,
+        lock,
+        buffer: Vec::new(),
+    };
+    let thread =
+        thread::Builder::new().name("partita-processes".to_owned()).spawn(|| supervisor.run())?;
+    Ok((mailbox, thread))
+}
+
+struct Supervisor {
+    setup: Setup,
+    warm: Warm,
+    mailbox: Mailbox,
+    inbox: Receiver<Request>,
+    running: BTreeMap<u64, Running>,
+    next_job: u64,
+    has_gpus: bool,
+    free_gpus: Vec<String>,
+    is_closing: bool,
+    lock: ProcessLock,
+    buffer: Vec<u8>,
+}
+
+/// What became readable.
+enum Readable {
+    Bell,
+    Zygote,
+    Pipe(u64, usize),
+}
+
+impl Supervisor {
+    fn run(mut self) {
+        while !(self.is_closing && self.running.is_empty()) {
+            for readable in self.wait() {
+                match readable {
+                    Readable::Bell => self.take_requests(),
+                    Readable::Zygote => self.listen(),
+                    Readable::Pipe(job, number) => {
+                        if let Some(running) = self.running.get_mut(&job) {
+                            running.output.read(number, &mut self.buffer);
+                        }
+                    }
+                }
+            }
+            self.keep_time();
+        }
+        self.warm.end();
+    }
+
+    /// Waits until something can be read, or something is due.
+    fn wait(&self) -> Vec<Readable> {
+        let mut readables = vec![Readable::Bell];
+        let mut fds = vec![PollFd::new(self.mailbox.bell.as_fd(), PollFlags::POLLIN)];
+        if let Some(zygote) = self.warm.zygote() {
+            readables.push(Readable::Zygote);
+            fds.push(PollFd::new(zygote.socket(), PollFlags::POLLIN));
+        }
+        for (&job, running) in &self.running {
+            for (number, pipe) in running.output.pipes() {
+                readables.push(Readable::Pipe(job, number));
+                fds.push(PollFd::new(pipe, PollFlags::POLLIN));
+            }
+        }
+        let now = Instant::now();
+        let due = self.running.values().filter_map(Running::kill_at).chain(self.warm.overdue_at());
+        let timeout = due.min().map_or(PollTimeout::NONE, |due| {
+            let left = due.saturating_duration_since(now) + Duration::from_millis(1);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        // A signal that interrupts it is followed by another round.
+        let _ = poll(&mut fds, timeout);
+        let is_readable = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
+        readables.into_iter().zip(&fds).filter(|(_, fd)| is_readable(fd)).map(|(r, _)| r).collect()
+    }
+
+    fn take_requests(&mut self) {
+        let _ = self.mailbox.bell.read();
+        while let Ok(request) = self.inbox.try_recv() {
+            match request {
+                Request::Launch(attempt, reports) => self.launch(attempt, reports),
+                Request::Cancel(job) => self.cancel(&job),
+                Request::Ended(job) => {
+                    if let Some(ended) = self.running.get_mut(&job).map(Running::reap) {
+                        self.ended(job, ended);
+                    }
+                }
+                Request::Close => self.close(),
+            }
+        }
+    }
+
+    fn launch(&mut self, attempt: Attempt, reports: Arc<dyn Reports>) {
+        let (unit, number) = (attempt.unit(), attempt.number);
+        if let Err(error) = self.prepare(attempt, Arc::clone(&reports)) {
+            let failure = Failure::ours(not_started(&error));
+            reports.ended(unit, number, Outcome::Failed(failure));
+        }
+    }
+
+    /// Takes an attempt in, and starts its process now or when the zygote is ready.
+    fn prepare(&mut self, attempt: Attempt, reports: Arc<dyn Reports>) -> std::io::Result<()> {
+        let (pipes, writers) = pipes()?;
+        let run = &self.setup.context;
+        let step = attempt.step();
+        let path = layout::log(&run.run_id, attempt.unit(), &step.name, attempt.number);
+        let log = StepLog::new(Arc::clone(&run.store), path);
+        let echo = Arc::clone(&self.setup.echo);
+        let label = match attempt.item {
+            Some(item) => format!("{}[{item}]", step.name),
+            None => step.name.clone(),
+        };
+        let output = Output::new(label, pipes, log, echo, &self.setup.config)?;
+        let wanted = usize::try_from(step.config.resources.gpus()).unwrap_or(usize::MAX);
+        let gpus = self.free_gpus.drain(..wanted.min(self.free_gpus.len())).collect::<Vec<_>>();
+        let terms = Terms::of(&attempt, self.has_gpus.then_some(&gpus[..]));
+        let running = Running {
+            attempt,
+            reports,
+            terms,
+            process: Process::Waiting { pipes: writers, is_asked: false },
+            output,
+            gpus,
+            stop: Stop::No,
+        };
+        let job = self.next_job;
+        self.next_job += 1;
+        let why = self.setup.config.warm.then(|| needs_own_start(running.attempt.step())).flatten();
+        if let Some(why) = why {
+            running.output.note(&format!("this step starts Python anew, since {why}"));
+        }
+        let is_warm = self.warm.start(&self.setup, &self.lock) && why.is_none();
+        self.running.insert(job, running);
+        if is_warm {
+            self.fork_waiting()
+        } else {
+            self.start_own(job)
+        }
+        Ok(())
+    }
+
+    /// Has the zygote, if it is ready, fork every attempt that waits for it.
+    fn fork_waiting(&mut self) {
+        let Some(zygote) = self.warm.zygote().filter(|zygote| zygote.is_ready) else { return };
+        let mut failed = Vec::new();
+        for (&job, running) in &mut self.running {
+            let Running { attempt, terms, process, .. } = running;
+            if let Process::Waiting { pipes, is_asked: is_asked @ false } = process {
+                *is_asked = true;
+                if zygote.fork(job, attempt, terms, pipes).is_err() {
+                    failed.push(job);
+                }
+            }
+        }
+        failed.into_iter().for_each(|job| self.start_own(job));
+    }
+
+    /// Starts the step entrypoint for an attempt that has no process.
+    fn start_own(&mut self, job: u64) {
+        let Some(mut running) = self.running.remove(&job) else { return };
+        let Running { attempt, terms, process, .. } = &mut running;
+        let started = match process {
+            Process::Waiting { pipes, .. } => {
+                self.setup.start_entrypoint(attempt, terms, pipes, &self.lock)
+            }
+            Process::Forked(_) | Process::Own(_) => return,
+        };
+        match started {
+            Ok(child) => {
+                self.watch(job, child.id());
+                running.process = Process::Own(child);
+                self.running.insert(job, running);
+            }
+            Err(error) => {
+                self.give_back(&mut running);
+                running.fail(not_started(&error), &mut self.buffer);
+            }
+        }
+    }
+
+    /// Takes in what the zygote has said.
+    fn listen(&mut self) {
+        while let Some(zygote) = self.warm.zygote() {
+            match zygote.hear(&mut self.buffer) {
+                Heard::Message(message) => self.heard(message),
+                Heard::Nothing => return,
+                Heard::Gone(why) => self.lose_zygote(&why),
+            }
+        }
+    }
+
+    fn heard(&mut self, message: Message) {
+        match message {
+            Message::Ready => {
+                self.warm.ready();
+                self.fork_waiting();
+            }
+            Message::Started { job, pid } => {
+                if let Some(running) = self.running.get_mut(&job) {
+                    running.process = Process::Forked(Pid::from_raw(pid));
+                }
+            }
+            Message::Refused { job, reason } => {
+                if let Some(running) = self.running.get(&job) {
+                    running.output.note(&format!("this step starts Python anew, since {reason}"));
+                    self.start_own(job);
+                }
+            }
+            Message::Ended { job, code } => self.ended(job, Ended::told(code)),
+        }
+    }
+
+    /// Does without the zygote. What it has forked ends with it; what waited for it starts anew, or
+    /// waits for the next one.
+    fn lose_zygote(&mut self, why: &str) {
+        self.warm.lose();
+        let jobs: Vec<u64> = self.running.keys().copied().collect();
+        for job in jobs {
+            match self.running.get(&job).map(|running| &running.process) {
+                Some(Process::Waiting { is_asked: true, .. } | Process::Forked(_)) => {
+                    self.lose(job, why);
+                }
+                Some(Process::Waiting { .. }) if !self.warm.start(&self.setup, &self.lock) => {
+                    self.start_own(job);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives an attempt up whose zygote is gone.
+    fn lose(&mut self, job: u64, why: &str) {
+        let Some(mut running) = self.running.remove(&job) else { return };
+        if let Process::Forked(pid) = running.process {
+            let _ = killpg(pid, Signal::SIGKILL);
+        }
+        self.give_back(&mut running);
+        let orchestrator = &self.setup.orchestrator;
+        let message = format!(
+            "the process that the orchestrator `{orchestrator}` forked it from is gone: {why}"
+        );
+        running.fail(message, &mut self.buffer);
+    }
+
+    fn ended(&mut self, job: u64, ended: Ended) {
+        if let Some(mut running) = self.running.remove(&job) {
+            self.give_back(&mut running);
+            running.end(ended, &mut self.buffer);
+        }
+    }
+
+    fn cancel(&mut self, job: &Job) {
+        let found = self.running.iter().find(|(_, running)| running.attempt.id() == *job);
+        if let Some(job) = found.map(|(&job, _)| job) {
+            self.stop(job);
+        }
+    }
+
+    fn stop(&mut self, job: u64) {
+        let grace = Duration::try_from_secs_f64(self.setup.config.grace.0).unwrap_or_default();
+        let Some(running) = self.running.get_mut(&job) else { return };
+        running.stop(self.warm.zygote(), job, grace);
+        if matches!(running.process, Process::Waiting { is_asked: false, .. }) {
+            self.ended(job, Ended::Signal(Signal::SIGTERM as i32));
+        }
+    }
+
+    /// Ends whatever still runs, at once.
+    fn close(&mut self) {
+        self.is_closing = true;
+        for job in self.running.keys().copied().collect::<Vec<_>>() {
+            self.stop(job);
+            self.stop(job);
+        }
+    }
+
+    /// Does what is due: kills steps that did not end in time, gives up a zygote that is not ready.
+    fn keep_time(&mut self) {
+        let now = Instant::now();
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let overdue = self.running.iter().filter(|(_, running)| is_due(running.kill_at()));
+        for job in overdue.map(|(&job, _)| job).collect::<Vec<_>>() {
+            self.stop(job);
+        }
+        if is_due(self.warm.overdue_at()) {
+            self.lose_zygote("it did not finish its imports");
+        }
+    }
+
+    fn give_back(&mut self, running: &mut Running) {
+        self.free_gpus.append(&mut running.gpus);
+    }
+
+    /// Has a thread wait for the end of a process, without reaping it.
+    fn watch(&self, job: u64, pid: u32) {
+        let mailbox = self.mailbox.clone();
+        let pid = Id::Pid(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)));
+        let wait = move || {
+            let _ = waitid(pid, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+            mailbox.send(Request::Ended(job));
+        };
+        let name = "partita-process".to_owned();
+        if thread::Builder::new().name(name).spawn(wait).is_err() {
+            // Reaping waits as well, though for nothing else meanwhile.
+            self.mailbox.send(Request::Ended(job));
+        }
+    }
+}
+
+fn not_started(error: &std::io::Error) -> String {
+    format!("its process could not be started: {error}")
+}
+
+type Pipes = ([PipeReader; 2], [PipeWriter; 2]);
+
+/// Returns both ends of the pipes of a process.
+fn pipes() -> std::io::Result<Pipes> {
+    let ((stdout, out), (stderr, err)) = (pipe()?, pipe()?);
+    Ok(([stdout, stderr], [out, err]))
+}

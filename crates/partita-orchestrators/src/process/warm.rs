@@ -1,0 +1,108 @@
+//! Whether steps are forked from a zygote, and which one.
+//!
+//! A run has one also where steps start Python anew: it ends whatever its engine leaves behind.
+
+use std::time::{Duration, Instant};
+
+use partita_core::deployment::Step;
+
+use super::entrypoint::{Setup, needs_own_start};
+use super::lock::ProcessLock;
+use super::zygote::Zygote;
+
+/// How long a zygote's imports may take before steps are started without it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How many zygotes of a run may be lost before steps are started without one.
+const MOST_LOSSES: u32 = 3;
+
+/// The zygote of a run, started with the first step that needs it.
+pub(super) struct Warm {
+    state: State,
+    losses: u32,
+    /// Whether it forks.
+    forks: bool,
+    /// One step for each function that the zygote loads.
+    steps: Vec<usize>,
+}
+
+enum State {
+    /// There is none yet.
+    None,
+    /// There is one; until it is ready, it has to be by some time.
+    Live { zygote: Zygote, overdue_at: Instant },
+    /// There will be none.
+    Unusable,
+}
+
+impl Warm {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let deployment = &setup.context.deployment;
+        let is_default = deployment.stack.orchestrator().map(|default| &default.name)
+            == Some(&setup.orchestrator);
+        let is_ours = |step: &Step| match &step.config.orchestrator {
+            Some(orchestrator) => *orchestrator == setup.orchestrator,
+            None => is_default,
+        };
+        let mut known = std::collections::HashSet::new();
+        let steps = deployment.steps.iter().enumerate();
+        let steps = steps.filter(|(_, step)| is_ours(step) && needs_own_start(step).is_none());
+        let steps = steps.filter(|(_, step)| known.insert(&step.source)).map(|(step, _)| step);
+        let forks = setup.config.warm;
+        let steps = steps.filter(|_| forks).collect();
+        Self { state: State::None, losses: 0, forks, steps }
+    }
+
+    /// Starts the zygote if there is none; returns whether it forks steps.
+    pub(super) fn start(&mut self, setup: &Setup, lock: &ProcessLock) -> bool {
+        if matches!(self.state, State::None) {
+            self.state = match Zygote::start(setup, &self.steps, lock.file()) {
+                Ok(zygote) => State::Live { zygote, overdue_at: Instant::now() + PATIENCE },
+                Err(_) => State::Unusable,
+            };
+        }
+        self.forks && matches!(self.state, State::Live { .. })
+    }
+
+    /// Returns the zygote, if there is one.
+    pub(super) fn zygote(&self) -> Option<&Zygote> {
+        match &self.state {
+            State::Live { zygote, .. } => Some(zygote),
+            State::None | State::Unusable => None,
+        }
+    }
+
+    /// Returns when the zygote is given up, if it is not ready.
+    pub(super) fn overdue_at(&self) -> Option<Instant> {
+        match &self.state {
+            State::Live { zygote, overdue_at } => (!zygote.is_ready).then_some(*overdue_at),
+            State::None | State::Unusable => None,
+        }
+    }
+
+    /// Notes that the zygote has imported what it could.
+    pub(super) fn ready(&mut self) {
+        if let State::Live { zygote, .. } = &mut self.state {
+            zygote.is_ready = true;
+        }
+    }
+
+    /// Gives the zygote up. Another one is started for the next step, if this one was good for
+    /// something.
+    pub(super) fn lose(&mut self) {
+        if let State::Live { zygote, .. } = std::mem::replace(&mut self.state, State::Unusable) {
+            self.losses += 1;
+            if zygote.is_ready && self.losses < MOST_LOSSES {
+                self.state = State::None;
+            }
+            zygote.kill();
+        }
+    }
+
+    /// Ends the zygote.
+    pub(super) fn end(self) {
+        if let State::Live { zygote, .. } = self.state {
+            zygote.end();
+        }
+    }
+}

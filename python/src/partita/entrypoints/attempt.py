@@ -1,0 +1,91 @@
+"""One attempt at a step, in whatever process it is made."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+from partita import _native
+from partita.termination import Termination
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: The exit code of a process whose attempt failed.
+FAILED = 1
+
+#: The environment variable in which a launcher says what the options of an entrypoint do not.
+VARIABLE = "PARTITA_ATTEMPT"
+
+
+class Terms:
+    """What a launcher that starts processes says of an attempt.
+
+    Attributes:
+        is_recorded: Whether the launcher records what the process prints.
+        cache_reason: Why the step was not cached.
+        is_last: Whether no attempt follows if this one fails; `None` if nobody knows.
+    """
+
+    def __init__(self, document: dict[str, Any] | None = None) -> None:
+        """Takes what the launcher wrote, or nothing where none did."""
+        found = document or {}
+        self.is_recorded = document is not None
+        self.cache_reason: str | None = found.get("cache_reason")
+        self.is_last: bool | None = found.get("is_last")
+        self._memory: int | None = found.get("memory")
+        self._gpus: str | None = found.get("gpus")
+        self._parent: int | None = found.get("parent")
+
+    @classmethod
+    def from_environment(cls) -> Terms:
+        """Takes the terms out of this process's environment."""
+        text = os.environ.pop(VARIABLE, None)
+        return cls(None if text is None else _native.decode_value(text.encode()))
+
+    def apply(self) -> None:
+        """Makes this process one that keeps to them."""
+        if self._parent is not None:
+            _native.end_with_parent(True)
+            if os.getppid() != self._parent:  # It had ended before.
+                os._exit(FAILED)
+        if self._gpus is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = self._gpus
+        if self._memory is not None:
+            _limit_memory(self._memory)
+        stdout: object = sys.stdout
+        if self.is_recorded and isinstance(stdout, io.TextIOWrapper):
+            stdout.reconfigure(line_buffering=True)  # A line is recorded when it is printed.
+
+
+def attempt(
+    entry: _native.StepEntry, number: int | None, terms: Terms
+) -> tuple[str, tuple[str, str | None] | None]:
+    """Makes an attempt; returns how it ended, and what went wrong.
+
+    Raises:
+        PartitaError: It cannot begin.
+        SystemExit: SIGTERM interrupted it.
+        KeyboardInterrupt: Ctrl-C did.
+    """
+    from partita.entrypoints.loading import EntryCaller
+
+    termination = Termination()
+    caller = EntryCaller(entry, termination, is_recorded=terms.is_recorded)
+    with termination:
+        ended, failure = entry.run(number, caller, terms.cache_reason, terms.is_last)
+        if ended == "cancelled":
+            raise termination.exception(f"step `{entry.step_name}` was interrupted")
+    return ended, failure
+
+
+def _limit_memory(limit: int) -> None:
+    """Has the system refuse this process more memory of its own than `limit` bytes."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    if most != resource.RLIM_INFINITY:
+        limit = min(limit, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

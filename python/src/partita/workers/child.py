@@ -1,0 +1,80 @@
+"""What a process does that the zygote has forked: it becomes one of its own, and runs one step."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+
+from partita import _native
+from partita.capture import tell
+from partita.entrypoints.attempt import FAILED, Terms, attempt
+from partita.errors import PartitaError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+BUG, INTERRUPTED = 70, 130
+
+
+def run(
+    entry: _native.StepEntry, request: dict[str, Any], zygote: int, streams: list[int]
+) -> NoReturn:
+    """Runs the attempt that was asked for and ends this process.
+
+    Args:
+        entry: The step.
+        request: The attempt.
+        zygote: The process that forked this one.
+        streams: The descriptors of standard input, output and error.
+    """
+    code = BUG
+    try:
+        os.setsid()  # Whatever it starts ends with it.
+        for target, descriptor in enumerate(streams):
+            os.dup2(descriptor, target)
+        for descriptor in streams:
+            os.close(descriptor)
+        code = _attempt(entry, request, Terms({**request["terms"], "parent": zygote}))
+        _finish()
+    except BaseException as error:
+        code = code or BUG
+        tell(f"partita: the process of the step could not end as it should: {error!r}")
+    finally:
+        os._exit(code)
+
+
+def _attempt(entry: _native.StepEntry, request: dict[str, Any], terms: Terms) -> int:
+    try:
+        terms.apply()
+        _seed_anew()
+        _, failure = attempt(entry, request["number"], terms)
+    except PartitaError as error:
+        tell(f"error: {error}")
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else FAILED
+    return 0 if failure is None else FAILED
+
+
+def _seed_anew() -> None:
+    """Gives this process random numbers of its own; Python's own module does so by itself."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.seed()
+
+
+def _finish() -> None:
+    """Does what Python does at the end of a process, short of taking itself apart."""
+    # Neither has a public name; `multiprocessing` ends its forked processes with both.
+    threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()

@@ -1,0 +1,192 @@
+"""The zygote: imports the author's modules once, and forks a process for each step.
+
+`python -m partita.workers.zygote` is started by the `process` orchestrator, with a socket as its
+standard input. Each packet is one JSON object with one key, as in
+`crates/partita-orchestrators/src/process/zygote.rs`.
+
+It forks only while it has one thread: what other threads hold at that moment, locks above all,
+would be held for ever in the fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+
+from partita import _native
+from partita.entrypoints import loading
+from partita.errors import PartitaError
+from partita.workers import child
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+#: Longest message, in bytes.
+_MESSAGE_LIMIT = 1 << 16
+
+
+class Zygote:
+    """The loop that forks steps and tells how they end."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        """Takes the socket to the orchestrator."""
+        self._connection = connection
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
+        self._run: _native.RunEntry | None = None
+        self._lock = -1
+        self._failed: set[str] = set()  # sources that could not be imported here
+        self._jobs: dict[int, int] = {}  # process ids, by job
+        self._ends: dict[int, int] = {}  # jobs, by the descriptor that tells of their end
+
+    def serve(self) -> None:
+        """Does what it is told until nobody is there to tell it."""
+        while True:
+            for descriptor, _ in self._poll.poll():
+                if descriptor != self._connection.fileno():
+                    self._ended(descriptor)
+                elif not self._take_request():
+                    self._end_all()
+                    return
+
+    def _take_request(self) -> bool:
+        data, descriptors, _, _ = socket.recv_fds(self._connection, _MESSAGE_LIMIT, 2)
+        if not data:
+            return False
+        ((name, request),) = _native.decode_value(data).items()
+        if name == "open":
+            (self._lock,) = descriptors
+            self._open(request)
+        elif name == "start":
+            self._start(request, descriptors)
+        elif name == "signal":
+            self._signal(request["job"], request["signal"])
+        return True
+
+    def _say(self, name: str, **message: Any) -> None:
+        data = _native.encode_value({name: message} if message else name)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # The next read says so.
+            self._connection.send(data or b"")
+
+    def _open(self, request: dict[str, Any]) -> None:
+        """Imports the modules of the steps; who needs one that fails here starts anew."""
+        self._run = _native.RunEntry(
+            request["artifact_store"], request["deployment_id"], request["run_id"]
+        )
+        for number in request["steps"]:
+            entry = self._run.step_at(number, None)
+            try:
+                loading.prepare(entry)
+            except (Exception, SystemExit, KeyboardInterrupt):
+                self._failed.add(entry.source)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()  # What waits here would be printed by every step.
+        gc.collect()
+        gc.freeze()  # What all steps share is not written to, and so not copied.
+        _native.end_with_parent(False)  # From here on the socket tells, and there is time to tidy.
+        self._say("ready")
+
+    def _start(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        job = request["job"]
+        try:
+            entry = self._entry(request["step"], request["item"])
+        except PartitaError as error:
+            self._say("refused", job=job, reason=str(error))
+        else:
+            zygote = os.getpid()
+            pid = os.fork()
+            if pid == 0:
+                self._connection.close()
+                child.run(entry, request, zygote, [self._lock, *descriptors])
+            self._jobs[job] = pid
+            end = os.pidfd_open(pid)
+            self._ends[end] = job
+            self._poll.register(end, select.POLLIN)
+            self._say("started", job=job, pid=pid)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _entry(self, step: int, item: int | None) -> _native.StepEntry:
+        """Returns the step or the item that a fork of this process is to run.
+
+        Raises:
+            PartitaError: Why it is not to be forked from this process.
+        """
+        assert self._run is not None, "nothing is started before a run is open"
+        # An item is looked up here, so that no fork has to take its list apart again.
+        entry = self._run.step_at(step, item)
+        if entry.source in self._failed:
+            raise PartitaError("its module cannot be imported before it")
+        threads = len(os.listdir("/proc/self/task"))
+        if threads != 1:
+            raise PartitaError(f"importing its modules has started threads ({threads - 1})")
+        return entry
+
+    def _signal(self, job: int, number: int) -> None:
+        pid = self._jobs.get(job)
+        if pid is not None:  # It is not reaped yet, so that the id is still its own.
+            _kill(pid, number)
+
+    def _ended(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+        os.close(descriptor)
+        job = self._ends.pop(descriptor)
+        code = _reap(self._jobs.pop(job))
+        self._say("ended", job=job, code=code)
+
+    def _end_all(self) -> None:
+        """Ends every process of the run: those forked here, and those of a dead engine."""
+        for pid in (*self._jobs.values(), *self._others()):
+            _kill(pid, signal.SIGKILL)
+        for pid in self._jobs.values():
+            _reap(pid)
+
+    def _others(self) -> Iterator[int]:
+        """Yields the processes whose standard input is the run's lock."""
+        if self._lock < 0:
+            return
+        lock = os.readlink(f"/proc/self/fd/{self._lock}")
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):  # It has ended, or is another user's.
+                if os.readlink(f"/proc/{name}/fd/0") == lock:
+                    yield int(name)
+
+
+def _kill(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:  # It has not made a group of its own yet.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _reap(pid: int) -> int:
+    """Ends what a process has left in its group, and returns how it ended itself."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def main() -> None:
+    """Serves the orchestrator that started this process."""
+    _native.end_with_parent(True)  # An import may never end.
+    private = os.dup(0)  # Nothing that the author's modules read or print goes there.
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    connection = socket.socket(fileno=private)
+    connection.setblocking(True)
+    Zygote(connection).serve()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""How processes of steps end: by themselves, by signals, with their run, or with its engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from conftest import Project, interrupt
+from partita import Client
+from process_stack import check_nothing_left, use_process, wait_until_gone
+from two_steps import two
+from waiting_run import resume_until_ready, run_until_ready, write_waiting
+
+#: Waits for ever, with a program of its own that does so too.
+WAITS = """
+        import subprocess
+        subprocess.Popen(["sleep", "1000"])
+        sys.stdout.write("ready" + chr(10)); sys.stdout.flush()
+        while True:
+            time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "exit_code"),
+    [
+        ("os._exit(7)", "its process ended with exit code 7 before the step returned", 7),
+        ("os._exit(0)", "says that the attempt completed, but the step is not committed", None),
+        ("os.kill(os.getpid(), 9)", "ended by SIGKILL; if nobody did so, the system ran out", 137),
+        ("os.kill(os.getpid(), 11)", "ended by SIGSEGV; a library that it uses crashed", 139),
+        ("os.abort()", "ended by SIGABRT", 134),
+        ("os.kill(os.getpid(), 15); time.sleep(60)", "its process ended with exit code 143", 143),
+    ],
+)
+@pytest.mark.parametrize("warm", [True, False], ids=["forked", "started anew"])
+def test_the_record_of_an_attempt_says_how_its_process_died(
+    project: Project, command: str, warm: bool, body: str, message: str, exit_code: int | None
+) -> None:
+    use_process(command, warm=warm)
+    two(project, f"import time; {body}")
+    finished = project.run()
+    assert finished.code == 1, finished
+    finished.check_no_faults()
+    (attempt,) = Client().get_run("latest").steps["make"].attempts
+    assert attempt["status"] == "failed"
+    assert message in (attempt["error"] or "")
+    assert attempt["exit_code"] == exit_code
+    check_nothing_left(project)
+
+
+def test_a_step_whose_process_was_killed_is_tried_again(project: Project, command: str) -> None:
+    use_process(command)
+    body = """
+        first = not os.path.exists("tried")
+        open("tried", "w").close()
+        if first:
+            os.kill(os.getpid(), 9)
+        return 1
+    """
+    options = "(retry=StepRetryConfig(max_retries=1))"
+    two(project, body.strip(), options=options)
+    text = (project.folder / "main.py").read_text()
+    project.write("main.py", text.replace("import pipeline", "import StepRetryConfig, pipeline"))
+    finished = project.run()
+    assert finished.code == 0, finished
+    attempts = Client().get_run("latest").steps["make"].attempts
+    assert [attempt["status"] for attempt in attempts] == ["failed", "completed"]
+
+
+def test_programs_that_a_step_leaves_running_end_with_it(project: Project, command: str) -> None:
+    use_process(command)
+    two(project, 'import subprocess; subprocess.Popen(["sleep", "1000"]); return 1')
+    finished = project.run()
+    assert finished.code == 0, finished
+    check_nothing_left(project)
+
+
+def test_a_timeout_ends_the_process_and_its_programs(project: Project, command: str) -> None:
+    use_process(command, grace="100ms")
+    body = """
+        import signal, subprocess, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        subprocess.Popen(["sleep", "1000"])
+        time.sleep(1000)
+    """
+    two(project, body.strip(), options='(timeout="500ms")')
+    finished = project.run()
+    assert finished.code == 1, finished
+    (attempt,) = Client().get_run("latest").steps["make"].attempts
+    assert "timed out after 0.5s" in (attempt["error"] or "")
+    check_nothing_left(project)
+
+
+CATCHES = """
+        try:
+            sys.stdout.write("ready" + chr(10)); sys.stdout.flush()
+            time.sleep(1000)
+        except KeyboardInterrupt:
+            note("interrupted")
+            raise
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_a_cancelled_step_may_tidy_up(
+    project: Project, command: str, number: signal.Signals, code: int
+) -> None:
+    use_process(command)
+    write_waiting(project, CATCHES, ", retry=StepRetryConfig(max_retries=3)")
+    ended = interrupt(run_until_ready(project, "waits | ready"), number)
+    assert ended.code == code, ended
+    ended.check_no_faults()
+    assert project.lines() == ["before", "waits", "interrupted"]
+    assert project.statuses() == {"before": "completed", "waits": "cancelled", "after": "cancelled"}
+    check_nothing_left(project)
+
+
+def test_a_cancelled_step_that_does_not_end_is_killed_with_its_programs(
+    project: Project, command: str
+) -> None:
+    use_process(command, grace="100ms")
+    write_waiting(project, "signal.signal(signal.SIGTERM, signal.SIG_IGN)" + WAITS)
+    ended = interrupt(run_until_ready(project, "waits | ready"))
+    assert ended.code == 130, ended
+    assert Client().get_run("latest").status == "cancelled"
+    check_nothing_left(project)
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["forked", "started anew"])
+def test_no_process_outlives_its_engine_and_a_resumed_run_completes(
+    project: Project, command: str, warm: bool
+) -> None:
+    use_process(command, warm=warm)
+    write_waiting(project, 'if os.path.exists("go"):\n            return number' + WAITS)
+    engine = run_until_ready(project, "waits | ready")
+    engine.kill()
+    engine.communicate()
+    wait_until_gone(project)
+    assert Client().get_run("latest").status == "interrupted"
+    (project.folder / "go").touch()
+    finished = project.resume("latest")
+    assert finished.code == 0, finished
+    assert project.lines() == ["before", "waits", "waits", "after"]
+    numbers = [attempt["number"] for attempt in Client().get_run("latest").steps["waits"].attempts]
+    assert numbers[-1] == 2
+    check_nothing_left(project)
+
+
+def test_a_killed_zygote_fails_the_steps_that_it_forked_and_the_next_one_serves(
+    project: Project, command: str
+) -> None:
+    use_process(command)
+    body = """
+        if os.path.exists("go"):
+            return number
+        open("go", "w").close()
+        os.kill(os.getppid(), 9)
+        time.sleep(1000)
+    """
+    write_waiting(project, body, ", retry=StepRetryConfig(max_retries=1)")
+    finished = project.run()
+    assert finished.code == 0, finished
+    first, second = Client().get_run("latest").steps["waits"].attempts
+    assert "the process that the orchestrator `fast` forked it from is gone" in (
+        first["error"] or ""
+    )
+    assert second["status"] == "completed"
+    check_nothing_left(project)
+
+
+IN_ZYGOTE = """
+    import os, socket, stat, sys, threading, time
+    from partita import pipeline, step
+
+    if "partita.workers.zygote" in sys.modules or sys.argv[0].endswith("zygote.py"):
+        {body}
+
+    @step
+    def makes() -> int:
+        return 1
+
+    @pipeline
+    def main():
+        makes()
+"""
+
+GARBAGE = (
+    "[os.write(fd, b'garbage') for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')"
+    " and stat.S_ISSOCK(os.fstat(fd).st_mode)]"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "note"),
+    [
+        ("os._exit(3)", ""),
+        ("os.kill(os.getpid(), 11)", ""),
+        ("raise ValueError('not here')", ""),
+        ("sys.exit(4)", ""),
+        (GARBAGE, ""),
+        ("threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()", "threads (1)"),
+    ],
+    ids=["exits", "crashes", "raises", "leaves", "garbage", "threads"],
+)
+def test_a_zygote_that_is_good_for_nothing_costs_no_step(
+    project: Project, command: str, body: str, note: str
+) -> None:
+    use_process(command)
+    project.write("main.py", IN_ZYGOTE.replace("{body}", body))
+    finished = project.run()
+    assert finished.code == 0, finished
+    assert note in (Client().get_run("latest").steps["makes"].log or "")
+    check_nothing_left(project)
+
+
+def test_a_run_can_be_cancelled_while_an_import_does_not_end(
+    project: Project, command: str
+) -> None:
+    use_process(command)
+    body = "open('importing', 'w').close(); time.sleep(1000)"
+    project.write("main.py", IN_ZYGOTE.replace("{body}", body))
+    engine = project.begin("-m", "partita", "run", '{"target": "main.py"}')
+    while not (project.folder / "importing").exists():
+        assert engine.poll() is None
+        os.sched_yield()
+    ended = interrupt(engine)
+    assert ended.code == 130, ended
+    check_nothing_left(project)
+
+
+def test_an_engine_that_was_stopped_keeps_its_run(project: Project, command: str) -> None:
+    use_process(command)
+    write_waiting(
+        project, 'ready()\n        while not os.path.exists("go"):\n            time.sleep(0.01)'
+    )
+    engine = run_until_ready(project, "waits | ready")
+    engine.send_signal(signal.SIGSTOP)
+    refused = project.resume("latest")
+    assert f"is driven by process {engine.pid}" in refused.refusal
+    (project.folder / "go").touch()
+    engine.send_signal(signal.SIGCONT)
+    assert engine.wait() == 0
+    assert project.lines() == ["before", "waits", "after"]
+
+
+def test_one_of_two_engines_resumes_a_run(project: Project, command: str) -> None:
+    use_process(command)
+    body = 'ready()\n        while not os.path.exists("go"):\n            time.sleep(0.01)'
+    write_waiting(project, body)
+    killed = run_until_ready(project, "waits | ready")
+    killed.kill()
+    killed.communicate()
+    first = resume_until_ready(project, "waits | ready")
+    second = project.resume("latest")
+    assert f"is driven by process {first.pid}" in second.refusal
+    (project.folder / "go").touch()
+    assert first.wait() == 0
+    assert Client().get_run("latest").status == "completed"
+    check_nothing_left(project)
