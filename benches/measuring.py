@@ -36,7 +36,9 @@ class Sample:
     def __sub__(self, other: Sample) -> Sample:
         return Sample(a - b for a, b in zip(self.values, other.values, strict=True))
 
-    def __truediv__(self, divisor: float) -> Sample:
+    def __truediv__(self, divisor: Sample | float) -> Sample:
+        if isinstance(divisor, Sample):
+            return Sample(a / b for a, b in zip(self.values, divisor.values, strict=True))
         return Sample(value / divisor for value in self.values)
 
     def __rmul__(self, factor: float) -> Sample:
