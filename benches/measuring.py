@@ -91,7 +91,9 @@ def workload(home: str, script: str, *arguments: object) -> dict[str, float]:
     """Runs one workload of Partita in a process of its own."""
     command = [sys.executable, str(BENCHES / script), *map(str, arguments)]
     started = time.perf_counter()
-    measured = _json(command, {**os.environ, "PARTITA_HOME": home})
+    # As usual, modules are compiled once, and not by each process that imports them.
+    environment = {**os.environ, "PARTITA_HOME": home, "PYTHONDONTWRITEBYTECODE": ""}
+    measured = _json(command, environment)
     return {**measured, "process": time.perf_counter() - started}
 
 

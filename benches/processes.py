@@ -51,14 +51,14 @@ def forked() -> Iterator[Figure]:
     ten, hundred, floor_ten, floor_hundred = taken
     measured, least = (hundred - ten) / 90, 1e3 * (floor_hundred - floor_ten) / 90
     yield Figure("isolated step of a chain, ms", measured, 2, least)
-    yield Figure("- by its floor", measured / least, 2)
+    yield Figure("- in multiples of its floor", measured / least, 2)
     measured, least = repeat(
         5,
         lambda: milliseconds("fan_out", 1000) / 1000,
         lambda: floor("forks_at_once", 1000),
     )
     yield Figure("isolated step of a fan-out of 1,000, ms", measured, 2, least)
-    yield Figure("- by its floor", measured / least, 2)
+    yield Figure("- in multiples of its floor", measured / least, 2)
 
 
 def cold() -> Iterator[Figure]:
