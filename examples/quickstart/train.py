@@ -18,7 +18,9 @@ def fit(x: list[float], y: list[float]) -> tuple[Annotated[float, "slope"], Anno
 
 @step
 def report(slope: float, at: float) -> str:
-    return f"y = {slope:.2f} x + {at:.2f}"
+    found = f"y = {slope:.2f} x + {at:.2f}"
+    print(found)
+    return found
 
 
 @pipeline

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use partita_core::artifact::{ArtifactFile, ArtifactVersion, Manifest, content_digest};
 use partita_core::deployment::{Deployment, MAX_DEPTH, nesting};
 use partita_core::digest::Digest;
+use partita_core::launcher::Unit;
 use partita_core::literal::{Kind, Literal};
 use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult};
 use partita_core::settings::{Memory, Span};
@@ -169,6 +170,11 @@ pub fn literal(data: &[u8]) {
     };
     let again = Literal::parse(literal.text());
     assert_eq!(again.as_ref().ok(), Some(&literal), "it reads back as another one");
+    if let Some(items) = literal.items() {
+        let list = Literal::list(items.iter());
+        let again = list.ok().and_then(|list| list.items());
+        assert_eq!(again, Some(items), "its items make another list");
+    }
     let value = |text| serde_json::from_str::<serde_json::Value>(text);
     let (Ok(value), Ok(compact)) = (value(text), value(literal.text())) else { return };
     assert_eq!(value, compact, "white space was part of the value");
@@ -207,10 +213,15 @@ pub fn store_paths(data: &[u8]) {
     let Ok(path) = std::str::from_utf8(data) else { return };
     let place = Place::new();
     let store = &place.store;
-    for name in [layout::run_header(path), layout::commit("run", 0, path), layout::lease(path)] {
+    let item = layout::commit("run", Unit::item(0, 1), path);
+    for name in
+        [layout::run_header(path), layout::commit("run", 0, path), item, layout::lease(path)]
+    {
         assert!(is_inside(&name), "{name}");
         assert!(matches!(store.read(&name), Err(StoreError::NotFound { .. })), "{name}");
     }
+    // What is no file of a step or an item is passed over, whatever it is called.
+    let _ = (layout::step_file(path), layout::item_file(path));
     let bytes = Bytes::from_static(b"bytes");
     let created = store.create(path, bytes.clone());
     if matches!(created, Ok(true)) {

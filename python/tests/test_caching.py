@@ -330,6 +330,7 @@ def test_a_pipeline_of_another_folder_with_the_same_name_is_another_pipeline(
 
 
 HELD = """
+    import collections
     import dataclasses
     import models
     from partita import pipeline, step
@@ -364,6 +365,12 @@ MODELS = """
         def score(self) -> float:
             return 1.0
 
+    class Box:
+        __slots__ = ("inside",)
+
+        def __init__(self, inside: object) -> None:
+            self.inside = inside
+
     def scaled(x: float) -> float:
         return 3 * x
 
@@ -381,6 +388,10 @@ MODELS = """
         ("models.Fitted()", "made.model.score()"),
         ("models.scaled", "made(2.0)"),
         ("models.Model().score", "made()"),
+        ("[models.Box(models.Model()), models.Box(3)]", "made[0].inside.score()"),
+        ("[models.Box(3), models.Box(models.Model())]", "made[1].inside.score()"),
+        ("collections.deque([models.Model()])", "made[0].score()"),
+        ("collections.defaultdict(models.Model)", "made['a'].score()"),
     ],
 )
 def test_code_that_hangs_on_an_input_counts_though_the_step_does_not_name_it(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import signal
 import subprocess
 import time
 
@@ -107,6 +108,67 @@ THREADS = """
         for thread in threads:
             thread.join()
         print(*statuses)
+"""
+
+READING = """
+    import os, signal
+    from pathlib import Path
+    from partita import pipeline, step
+
+    def leave_a_child():
+        child = os.fork()
+        if not child:
+            signal.pause()
+        Path("children.txt").write_text(str(child))
+
+    @step
+    def read() -> None:
+        for file in Path(os.environ["PARTITA_HOME"]).rglob("*"):
+            if file.is_file():
+                file.read_bytes()
+        CHILD
+        print("read", flush=True)
+        signal.pause()
+
+    @pipeline
+    def reading():
+        read()
+
+    if __name__ == "__main__":
+        reading()
+"""
+
+PRINTING = """
+    import threading
+    from partita import pipeline, step
+
+    begun, go = threading.Event(), threading.Event()
+
+    class Late:
+        def __str__(self):
+            begun.set()
+            go.wait()
+            return "late"
+
+    thread = threading.Thread(target=lambda: print(Late()))
+
+    @step
+    def early() -> int:
+        thread.start()
+        begun.wait()
+        return 1
+
+    @step
+    def later(x: int) -> None:
+        go.set()
+        thread.join()
+
+    @pipeline(enable_cache=False)
+    def printing():
+        later(early())
+
+    if __name__ == "__main__":
+        printing()
 """
 
 
@@ -259,3 +321,29 @@ def test_a_pipeline_runs_in_a_thread_of_its_own(project: Project) -> None:
     assert sorted(ended.out.split()) == ["completed"] * 4
     runs = Client().list_runs(status="completed")
     assert [run.steps["name"].log.split() for run in runs] == [[run.id] for run in runs]
+
+
+@pytest.mark.parametrize("child", ["pass", "leave_a_child()"])
+def test_a_step_that_reads_the_home_keeps_its_lease_until_it_is_killed(
+    project: Project, child: str
+) -> None:
+    project.write("main.py", READING.replace("CHILD", child))
+    process = begun(project, "read")
+    try:
+        run = Client().get_run("latest")
+        assert run.status == "running"
+        assert "is driven by process" in project.resume(run.id).refusal
+        process.kill()
+        process.wait()
+        assert Client().get_run("latest").status == "interrupted"
+    finally:
+        process.kill()
+        for line in project.lines("children.txt"):
+            os.kill(int(line), signal.SIGKILL)
+
+
+def test_a_thread_may_print_on_after_its_step_has_ended(project: Project) -> None:
+    project.write("main.py", PRINTING)
+    # What is freed too early is overwritten at once.
+    ended = project.python("main.py", env={"PYTHONMALLOC": "debug"})
+    assert (ended.code, ended.out) == (0, "late\n"), ended

@@ -52,6 +52,38 @@ def test_a_damaged_artifact_is_never_loaded(project: Project, damage: str) -> No
     assert project.run(enable_cache=False).code == 0
 
 
+def test_an_edited_value_in_a_document_is_never_loaded(project: Project) -> None:
+    project.write(
+        "main.py",
+        """
+        import sys
+        from partita import pipeline, step
+
+        @step
+        def make() -> list[int]:
+            return [1, 2]
+
+        @step
+        def take(values: list[int], more: int) -> int:
+            return sum(values) + more
+
+        @pipeline
+        def sums(more: int = 0):
+            take(make(), more)
+        """,
+    )
+    assert project.run().code == 0
+    for path in [*project.store.glob("runs/*/steps/*.commit.json"), *project.store.glob("cache/*")]:
+        path.write_text(path.read_text().replace("[1,2]", "[7,7]"))
+    with pytest.raises(PartitaError, match="corrupt"):
+        Client().get_run("latest").steps["make"].output.load()
+    # The cache is a shortcut only: the step runs.
+    assert project.run(parameters={"more": "1"}).code == 0
+    assert project.statuses() == {"make": "completed", "take": "completed"}
+    assert "corrupt" in (project.reasons()["make"] or "")
+    assert Client().get_run("latest").steps["take"].output.load() == 4
+
+
 DAMAGES = {
     "truncated": lambda text: text[: len(text) // 2],
     "empty": lambda text: "",

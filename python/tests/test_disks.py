@@ -30,6 +30,22 @@ def fill(path):
 """
 
 
+def test_a_store_that_is_out_of_reach_has_an_exit_code_of_its_own(
+    project: Project, command: str
+) -> None:
+    two(project)
+    registrations = [
+        [command, "artifact-store", "register", "far", "--flavor=local", "--path=/proc/none/far"],
+        [command, "stack", "register", "far", "-o", "default", "-a", "far"],
+    ]
+    for registration in registrations:
+        subprocess.run(registration, check=True, capture_output=True)
+    ended = project.run(stack="far")
+    assert ended.code == 3, ended
+    ended.check_no_faults()
+    assert "/proc/none/far` cannot be opened" in ended.err
+
+
 @pytest.fixture
 def small_disk(project: Project) -> Iterator[Path]:
     """A file system of 4 MiB, mounted where the home goes."""

@@ -41,6 +41,14 @@ def test_a_target_that_is_not_there_is_named(
         check_refused(project.run(target), *words)
 
 
+def test_a_module_that_is_not_there_is_told_with_where_it_was_looked_for(project: Project) -> None:
+    unmarked = f"in `{project.folder}`, which is no source root (`partita init` marks one),"
+    check_refused(project.run("nowhere"), "no module `nowhere`", unmarked)
+    (project.folder / ".partita").mkdir()
+    marked = f"in the source root `{project.folder}` or the environment"
+    check_refused(project.run("nowhere"), marked)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

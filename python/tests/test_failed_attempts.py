@@ -94,3 +94,12 @@ def test_a_pipelines_hook_that_raises_is_recorded_and_changes_no_status(
         path.unlink()
     described(project, "store", "rebuild")
     assert Client().get_run("latest").status == status
+
+
+def test_of_a_very_long_message_the_ends_are_kept(project: Project) -> None:
+    project.write("main.py", NOTES.replace('"bad"', '"good" + 50_000_000 * "x" + "bad"'))
+    assert project.run().code == 1
+    message = Client().get_run("latest").steps["take"].attempts[0]["error"]
+    assert len(message) < 200_000
+    assert message.startswith("ValueError: good") and message.endswith("bad")
+    assert "[49900007 characters are left out]" in message

@@ -241,13 +241,37 @@ WHOLE = [
     whole("return eval(x)", *BODY, "helpers", "helpers.clean"),
     whole("return globals()[x].clean(x)", *BODY, "helpers", "helpers.clean"),
     Edit("a registered function", REGISTRY, "features.py", "5", "7", {"features.a"}),
-    Edit("registered under other names", REGISTRY, "features.py", "'a'", "'z'", {"steps.registry"}),
+    Edit("registered under other names", REGISTRY, "features.py", "'a'", "'z'", {"steps.registry", "registry.registry", "features"}),
     Edit("the registry's module", REGISTRY, "registry.py", "other = 1", "other = 2", {"registry"}),
     Edit("a function not registered", REGISTRY, "features.py", "7", "8", set()),
     Edit("an import inside, not loaded", {"steps.py": step("from lazy import clean\n    return clean(x)", ""), "lazy.py": "import deep\n" + CLEAN, "deep.py": "X = 1"}, "lazy.py", *BODY, {"lazy"}),
     Edit("what that one imports", {"steps.py": step("from lazy import clean\n    return clean(x)", ""), "lazy.py": "import deep\n" + CLEAN, "deep.py": "X = 1"}, "deep.py", "1", "2", {"deep"}),
     Edit("an import inside, named as one of Python's own", {"steps.py": step("from profile import clean\n    return clean(x)", ""), "profile.py": CLEAN}, "profile.py", *BODY, {"profile"}),
     Edit("a relative import inside", {"steps.py": step("return pkg.sub.go(x)", "import pkg.sub\n"), "pkg/__init__.py": "", "pkg/sub.py": "def go(x):\n    from .lazy import clean\n    return clean(x)\n", "pkg/lazy.py": CLEAN}, "pkg/lazy.py", *BODY, {"pkg.lazy"}),
+]  # fmt: skip
+
+PLUGINS = {"plugins/__init__.py": "", "plugins/one.py": CLEAN, "two.py": CLEAN}
+
+
+def computed(call: str, file: str, *changed: str, head: str = "import importlib, runpy\n") -> Edit:
+    """Edits a module that the step may import as it is called, and that is not loaded."""
+    files = {"steps.py": step(f"return {call}", head), **PLUGINS}
+    return Edit(f"{call}: {file}", files, file, *BODY, set(changed))
+
+
+COMPUTED = [
+    computed("importlib.import_module(f'plugins.{x}')", "plugins/one.py", "plugins.one"),
+    computed("importlib.import_module(f'plugins.{x}')", "two.py"),
+    computed("importlib.import_module('plugins.' + x)", "plugins/one.py", "plugins.one"),
+    computed("importlib.import_module('plugins.%s' % x)", "plugins/one.py", "plugins.one"),
+    computed("importlib.import_module('plugins.{}'.format(x))", "plugins/one.py", "plugins.one"),
+    computed("importlib.import_module(x)", "plugins/one.py", "plugins.one"),
+    computed("importlib.import_module(x)", "two.py", "two"),
+    computed("importlib.import_module(name='two')", "two.py", "two"),
+    computed("__import__('plugins.one', fromlist=['clean'])", "plugins/one.py", "plugins.one"),
+    computed("runpy.run_module('two')", "two.py", "two"),
+    computed("spec_from_file_location('two', x)", "two.py", "two", head="from importlib.util import spec_from_file_location\n"),
+    Edit("a relative import by name", {"steps.py": step("return pkg.load(x)", "import pkg\n"), "pkg/__init__.py": "import importlib\ndef load(x): return importlib.import_module(f'.{x}', __package__)\n", "pkg/one.py": CLEAN}, "pkg/one.py", *BODY, {"pkg.one"}),
 ]  # fmt: skip
 
 LAYOUT = {
@@ -268,7 +292,57 @@ NOTHING = [
     Edit("the order of functions", {"steps.py": step("return helpers.a() + helpers.b()"), "helpers.py": "def a(): return 1\ndef b(): return 2\n"}, "helpers.py", "def a(): return 1\ndef b(): return 2\n", "def b(): return 2\ndef a(): return 1\n", set()),
 ]  # fmt: skip
 
-EDITS = FUNCTIONS + CARRIERS + CLASSES + CONSTANTS + STATES + WHOLE + NOTHING
+HOLDER = "class Holder:\n    def __init__(self, k=0): self.k = k\n\n"
+
+
+def elsewhere(name: str, body: str, made: str, done: str, *changed: str) -> Edit:
+    """Edits a number in `done`, which a module of its own does to what another one has `made`."""
+    files = {
+        "steps.py": step(f"return {body}", "import made, done\n"),
+        "made.py": HOLDER + made + "\n",
+        "done.py": f"import math, made\n\n{done}\n\ndef unused(): return 1\n",
+    }
+    return Edit(name, files, "done.py", "5", "6", set(changed))
+
+
+PUT = ("made.known['a'].k", "known = {}")
+ELSEWHERE = [
+    elsewhere("an object put into another module's table", *PUT, "made.known['a'] = made.Holder(5)", "done"),
+    elsewhere("an object put there by a function", PUT[0], PUT[1] + "\ndef put(k): known['a'] = Holder(k)", "made.put(5)", "done"),
+    elsewhere("an attribute of another module's object", "made.held.k", "held = Holder()", "made.held.k = 5", "done"),
+    elsewhere("an attribute set by a function", "made.held.k", "held = Holder()\ndef put(k): held.k = k", "made.put(5)", "done"),
+    elsewhere("an attribute set by a function of a function", "made.held.k", "held = Holder()\ndef put(k): held.k = k\ndef puts(k): put(k)", "made.puts(5)", "done"),
+    elsewhere("an object put into a class", "made.Own.known['a'].k", "class Own:\n    known = {}\n    @classmethod\n    def put(cls, k): cls.known['a'] = Holder(k)", "made.Own.put(5)", "done"),
+    elsewhere("a class that is looked up as a subclass", "made.Own.__subclasses__()[0].k", "class Own: pass", "class Below(made.Own): k = 5", "done.Below"),
+    elsewhere("a further attribute of a dataclass", "made.held.more", "from dataclasses import dataclass\n@dataclass\nclass Data: k: int = 0\nheld = Data()", "made.held.more = 5", "made.held"),
+    elsewhere("a function put into Python's library", "done.math.floor(x)", "", "math.floor = lambda x: 5", "math.floor"),
+    elsewhere("a number in what another module merely imports", *PUT, "from made import known\ndef other(): return known, 5"),
+    elsewhere("a number in a function beside what touches the table", *PUT, "made.known['a'] = made.Holder(4)\ndef other(): return 5"),
+]  # fmt: skip
+
+LIBRARY = "import statistics\nfrom enum import Enum\n"
+INSIDE = [
+    Edit("a function of Python's in a class", {"steps.py": step("return Own.of([x])", LIBRARY + "class Own:\n    of = statistics.mean\n")}, "steps.py", "mean", "median", {"steps.Own"}),
+    Edit("a static method of Python's", {"steps.py": step("return Own.of([x])", LIBRARY + "class Own:\n    of = staticmethod(statistics.mean)\n")}, "steps.py", "mean", "median", {"steps.Own"}),
+    Edit("a static method of Python's in an enum", {"steps.py": step("return Own.of([x])", LIBRARY + "class Own(Enum):\n    A = 1\n    of = staticmethod(statistics.mean)\n")}, "steps.py", "mean", "median", {"steps.Own"}),
+    Edit("an attribute of a thread's own", {"steps.py": step("return LOCAL.k", "import threading\nLOCAL = threading.local()\nLOCAL.k = 5\n")}, "steps.py", "5", "6", {"steps"}),
+    Edit("the fold of a time", {"steps.py": step("return T.fold", "from datetime import time\nT = time(1, fold=0)\n")}, "steps.py", "fold=0", "fold=1", {"steps.T"}),
+    Edit("the order of an array in memory", {"steps.py": step("return A.flags", "import numpy\nA = numpy.zeros((2, 3), order='C')\n")}, "steps.py", "'C'", "'F'", {"steps.A"}),
+    Edit("what an annotation carries", {"steps.py": "from made import Count\ndef train(x: Count): return x\n", "made.py": HOLDER + "from typing import Annotated\nCount = Annotated[int, Holder(5)]\n"}, "made.py", "5", "6", {"made"}),
+]  # fmt: skip
+
+EDITS = (
+    FUNCTIONS
+    + CARRIERS
+    + CLASSES
+    + CONSTANTS
+    + STATES
+    + WHOLE
+    + NOTHING
+    + COMPUTED
+    + ELSEWHERE
+    + INSIDE
+)
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=[edit.name for edit in EDITS])

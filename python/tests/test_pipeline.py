@@ -430,20 +430,12 @@ def test_a_pipeline_that_a_step_runs_is_a_run_of_its_own() -> None:
     assert len(Client().list_runs()) == 2
 
 
-def test_the_client_lists_and_filters() -> None:
-    for _ in range(3):
-        run(lambda: discard(split()))
-    with pytest.raises(StepFailedError):
-        run(lambda: discard(fails()))
-    client = Client()
-    assert len(client.list_runs()) == 4
-    assert [one.status for one in client.list_runs(status="failed")] == ["failed"]
-    assert len(client.list_runs(limit=2, pipeline="tried")) == 2
-    assert client.list_runs(pipeline="other") == []
-    assert client.get_run("latest").status == "failed"
-    assert client.get_artifact("tried.split.low").load() == 10
-    assert {one.name for one in client.list_artifacts()} >= {"tried.split.low", "tried.split.high"}
-    assert [one["name"] for one in client.list_stacks()] == ["default"]
-    assert [one["name"] for one in client.list_components("orchestrator")] == ["default"]
-    with pytest.raises(PartitaError, match="`nonsense`"):
-        client.list_runs(status="nonsense")
+def test_a_step_or_an_output_that_is_not_there_is_told_with_those_that_are() -> None:
+    finished = run(lambda: discard(split()))
+    steps, outputs = finished.steps, finished.steps["split"].outputs
+    with pytest.raises(KeyError, match=r"no step `spilt`; did you mean `split`\?"):
+        steps["spilt"]
+    with pytest.raises(KeyError, match=r"step `split` has no output `x`; it has `\w+`, `\w+`"):
+        outputs["x"]
+    assert "x" not in outputs
+    assert outputs.get("x") is None

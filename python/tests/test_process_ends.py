@@ -130,6 +130,19 @@ def test_a_cancelled_step_that_does_not_end_is_killed_with_its_programs(
     check_nothing_left(project)
 
 
+def test_a_second_interrupt_ends_a_step_at_once(project: Project, command: str) -> None:
+    use_process(command, grace="1h")
+    write_waiting(project, "signal.signal(signal.SIGTERM, signal.SIG_IGN)" + WAITS)
+    engine = run_until_ready(project, "waits | ready")
+    engine.send_signal(signal.SIGINT)
+    assert engine.stderr is not None
+    while "cancelling" not in engine.stderr.readline():
+        assert engine.poll() is None
+    ended = interrupt(engine)
+    assert ended.code == 130, ended
+    check_nothing_left(project)
+
+
 @pytest.mark.parametrize("warm", [True, False], ids=["forked", "started anew"])
 def test_no_process_outlives_its_engine_and_a_resumed_run_completes(
     project: Project, command: str, warm: bool

@@ -216,3 +216,39 @@ def test_a_script_without_standard_output_runs(project: Project) -> None:
     )
     assert process.returncode == 0, process.stderr
     assert Client().get_run("latest").steps["make"].log == "printed\n"
+
+
+def test_a_script_compiles_to_one_deployment_however_it_is_started(project: Project) -> None:
+    project.write(
+        "main.py",
+        """
+        from pathlib import Path
+        from partita import BaseMaterializer, pipeline, step
+
+        class Count:
+            number: int = 3
+
+        class CountMaterializer(BaseMaterializer):
+            def save(self, data):
+                Path(self.uri, "count").write_text(str(data.number))
+
+        def told():
+            print("stored")
+
+        @step(on_success=told, output_materializers=CountMaterializer)
+        def count() -> Count:
+            return Count()
+
+        @pipeline(on_failure=told)
+        def counting():
+            count()
+
+        if __name__ == "__main__":
+            counting()
+        """,
+    )
+    assert project.python("main.py").code == 0
+    assert project.run().code == 0
+    assert len(list(project.store.glob("deployments/*.json"))) == 1
+    assert Client().get_artifact("counting.count.output").materializer == "main.CountMaterializer"
+    assert project.statuses() == {"count": "cached"}

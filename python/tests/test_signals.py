@@ -87,6 +87,40 @@ def test_a_signal_during_a_step_cancels_the_run(
     assert project.lines() == ["before", "waits", "interrupted"]
 
 
+#: What a training loop does that stops early on Ctrl-C; the errors are those of what it uses.
+CATCHES = """
+        try:
+            ready()
+            signal.pause()
+        except KeyboardInterrupt:
+            {then}
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "status"),
+    [("pass", "completed"), ("raise RuntimeError('a worker died')", "cancelled")],
+    ids=["and goes on", "and fails"],
+)
+def test_sigterm_cancels_a_run_also_when_the_step_catches_it(
+    project: Project, then: str, status: str
+) -> None:
+    retry = ", retry=StepRetryConfig(max_retries=3)"
+    write_waiting(project, CATCHES.format(then=then), retry)
+    ended = interrupt(run_until_ready(project), signal.SIGTERM)
+    assert ended.code == 143, ended
+    assert Client().get_run("latest").status == "cancelled"
+    assert project.statuses() == {"before": "completed", "waits": status, "after": "cancelled"}
+    assert project.lines() == ["before", "waits"]
+
+
+def test_ctrl_c_that_a_step_catches_stops_that_step_alone(project: Project) -> None:
+    write_waiting(project, CATCHES.format(then="pass"))
+    ended = interrupt(run_until_ready(project), signal.SIGINT)
+    assert ended.code == 0, ended
+    assert set(project.statuses().values()) == {"completed"}
+
+
 def test_a_cancelled_run_resumes_where_it_was(project: Project) -> None:
     write_waiting(project, 'os.path.exists("go") or (ready(), signal.pause())')
     interrupt(run_until_ready(project))

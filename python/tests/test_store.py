@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from conftest import Project, finish
@@ -21,6 +23,8 @@ PIPELINE = """
 
     @step(enable_cache=False, retry=StepRetryConfig(max_retries=1))
     def train(data: bytes, how: str) -> int:
+        if os.path.exists("mended"):
+            return 0
         if how == "crash":
             os._exit(1)
         if how == "cancel":
@@ -47,31 +51,46 @@ STATUSES = {
 CODES = {"complete": 0, "fail": 1, "cancel": 130, "crash": 1}
 
 
-def described(command: str, run: str) -> dict[str, Any]:
-    """What `partita runs describe` says of a run."""
-    arguments = [command, "runs", "describe", run, "--output", "json"]
-    told = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    view: dict[str, Any] = json.loads(told.stdout)
-    return view
+def told(command: str, *arguments: str) -> Any:
+    """What the command says of something, as a program reads it."""
+    arguments = (command, *arguments, "--output", "json")
+    return json.loads(subprocess.run(arguments, capture_output=True, check=True).stdout)
+
+
+def everything(command: str) -> dict[str, list[Any]]:
+    """What the command says of every run, every artifact version and its lineage."""
+    runs = [run["id"] for run in told(command, "runs", "list")]
+    artifacts = told(command, "artifacts", "list")
+    versions = [artifact["artifact_version"] for artifact in artifacts]
+    return {
+        "runs": [told(command, "runs", "describe", run) for run in runs],
+        "artifacts": artifacts,
+        "lineage": [told(command, "artifacts", "lineage", version) for version in versions],
+    }
 
 
 def test_a_rebuilt_index_describes_every_run_as_before(project: Project, command: str) -> None:
     project.write("main.py", PIPELINE)
     for how, code in CODES.items():
-        ended = project.run(parameters={"how": how}, run_name=how)
-        assert ended.code == code, ended
-    before = {how: described(command, how) for how in CODES}
-    statuses = {how: view["status"] for how, view in before.items()}
-    assert statuses == STATUSES
-    subprocess.run([command, "runs", "delete", "fail", "--yes"], capture_output=True)
-    kept = [run.name for run in Client().list_runs()]
+        for name in (how, f"{how} again", f"{how} no more"):
+            ended = project.run(parameters={"how": how}, run_name=name)
+            assert ended.code == code, ended
+    statuses = {run.name: run.status for run in Client().list_runs()}
+    assert {how: statuses[how] for how in CODES} == STATUSES
+    project.write("mended", "")
+    for how in CODES:
+        if how != "complete":
+            assert project.resume(Client().get_run(f"{how} again").id).code == 0
+        subprocess.run([command, "runs", "delete", f"{how} no more"], check=True)
+    before = everything(command)
+    assert len(before["runs"]) == 8
+    assert {run["status"] for run in before["runs"]} == set(STATUSES.values())
+    assert [run for run in before["runs"] if run["resumed_at"]]
     for path in project.home.glob("metadata.db*"):
         path.unlink()
     assert Client().list_runs() == []
     subprocess.run([command, "store", "rebuild"], check=True, capture_output=True)
-    assert [run.name for run in Client().list_runs()] == kept
-    for name in kept:
-        assert described(command, name) == before[name]
+    assert everything(command) == before
 
 
 def test_values_of_a_pipeline_that_is_put_together_are_not_collected(
@@ -115,3 +134,33 @@ def test_values_of_a_pipeline_that_is_put_together_are_not_collected(
     subprocess.run([command, "store", "gc"], check=True, capture_output=True)
     (version,) = (project.store / "artifacts" / "counting.count.values").iterdir()
     assert (version / "manifest.json").is_file()
+
+
+def test_a_home_may_have_a_name_that_is_no_text(project: Project, tmp_path: Path) -> None:
+    project.write(
+        "main.py",
+        """
+        from pathlib import Path
+        from partita import Client, pipeline, step
+
+        @step
+        def size(file: Path) -> list[int]:
+            return list(range(len(file.read_text()) * 3000))
+
+        @step
+        def total(numbers: list[int]) -> int:
+            return sum(numbers)
+
+        @pipeline
+        def sized():
+            total(size(Path("main.py")))
+
+        if __name__ == "__main__":
+            sized()
+            print(len(Client().get_run("latest").steps["size"].output.load()))
+        """,
+    )
+    home = os.fsdecode(os.fsencode(tmp_path) + b"/h\xff")
+    ended = project.python("main.py", env={"PARTITA_HOME": home})
+    assert ended.code == 0, ended
+    assert int(ended.out) == 3000 * len((project.folder / "main.py").read_text())

@@ -228,3 +228,17 @@ def test_an_async_function_is_refused_where_it_is_written() -> None:
 
     with pytest.raises(PipelineError, match=r"`fetch` is an `async def`; call it with `asyncio"):
         step(fetch)
+
+
+def test_a_method_of_an_object_is_no_step() -> None:
+    """What it finds in the object would not be seen by the cache."""
+    text = "text"
+    with pytest.raises(PipelineError, match="takes a plain function"):
+        step(text.upper)  # pyright: ignore[reportUnknownMemberType]
+    with pytest.raises(PipelineError, match="takes a plain function"):
+        step(Holder().count)
+
+
+class Holder:
+    def count(self) -> int:
+        return 1

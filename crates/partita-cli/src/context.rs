@@ -2,6 +2,7 @@
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -31,6 +32,11 @@ pub(crate) struct Output {
 /// Returns the parser of `--output`.
 fn format_parser() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::WORDS).try_map(|word| word.parse::<Format>())
+}
+
+/// Reads a whole number of things, as in `--limit 10`.
+pub(crate) fn whole_number<N: FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a whole number, or is too large"))
 }
 
 impl Context {
@@ -83,6 +89,21 @@ impl Context {
     ) -> Result<(), CommandError> {
         let text = format.encode(document).map_err(CommandError::bug)?;
         self.data(&text.unwrap_or_else(table))
+    }
+
+    /// Writes rows as `format` says, and tells people with `none` why there are none.
+    pub(crate) fn show_list<T: Serialize>(
+        &self,
+        format: Format,
+        rows: &[T],
+        table: impl FnOnce() -> String,
+        none: &str,
+    ) -> Result<(), CommandError> {
+        self.show(format, rows, table)?;
+        if rows.is_empty() && format == Format::Table {
+            self.say(none);
+        }
+        Ok(())
     }
 
     /// Says what was done, unless `--quiet` was given.

@@ -1,11 +1,11 @@
-//! Counts, as people read them.
+//! Counts, and numbered items, as people read them.
 
 /// Returns a count with its digits in groups of three, as in `10,000`.
 pub fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -17,6 +17,11 @@ pub fn grouped(count: usize) -> String {
 pub fn items(count: usize) -> String {
     let items = if count == 1 { "item" } else { "items" };
     format!("{} {items}", grouped(count))
+}
+
+/// Returns what a step or an item of it is called: `train`, or `train[3]`.
+pub fn unit_name(step: &str, item: Option<u32>) -> String {
+    item.map_or_else(|| step.to_owned(), |item| format!("{step}[{item}]"))
 }
 
 #[cfg(test)]

@@ -37,6 +37,11 @@ impl CommandError {
         Self::Failed { code: FAILED, message: message.into(), help: None }
     }
 
+    fn of(is_unreachable: bool, error: &dyn std::error::Error) -> Self {
+        let code = if is_unreachable { UNREACHABLE } else { FAILED };
+        Self::Failed { code, message: error.to_string(), help: None }
+    }
+
     /// Returns a mistake in what was typed.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::Failed { code: USAGE, message: message.into(), help: None }
@@ -94,37 +99,24 @@ fn paragraph(message: &str) -> String {
 
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
-        let is_away = matches!(error, StoreError::Failed { .. } | StoreError::Unavailable { .. });
-        let code = if is_away { UNREACHABLE } else { FAILED };
-        Self::Failed { code, message: error.to_string(), help: None }
+        Self::of(error.is_unreachable(), &error)
     }
 }
 
 impl From<MetadataError> for CommandError {
     fn from(error: MetadataError) -> Self {
-        match error {
-            MetadataError::Store(error) => error.into(),
-            error => Self::failed(error.to_string()),
-        }
+        Self::of(error.is_unreachable(), &error)
     }
 }
 
 impl From<HomeError> for CommandError {
     fn from(error: HomeError) -> Self {
-        match error {
-            HomeError::Metadata(error) => error.into(),
-            HomeError::Store(error) => error.into(),
-            error => Self::failed(error.to_string()),
-        }
+        Self::of(error.is_unreachable(), &error)
     }
 }
 
 impl From<SessionError> for CommandError {
     fn from(error: SessionError) -> Self {
-        match error {
-            SessionError::Home(error) => error.into(),
-            SessionError::Metadata(error) => error.into(),
-            error => Self::failed(error.to_string()),
-        }
+        Self::of(error.is_unreachable(), &error)
     }
 }

@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use crate::yaml;
+
 /// How data is written to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -32,16 +34,7 @@ impl Format {
                     serde_json::to_string_pretty(document).map_err(|error| error.to_string())?;
                 Ok(Some(text + "\n"))
             }
-            Self::Yaml => {
-                // Literals are JSON text, which only the JSON writer can embed.
-                let value = serde_json::to_value(document).map_err(|error| error.to_string())?;
-                let mut text =
-                    serde_saphyr::to_string(&value).map_err(|error| error.to_string())?;
-                if !text.ends_with('\n') {
-                    text.push('\n');
-                }
-                Ok(Some(text))
-            }
+            Self::Yaml => yaml::encode(document).map(Some),
         }
     }
 }

@@ -7,6 +7,8 @@ pub mod places;
 pub mod plan_view;
 pub mod progress;
 pub mod session;
+pub mod size;
 pub mod span;
 pub mod table;
 pub mod terminal;
+mod yaml;

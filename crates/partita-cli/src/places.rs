@@ -2,16 +2,20 @@
 
 use std::fs;
 use std::io::{Error, Read};
+use std::ops::Range;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use nix::libc::O_NONBLOCK;
+use partita_core::name::nearest;
 
 /// The variable that names the home.
 pub const HOME_VARIABLE: &str = "PARTITA_HOME";
 /// The folder that marks a source root.
 pub const MARK: &str = ".partita";
+/// The key of a configuration file that names the active stack.
+const STACK_KEY: &str = "stack";
 
 /// Returns the folder of the home: `PARTITA_HOME`, else `partita` in the XDG data folder.
 pub fn home() -> PathBuf {
@@ -66,20 +70,34 @@ pub fn active_stack(config: &Path) -> Result<Option<String>, String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("`{}` cannot be read: {error}", config.display())),
     };
-    let document: toml_edit::DocumentMut =
-        text.parse().map_err(|error: toml_edit::TomlError| {
+    let place = |span: Option<Range<usize>>| {
+        let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
+        format!("`{}`:{}", config.display(), before.matches('\n').count() + 1)
+    };
+    let document = toml_edit::Document::parse(text.as_str()).map_err(|error| {
+        let place = place(error.span());
+        format!("{place}: it is not valid TOML: {}; correct or delete it", error.message())
+    })?;
+    let mut active = None;
+    for (key, item) in document.iter() {
+        if key != STACK_KEY {
+            let place = place(document.key(key).and_then(toml_edit::Key::span));
+            let meant = match nearest(key, [STACK_KEY]) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("its only key is `{STACK_KEY}`"),
+            };
+            return Err(format!("{place}: `{key}` is not a key of it; {meant}"));
+        }
+        let name = item.as_str().ok_or_else(|| {
+            let value = text.get(item.span().unwrap_or_default()).unwrap_or_default();
             format!(
-                "`{}` is not valid TOML: {}; correct or delete it",
-                config.display(),
-                error.message()
+                "{}: `{key}` takes a text, not `{value}`; write `{key} = \"default\"`",
+                place(item.span())
             )
         })?;
-    match document.get("stack") {
-        None => Ok(None),
-        Some(item) => item.as_str().map(|name| Some(name.to_owned())).ok_or_else(|| {
-            format!("`stack` in `{}` must be a text; write `stack = \"default\"`", config.display())
-        }),
+        active = Some(name.to_owned());
     }
+    Ok(active)
 }
 
 /// Writes the active stack, keeping whatever else the file holds.
@@ -98,7 +116,7 @@ pub fn set_active_stack(config: &Path, stack: &str) -> Result<(), String> {
         text.parse().map_err(|error: toml_edit::TomlError| failed(&error))?;
     let comments =
         if document.is_empty() { std::mem::take(&mut document).to_string() } else { String::new() };
-    document["stack"] = toml_edit::value(stack);
+    document[STACK_KEY] = toml_edit::value(stack);
     if let Some(folder) = config.parent() {
         fs::create_dir_all(folder).map_err(|error| failed(&error))?;
     }

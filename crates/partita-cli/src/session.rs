@@ -36,6 +36,18 @@ pub enum SessionError {
     },
 }
 
+impl SessionError {
+    /// Returns whether an artifact store is out of reach.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Home(error) => error.is_unreachable(),
+            Self::Metadata(error) => error.is_unreachable(),
+            Self::Config(_) | Self::UnknownFlavor { .. } => false,
+        }
+    }
+}
+
 /// An open home, and the source root if there is one.
 pub struct Session {
     home: Home,
@@ -70,11 +82,18 @@ impl Session {
     /// # Errors
     /// If there is none.
     pub fn stack(&self, name: Option<&str>) -> Result<Stack, SessionError> {
-        let name = match name {
-            Some(name) => name.to_owned(),
-            None => self.active_stack()?,
-        };
-        Ok(self.home.metadata().stack(&name)?)
+        let registry = self.home.metadata();
+        if let Some(name) = name {
+            return Ok(registry.stack(name)?);
+        }
+        let active = self.active_stack()?;
+        registry.stack(&active).map_err(|error| match error {
+            MetadataError::NotFound { .. } => SessionError::Config(format!(
+                "`{}` makes `{active}` the active stack, and there is no such stack; `partita stack list` shows them all, and `partita stack set` chooses another one",
+                self.config_file().display()
+            )),
+            error => error.into(),
+        })
     }
 
     /// Returns the active stack's name.
@@ -82,9 +101,12 @@ impl Session {
     /// # Errors
     /// If the configuration file is wrong.
     pub fn active_stack(&self) -> Result<String, SessionError> {
-        let config = places::config_file(self.source_root(), self.home.path());
-        let named = places::active_stack(&config).map_err(SessionError::Config)?;
+        let named = places::active_stack(&self.config_file()).map_err(SessionError::Config)?;
         Ok(named.unwrap_or_else(|| "default".to_owned()))
+    }
+
+    fn config_file(&self) -> PathBuf {
+        places::config_file(self.source_root(), self.home.path())
     }
 
     /// Opens a stack's artifact store.

@@ -146,7 +146,25 @@ fn a_configuration_file_that_is_no_toml_is_named() {
     machine.ok(&["init"]);
     std::fs::write(machine.work().join(".partita/config.toml"), "stack = [")
         .expect("it is written");
-    machine.refuses(&["stack", "get"], 1, ".partita/config.toml` is not valid TOML");
+    machine.refuses(&["stack", "get"], 1, ".partita/config.toml`:1: it is not valid TOML: ");
+}
+
+#[test]
+fn mistakes_in_a_configuration_file_are_named_with_their_line() {
+    let machine = Machine::new();
+    machine.ok(&["init"]);
+    let check = |text: &str, part: &str| {
+        std::fs::write(machine.work().join(".partita/config.toml"), text).expect("it is written");
+        machine.refuses(&["stack", "describe"], 1, part);
+    };
+    check("\nstak = 'x'", "config.toml`:2: `stak` is not a key of it; did you mean `stack`?");
+    check("zebra = 1", "config.toml`:1: `zebra` is not a key of it; its only key is `stack`");
+    check("# a\n\nstack = 1", "config.toml`:3: `stack` takes a text, not `1`");
+    check(
+        "stack = 'gone'",
+        "config.toml` makes `gone` the active stack, and there is no such stack",
+    );
+    machine.refuses(&["stack", "describe", "gone"], 1, "there is no stack `gone`; ");
 }
 
 #[test]

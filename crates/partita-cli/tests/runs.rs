@@ -7,156 +7,14 @@ mod support;
 use std::process::Command;
 use std::sync::Arc;
 
-use partita_core::deployment::Deployment;
-use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Reports, StepLauncher};
-use partita_core::literal::Literal;
-use partita_core::run::{Failure, Target};
-use partita_core::stack::{Capabilities, ComponentType};
-use partita_engine::drive::NoLimits;
+use partita_core::run::Target;
+use partita_core::stack::ComponentType;
 use partita_engine::home::Home;
 use partita_engine::metadata::{MetadataStore, Registry};
-use partita_engine::runs::{LiveRun, NewRun, Place};
-use partita_engine::step_runner::{
-    Content, LogStream, NewOutput, Returned, RunContext, StepCall, StepCaller, Stopped, run_attempt,
-};
+use partita_engine::runs::{LiveRun, NewRun};
 use serde_json::json;
+use support::executed::{Broken, begin, deployment, make_run, place};
 use support::{Machine, ended, text};
-
-/// Steps that print two lines, and of which one called `bad` fails.
-struct Steps;
-
-impl StepCaller for Steps {
-    fn call(&mut self, call: &StepCall<'_>) -> Result<Returned, Stopped> {
-        let name = &call.attempt.step().name;
-        call.log.write(LogStream::Stdout, &format!("{name} says\nhello\n"));
-        if name == "bad" {
-            let traceback = Some("Traceback\n  ValueError: no \x1b[31mluck".to_owned());
-            let message = "no \x1b[31mluck".to_owned();
-            return Err(Stopped::Failed(Failure {
-                kind: "ValueError".to_owned(),
-                message,
-                traceback,
-                exit_code: None,
-            }));
-        }
-        let value = NewOutput {
-            name: "output".to_owned(),
-            type_name: "builtins.int".to_owned(),
-            format: "json".to_owned(),
-            code: None,
-            metadata: Default::default(),
-            content: Content::Inline(Literal::parse("42").expect("JSON")),
-        };
-        Ok(Returned { outputs: vec![value] })
-    }
-
-    fn on_success(&mut self, _: &Attempt) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn on_failure(&mut self, _: &Attempt, _: &Failure) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-/// A launcher with a bug.
-struct Broken;
-
-impl StepLauncher for Broken {
-    fn launch(&self, _: Attempt, _: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
-        panic!("a bug")
-    }
-
-    fn poll(&self, _: &Job) -> Result<JobStatus, LaunchError> {
-        Ok(JobStatus::Active)
-    }
-
-    fn cancel(&self, _: &Job) -> Result<(), LaunchError> {
-        Ok(())
-    }
-}
-
-/// Runs each step at once, on the driver's thread.
-struct AtOnce(Arc<RunContext>);
-
-impl StepLauncher for AtOnce {
-    fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
-        let outcome = run_attempt(&self.0, &attempt, &mut Steps);
-        reports.ended(attempt.unit(), attempt.number, outcome);
-        Ok(attempt.id())
-    }
-
-    fn poll(&self, _: &Job) -> Result<JobStatus, LaunchError> {
-        Ok(JobStatus::Active)
-    }
-
-    fn cancel(&self, _: &Job) -> Result<(), LaunchError> {
-        Ok(())
-    }
-}
-
-/// Returns where runs of these tests are executed.
-fn place(launcher: &dyn StepLauncher) -> Place<'_> {
-    Place { launcher, capabilities: std::slice::from_ref(&CAPABILITIES), limits: &NoLimits }
-}
-
-const CAPABILITIES: Capabilities = Capabilities {
-    max_parallelism: Some(1),
-    timeouts: false,
-    grace: 0.0,
-    loads_steps_again: false,
-    cpus: None,
-    memory: Some(0),
-    gpus: Some(0),
-    allow_unenforced: false,
-};
-
-fn deployment(machine: &Machine, second: &str) -> Deployment {
-    let home = Home::open(&machine.home()).expect("a home");
-    let stack = home.metadata().stack("default").expect("a stack");
-    let output = json!([{ "name": "output", "type": "builtins.int" }]);
-    let document = json!({
-        "version": 1, "id": "", "stack": stack,
-        "pipeline": { "name": "wine", "source": "train:wine" },
-        "environment": { "interpreter": "cpython-3.11", "platform": "linux-x86_64" },
-        "sources": { "train:step": { "parts": [] } },
-        "steps": [
-            { "name": "load", "source": "train:step", "outputs": output },
-            { "name": second, "source": "train:step", "outputs": output, "upstream_steps": ["load"],
-              "inputs": { "x": { "output": { "step": "load", "output": "output" } } } },
-        ],
-    });
-    let mut deployment: Deployment = serde_json::from_value(document).expect("a deployment");
-    deployment.id = deployment.content_id().expect("an id");
-    deployment
-}
-
-fn begin(machine: &Machine, name: &str, second: &str, target: Option<Target>) -> LiveRun {
-    let deployment = Arc::new(deployment(machine, second));
-    let home = Home::open(&machine.home()).expect("a home");
-    let store = home.artifact_store(&deployment.stack.artifact_store).expect("a store");
-    let metadata: Arc<dyn MetadataStore> = Arc::clone(home.metadata()) as _;
-    let new =
-        NewRun { deployment, name: Some(name.to_owned()), target, user: None, resumed_from: None };
-    LiveRun::begin(new, store, metadata).expect("a run")
-}
-
-/// Makes a run, and executes it unless it is to look as if its engine had died.
-fn make_run(
-    machine: &Machine,
-    name: &str,
-    second: &str,
-    target: Option<Target>,
-    is_executed: bool,
-) -> String {
-    let run = begin(machine, name, second, target);
-    let id = run.header().id.clone();
-    if is_executed {
-        let launcher = AtOnce(Arc::clone(run.context()));
-        run.execute(place(&launcher), &[], drop).expect("it ends");
-    }
-    id
-}
 
 #[test]
 fn a_run_is_listed_described_and_read() {
@@ -230,6 +88,52 @@ fn logs_name_their_step_where_there_are_several() {
 }
 
 #[test]
+fn the_logs_of_cached_steps_are_said_to_be_where_they_ran() {
+    let machine = Machine::new();
+    make_run(&machine, "the first", "train", None, true);
+    make_run(&machine, "second", "train", None, true);
+    let check = |words: &[&str], told: &str| {
+        let ended = machine.run(&[&["runs", "logs", "second"], words].concat());
+        assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", told));
+    };
+    check(
+        &[],
+        "run `second` has printed nothing\n\
+         its cached steps ran in an earlier run: `partita runs logs 'the first'`\n",
+    );
+    check(
+        &["--step", "train"],
+        "step `train` of run `second` has printed nothing\n\
+         it is cached, and ran in an earlier run: `partita runs logs 'the first' --step train`\n",
+    );
+}
+
+#[test]
+fn a_list_without_rows_says_why() {
+    let machine = Machine::new();
+    let check = |words: &[&str], told: &str| {
+        let ended = machine.run(words);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, told), "{words:?}");
+    };
+    check(&["runs", "list"], "no pipeline has run in this home; `partita run FILE` runs one\n");
+    check(
+        &["artifacts", "list"],
+        "no step has made a value in this home; `partita run FILE` runs a pipeline\n",
+    );
+    make_run(&machine, "first", "train", None, true);
+    check(&["runs", "list"], "");
+    check(
+        &["runs", "list", "--pipeline", "win"],
+        "no run is like that; `partita runs list` shows them all\n",
+    );
+    check(
+        &["artifacts", "list", "--artifact", "win"],
+        "no artifact version is like that; `partita artifacts list` shows them all\n",
+    );
+    check(&["artifacts", "list", "--artifact", "win", "--output", "json"], "");
+}
+
+#[test]
 fn a_failure_is_shown_without_its_escape_sequences() {
     let machine = Machine::new();
     make_run(&machine, "first", "bad", None, true);
@@ -270,6 +174,9 @@ fn artifacts_are_listed_described_and_traced() {
         1,
         "did you mean `wine.train.output`?",
     );
+    for part in ["wine.train", "train", "train.output"] {
+        machine.refuses(&["artifacts", "describe", part], 1, "did you mean `wine.train.output`?");
+    }
     machine.refuses(&["runs", "list", "--status", "faild"], 2, "did you mean `failed`?");
 }
 
@@ -284,6 +191,7 @@ fn unknown_and_ambiguous_runs_are_told() {
     machine.refuses(&["runs", "describe", "frist"], 1, "did you mean `first`?");
     machine.refuses(&["runs", "describe", &ids[0][..4]], 1, "type more of the id");
     machine.refuses(&["runs", "logs", &"x".repeat(10_000)], 1, "there is no run");
+    machine.refuses(&["runs", "list", "--limit", "few"], 2, "`few` is not a whole number");
 }
 
 #[test]
@@ -302,12 +210,17 @@ fn a_dead_run_is_interrupted_and_can_be_rebuilt_and_deleted() {
     assert_eq!(machine.json(&["runs", "list"]), before);
     let doctor = machine.run(&["doctor"]).stdout;
     assert!(doctor.contains("holds 2 runs\n"), "{doctor}");
-    machine.ok(&["runs", "delete", "first", "dead"]);
+    machine.refuses(&["runs", "delete", "dead", "frist"], 1, "did you mean `first`?");
+    assert_eq!(machine.json(&["runs", "list"]), before);
+    machine.ok(&["runs", "delete", "latest", "latest"]);
+    assert_eq!(machine.json(&["runs", "list"])[0]["name"], "first");
+    machine.ok(&["runs", "delete", "first"]);
     assert_eq!(machine.json(&["runs", "list"]), json!([]));
     for (words, told) in [
         (&["store", "gc", "--dry-run"][..], "would remove"),
         (&["store", "gc"], "removed"),
         (&["store", "gc"], "there is nothing to remove"),
+        (&["store", "gc", "--cache"], "removed 2 cache entries"),
     ] {
         let said = machine.run(words).stderr;
         assert!(said.contains(told), "{words:?}: {said}");

@@ -55,6 +55,17 @@ fn a_python_without_the_package_is_told_apart() {
 }
 
 #[test]
+fn a_file_that_hides_the_package_is_told_of() {
+    let machine = Machine::new();
+    machine.write("train.py", "");
+    machine.write("partita.py", "");
+    machine.program("path", "python3", ECHO);
+    for target in ["train.py", "partita.py"] {
+        machine.refuses(&["run", target], 1, "`partita.py` in this folder hides the package");
+    }
+}
+
+#[test]
 fn no_python_at_all_is_said() {
     let machine = Machine::new();
     machine.write("train.py", "");
@@ -65,12 +76,18 @@ fn no_python_at_all_is_said() {
 fn wrong_targets_are_refused_before_python_starts() {
     let machine = Machine::new();
     machine.write("train.py", "");
+    machine.write("e.py", "");
     machine.write("notes.txt", "");
     machine.program("work", "train", ECHO);
     std::fs::create_dir(machine.work().join("folder.py")).expect("a folder");
     let check = |target: &str, part: &str| machine.refuses(&["run", target], 2, part);
     check("trian.py", "did you mean `train.py`?");
     check("trian.py:wine", "did you mean `train.py`?");
+    check(
+        "gone.py",
+        "TARGET `gone.py` does not exist; check its path, which starts in the working directory.\n",
+    );
+    check("./tain.py", "did you mean `./train.py`?");
     check("folder.py", "is a folder");
     check(".", "is a folder");
     check("notes.txt", "not a Python file");
@@ -81,4 +98,43 @@ fn wrong_targets_are_refused_before_python_starts() {
     check("gone/\x1b[2J.py", r"\u{1b}[2J");
     machine.refuses(&["run", "train.py", "--param", "depth"], 2, "`--param depth=5`");
     machine.refuses(&["run", "train.py", "--config", "gone.yaml"], 2, "`gone.yaml` does not exist");
+}
+
+#[test]
+fn a_target_in_a_folder_above_is_offered_as_it_is_reached_from_here() {
+    let machine = Machine::new();
+    machine.ok(&["init"]);
+    machine.write("train.py", "");
+    std::fs::create_dir_all(machine.work().join("a/b")).expect("a folder");
+    let check = |target: &str, end: &str| {
+        let ended =
+            ended(machine.command(&["run", target]).current_dir(machine.work().join("a/b")));
+        assert_eq!(ended.code, 2);
+        assert!(ended.stderr.ends_with(end), "{ended:?}");
+    };
+    check("train.py", "did you mean `../../train.py`?\n");
+    check("train.py:wine", "did you mean `../../train.py`?\n");
+    check(
+        "gone.py",
+        "TARGET `gone.py` does not exist; check its path, which starts in the working directory.\n",
+    );
+}
+
+#[test]
+fn a_parameter_that_is_no_option_is_told_how_to_be_one() {
+    let machine = Machine::new();
+    let check = |words: &[&str], help: Option<&str>| {
+        let ended = machine.run(words);
+        let found = ended.stderr.lines().find_map(|line| line.strip_prefix("help: "));
+        assert_eq!((ended.code, found), (2, help), "{ended:?}");
+    };
+    let help = "a parameter of the pipeline is given as `--param count=3`";
+    check(&["run", "train.py", "count=3"], Some(help));
+    check(&["plan", "train.py", "--count=3"], Some(help));
+    check(&["runs", "resume", "latest", "count=3"], Some(help));
+    let help = "a parameter of the pipeline is given as `--param count=VALUE`";
+    check(&["compile", "train.py", "--count", "3"], Some(help));
+    check(&["run", "train.py", "--parm", "count=3"], None);
+    check(&["run", "train.py", "more.py"], None);
+    check(&["stack", "list", "count=3"], None);
 }

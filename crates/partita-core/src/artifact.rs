@@ -65,6 +65,16 @@ impl ArtifactVersion {
             None => visit(self),
         }
     }
+
+    /// Returns whether the values that live in the document have the digests they were stored with;
+    /// files are checked where they are loaded.
+    pub fn is_value_whole(&self) -> bool {
+        if let Some(items) = &self.items {
+            return items.iter().all(Self::is_value_whole);
+        }
+        let digest = |value| content_digest(&self.format, &inline_files(value));
+        self.value.as_ref().is_none_or(|value| digest(value) == self.digest)
+    }
 }
 
 /// One file of an artifact version.

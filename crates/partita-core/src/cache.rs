@@ -73,22 +73,7 @@ pub fn key(
     for (name, value) in parameters(step, item) {
         hasher.field("parameter", name.as_bytes()).field("value", value.text().as_bytes());
     }
-    for (name, input) in &step.inputs {
-        match item.filter(|item| item.name == name).map(|item| item.value) {
-            Some(ItemValue::Alone(Input::Value(_))) => {}
-            Some(ItemValue::Alone(input)) => {
-                hasher.field("input shape", name.as_bytes());
-                shape(&mut hasher, input);
-            }
-            Some(ItemValue::Element(index)) => {
-                hasher.field("input shape", name.as_bytes()).field("element", &index.to_le_bytes());
-            }
-            None => {
-                hasher.field("input shape", name.as_bytes());
-                shape(&mut hasher, input);
-            }
-        }
-    }
+    shapes(&mut hasher, step, item);
     for (name, content) in inputs {
         hasher
             .field("input", name.as_bytes())
@@ -125,6 +110,25 @@ fn parameters<'a>(step: &'a Step, item: Option<ItemInput<'a>>) -> BTreeMap<&'a s
         parameters.insert(name, value);
     }
     parameters
+}
+
+/// Adds the shape of each input; that of an item in place of its list's.
+fn shapes(hasher: &mut FieldHasher, step: &Step, item: Option<ItemInput<'_>>) {
+    for (name, input) in &step.inputs {
+        let value = item.filter(|item| item.name == name).map(|item| item.value);
+        let input = match value {
+            // It is among the parameters.
+            Some(ItemValue::Alone(Input::Value(_))) => continue,
+            Some(ItemValue::Alone(input)) => input,
+            Some(ItemValue::Element(index)) => {
+                hasher.field("input shape", name.as_bytes()).field("element", &index.to_le_bytes());
+                continue;
+            }
+            None => input,
+        };
+        hasher.field("input shape", name.as_bytes());
+        shape(hasher, input);
+    }
 }
 
 /// Adds how literals and artifacts are nested, without naming the steps they come from.

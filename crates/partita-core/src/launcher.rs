@@ -124,7 +124,7 @@ pub trait StepLauncher: Send + Sync {
     /// If that cannot be found out now.
     fn poll(&self, job: &Job) -> Result<JobStatus, LaunchError>;
 
-    /// Asks a job to end; its end is still reported.
+    /// Asks a job to end; its end is still reported. Asked once more, it ends it at once if it can.
     ///
     /// # Errors
     /// If the backend did not take the request.
@@ -135,11 +135,16 @@ pub trait StepLauncher: Send + Sync {
         None
     }
 
-    /// Finds the job of an attempt again after the engine was killed.
+    /// Finds the job of an attempt again that this launcher, or one before it, was handed: by
+    /// [`Attempt::id`], which backends carry. Its end is reported like that of a launched one.
     ///
     /// # Errors
     /// If that cannot be found out now.
-    fn find(&self, _attempt_id: &str) -> Result<Option<Job>, LaunchError> {
+    fn find(
+        &self,
+        _attempt: &Attempt,
+        _reports: &Arc<dyn Reports>,
+    ) -> Result<Option<Job>, LaunchError> {
         Ok(None)
     }
 }

@@ -12,6 +12,7 @@ pub mod literal;
 pub mod name;
 pub mod run;
 pub mod settings;
+mod shown;
 pub mod spec;
 pub mod stack;
 pub mod status;

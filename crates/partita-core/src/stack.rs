@@ -53,10 +53,11 @@ impl FromStr for ComponentType {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not a component type"))
+        let is_meant = |kind: &Self| kind.as_str() == text || kind.verb() == text;
+        Self::ALL.into_iter().find(is_meant).ok_or_else(|| {
+            let known = Self::ALL.map(|kind| format!("`{}`", kind.as_str())).join(", ");
+            format!("`{text}` is not a component type; there are {known}")
+        })
     }
 }
 

@@ -51,11 +51,15 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// Says at once that an attempt has completed.
-struct Nothing(Arc<StepResult>);
+struct Nothing {
+    result: Arc<StepResult>,
+    /// How many items a mapped step has.
+    items: u32,
+}
 
 impl StepLauncher for Nothing {
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
-        let outcome = Outcome::Completed(Some(Arc::clone(&self.0)));
+        let outcome = Outcome::Completed(Some(Arc::clone(&self.result)));
         reports.ended(attempt.unit(), attempt.number, outcome);
         Ok(Job::new())
     }
@@ -75,11 +79,11 @@ impl Resolver for Nothing {
     }
 
     fn expand(&self, _: usize) -> Result<u32, Failure> {
-        Ok(0)
+        Ok(self.items)
     }
 
     fn gather(&self, _: usize) -> Result<Arc<StepResult>, Failure> {
-        Err(Failure::ours("no step here is mapped"))
+        Ok(Arc::clone(&self.result))
     }
 
     fn committed(&self, _: Unit) -> Option<Arc<StepResult>> {
@@ -98,9 +102,12 @@ impl Observer for Nothing {
 /// A shape of graphs: which steps a step waits for.
 type Shape = (&'static str, fn(usize) -> Vec<usize>);
 
+/// The shape whose one step is mapped over as many items as the others have steps.
+const MAP: Shape = ("items of one map", |_| Vec::new());
+
 const LAYER: usize = 100;
 
-const SHAPES: [Shape; 3] = [
+const SHAPES: [Shape; 4] = [
     ("chain", |step| step.checked_sub(1).into_iter().collect()),
     ("fan-out", |step| if step == 0 { Vec::new() } else { vec![0] }),
     ("layers of 100, 3 edges a step", |step| match step.checked_sub(LAYER) {
@@ -110,6 +117,7 @@ const SHAPES: [Shape; 3] = [
             [0, 1, 7].map(|shift| layer + (above + shift) % LAYER).to_vec()
         }
     }),
+    MAP,
 ];
 
 const SLOTS: NonZeroUsize = match NonZeroUsize::new(16) {
@@ -135,9 +143,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure(name: &str, size: usize, shape: fn(usize) -> Vec<usize>) -> Result<(), Box<dyn Error>> {
-    let deployment = Arc::new(deployment(size, shape));
+    let is_map = name == MAP.0;
+    let mut deployment = deployment(if is_map { 1 } else { size }, shape);
+    if is_map {
+        deployment.steps[0].map_over = Some("x".to_owned());
+    }
+    let deployment = Arc::new(deployment);
     let run_id: Arc<str> = "bench".into();
-    let nothing = Nothing(result());
+    let items = u32::try_from(size)?;
+    let nothing = Nothing { result: result(), items };
     let drive = Drive {
         deployment: &deployment,
         run_id: &run_id,
@@ -158,7 +172,7 @@ fn measure(name: &str, size: usize, shape: fn(usize) -> Vec<usize>) -> Result<()
     if outcome.status != RunStatus::Completed {
         return Err(format!("the run ended as {}", outcome.status).into());
     }
-    let pure = schedule(Plan::of(&deployment, vec![Pool::of(SLOTS)])?);
+    let pure = schedule(Plan::of(&deployment, vec![Pool::of(SLOTS)])?, items);
     let (count, steps) = (size, size as f64);
     println!(
         "{name:<30} {count:>9} {:>14.0} {:>14.0} {:>12.0} {:>12.2}",
@@ -171,19 +185,21 @@ fn measure(name: &str, size: usize, shape: fn(usize) -> Vec<usize>) -> Result<()
 }
 
 /// Plays the scheduler without a driver; returns the seconds that took.
-fn schedule(plan: Plan) -> f64 {
+fn schedule(plan: Plan, items: u32) -> f64 {
     let mut scheduler = Scheduler::new(plan);
     let (mut actions, mut events) = (Vec::new(), vec![Event::Start]);
     let start = Instant::now();
     while let Some(event) = events.pop() {
         scheduler.handle(event, &mut actions);
-        events.extend(actions.drain(..).filter_map(answer));
+        events.extend(actions.drain(..).filter_map(|action| answer(action, items)));
     }
     start.elapsed().as_secs_f64()
 }
 
-fn answer(action: Action) -> Option<Event> {
+fn answer(action: Action, items: u32) -> Option<Event> {
     match action {
+        Action::Expand { step } => Some(Event::Expanded { step, items: Some(items) }),
+        Action::Gather { step } => Some(Event::Gathered { step, status: StepStatus::Completed }),
         Action::Resolve { step } => Some(Event::Resolved { step, answer: Resolved::Run }),
         Action::Launch { step, attempt } => {
             Some(Event::Ended { step, attempt, outcome: Ended::Completed })

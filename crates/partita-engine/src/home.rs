@@ -39,6 +39,17 @@ pub enum HomeError {
     },
 }
 
+impl HomeError {
+    /// Returns whether an artifact store is out of reach.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Metadata(error) => error.is_unreachable(),
+            Self::Store(error) => error.is_unreachable(),
+            Self::BadConfig { .. } => false,
+        }
+    }
+}
+
 /// The configuration of a `local` artifact store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -186,20 +197,23 @@ impl Home {
 
     /// Returns the components that keep what they hold at this URI; at least one.
     fn components_at(&self, uri: &str) -> Result<Vec<Component>, HomeError> {
-        let mut components = self.metadata.components(ComponentType::ArtifactStore)?;
-        components
-            .retain(|component| self.local_store(component).is_ok_and(|store| store.uri() == uri));
-        if components.is_empty() {
-            let path = uri.strip_prefix("file://").unwrap_or(uri);
-            return Err(HomeError::Store(StoreError::Unavailable {
-                uri: uri.to_owned(),
-                reason: "no registered component keeps anything there".to_owned(),
-                help: format!(
-                    "register it with `partita artifact-store register NAME --flavor=local --path={path}`"
-                ),
-            }));
+        let mut here = Vec::new();
+        let mut unopened = None;
+        for component in self.metadata.components(ComponentType::ArtifactStore)? {
+            match self.local_store(&component) {
+                Ok(store) if store.uri() == uri => here.push(component),
+                Err(HomeError::Store(StoreError::Unavailable { uri: at, reason, help }))
+                    if at == uri =>
+                {
+                    unopened = Some(StoreError::Unavailable { uri: at, reason, help });
+                }
+                _ => {}
+            }
         }
-        Ok(components)
+        if here.is_empty() {
+            return Err(unopened.unwrap_or_else(|| unregistered(uri)).into());
+        }
+        Ok(here)
     }
 
     /// Calls `work` with the runs of this home.
@@ -230,6 +244,17 @@ impl Home {
             reason,
             verb: component.component_type.verb(),
         })
+    }
+}
+
+fn unregistered(uri: &str) -> StoreError {
+    let path = uri.strip_prefix("file://").unwrap_or(uri);
+    StoreError::Unavailable {
+        uri: uri.to_owned(),
+        reason: "no registered component keeps anything there".to_owned(),
+        help: format!(
+            "register it with `partita artifact-store register NAME --flavor=local --path={path}`"
+        ),
     }
 }
 
@@ -304,6 +329,7 @@ mod tests {
         std::fs::remove_dir_all(&path).expect("removed");
         std::fs::write(&path, "").expect("a file");
         assert!(why(home.artifact_store(&component)).contains("it is no folder"));
+        assert!(why(home.store_at(&uri)).contains("it is no folder"));
     }
 
     #[test]

@@ -13,6 +13,17 @@ impl Launchers {
         Self(launchers)
     }
 
+    /// Returns the launcher that an attempt is for, and its number.
+    fn named(&self, attempt: &Attempt) -> Result<(usize, &dyn StepLauncher), LaunchError> {
+        let named = attempt.step().config.orchestrator.as_ref();
+        let mut all = self.0.iter().enumerate();
+        let found = all.find(|(_, (name, _))| named.is_none_or(|named| named == name));
+        found.map(|(number, (_, launcher))| (number, &**launcher)).ok_or_else(|| {
+            let named = named.map(String::as_str).unwrap_or_default();
+            LaunchError::Refused(format!("the stack has no orchestrator `{named}`"))
+        })
+    }
+
     /// Returns the launcher of a job, and what that launcher calls it.
     fn of<'j>(&self, job: &'j Job) -> Result<(&dyn StepLauncher, &'j str), LaunchError> {
         let found = job
@@ -24,14 +35,7 @@ impl Launchers {
 
 impl StepLauncher for Launchers {
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
-        let number = match &attempt.step().config.orchestrator {
-            None => Some(0),
-            Some(named) => self.0.iter().position(|(name, _)| name == named),
-        };
-        let Some((number, (_, launcher))) = number.and_then(|n| Some((n, self.0.get(n)?))) else {
-            let named = attempt.step().config.orchestrator.clone().unwrap_or_default();
-            return Err(LaunchError::Refused(format!("the stack has no orchestrator `{named}`")));
-        };
+        let (number, launcher) = self.named(&attempt)?;
         Ok(format!("{number}:{}", launcher.launch(attempt, reports)?))
     }
 
@@ -50,12 +54,12 @@ impl StepLauncher for Launchers {
         self.0.iter().filter_map(|(_, launcher)| launcher.poll_interval()).min_by(f64::total_cmp)
     }
 
-    fn find(&self, attempt_id: &str) -> Result<Option<Job>, LaunchError> {
-        for (number, (_, launcher)) in self.0.iter().enumerate() {
-            if let Some(job) = launcher.find(attempt_id)? {
-                return Ok(Some(format!("{number}:{job}")));
-            }
-        }
-        Ok(None)
+    fn find(
+        &self,
+        attempt: &Attempt,
+        reports: &Arc<dyn Reports>,
+    ) -> Result<Option<Job>, LaunchError> {
+        let (number, launcher) = self.named(attempt)?;
+        Ok(launcher.find(attempt, reports)?.map(|job| format!("{number}:{job}")))
     }
 }

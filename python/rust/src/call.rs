@@ -1,6 +1,7 @@
 //! One call of a Python step: what its inputs are, and what it returned.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partita_cli::progress::{Progress, Stream};
@@ -112,7 +113,7 @@ impl StepCall {
     }
 
     /// Returns a folder for the files of an output; the same one for the same output.
-    fn stage(&self, py: Python<'_>, name: &str) -> PyResult<String> {
+    fn stage(&self, py: Python<'_>, name: &str) -> PyResult<OsString> {
         let mut staged = lock(&self.staged);
         if !staged.contains_key(name) {
             let made = self.stager.stage(name).map_err(|error| partita_error(py, error))?;
@@ -120,7 +121,7 @@ impl StepCall {
         }
         Ok(staged
             .get(name)
-            .map(|staging| staging.folder().display().to_string())
+            .map(|staging| staging.folder().as_os_str().to_owned())
             .unwrap_or_default())
     }
 
@@ -191,24 +192,19 @@ impl StepCall {
         version: &ArtifactVersion,
         load: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(literal) = &version.value {
+        let store = &self.store;
+        let inlined = runner::load_inline(&**store, version);
+        if let Some(literal) = inlined.map_err(|error| partita_error(py, error))? {
             return decode(py, literal);
         }
         if let Some(items) = &version.items {
             let items = items.iter().map(|item| self.load_artifact(py, name, item, load));
             return Ok(PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any());
         }
-        let store = &self.store;
         let folder = py
             .detach(|| runner::load_folder(&**store, version))
             .map_err(|error| partita_error(py, error))?;
-        load.call1((
-            name,
-            &version.format,
-            folder.display().to_string(),
-            &version.type_name,
-            self.trusted,
-        ))
+        load.call1((name, &version.format, folder.as_os_str(), &version.type_name, self.trusted))
     }
 }
 
@@ -251,7 +247,7 @@ pub(crate) struct PyCaller<'a, 'py> {
     pub(crate) store: &'a Arc<dyn ArtifactStore>,
     pub(crate) trusted: bool,
     pub(crate) progress: Option<&'a Arc<Progress>>,
-    /// Whether Ctrl-C was pressed during the call.
+    /// Whether Ctrl-C or SIGTERM ends the run, now that the call is over.
     pub(crate) interrupted: bool,
 }
 
@@ -272,6 +268,12 @@ impl PyCaller<'_, '_> {
             Ok((kind, message, traceback)) => Failure { kind, message, traceback, exit_code: None },
             Err(_) => Failure { message: error.to_string(), ..Failure::ours("") },
         })
+    }
+
+    /// Returns whether SIGTERM came, which the step may have caught.
+    fn is_told_to_end(&self) -> bool {
+        let told = self.caller.getattr("is_told_to_end");
+        told.and_then(|told| told.extract::<bool>()).unwrap_or(false)
     }
 
     fn returned(&self, call: &StepCall, saved: Vec<Saved>) -> Result<Returned, Stopped> {
@@ -334,7 +336,10 @@ impl runner::StepCaller for PyCaller<'_, '_> {
             progress.take_back();
         }
         match saved {
-            Ok(saved) => self.returned(native.get(), saved),
+            Ok(saved) => {
+                self.interrupted |= self.is_told_to_end();
+                self.returned(native.get(), saved)
+            }
             Err(error) => {
                 // The exception's traceback keeps the call alive; what it staged is not worth that.
                 lock(&native.get().staged).clear();

@@ -58,7 +58,7 @@ impl PyRunEntry {
 #[pyfunction]
 pub(crate) fn end_with_parent(py: Python<'_>, ends: bool) -> PyResult<()> {
     let signal = ends.then_some(Signal::SIGKILL);
-    set_pdeathsig(signal).map_err(|error| partita_error(py, error))
+    set_pdeathsig(signal).map_err(|error| partita_error(py, std::io::Error::from(error)))
 }
 
 /// One step of a run, opened in the place where it runs.

@@ -2,12 +2,55 @@
 
 use std::fmt::Display;
 
+use partita_cli::session::SessionError;
+use partita_core::status::UnknownStatus;
+use partita_engine::home::HomeError;
+use partita_engine::metadata::MetadataError;
+use partita_engine::runs::RunError;
+use partita_engine::step_runner::{EntryError, InputError};
+use partita_engine::store::StoreError;
+use partita_orchestrators::process::OpenError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
+/// What went wrong, in one paragraph.
+pub(crate) trait Trouble: Display {
+    /// Returns whether a backend is out of reach; the rest is for its caller to mend.
+    fn is_unreachable(&self) -> bool {
+        false
+    }
+}
+
+macro_rules! may_be_unreachable {
+    ($($error:ty),*) => { $(
+        impl Trouble for $error {
+            fn is_unreachable(&self) -> bool {
+                <$error>::is_unreachable(self)
+            }
+        }
+    )* };
+}
+
+may_be_unreachable!(StoreError, MetadataError, HomeError, SessionError, RunError);
+
+impl Trouble for InputError {
+    fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_unreachable())
+    }
+}
+
+impl Trouble for EntryError {}
+impl Trouble for OpenError {}
+impl Trouble for UnknownStatus {}
+impl Trouble for String {}
+impl Trouble for &str {}
+impl Trouble for std::io::Error {}
+impl Trouble for serde_json::Error {}
+
 /// Returns a `PartitaError` that says `error`.
-pub(crate) fn partita_error(py: Python<'_>, error: impl Display) -> PyErr {
-    raise(py, "PartitaError", &error.to_string())
+pub(crate) fn partita_error(py: Python<'_>, error: impl Trouble) -> PyErr {
+    let class = if error.is_unreachable() { "UnreachableError" } else { "PartitaError" };
+    raise(py, class, &error.to_string())
 }
 
 /// Returns a `PipelineError` that says `error`.

@@ -13,7 +13,7 @@ use partita_core::run::{Event, EventKind, Target};
 use partita_core::stack::ComponentType;
 use partita_engine::clock;
 use partita_engine::metadata::{Artifacts, Change, Registry, RunFilter, RunIndex, VersionFilter};
-use partita_engine::step_runner::load_folder;
+use partita_engine::step_runner::{load_folder, load_inline};
 use partita_engine::store::{Documents, StoreError, layout};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -173,12 +173,13 @@ fn loadable<'py>(
         let items = items.iter().map(|item| loadable(py, found, item));
         return Ok(PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any());
     }
-    let value = version.value.as_ref().map(|value| PyBytes::new(py, value.text().as_bytes()));
+    let inlined = load_inline(&*found.store, version).map_err(|error| partita_error(py, error))?;
+    let value = inlined.map(|value| PyBytes::new(py, value.text().as_bytes()));
     let folder = match value {
         Some(_) => None,
         None => {
             let folder = py.detach(|| load_folder(&*found.store, version));
-            Some(folder.map_err(|error| partita_error(py, error))?.display().to_string())
+            Some(folder.map_err(|error| partita_error(py, error))?.into_os_string())
         }
     };
     let loadable = (value, folder, &version.format, &version.type_name, found.trusted);

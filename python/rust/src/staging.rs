@@ -1,5 +1,6 @@
 //! Stores values that a pipeline passes to a step as artifacts of their own.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,7 +33,7 @@ impl Literals {
     fn stage(&self, py: Python<'_>, artifact: String) -> PyResult<Staging> {
         let store = self.store(py)?;
         let staging = store.staging("artifacts/new").map_err(|error| partita_error(py, error))?;
-        let folder = staging.folder().display().to_string();
+        let folder = staging.folder().as_os_str().to_owned();
         Ok(Staging { artifact, folder, staging: Mutex::new(Some(staging)), store })
     }
 
@@ -71,7 +72,7 @@ pub(crate) struct Staging {
     artifact: String,
     /// The folder to write files to.
     #[pyo3(get)]
-    folder: String,
+    folder: OsString,
     staging: Mutex<Option<partita_engine::store::Staging>>,
     store: Arc<dyn ArtifactStore>,
 }

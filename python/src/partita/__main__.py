@@ -7,7 +7,7 @@ import sys
 
 from partita import _native, frames, running, target, tracing
 from partita.capture import show, tell
-from partita.errors import PartitaError, StepFailedError
+from partita.errors import PartitaError, StepFailedError, UnreachableError
 from partita.pipeline import UNSAVED
 from partita.signature import kinds
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from partita.pipeline import Pipeline
 
-DONE, FAILED, BUG, CANCELLED = 0, 1, 70, 130
+DONE, FAILED, UNREACHABLE, BUG, CANCELLED = 0, 1, 3, 70, 130
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +32,8 @@ def main(arguments: list[str]) -> int:
     except StepFailedError:
         return FAILED  # The progress display has told of it.
     except PartitaError as error:
-        return _refuse(str(error))
+        _refuse(str(error))
+        return UNREACHABLE if isinstance(error, UnreachableError) else FAILED
     except target.AuthorError as error:
         return _author_failed(f"`{error}` cannot be loaded", error.__cause__ or error)
     except KeyboardInterrupt:
@@ -103,6 +104,8 @@ def _compile(request: dict[str, Any]) -> None:
             file.write(document)
     except OSError as error:
         raise PartitaError(f"`{output}` cannot be written: {error.strerror}.") from None
+    if not request.get("quiet"):
+        tell(f"`{output}` holds the deployment now")
 
 
 def _traced(request: dict[str, Any]) -> running.Request:

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
     from partita.signature import Output
     from partita.step import Step
+    from partita.termination import Termination
 
 #: What the engine gets for an output: name, type, format, the digest of its code, metadata, and the
 #: value if it is inlined.
 Saved = tuple[str, str, str, "str | None", "bytes | None", "bytes | None"]
 
+
+#: Characters of a message or of a traceback; each look at the run reads them.
+_MOST_TOLD = 100_000
 
 #: Set in the flags of a function with `*args` (`inspect.CO_VARARGS`).
 _TAKES_ANY = 4
@@ -40,29 +44,48 @@ class Caller:
     """
 
     def __init__(
-        self, steps: dict[str, Step], source_root: str, *, is_recorded: bool = False
+        self,
+        steps: dict[str, Step],
+        source_root: str,
+        termination: Termination | None = None,
+        *,
+        is_recorded: bool = False,
     ) -> None:
         """Takes the steps by the names of their invocations, and where the author's code is.
 
         Args:
             steps: The steps.
             source_root: The folder of the author's code.
+            termination: What SIGTERM does to this process.
             is_recorded: Whether somebody else records what this process prints.
         """
         self._steps = steps
         self._source_root = source_root
+        self._termination = termination
         self._is_recorded = is_recorded
         self._data_type: Any = None
         self._list: tuple[str, Any] | None = None  # The one that items are taken from.
+        self._contexts: dict[str, context.StepContext] = {}  # Of the latest attempts, for hooks.
         self.exceptions: dict[str, BaseException] = {}
 
+    @property
+    def is_told_to_end(self) -> bool:
+        """Whether SIGTERM came, also where the step has caught what it raises."""
+        return self._termination is not None and self._termination.asked
+
     def call(self, call: _native.StepCall) -> list[Saved]:
-        """Calls a step once."""
+        """Calls a step once.
+
+        Raises:
+            KeyboardInterrupt: It was interrupted, whatever came of that in the step.
+        """
         process = os.getpid()
         try:
             return self._call(call)
         except BaseException as error:
             _leave_if_forked(process, error)
+            if self.is_told_to_end:
+                raise KeyboardInterrupt from error
             raise
         finally:
             _leave_if_forked(process, None)
@@ -70,8 +93,10 @@ class Caller:
     def _call(self, call: _native.StepCall) -> list[Saved]:
         step = self._steps[call.step_name]
         parameters = call.parameters()
-        values = {**parameters, **self._inputs(step, call)}
         current = context.StepContext(call, call.run_name, parameters)
+        if step.on_success is not None or step.on_failure is not None:
+            self._contexts[call.step_name] = current
+        values = {**parameters, **self._inputs(step, call)}
         positional = [values.pop(name) for name in step.signature.positional_only]
         outer = context.enter(current)
         try:
@@ -104,14 +129,14 @@ class Caller:
         """Calls the author's hook after a commit."""
         hook = self._steps[step_name].on_success
         if hook is not None:
-            _call_hook("on_success", step_name, hook)
+            self._call_hook("on_success", step_name, hook)
 
     def failed(self, step_name: str) -> None:
         """Calls the author's hook after the last failed attempt."""
         hook = self._steps[step_name].on_failure
         if hook is not None:
             error = self.exceptions.get(step_name)
-            _call_hook("on_failure", step_name, lambda: call_failure_hook(hook, error))
+            self._call_hook("on_failure", step_name, lambda: call_failure_hook(hook, error))
 
     def describe(self, step_name: str, error: BaseException) -> tuple[str, str, str | None]:
         """Returns an exception's type, its message and the author's part of its traceback."""
@@ -128,6 +153,19 @@ class Caller:
         else:
             message = _message(error)
         return (_told(name), _told(message), _traceback(error))
+
+    def _call_hook(self, kind: str, step_name: str, hook: Callable[[], object]) -> None:
+        current = self._contexts.pop(step_name, None)
+        if current is not None:
+            current.end()
+        outer = context.enter(current)
+        try:
+            hook()
+        except Exception as error:
+            tell(f"warning: the hook `{kind}` of step `{step_name}` raised {error!r}")
+            raise  # The run's events keep it.
+        finally:
+            context.enter(outer)
 
     def _inputs(self, step: Step, call: _native.StepCall) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
@@ -195,14 +233,6 @@ def _move_into(source: str, folder: str) -> None:
                 "stored under that name; call the file otherwise."
             )
         os.rename(os.path.join(source, entry), target)
-
-
-def _call_hook(kind: str, step_name: str, hook: Callable[[], object]) -> None:
-    try:
-        hook()
-    except Exception as error:
-        tell(f"warning: the hook `{kind}` of step `{step_name}` raised {error!r}")
-        raise  # The run's events keep it.
 
 
 def call_failure_hook(hook: Callable[..., object], error: BaseException | None) -> None:
@@ -283,7 +313,11 @@ def _message(error: BaseException) -> str:
 
 
 def _told(text: str) -> str:
-    """Returns text that UTF-8 can hold: without lone surrogates."""
+    """Returns text that UTF-8 can hold, without lone surrogates, and that can be read."""
+    if len(text) > _MOST_TOLD:
+        left_out = len(text) - _MOST_TOLD
+        begins, ends = text[: _MOST_TOLD // 2], text[-_MOST_TOLD // 2 :]
+        text = f"{begins}\n[{left_out} characters are left out]\n{ends}"
     return text.encode("utf-8", "backslashreplace").decode()
 
 

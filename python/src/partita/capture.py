@@ -21,6 +21,10 @@ _lock = RLock()
 _runs = 0
 _copied: list[tuple[Any, Tee]] = []
 _streams: tuple[TextIO | None, TextIO | None] | None = None
+#: The last tee of standard output and of standard error. `print` borrows `sys.stdout` without
+#: keeping it alive (before Python 3.14): were a tee freed when its step ends, a thread of the step
+#: that prints at that moment would write through freed memory.
+_tees: dict[str, Tee] = {}
 
 #: Why a stream cannot be written to: nobody reads it, or the disk that it leads to is full.
 GONE = (errno.EPIPE, errno.EIO)
@@ -45,6 +49,10 @@ class Tee:
         if self._bytes is None:
             self._bytes = _TeeBytes(self.stream.buffer, self._name)
         return self._bytes
+
+    def forget(self) -> None:
+        """Begins anew, without the part of a letter that nobody has completed."""
+        self._bytes = None
 
     def write(self, data: Any) -> int:
         """Writes and records text."""
@@ -124,8 +132,8 @@ class Capture:
         with _lock:
             if not _entered:
                 _streams = (sys.stdout, sys.stderr)
-                sys.stdout = Tee(sys.stdout, "stdout")
-                sys.stderr = Tee(sys.stderr, "stderr")
+                sys.stdout = _tee(sys.stdout, "stdout")
+                sys.stderr = _tee(sys.stderr, "stderr")
             self._outer = replace(_entered, self)
 
     def __exit__(self, *_: object) -> None:
@@ -138,6 +146,15 @@ class Capture:
             # Streams that a step put in place and left there would silence the next one.
             if not _entered and _streams is not None:
                 sys.stdout, sys.stderr = _streams
+
+
+def _tee(stream: TextIO | None, name: str) -> Tee:
+    """Returns the tee of a standard stream, the same one for as long as the stream is the same."""
+    kept = _tees.get(name)
+    if kept is None or kept.stream is not stream:
+        kept = _tees[name] = Tee(stream, name)
+    kept.forget()
+    return kept
 
 
 class LogHandlers:

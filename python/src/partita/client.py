@@ -6,7 +6,24 @@ from partita import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeVar
+
+    Value = TypeVar("Value")
+
+
+class _ByName(dict[str, "Value"]):
+    """What a run or a step has, by name; one that is not there is told with those that are."""
+
+    def __init__(self, has: str, values: dict[str, Value]) -> None:
+        super().__init__(values)
+        self._has = has
+
+    def __missing__(self, name: str) -> Value:
+        import difflib
+
+        near = difflib.get_close_matches(name, self, 1)
+        known = f"did you mean `{near[0]}`?" if near else f"it has `{'`, `'.join(self) or 'none'}`"
+        raise KeyError(f"{self._has} `{name}`; {known}")
 
 
 class Artifact:
@@ -82,7 +99,11 @@ class StepRun:
         self.upstream: list[str] = view["upstream"]
         self.attempts: list[dict[str, Any]] = view["attempts"]
         self.inputs: dict[str, dict[str, Any]] = view["inputs"]
-        self.outputs = {key: Artifact(output) for key, output in view["outputs"].items()}
+        outputs: dict[str, Any] = view["outputs"]
+        self.outputs: dict[str, Artifact] = _ByName(
+            f"step `{name}` has no output",
+            {key: Artifact(output) for key, output in outputs.items()},
+        )
         self.metadata: dict[str, Any] = view["metadata"]
         self._run_id = run_id
         self._items: list[dict[str, Any]] | None = view.get("items")
@@ -133,6 +154,7 @@ class PipelineRun:
         status: `completed`, `failed`, `cancelled`, `interrupted` or `running`.
         error: What went wrong, in one paragraph.
         steps: Its steps by name.
+        parameters: What its pipeline was called with; `None` where its store cannot be read.
         metadata: What was noted about it.
     """
 
@@ -145,16 +167,33 @@ class PipelineRun:
         self.error: str | None = view.get("error")
         self.started_at: str | None = view.get("started_at")
         self.ended_at: str | None = view.get("ended_at")
-        self.metadata: dict[str, Any] = view.get("metadata", {})
         self._view = view
 
     @property
     def steps(self) -> dict[str, StepRun]:
         """Its steps by name, in the order of the pipeline."""
+        steps: dict[str, Any] = self._whole["steps"]
+        return _ByName(
+            f"run `{self.name}` has no step",
+            {name: StepRun(self.id, name, step) for name, step in steps.items()},
+        )
+
+    @property
+    def parameters(self) -> dict[str, Any] | None:
+        """What its pipeline was called with; `None` where its artifact store cannot be read."""
+        return self._whole["parameters"]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What was noted about it as a whole."""
+        return self._whole["metadata"]
+
+    @property
+    def _whole(self) -> dict[str, Any]:
+        """What the engine says of it, asked for once where a list has left some of it out."""
         if "steps" not in self._view:
             self._view = _native.decode_value(_native.get_run(self.id))
-        steps: dict[str, Any] = self._view["steps"]
-        return {name: StepRun(self.id, name, step) for name, step in steps.items()}
+        return self._view
 
     def __repr__(self) -> str:
         return f"<run {self.name}: {self.status}>"
@@ -176,7 +215,7 @@ class Client:
         limit: int | None = None,
     ) -> list[PipelineRun]:
         """Returns runs, latest first."""
-        views = _native.decode_value(_native.list_runs(pipeline, status, name, limit))
+        views = _native.decode_value(_native.list_runs(pipeline, status, name, _count(limit)))
         return [PipelineRun(view) for view in views]
 
     def get_run(self, run: str) -> PipelineRun:
@@ -191,7 +230,7 @@ class Client:
         self, *, artifact: str | None = None, run: str | None = None, limit: int | None = None
     ) -> list[Artifact]:
         """Returns artifact versions, latest first."""
-        views = _native.decode_value(_native.list_artifacts(artifact, run, limit))
+        views = _native.decode_value(_native.list_artifacts(artifact, run, _count(limit)))
         return [Artifact(view) for view in views]
 
     def get_artifact(self, artifact: str) -> Artifact:
@@ -204,8 +243,30 @@ class Client:
 
     def list_stacks(self) -> list[dict[str, Any]]:
         """Returns the stacks, by name."""
-        return _native.decode_value(_native.list_stacks())
+        stacks: list[dict[str, Any]] = _native.decode_value(_native.list_stacks())
+        for stack in stacks:
+            stack["orchestrators"] = [_component(one) for one in stack["orchestrators"]]
+            stack["artifact_store"] = _component(stack["artifact_store"])
+        return stacks
 
     def list_components(self, component_type: str) -> list[dict[str, Any]]:
-        """Returns the components of a type: `orchestrator` or `artifact_store`."""
-        return _native.decode_value(_native.list_components(component_type))
+        """Returns the components of a type: `orchestrator` or `artifact_store`.
+
+        Raises:
+            PartitaError: There is no such type.
+        """
+        components = _native.decode_value(_native.list_components(component_type))
+        return [_component(one) for one in components]
+
+
+def _component(document: dict[str, Any]) -> dict[str, Any]:
+    """Returns a component with the keys that `--output json` has too."""
+    return {**document, "config": document.get("config", {})}
+
+
+def _count(limit: int | None) -> int | None:
+    if limit is not None and limit < 0:
+        from partita.errors import PartitaError
+
+        raise PartitaError(f"`limit` is {limit}; give 0 or more, or `None` for all.")
+    return limit

@@ -43,25 +43,43 @@ class StepContext:
         self.parameters = dict(parameters)
         self.metadata: dict[str, Any] = {}
         self.folders: dict[str, str] = {}
-        self._call = call
+        self._call: _native.StepCall | None = call
 
     def add_metadata(self, metadata: Mapping[str, Any] | None = None, /, **values: Any) -> None:
         """Notes values about this step run.
 
         Raises:
-            PartitaError: A value is not plain data.
+            PartitaError: A value is not plain data, or the step has ended.
         """
+        self._check_runs()
         self.metadata.update(plain({**(metadata or {}), **values}))
 
     def output_folder(self, name: str = "output") -> str:
-        """Returns a folder whose files become part of the output `name` when it is stored."""
+        """Returns a folder whose files become part of the output `name` when it is stored.
+
+        Raises:
+            PartitaError: There is no room for one, or the step has ended.
+        """
+        call = self._check_runs()
         if name not in self.folders:
-            self.folders[name] = self._call.stage(f"{name} (files)")
+            self.folders[name] = call.stage(f"{name} (files)")
         return self.folders[name]
+
+    def end(self) -> None:
+        """Refuses from now on what would not be kept; hooks are called after that."""
+        self._call = None
+
+    def _check_runs(self) -> _native.StepCall:
+        if self._call is None:
+            raise PartitaError(
+                f"step `{self.step_name}` has ended, and nothing more is kept of it; do this in "
+                "the step, or note values about its run: `log_metadata(…, run=context.run_id)`."
+            )
+        return self._call
 
 
 def get_step_context() -> StepContext:
-    """Returns the context of the step that is running.
+    """Returns the context of the step that is running, or whose hook is.
 
     Raises:
         PartitaError: No step is running.

@@ -11,6 +11,10 @@ class PartitaError(Exception):
     """Something that Partita was asked to do cannot be done; the message says what to do."""
 
 
+class UnreachableError(PartitaError):
+    """A backend, such as an artifact store, is not to be reached."""
+
+
 class PipelineError(PartitaError):
     """A pipeline is not one that can run; nothing has run."""
 

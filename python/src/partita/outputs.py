@@ -116,6 +116,16 @@ class StepOutputs(tuple[StepOutput, ...]):
         return f"the {len(self)} outputs of step `{self.step_name}` (`{names}`)"
 
 
+def standing_for(step_name: str, names: list[str]) -> StepOutput | StepOutputs:
+    """Returns what stands for the outputs of a step: its only one, or all of them."""
+    made = [StepOutput(step_name, name) for name in names]
+    if len(made) == 1:
+        return made[0]
+    several = StepOutputs(made)
+    several.step_name = step_name
+    return several
+
+
 def miscounted(error: Exception) -> PipelineError | None:
     """Returns the error to raise if Python raised this one while it unpacked outputs."""
     entry, iterated = error.__traceback__, _iterated.get()

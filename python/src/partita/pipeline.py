@@ -30,7 +30,9 @@ class Pipeline:
         self.__partita_pipeline__ = function
         self.name = name
         self.on_success: Callable[[], object] | None = options.pop("on_success", None)
-        self.on_failure: Callable[[BaseException], object] | None = options.pop("on_failure", None)
+        self.on_failure: Callable[[BaseException], object] | Callable[[], object] | None = (
+            options.pop("on_failure", None)
+        )
         self.options = options
         self.later_options: dict[str, Any] = {}
         self.places: dict[str, tuple[str, int] | None] = {}  # Of later options.
@@ -109,7 +111,7 @@ def pipeline(
     retry: StepRetryConfig | None = None,
     settings: Mapping[str, Settings | Mapping[str, Any]] | None = None,
     on_success: Callable[[], object] | None = None,
-    on_failure: Callable[[BaseException], object] | None = None,
+    on_failure: Callable[[BaseException], object] | Callable[[], object] | None = None,
     **other: Any,
 ) -> Any:
     """Makes a pipeline of a function that calls steps.

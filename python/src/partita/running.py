@@ -112,8 +112,9 @@ def run(
             'each time that is imported; put the call under `if __name__ == "__main__":`.'
         )
     request = Request(pipeline, given, command_line=command_line)
-    caller = Caller(request.steps, request.source_root)
-    with Termination() as termination, LogHandlers():
+    termination = Termination()
+    caller = Caller(request.steps, request.source_root, termination)
+    with termination, LogHandlers():
         outcome = _native.run(request.document, request.literals, caller)
     return _finish(pipeline, caller, outcome, termination)
 
@@ -129,8 +130,9 @@ def resume(
         KeyboardInterrupt: The run was cancelled.
     """
     request = Request(pipeline, given, command_line=command_line)
-    caller = Caller(request.steps, request.source_root)
-    with Termination() as termination, LogHandlers():
+    termination = Termination()
+    caller = Caller(request.steps, request.source_root, termination)
+    with termination, LogHandlers():
         outcome = _native.resume(
             request.document, request.literals, run_id, command_line.get("from_step"), caller
         )

@@ -35,6 +35,13 @@ def find(start: str | None = None) -> str:
         parent = os.path.dirname(parent)
 
 
+def described(root: str) -> str:
+    """Returns what messages call a source root, and how it came to be one."""
+    if os.path.isdir(os.path.join(root, MARK)):
+        return f"the source root `{root}`"
+    return f"`{root}`, which is no source root (`partita init` marks one),"
+
+
 def _refuse_other_owner(root: str, mark: str) -> None:
     owner = os.stat(mark).st_uid
     if owner not in (os.getuid(), 0):
@@ -60,12 +67,17 @@ def module_name(function: Callable[..., Any], root: str) -> str:
 
 def class_name(kind: type[Any]) -> str:
     """Returns `module.qualname` of a class, the same in its script and where that is imported."""
-    module = kind.__module__
+    return f"{home_module(kind)}.{kind.__qualname__}"
+
+
+def home_module(thing: Any) -> str:
+    """Returns the module of a class or a function, that of the script by its name in imports."""
+    module: str = thing.__module__
     if module == "__main__":
         file = getattr(sys.modules["__main__"], "__file__", None)
         if file is not None:
-            module = main_name(find(file), file)
-    return f"{module}.{kind.__qualname__}"
+            return main_name(find(file), file)
+    return module
 
 
 def main_name(root: str, file: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 
-from partita import frames, tracing
+from partita import frames, mapping, tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ class Step:
         self.__partita_step__ = function
         self.name = name
         self.on_success: Callable[[], object] | None = options.pop("on_success", None)
-        self.on_failure: Callable[[BaseException], object] | None = options.pop("on_failure", None)
+        self.on_failure: Callable[[BaseException], object] | Callable[[], object] | None = (
+            options.pop("on_failure", None)
+        )
         self.output_materializers = options.pop("output_materializers", None)
         self.options = options
         self.places: dict[str, tuple[str, int] | None] = {}  # Of options given later.
@@ -77,8 +79,8 @@ class Step:
         trace = tracing.current()
         if trace is not None:
             return trace.map(self, items, others)
-        listed = tracing.listed(self.name, items)
-        over = tracing.mapped_input(self, others)
+        listed = mapping.listed(self.name, items)
+        over = mapping.mapped_input(self, others)
         if over in self.signature.positional_only:
             returned = [self.entrypoint(item, **others) for item in listed]
         else:
@@ -198,7 +200,7 @@ def step(
     limits: Mapping[str, int] | None = None,
     settings: Mapping[str, Settings | Mapping[str, Any]] | None = None,
     on_success: Callable[[], object] | None = None,
-    on_failure: Callable[[BaseException], object] | None = None,
+    on_failure: Callable[[BaseException], object] | Callable[[], object] | None = None,
     output_materializers: type[BaseMaterializer]
     | Mapping[str, type[BaseMaterializer]]
     | None = None,
@@ -250,7 +252,9 @@ def step(
     }
 
     def decorate(function: Callable[..., Any]) -> Step:
-        if isinstance(function, Step) or not hasattr(function, "__code__"):
+        # A method of an object has code too, and what it finds in the object would not be seen.
+        bound = hasattr(function, "__self__")
+        if isinstance(function, Step) or bound or not hasattr(function, "__code__"):
             raise frames.refusal(
                 f"`@step` takes a plain function, not `{function!r}`; put it next to the `def`."
             )

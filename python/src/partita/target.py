@@ -42,7 +42,7 @@ def find(target: str, *, root: str | None = None) -> Pipeline:
     else:
         folder = root or source_root.find()
         put_first(folder, os.getcwd() if root is None else folder)
-        module = import_module(place, place)
+        module = import_module(place, place, root=folder)
     return _pick(module, name, place)
 
 
@@ -61,7 +61,7 @@ def _load_file(path: str) -> ModuleType:
     return module
 
 
-def import_module(name: str, shown: str) -> ModuleType:
+def import_module(name: str, shown: str, *, root: str | None = None) -> ModuleType:
     """Imports a module of the author; `shown` is what messages call it.
 
     Raises:
@@ -75,9 +75,10 @@ def import_module(name: str, shown: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            place = "the source root" if root is None else source_root.described(root)
             raise PartitaError(
-                f"there is no module `{name}` in the source root or the environment; check the "
-                "target, or name a file: `file.py:pipeline`."
+                f"there is no module `{name}` in {place} or the environment; check the target, or "
+                "name a file: `file.py:pipeline`."
             ) from None
         raise AuthorError(shown) from error
     except PartitaError:

@@ -9,7 +9,7 @@ import os
 import sys
 from contextvars import ContextVar
 
-from partita import _native, frames, outputs, source_root
+from partita import _native, frames, mapping, outputs, source_root
 from partita.errors import PipelineError
 from partita.outputs import StepOutput, StepOutputs
 from partita.settings import Settings
@@ -83,30 +83,26 @@ class Trace:
         name = self._name(step.name, chosen)
         values = self._bind(step, name, args, kwargs)
         spec = self._spec(step, name, values, chosen, after)
-        # The line of the pipeline that calls the step.
-        frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
-        return self._add(step, spec, frame)
+        return self._add(step, spec, sys._getframe(2))  # pyright: ignore[reportPrivateUsage]
 
     def map(self, step: Step, items: Any, others: dict[str, Any]) -> Any:
         """Writes down that a step is mapped, and returns what stands for its lists of outputs."""
         after = others.pop("after", None)
         chosen = others.pop("id", None)
-        over = mapped_input(step, others)
+        over = mapping.mapped_input(step, others)
         name = self._name(step.name, chosen)
         spec = self._spec(step, name, self._bind(step, name, (), others, over), chosen, after)
         inputs: dict[str, Any] = spec.setdefault("inputs", {})
         inputs[over] = self._mapped(step, f"{name}.{over}", items)
         spec["map_over"] = over
-        frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
-        return self._add(step, spec, frame)
+        return self._add(step, spec, sys._getframe(2))  # pyright: ignore[reportPrivateUsage]
 
     def _mapped(self, step: Step, place: str, items: Any) -> dict[str, Any]:
         """Returns where the list that a step is mapped over comes from."""
-        if isinstance(items, (StepOutput, StepOutputs)) or hasattr(
-            items, "artifact_version_document"
-        ):
+        is_output = isinstance(items, (StepOutput, StepOutputs))
+        if is_output or hasattr(items, "artifact_version_document"):
             return self._input(place, items)
-        values = listed(step.name, items)
+        values = mapping.listed(step.name, items)
         if is_plain(values):
             return {"value": values}
         # Each item is a value of its own, so that it keeps its result when others come and go.
@@ -134,6 +130,7 @@ class Trace:
         return spec
 
     def _add(self, step: Step, spec: dict[str, Any], frame: FrameType) -> Any:
+        """Adds a use of a step, which the pipeline makes in `frame`."""
         name: str = spec["name"]
         spec["location"] = {
             "file": source_root.shown(frame.f_code.co_filename),
@@ -141,12 +138,7 @@ class Trace:
         }
         self.steps.append(spec)
         self.used[name] = step
-        made = [StepOutput(name, output.name) for output in step.signature.outputs]
-        if len(made) == 1:
-            return made[0]
-        several = StepOutputs(made)
-        several.step_name = name
-        return several
+        return outputs.standing_for(name, [output.name for output in step.signature.outputs])
 
     def _name(self, base: str, chosen: str | None) -> str:
         if chosen is not None:
@@ -252,43 +244,6 @@ class Trace:
         return {"artifact": self._save_literal(place, value)}
 
 
-def mapped_input(step: Step, others: dict[str, Any]) -> str:
-    """Returns the input that a step is mapped over: the first one that is not given by name.
-
-    Raises:
-        PipelineError: There is none.
-    """
-    signature = step.signature
-    over = next((name for name in signature.names if name not in others), None)
-    if over is None:
-        takes = f"takes `{', '.join(signature.names)}`" if signature.names else "takes no input"
-        raise frames.refusal(
-            f"step `{step.name}` {takes}, so that none is left to map over; give by name only what "
-            "is the same for every item."
-        )
-    return over
-
-
-def listed(step: str, items: Any) -> list[Any]:
-    """Returns the items that a step is mapped over.
-
-    Raises:
-        PipelineError: They are in no list and no tuple.
-    """
-    if isinstance(items, (list, tuple)):
-        found: list[Any] = list(items)  # pyright: ignore[reportUnknownArgumentType] - of anything
-        return found
-    how = "put it in a list"
-    if isinstance(items, dict):
-        how = "write `list(d)`, `list(d.values())` or `list(d.items())`"
-    elif hasattr(items, "__iter__") and not isinstance(items, (str, bytes)):
-        how = "write `list(…)` around it"
-    raise frames.refusal(
-        f"step `{step}` is mapped over a value of type `{type(items).__qualname__}`, and it takes "
-        f"a list, a tuple, or an output that will be a list; {how}."
-    )
-
-
 def _placed(error: PipelineError, raised: Exception) -> PipelineError:
     """Returns an error with the author's line before its message, and in its traceback."""
     place = frames.place_of(raised)
@@ -318,7 +273,7 @@ def _definition(step: Step) -> dict[str, Any]:
             document["type"] = declared
         materializer = step.materializer(output.name)
         if materializer is not None:
-            document["materializer"] = f"{materializer.__module__}.{materializer.__qualname__}"
+            document["materializer"] = source_root.class_name(materializer)
         declared_outputs.append(document)
     place = source_root.location(step.entrypoint)
     return {
@@ -339,7 +294,7 @@ def hooks(owner: Any) -> dict[str, str]:
         function = getattr(owner, hook)
         if function is not None:
             kind: Any = function if hasattr(function, "__qualname__") else function.__class__
-            found[hook] = f"{kind.__module__}:{kind.__qualname__}"
+            found[hook] = f"{source_root.home_module(kind)}:{kind.__qualname__}"
     return found
 
 

@@ -7,8 +7,16 @@ use crate::Cli;
 use crate::context::Context;
 use crate::error::CommandError;
 
+/// How a shell is made to read its completions, each time it starts.
+const HELP: &str = "\
+Put a line into the file that your shell reads when it starts:
+  bash  source <(partita completions bash)    into ~/.bashrc
+  zsh   source <(partita completions zsh)     into ~/.zshrc, after `compinit`
+  fish  partita completions fish | source     into ~/.config/fish/config.fish";
+
 /// Prints the completions of a shell.
 #[derive(clap::Args)]
+#[command(after_help = HELP)]
 pub(crate) struct Args {
     /// The shell.
     shell: Shell,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 use partita_cli::table::Table;
-use partita_cli::{places, session::Session};
+use partita_cli::{places, session::Session, size};
 use partita_core::status::RunStatus;
 use partita_engine::metadata::RunFilter;
 use partita_engine::store::Documents;
@@ -164,9 +164,9 @@ fn room(folder: &Path) -> Check {
         return Check::warning(NAME, "its room cannot be found out", "see that it is there");
     };
     let free = disk.blocks_available() * disk.fragment_size();
-    let left = format!("{:.1} GB are left", free as f64 / 1e9);
+    let left = format!("{} are left", size::short(free));
     if free < LITTLE_ROOM {
-        return Check::warning(NAME, left, "`partita store gc` removes what no run needs");
+        return Check::warning(NAME, left, "`partita store gc --cache` removes what no run needs");
     }
     Check::ok(NAME, left)
 }

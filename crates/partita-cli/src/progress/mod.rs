@@ -71,6 +71,7 @@ impl Progress {
     pub fn new(run: &LiveRun, style: Style) -> Self {
         let context = run.context();
         let mut state = State::new(Arc::clone(&context.deployment), &run.header().name);
+        state.can_resume = run.header().target.is_some();
         state.finished_before = run.committed().iter().filter(|done| **done).count();
         Self::show(state, &run.header().id, Arc::clone(&context.store), style)
     }
@@ -79,6 +80,7 @@ impl Progress {
     pub fn following(run: &Follower, style: Style) -> Self {
         let mut state = State::new(Arc::clone(run.deployment()), &run.header().name);
         state.started = moment(run.header().started_at);
+        state.can_resume = run.header().target.is_some();
         Self::show(state, &run.header().id, Arc::clone(run.store()), style)
     }
 

@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) is_cancelling: bool,
     /// Steps that were finished before this engine took the run up.
     pub(super) finished_before: usize,
+    /// Whether the run's code can be loaded again, so that the run can be resumed.
+    pub(super) can_resume: bool,
     /// The first step or item that failed, with its last attempt.
     pub(super) failed: Option<(Unit, u32)>,
     last_attempt: u32,
@@ -88,6 +90,7 @@ impl State {
             tally: Tally::default(),
             is_cancelling: false,
             finished_before: 0,
+            can_resume: true,
             failed: None,
             last_attempt: 0,
             last_took: 0.0,
@@ -120,19 +123,7 @@ impl State {
                 }
             }
             RunEvent::StepEnded { step, item, status, .. } => {
-                if *status == StepStatus::Failed {
-                    let unit = Unit { step: *step, item: *item };
-                    self.failed.get_or_insert((unit, self.last_attempt));
-                }
-                if item.is_some() {
-                    self.maps.entry(*step).or_default().tally.add(*status);
-                    return;
-                }
-                // A failed attempt has ended already.
-                if *status != StepStatus::Failed || self.running.contains_key(step) {
-                    self.end_attempt(*step, at);
-                }
-                self.tally.add(*status);
+                self.note_end(Unit { step: *step, item: *item }, *status, at);
             }
             RunEvent::CancelRequested => self.is_cancelling = true,
             RunEvent::RunEnded { .. } => {
@@ -140,6 +131,22 @@ impl State {
                 self.ended = Some(at);
             }
         }
+    }
+
+    fn note_end(&mut self, unit: Unit, status: StepStatus, at: Instant) {
+        if status == StepStatus::Failed {
+            self.failed.get_or_insert((unit, self.last_attempt));
+        }
+        let Unit { step, item } = unit;
+        if item.is_some() {
+            self.maps.entry(step).or_default().tally.add(status);
+            return;
+        }
+        // A failed attempt has ended already.
+        if status != StepStatus::Failed || self.running.contains_key(&step) {
+            self.end_attempt(step, at);
+        }
+        self.tally.add(status);
     }
 
     fn end_attempt(&mut self, step: usize, at: Instant) {

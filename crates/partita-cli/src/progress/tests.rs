@@ -221,6 +221,17 @@ fn no_drawn_line_is_left_after_ctrl_c() {
 }
 
 #[test]
+fn a_run_whose_code_cannot_be_loaded_again_is_not_said_to_resume() {
+    let mut display = Display::new(&["train"]);
+    display.shown.state.can_resume = false;
+    display.on(over(RunStatus::Cancelled));
+    display.check(&[
+        "- run first: cancelled in T",
+        "help: call the pipeline again; what has finished comes from the cache",
+    ]);
+}
+
+#[test]
 fn a_child_process_that_prints_leaves_no_drawn_line_behind() {
     let mut display = Display::new(&["train"]);
     display.on(started(0));
@@ -291,6 +302,55 @@ fn elsewhere_than_on_a_terminal_each_event_is_a_line() {
         "load: completed in T",
         "run first: completed in T (1 completed)",
     ]);
+}
+
+fn item_ended(item: u32, status: StepStatus) -> RunEvent {
+    let failure = (status == StepStatus::Failed).then(|| Arc::new(Failure::ours("no luck")));
+    let (result, because) = (None, None);
+    RunEvent::StepEnded { step: 0, item: Some(item), status, result, failure, because }
+}
+
+#[test]
+fn a_mapped_step_is_drawn_with_how_far_it_has_come() {
+    let mut display = Display::new(&["train"]);
+    display.on(RunEvent::StepExpanded { step: 0, items: 4, committed: 1 });
+    display.on(RunEvent::StepStarted { step: 0, item: Some(1), attempt: 1 });
+    display.on(item_ended(1, StepStatus::Completed));
+    display.shown.draw();
+    display.check(&["", "▸ train 2/4 T", &format!("{BAR} 0/1 T")]);
+    display.on(item_ended(2, StepStatus::Cached));
+    display.on(item_ended(3, StepStatus::Completed));
+    display.on(ended(0, StepStatus::Completed));
+    display.on(over(RunStatus::Completed));
+    let seen = display.seen();
+    assert!(seen[0].starts_with("✓ train: completed in"), "{seen:?}");
+    assert!(seen[0].ends_with(", 4 items (1 cached)"), "{seen:?}");
+}
+
+#[test]
+fn elsewhere_a_map_of_many_items_is_told_in_tenths_and_its_first_failures() {
+    let mut display = Display::new(&["train"]);
+    display.shown.is_live = false;
+    display.on(RunEvent::StepExpanded { step: 0, items: 20, committed: 0 });
+    (0..4).for_each(|item| display.on(item_ended(item, StepStatus::Completed)));
+    display.check(&[
+        "train: started, 20 items",
+        "train: 2/20 items done",
+        "train: 4/20 items done",
+    ]);
+    for item in 4..18 {
+        display.on(RunEvent::AttemptFailed {
+            step: 0,
+            item: Some(item),
+            attempt: 1,
+            failure: Arc::new(Failure::ours("no luck")),
+            retry_in: None,
+        });
+        display.on(item_ended(item, StepStatus::Failed));
+    }
+    // The terminal has room for the last of them.
+    let seen = display.seen();
+    assert_eq!(seen.last().map(String::as_str), Some("train[13]: failed: no luck"), "{seen:?}");
 }
 
 #[test]

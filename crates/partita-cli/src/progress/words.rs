@@ -31,20 +31,8 @@ struct Look {
 pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLook) -> Vec<String> {
     let look = Look { style, is_drawn: look.is_drawn, colour: look.colour };
     match event {
-        RunEvent::StepStarted { .. } | RunEvent::StepExpanded { .. }
-            if look.is_drawn || style.quiet =>
-        {
-            Vec::new()
-        }
-        RunEvent::StepExpanded { step, items, .. } => {
-            vec![format!("{}: started, {}", name(state, *step), count::items(*items as usize))]
-        }
-        RunEvent::StepStarted { item: Some(_), .. } => Vec::new(),
-        RunEvent::StepStarted { step, attempt: 1, .. } => {
-            vec![format!("{}: started", name(state, *step))]
-        }
-        RunEvent::StepStarted { step, attempt, .. } => {
-            vec![format!("{}: attempt {attempt} started", name(state, *step))]
+        RunEvent::StepStarted { .. } | RunEvent::StepExpanded { .. } => {
+            if look.is_drawn || style.quiet { Vec::new() } else { begun(state, event) }
         }
         RunEvent::AttemptFailed { retry_in: None, .. } => Vec::new(),
         RunEvent::AttemptFailed { .. } if style.quiet => Vec::new(),
@@ -80,6 +68,23 @@ pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLoo
     }
 }
 
+/// Returns what is said of the beginning of a step; nothing of an item's.
+fn begun(state: &State, event: &RunEvent) -> Vec<String> {
+    match event {
+        RunEvent::StepExpanded { step, items, .. } => {
+            let items = count::items(*items as usize);
+            vec![format!("{}: started, {items}", name(state, *step))]
+        }
+        RunEvent::StepStarted { step, item: None, attempt: 1 } => {
+            vec![format!("{}: started", name(state, *step))]
+        }
+        RunEvent::StepStarted { step, item: None, attempt } => {
+            vec![format!("{}: attempt {attempt} started", name(state, *step))]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// What the terminal can show of finished lines.
 #[derive(Clone, Copy)]
 pub(super) struct LiveLook {
@@ -105,8 +110,7 @@ fn name(state: &State, step: usize) -> String {
 
 /// Returns what a step or an item is called: `train`, or `train[3]`.
 fn unit_name(state: &State, unit: Unit) -> String {
-    let name = name(state, unit.step);
-    unit.item.map_or(name.clone(), |item| format!("{name}[{item}]"))
+    count::unit_name(&name(state, unit.step), unit.item)
 }
 
 /// Returns whether enough failures of a mapped step's items have been told.
@@ -260,8 +264,11 @@ pub(super) fn after(
         (None, Some(error)) => lines.push(format!("error: {}", escaped(error))),
         _ => {}
     }
-    lines
-        .push(format!("help: `partita runs resume {}` goes on where it stopped", shell_word(&run)));
+    lines.push(if state.can_resume {
+        format!("help: `partita runs resume {}` goes on where it stopped", shell_word(&run))
+    } else {
+        "help: call the pipeline again; what has finished comes from the cache".to_owned()
+    });
     lines
 }
 

@@ -9,6 +9,7 @@ mod target;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use clap::Args;
@@ -19,6 +20,9 @@ use crate::context::Context;
 use crate::error::CommandError;
 
 pub(crate) use interpreter::{Interpreter, find};
+
+/// The file that hides the package: Python looks in the working directory first.
+const HIDING: &str = "partita.py";
 
 /// What to run, plan or compile, and how.
 #[derive(Args)]
@@ -149,11 +153,22 @@ fn command(
     verb: &str,
     request: &Request,
 ) -> Result<Command, CommandError> {
+    check_not_hidden()?;
     interpreter.check_package()?;
     let request = serde_json::to_string(request).map_err(CommandError::bug)?;
     let mut command = Command::new(&interpreter.path);
     command.args(["-m", "partita", verb, &request]);
     Ok(command)
+}
+
+/// Refuses to start where Python would take a file of the author for Partita's package.
+fn check_not_hidden() -> Result<(), CommandError> {
+    if !Path::new(HIDING).exists() {
+        return Ok(());
+    }
+    Err(CommandError::failed(format!(
+        "`{HIDING}` in this folder hides the package `partita` from Python; give the file another name"
+    )))
 }
 
 fn not_started(interpreter: &Interpreter, error: &std::io::Error) -> CommandError {

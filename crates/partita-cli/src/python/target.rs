@@ -1,8 +1,9 @@
 //! Checks what was typed as TARGET, before a Python is started for it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use partita_cli::places;
 use partita_core::name::nearest;
 
 use crate::error::CommandError;
@@ -63,23 +64,44 @@ pub(crate) fn check_file(file: &str, what: &str) -> Result<(), CommandError> {
         }
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let meant = neighbour(Path::new(file));
-            let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            Err(CommandError::usage(format!("{what} `{file}` does not exist{meant}")))
+            let meant = above(Path::new(file)).or_else(|| neighbour(Path::new(file)));
+            let help = meant.map_or_else(
+                || "check its path, which starts in the working directory".to_owned(),
+                |name| format!("did you mean `{name}`?"),
+            );
+            Err(CommandError::usage(format!("{what} `{file}` does not exist; {help}")))
         }
         Err(error) => Err(CommandError::failed(format!("{what} `{file}` cannot be read: {error}"))),
     }
 }
 
-/// Returns the file beside `file` with the nearest name.
+/// Returns the file that `file` would be in a folder above this one, up to the source root, as it
+/// is reached from here.
+fn above(file: &Path) -> Option<String> {
+    let here = std::env::current_dir().ok()?;
+    let root = places::source_root(&here)?;
+    let depth = here.strip_prefix(&root).ok()?.components().count();
+    let steps = here.ancestors().skip(1).take(depth);
+    let climb = steps.zip(1..).find(|(folder, _)| folder.join(file).is_file())?.1;
+    Some(format!("{}{}", "../".repeat(climb), file.display()))
+}
+
+/// Returns the file beside `file` with the nearest name. What all such files end in, as in `.py`,
+/// makes no two of them near.
 fn neighbour(file: &Path) -> Option<String> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let names: Vec<String> = fs::read_dir(folder.unwrap_or(Path::new(".")))
         .ok()?
         .flatten()
-        .filter(|entry| entry.path().extension() == file.extension())
-        .filter_map(|entry| entry.file_name().into_string().ok())
+        .map(|entry| PathBuf::from(entry.file_name()))
+        .filter(|name| name.extension() == file.extension())
+        .filter_map(|name| Some(name.file_stem()?.to_str()?.to_owned()))
         .collect();
-    let meant = nearest(file.file_name()?.to_str()?, names.iter().map(String::as_str))?;
-    Some(folder.map_or_else(|| meant.to_owned(), |folder| folder.join(meant).display().to_string()))
+    let meant = nearest(file.file_stem()?.to_str()?, names.iter().map(String::as_str))?;
+    let mut meant = folder.unwrap_or(Path::new("")).join(meant).into_os_string();
+    if let Some(extension) = file.extension() {
+        meant.push(".");
+        meant.push(extension);
+    }
+    meant.into_string().ok()
 }

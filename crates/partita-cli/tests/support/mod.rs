@@ -3,6 +3,8 @@
 #![allow(clippy::expect_used, reason = "tests may panic")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod executed;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 

@@ -183,6 +183,9 @@ impl CacheResolver {
         if expiry.is_some_and(|expiry| age > expiry) {
             return Some(format!("the earlier result, of {}, has expired", entry.ended_at));
         }
+        if let Some((name, _)) = entry.outputs.iter().find(|(_, output)| !output.is_value_whole()) {
+            return Some(format!("the earlier result's output `{name}` is corrupt"));
+        }
         let is_gone = |version: &ArtifactVersion| {
             let mut is_gone = false;
             version.visit_folders(&mut |part| {

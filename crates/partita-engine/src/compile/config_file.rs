@@ -228,7 +228,7 @@ mod tests {
             let entry = |(key, node): (&String, &Node)| {
                 let line = node.location.as_ref().map_or(0, |location| location.line);
                 match &node.value {
-                    NodeValue::Literal(literal) => format!("{key}@{line}={literal}"),
+                    NodeValue::Literal(literal) => format!("{key}@{line}={}", literal.text()),
                     NodeValue::Section(nodes) => format!("{key}@{line}:({})", show(nodes)),
                 }
             };

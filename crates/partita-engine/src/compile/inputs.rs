@@ -139,25 +139,39 @@ impl<'a> InputChecker<'a> {
         location: Option<&Location>,
     ) -> Option<Literal> {
         let declared = self.declared(step, definition, name, location)?;
-        if nesting(value.text().as_bytes()) > MAX_DEPTH {
-            let what = format!(
-                "{} of step {} holds lists or mappings more than {MAX_DEPTH} deep",
-                quoted(name),
-                quoted(&step.name)
-            );
-            let help = "make the value in a step, so that it is an artifact";
-            self.report.push(Diagnostic::new(what).help(help).at(location.cloned()));
+        if self.is_too_deep(step, name, value, location) {
             return None;
         }
         match accept(declared, value) {
             Acceptance::AsItIs => None,
             Acceptance::Converted(literal) => Some(literal),
             Acceptance::Refused => {
-                let is = format!("{} ({})", value.kind().name(), quoted(value.text()));
+                let is = format!("{} ({})", value.kind().name(), quoted(&value.to_string()));
                 self.mismatch(step, name, declared, &is, location);
                 None
             }
         }
+    }
+
+    /// Reports a literal that not every reader could read.
+    pub(super) fn is_too_deep(
+        &mut self,
+        step: &StepSpec,
+        name: &str,
+        value: &Literal,
+        location: Option<&Location>,
+    ) -> bool {
+        if nesting(value.text().as_bytes()) <= MAX_DEPTH {
+            return false;
+        }
+        let what = format!(
+            "{} of step {} holds lists or mappings more than {MAX_DEPTH} deep",
+            quoted(name),
+            quoted(&step.name)
+        );
+        let help = "make the value in a step, so that it is an artifact";
+        self.report.push(Diagnostic::new(what).help(help).at(location.cloned()));
+        true
     }
 
     fn input(&mut self, step: &StepSpec, definition: &StepDefinition, name: &str, input: &Input) {
@@ -313,9 +327,9 @@ pub(super) fn accept(declared: &InputDefinition, value: &Literal) -> Acceptance 
         return Acceptance::AsItIs;
     }
     let converted = match kind {
-        Kind::Int if has(kinds, Kind::Float) => format!("{value}.0"),
+        Kind::Int if has(kinds, Kind::Float) => format!("{}.0", value.text()),
         Kind::List if has(kinds, Kind::Tuple) => {
-            format!(r#"{{"$partita":"tuple","value":{value}}}"#)
+            format!(r#"{{"$partita":"tuple","value":{}}}"#, value.text())
         }
         _ => return Acceptance::Refused,
     };

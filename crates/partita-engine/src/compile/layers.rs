@@ -19,6 +19,8 @@ pub(super) struct LayerReader<'a> {
     pub(super) location: Option<&'a Location>,
     /// Whether it is a pipeline or a step.
     pub(super) scope: Scope,
+    /// Whether it takes a parameter of this name.
+    pub(super) takes: &'a dyn Fn(&str) -> bool,
     /// Where problems go.
     pub(super) report: &'a mut Report,
 }
@@ -60,6 +62,9 @@ impl LayerReader<'_> {
             _ => format!("{} is not a key of `{prefix}` of {}", quoted(key), self.owner),
         };
         let help = match elsewhere(key, self.scope) {
+            _ if prefix.is_empty() && (self.takes)(key) => {
+                "it is a parameter; write it below `parameters`".to_owned()
+            }
             Some(path) => format!("did you mean `{path}`?"),
             None => suggestion(key, &keys_in(prefix, self.scope)),
         };
@@ -132,6 +137,7 @@ impl LayerReader<'_> {
                 owner: &format!("step {}", quoted(name)),
                 location: location.as_ref(),
                 scope: Scope::Step,
+                takes: &|_| false,
                 report: self.report,
             };
             reader.section("", &section, &mut options);

@@ -55,6 +55,9 @@ impl InputChecker<'_> {
         declared: Option<&InputDefinition>,
         list: &Literal,
     ) -> Option<Literal> {
+        if self.is_too_deep(step, name, list, step.location.as_ref()) {
+            return None;
+        }
         let Some(items) = list.items() else {
             self.no_list(step, &format!("a {}", list.kind().name()));
             return None;

@@ -33,7 +33,8 @@ impl<'a> Settings<'a> {
     ) -> Self {
         let owner = format!("pipeline {}", quoted(&spec.name));
         let (location, scope) = (spec.location.as_ref(), Scope::Pipeline);
-        let mut reader = LayerReader { owner: &owner, location, scope, report };
+        let takes = |name: &str| spec.parameters.contains_key(name);
+        let mut reader = LayerReader { owner: &owner, location, scope, takes: &takes, report };
         let mut pipeline: Vec<Options> =
             spec.options.iter().map(|layer| reader.read(layer)).collect();
         if pipeline.is_empty() {
@@ -43,7 +44,8 @@ impl<'a> Settings<'a> {
         let definitions = spec.definitions.iter().map(|(source, definition)| {
             let owner = format!("step {}", quoted(&definition.name));
             let (location, scope) = (definition.location.as_ref(), Scope::Step);
-            let mut reader = LayerReader { owner: &owner, location, scope, report };
+            let takes = |name: &str| definition.inputs.contains_key(name);
+            let mut reader = LayerReader { owner: &owner, location, scope, takes: &takes, report };
             let mut options = Options::default();
             definition.options.iter().for_each(|layer| options.put(&reader.read(layer)));
             (source.as_str(), options)
@@ -123,7 +125,8 @@ impl<'a> Settings<'a> {
         if !step.options.is_empty() {
             let owner = format!("step {}", quoted(&step.name));
             let (location, scope) = (step.location.as_ref(), Scope::Step);
-            let mut reader = LayerReader { owner: &owner, location, scope, report };
+            let takes = |name: &str| step.parameters.contains_key(name);
+            let mut reader = LayerReader { owner: &owner, location, scope, takes: &takes, report };
             step.options.iter().for_each(|layer| options.put(&reader.read(layer)));
         }
         layers.for_each(|layer| put_pipeline(layer, &mut options));

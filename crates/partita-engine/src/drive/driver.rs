@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use partita_core::deployment::Deployment;
-use partita_core::launcher::{Outcome as Reported, StepLauncher, Unit};
+use partita_core::launcher::{LaunchError, Outcome as Reported, StepLauncher, Unit};
 use partita_core::run::{Failure, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 
@@ -105,6 +105,18 @@ impl<'a> Driver<'a> {
         self.reporter.cancel_handle()
     }
 
+    /// Goes on with those attempts of an earlier engine that still run, instead of making new ones.
+    /// `begun` are the attempts whose end nobody has recorded, by step and item.
+    ///
+    /// # Errors
+    /// If it cannot be found out now whether they run.
+    pub fn take_over(&mut self, begun: &HashMap<Unit, u32>) -> Result<(), LaunchError> {
+        for (unit, number) in self.flights.find(begun)? {
+            self.scheduler.begin_with(unit, number);
+        }
+        Ok(())
+    }
+
     /// Executes the run; returns when it is over.
     pub fn run(mut self) -> RunOutcome {
         self.drive.limits.listen(self.reporter.limits_handle());
@@ -151,7 +163,9 @@ impl<'a> Driver<'a> {
                 }
             }
             Message::Cancel => {
-                if !std::mem::replace(&mut self.cancel_seen, true) {
+                if std::mem::replace(&mut self.cancel_seen, true) {
+                    self.flights.cancel_again();
+                } else {
                     self.tell(&RunEvent::CancelRequested);
                     self.events.push_back(Event::CancelRequested);
                 }

@@ -81,6 +81,8 @@ pub(super) struct Flights<'a> {
     launcher: &'a dyn StepLauncher,
     reports: Arc<dyn Reports>,
     flights: HashMap<usize, Flight>,
+    /// The attempts that an earlier engine launched and that still run.
+    found: HashMap<Unit, (u32, Job)>,
 }
 
 impl<'a> Flights<'a> {
@@ -90,7 +92,49 @@ impl<'a> Flights<'a> {
         launcher: &'a dyn StepLauncher,
         reports: Arc<dyn Reports>,
     ) -> Self {
-        Self { deployment, run_id, launcher, reports, flights: HashMap::new() }
+        let (flights, found) = (HashMap::new(), HashMap::new());
+        Self { deployment, run_id, launcher, reports, flights, found }
+    }
+
+    /// Finds the attempts again that an earlier engine began and did not see the end of; returns
+    /// those that its launcher knows.
+    ///
+    /// # Errors
+    /// If that cannot be found out now.
+    pub(super) fn find(
+        &mut self,
+        begun: &HashMap<Unit, u32>,
+    ) -> Result<Vec<(Unit, u32)>, LaunchError> {
+        for (&unit, &number) in begun {
+            let attempt = self.attempt(unit, number, None, true);
+            if let Some(job) = self.launcher.find(&attempt, &self.reports)? {
+                self.found.insert(unit, (number, job));
+            }
+        }
+        Ok(self.found.iter().map(|(unit, (number, _))| (*unit, *number)).collect())
+    }
+
+    /// Returns whether an attempt of an earlier engine at a step or an item still runs.
+    pub(super) fn has_found(&self, unit: Unit) -> bool {
+        self.found.contains_key(&unit)
+    }
+
+    fn attempt(
+        &self,
+        unit: Unit,
+        number: u32,
+        cache_reason: Option<Arc<str>>,
+        is_last: bool,
+    ) -> Attempt {
+        Attempt {
+            deployment: Arc::clone(self.deployment),
+            run_id: Arc::clone(&self.run_id),
+            step: unit.step,
+            item: unit.item,
+            number,
+            cache_reason,
+            is_last,
+        }
     }
 
     /// Begins an attempt at `unit`, which the scheduler knows by the number `step`.
@@ -103,29 +147,28 @@ impl<'a> Flights<'a> {
         reason: Option<Arc<str>>,
         places: Places,
     ) -> Launch {
-        let stage = Stage::Launching { reason, tries: 0, timeout: None };
+        let found = self.found.remove(&unit).filter(|(number, _)| *number == attempt);
+        let is_found = found.is_some();
+        let stage = match found {
+            Some((_, job)) => Stage::Launched { job, silent_since: None },
+            None => Stage::Launching { reason, tries: 0, timeout: None },
+        };
         let flight = Flight { unit, attempt, is_last, stage, cancels: 0, _places: places };
         self.flights.insert(step, flight);
-        self.launch(step, attempt)
+        if is_found { Launch::Done { timeout: None } } else { self.launch(step, attempt) }
     }
 
     /// Hands an attempt to the launcher, unless that was done.
     pub(super) fn launch(&mut self, step: usize, number: u32) -> Launch {
-        let Some(flight) = self.flights.get_mut(&step) else { return Launch::Stale };
-        let Stage::Launching { reason, tries, timeout } = &mut flight.stage else {
-            return Launch::Stale;
-        };
+        let Some(flight) = self.flights.get(&step) else { return Launch::Stale };
+        let Stage::Launching { reason, .. } = &flight.stage else { return Launch::Stale };
         if flight.attempt != number {
             return Launch::Stale;
         }
-        let attempt = Attempt {
-            deployment: Arc::clone(self.deployment),
-            run_id: Arc::clone(&self.run_id),
-            step: flight.unit.step,
-            item: flight.unit.item,
-            number,
-            cache_reason: reason.clone(),
-            is_last: flight.is_last,
+        let attempt = self.attempt(flight.unit, number, reason.clone(), flight.is_last);
+        let Some(flight) = self.flights.get_mut(&step) else { return Launch::Stale };
+        let Stage::Launching { tries, timeout, .. } = &mut flight.stage else {
+            return Launch::Stale;
         };
         match find_or_launch(self.launcher, attempt, *tries > 0, &self.reports) {
             Ok(job) => {
@@ -173,6 +216,16 @@ impl<'a> Flights<'a> {
             }
             // A backend that refuses has its grace, as one that accepts and does nothing.
             Ok(()) | Err(LaunchError::Refused(_)) => Cancel::Asked,
+        }
+    }
+
+    /// Asks the launcher once more to end what it was asked to end: somebody is impatient.
+    pub(super) fn cancel_again(&self) {
+        for flight in self.flights.values().filter(|flight| flight.cancels > 0) {
+            if let Stage::Launched { job, .. } = &flight.stage {
+                // It was taken once, or its grace runs.
+                let _ = self.launcher.cancel(job);
+            }
         }
     }
 
@@ -228,7 +281,7 @@ fn find_or_launch(
     tried: bool,
     reports: &Arc<dyn Reports>,
 ) -> Result<Job, LaunchError> {
-    if tried && let Some(job) = launcher.find(&attempt.id())? {
+    if tried && let Some(job) = launcher.find(&attempt, reports)? {
         return Ok(job);
     }
     launcher.launch(attempt, reports)

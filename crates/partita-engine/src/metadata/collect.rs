@@ -21,7 +21,7 @@ use crate::store::{ArtifactStore, Documents, StoreError, read_document};
 pub struct Collected {
     /// Artifact versions that no commit and no cache entry refers to.
     pub artifact_versions: usize,
-    /// Cache entries whose artifacts are gone, or that were cut off.
+    /// Cache entries whose artifacts are gone, that were cut off, or that no run has.
     pub cache_entries: usize,
     /// Deployments that no run names.
     pub deployments: usize,
@@ -42,6 +42,15 @@ pub enum Removal {
     Counted,
 }
 
+/// Which cache entries stay, and with them their artifact versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheEntries {
+    /// All that are whole.
+    Whole,
+    /// Those with outputs that a run made or took.
+    OfRuns,
+}
+
 impl Removal {
     fn of(self, store: &dyn ArtifactStore, path: &str) -> Result<()> {
         match self {
@@ -57,7 +66,11 @@ impl Removal {
 /// # Errors
 /// [`StoreError::Beginning`] if a run is just beginning. If the store fails or a document that
 /// says what is needed cannot be read; nothing that it may refer to has been removed then.
-pub fn collect(store: &dyn ArtifactStore, removal: Removal) -> Result<Collected> {
+pub fn collect(
+    store: &dyn ArtifactStore,
+    removal: Removal,
+    entries: CacheEntries,
+) -> Result<Collected> {
     let _collecting = match store.collecting() {
         Ok(collecting) => collecting,
         Err(StoreError::NotFound { .. }) => return Ok(Collected::default()),
@@ -70,7 +83,7 @@ pub fn collect(store: &dyn ArtifactStore, removal: Removal) -> Result<Collected>
         collected.runs += usize::from(needs.add_run(store, &run_id, removal)?);
     }
     for name in store.list("cache")? {
-        match needs.add_cache_entry(store, &format!("cache/{name}"), removal)? {
+        match needs.add_cache_entry(store, &format!("cache/{name}"), removal, entries)? {
             None => {}
             Some(bytes) => {
                 collected.cache_entries += 1;
@@ -179,6 +192,8 @@ struct Needs {
     live: HashSet<String>,
     deployments: HashSet<String>,
     artifacts: HashSet<String>,
+    /// The ids of the artifact versions that runs made or took from the cache.
+    versions: HashSet<String>,
 }
 
 impl Needs {
@@ -242,18 +257,28 @@ impl Needs {
     }
 
     fn add_version(&mut self, version: &ArtifactVersion) {
+        self.versions.insert(version.id.clone());
+        version.items.iter().flat_map(|items| items.iter()).for_each(|item| {
+            self.versions.insert(item.id.clone());
+        });
         version.visit_folders(&mut |part| {
             self.artifacts.insert(layout::artifact(part));
         });
     }
 
+    fn is_of_runs(&self, version: &ArtifactVersion) -> bool {
+        let mut items = version.items.iter().flat_map(|items| items.iter());
+        self.versions.contains(&version.id) || items.any(|item| self.is_of_runs(item))
+    }
+
     /// Adds what a cache entry refers to, or removes an entry that is of no use and returns its
-    /// bytes.
+    /// bytes. What runs refer to has been added before.
     fn add_cache_entry(
         &mut self,
         store: &dyn ArtifactStore,
         path: &str,
         removal: Removal,
+        entries: CacheEntries,
     ) -> Result<Option<u64>> {
         let bytes = match store.read(path) {
             Ok(bytes) => bytes,
@@ -270,7 +295,9 @@ impl Needs {
             let is_whole = folders.iter().try_fold(true, |is_whole, folder| {
                 store.list(folder).map(|files| is_whole && !files.is_empty())
             })?;
-            if is_whole {
+            let is_of_runs = entry.outputs.is_empty()
+                || entry.outputs.values().any(|version| self.is_of_runs(version));
+            if is_whole && (is_of_runs || entries == CacheEntries::Whole) {
                 self.artifacts.extend(folders);
                 return Ok(None);
             }

@@ -88,7 +88,7 @@ pub enum MetadataError {
     },
     /// No room.
     #[error(
-        "the disk that holds the metadata store `{path}` is full; free some space (`partita store gc` removes what no run needs) and try again"
+        "the disk that holds the metadata store `{path}` is full; free some space (`partita store gc --cache` removes what no run needs) and try again"
     )]
     Full {
         /// The database.
@@ -137,6 +137,13 @@ pub enum MetadataError {
     /// The artifact store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl MetadataError {
+    /// Returns whether an artifact store is out of reach.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_unreachable())
+    }
 }
 
 /// A `Result` with a [`MetadataError`].

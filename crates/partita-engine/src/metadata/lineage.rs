@@ -84,7 +84,8 @@ impl<'a> Artifacts<'a> {
         Err(MetadataError::NotFound {
             what: "artifact".to_owned(),
             name: reference.chars().take(name::NAME_LENGTH).collect(),
-            nearest: name::nearest(reference, names())
+            nearest: with_parts(reference, names())
+                .or_else(|| name::nearest(reference, names()))
                 .or_else(|| nearest_end(reference, names()))
                 .map(str::to_owned),
             help: "`partita artifacts list` shows them all".to_owned(),
@@ -159,6 +160,12 @@ impl<'a> Artifacts<'a> {
             }
         })
     }
+}
+
+/// Returns the first name that has `reference` in it, as one or several of its parts between dots.
+fn with_parts<'n>(reference: &str, mut names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let parts = format!(".{reference}.");
+    names.find(|name| format!(".{name}.").contains(&parts))
 }
 
 /// Returns the name whose end, after one of its dots, is nearest to `reference`: artifacts are often

@@ -18,7 +18,7 @@ mod views;
 mod writer;
 
 pub use changes::{Change, RunRecord, RunStart, StepRun};
-pub use collect::{Collected, Removal, collect};
+pub use collect::{CacheEntries, Collected, Removal, collect};
 pub use error::{MetadataError, Result};
 pub use lineage::Artifacts;
 pub use registry::{DEFAULT, Registry, Save, StackReferences};

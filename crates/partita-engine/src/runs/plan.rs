@@ -149,7 +149,11 @@ fn look_up_items(
     }
     let result = gathered(context, step, &found, Gathered::Imagined)?;
     context.remember(step, Arc::new(result));
-    Ok((Verdict::Cached, "all of its items are cached".to_owned()))
+    let reason = match items.count {
+        0 => "its list is empty",
+        _ => "all of its items are cached",
+    };
+    Ok((Verdict::Cached, reason.to_owned()))
 }
 
 fn upstream(input: &Input) -> Vec<&str> {

@@ -6,7 +6,7 @@ use partita_core::status::{RunStatus, StepStatus};
 
 use super::event::{Action, Because, Cause, Event, Outcome, Resolved, Timer};
 use super::items::Items;
-use super::plan::{Plan, StepPlan};
+use super::plan::{BegunItem, Plan, StepPlan};
 use super::slots::Slots;
 use super::state::{Counts, Phase, StepState, Stop};
 
@@ -52,6 +52,17 @@ impl Scheduler {
         let slots = Slots::of(&plan);
         let items = Items::of(steps.len());
         Self { plan, steps, items, phase: Phase::Idle, counts, slots }
+    }
+
+    /// Has a step or an item begin with this attempt, in a run that has not begun.
+    pub fn begin_with(&mut self, unit: Unit, attempt: u32) {
+        match unit.item {
+            None => self.plan.steps[unit.step].first_attempt = attempt,
+            Some(_) => {
+                let fresh = BegunItem { first_attempt: attempt, committed: false };
+                self.plan.begun_items.entry(unit).or_insert(fresh).first_attempt = attempt;
+            }
+        }
     }
 
     /// Takes an event and adds the actions that follow from it, in the order to do them.

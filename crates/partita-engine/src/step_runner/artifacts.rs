@@ -179,6 +179,20 @@ fn digest_file(path: &Path, size: u64) -> std::io::Result<Digest> {
     Ok(hasher.finalize().into())
 }
 
+/// Returns the value of an artifact version that lives in its document, after checking its digest.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if it is not the one that was stored.
+pub fn load_inline<'a>(
+    store: &dyn ArtifactStore,
+    version: &'a ArtifactVersion,
+) -> Result<Option<&'a Literal>> {
+    if version.is_value_whole() {
+        return Ok(version.value.as_ref());
+    }
+    Err(StoreError::Corrupt { path: version.artifact.clone(), uri: store.uri().to_owned() })
+}
+
 /// Returns a local folder with the files of an artifact version, after checking every digest.
 ///
 /// # Errors

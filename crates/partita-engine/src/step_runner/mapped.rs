@@ -34,12 +34,16 @@ pub(super) struct Expansion {
 #[derive(Debug, Clone)]
 pub(super) enum Item {
     /// It stands by itself.
-    Alone(Input),
+    Alone(Arc<Input>),
     /// It is inside a value that only the step's language can load.
     Element { list: Arc<ArtifactVersion>, index: u32 },
 }
 
 impl Item {
+    fn alone(input: Input) -> Self {
+        Self::Alone(Arc::new(input))
+    }
+
     /// Returns the item as its step's cache key sees it.
     pub(super) fn in_key(&self) -> ItemValue<'_> {
         match self {
@@ -72,7 +76,7 @@ impl Expansion {
         };
         let items = match input {
             Input::List(items) | Input::Tuple(items) => {
-                items.iter().cloned().map(Item::Alone).collect()
+                items.iter().cloned().map(Item::alone).collect()
             }
             Input::Value(literal) => {
                 literals(literal).ok_or_else(|| not_a_list(literal.kind().name().to_owned()))?
@@ -97,7 +101,7 @@ impl Expansion {
 
 fn literals(list: &Literal) -> Option<Vec<Item>> {
     let items = list.items()?;
-    Some(items.into_iter().map(|item| Item::Alone(Input::Value(item))).collect())
+    Some(items.into_iter().map(|item| Item::alone(Input::Value(item))).collect())
 }
 
 /// Returns the items of an artifact version, or what it is instead of a list.
@@ -108,7 +112,7 @@ fn items_of(
     if let Some(items) = &version.items {
         return Ok(Ok(items
             .iter()
-            .map(|item| Item::Alone(Input::Artifact(item.clone())))
+            .map(|item| Item::alone(Input::Artifact(item.clone())))
             .collect()));
     }
     if let Some(value) = &version.value {
@@ -231,6 +235,24 @@ fn attempt(context: &RunContext, step: usize) -> Attempt {
     }
 }
 
+/// Returns what the items made of one output.
+fn versions_of<'a>(
+    context: &RunContext,
+    step: usize,
+    output: &str,
+    items: &'a [Committed],
+) -> Result<Vec<&'a ArtifactVersion>, StoreError> {
+    let missing = |item: &Committed| {
+        let unit = Unit { step, item: item.item };
+        let commit = layout::commit(&context.run_id, unit, &item.step);
+        StoreError::NotFound {
+            path: format!("{commit} (output `{output}`)"),
+            uri: context.store.uri().to_owned(),
+        }
+    };
+    items.iter().map(|item| item.outputs.get(output).ok_or_else(|| missing(item))).collect()
+}
+
 /// Returns the list of what the items made of one output: a plain value if all of them are, else a
 /// version that lists theirs.
 fn list(
@@ -240,21 +262,7 @@ fn list(
     items: &[Committed],
     to: Gathered,
 ) -> Result<ArtifactVersion, InputError> {
-    let missing = |item: &Committed| StoreError::NotFound {
-        path: format!(
-            "{} (output `{output}`)",
-            layout::commit(
-                &context.run_id,
-                Unit { step: attempt.step, item: item.item },
-                &item.step
-            )
-        ),
-        uri: context.store.uri().to_owned(),
-    };
-    let versions: Vec<&ArtifactVersion> = items
-        .iter()
-        .map(|item| item.outputs.get(output).ok_or_else(|| missing(item)))
-        .collect::<Result<_, StoreError>>()?;
+    let versions = versions_of(context, attempt.step, output, items)?;
     let length = Literal::parse(&items.len().to_string()).map_err(InputError::internal)?;
     let metadata = BTreeMap::from([("length".to_owned(), length)]);
     let values: Option<Vec<&Literal>> = versions.iter().copied().map(plain).collect();

@@ -3,7 +3,9 @@
 //! Locally it is an operating-system record lock on `lease.json`, which dies with its holder
 //! however that ends. A record lock belongs to a process, so children that a step forks and
 //! leaves behind do not keep it; but closing any descriptor of the file drops it, so this process
-//! remembers what it holds and never opens such a file again.
+//! remembers what it holds and never opens such a file again. A step may, which reads all files of
+//! the home: so a second lock, of the open file, stands beside the first one, and counts for as long
+//! as the process that the lease names is alive.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -65,10 +67,14 @@ pub(super) fn take(path: &Path) -> std::io::Result<Taken> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
     let mut file = options.open(path)?;
-    match fcntl(file.as_fd(), FcntlArg::F_SETLK(&whole_file(libc::F_WRLCK))) {
-        Ok(_) => {}
-        Err(Errno::EAGAIN | Errno::EACCES) => return Ok(Taken::Theirs(read(&mut file))),
-        Err(error) => return Err(error.into()),
+    if !is_locked(FcntlArg::F_SETLK(&lock(OF_THE_PROCESS)), &file)? {
+        return Ok(Taken::Theirs(read(&mut file)));
+    }
+    if !is_locked(FcntlArg::F_OFD_SETLK(&lock(OF_THE_FILE)), &file)? {
+        let lease = read(&mut file);
+        if lease.as_ref().is_none_or(is_alive) {
+            return Ok(Taken::Theirs(lease));
+        }
     }
     file.set_len(0)?;
     file.rewind()?;
@@ -88,12 +94,39 @@ pub(super) fn state(path: &Path) -> std::io::Result<LeaseState> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(LeaseState::Free),
         Err(error) => return Err(error),
     };
-    let mut lock = whole_file(libc::F_WRLCK);
-    fcntl(file.as_fd(), FcntlArg::F_GETLK(&mut lock))?;
-    if i32::from(lock.l_type) == libc::F_UNLCK {
+    let mut first = lock(OF_THE_PROCESS);
+    fcntl(file.as_fd(), FcntlArg::F_GETLK(&mut first))?;
+    if i32::from(first.l_type) != libc::F_UNLCK {
+        return Ok(LeaseState::Held(read(&mut file)));
+    }
+    let mut second = lock(OF_THE_FILE);
+    fcntl(file.as_fd(), FcntlArg::F_OFD_GETLK(&mut second))?;
+    if i32::from(second.l_type) == libc::F_UNLCK {
         return Ok(LeaseState::Free);
     }
-    Ok(LeaseState::Held(read(&mut file)))
+    let lease = read(&mut file);
+    Ok(if lease.as_ref().is_none_or(is_alive) { LeaseState::Held(lease) } else { LeaseState::Free })
+}
+
+/// Returns whether a lock was taken, which nobody waits for.
+fn is_locked(lock: FcntlArg<'_>, file: &File) -> std::io::Result<bool> {
+    match fcntl(file.as_fd(), lock) {
+        Ok(_) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns whether the process that a lease names may be alive; of another machine's, nobody knows.
+fn is_alive(lease: &Lease) -> bool {
+    if lease.host != host() {
+        return true;
+    }
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", lease.pid));
+    // The state follows the name, which is in parentheses and may hold some itself.
+    state.is_ok_and(|text| {
+        text.rsplit(") ").next().is_some_and(|rest| !rest.starts_with(['Z', 'X']))
+    })
 }
 
 fn lease() -> Lease {
@@ -113,12 +146,16 @@ fn read(file: &mut File) -> Option<Lease> {
     serde_json::from_str(&text).ok()
 }
 
-fn whole_file(kind: i32) -> libc::flock {
+/// The bytes of the file that the two locks are on, so that they do not exclude one another.
+const OF_THE_PROCESS: libc::off_t = 0;
+const OF_THE_FILE: libc::off_t = 1;
+
+fn lock(byte: libc::off_t) -> libc::flock {
     libc::flock {
-        l_type: kind as i16,
+        l_type: libc::F_WRLCK as i16,
         l_whence: libc::SEEK_SET as i16,
-        l_start: 0,
-        l_len: 0,
+        l_start: byte,
+        l_len: 1,
         l_pid: 0,
     }
 }

@@ -125,6 +125,17 @@ impl LocalArtifactStore {
         }
     }
 
+    /// Checks that no folder above `file` is a link out of the store: what lies there is somebody
+    /// else's.
+    fn check_inside(&self, path: &str, file: &Path) -> Result<()> {
+        match file.parent().map(Path::canonicalize) {
+            Some(Ok(folder)) if !folder.starts_with(self.files.root()) => {
+                Err(StoreError::OutsideStore(path.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn failed(&self, path: &str, error: &std::io::Error) -> StoreError {
         if error.kind() == ErrorKind::NotFound {
             return StoreError::NotFound { path: path.to_owned(), uri: self.uri.clone() };
@@ -194,7 +205,7 @@ fn end_line(file: &mut fs::File) -> std::io::Result<()> {
 fn help(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "; free some space (`partita store gc` removes what no run needs) and resume the run"
+            "; free some space (`partita store gc --cache` removes what no run needs) and resume the run"
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "; make the folder writable, or set `PARTITA_HOME` to one that is"
@@ -304,6 +315,7 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn delete(&self, prefix: &str) -> Result<()> {
         let file = self.file(prefix)?;
+        self.check_inside(prefix, &file)?;
         let outcome = match fs::symlink_metadata(&file) {
             Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&file),
             Ok(_) => fs::remove_file(&file),
@@ -351,7 +363,15 @@ impl ArtifactStore for LocalArtifactStore {
             fs::create_dir_all(self.files.root())?;
             hold::shared(&file)
         });
-        hold.map_err(|error| self.failed(HOLD, &error))
+        hold.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => StoreError::Unavailable {
+                uri: self.uri.clone(),
+                reason: format!("its folder cannot be made: {error}"),
+                help: "see `partita artifact-store list`, and give the component another `path`"
+                    .to_owned(),
+            },
+            _ => self.failed(HOLD, &error),
+        })
     }
 
     fn collecting(&self) -> Result<Hold> {
@@ -437,6 +457,19 @@ mod tests {
         check(store.lease("r").err());
         check(store.lease_state("r").err());
         assert_eq!(fs::read(outside.path()).expect("read"), b"mine");
+    }
+
+    #[test]
+    fn nothing_is_removed_behind_a_link() {
+        let (folder, store) = store();
+        let outside = tempfile::tempdir().expect("a folder");
+        fs::create_dir(outside.path().join("mine")).expect("a folder");
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("staging")).expect("a link");
+        let refused = store.delete("staging/mine");
+        assert!(matches!(refused, Err(StoreError::OutsideStore(_))), "{refused:?}");
+        assert!(outside.path().join("mine").exists());
+        store.delete("staging").expect("the link itself is removed");
+        assert!(outside.path().exists() && !folder.path().join("staging").exists());
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum StoreError {
     },
     /// A path that would leave the store.
     #[error(
-        "`{0}` is not a path inside an artifact store; it may not be absolute, empty or contain `..`"
+        "`{0}` is not a path inside an artifact store; it may not be absolute, empty, contain `..` or lie behind a link that leads out"
     )]
     OutsideStore(String),
     /// A document that is not what its place says.
@@ -103,6 +103,13 @@ pub enum StoreError {
         /// What to do, with a leading separator, or nothing.
         help: String,
     },
+}
+
+impl StoreError {
+    /// Returns whether the store is out of reach; one that is full or read-only is not.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
 }
 
 /// A `Result` with a [`StoreError`].

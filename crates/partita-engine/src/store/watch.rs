@@ -26,7 +26,7 @@ fn changes() -> AddWatchFlags {
 /// How often it is looked where the system has no watches left.
 const WITHOUT_INOTIFY: Duration = Duration::from_millis(200);
 
-/// Watches a local folder and the folders directly in it.
+/// Watches a local folder and the folders in it, two deep: a run's, its steps', and their items'.
 pub(crate) struct FolderWatch {
     folder: PathBuf,
     inotify: Option<Inotify>,
@@ -44,7 +44,10 @@ impl FolderWatch {
     fn watch_new(&mut self) -> bool {
         let Some(inotify) = &self.inotify else { return false };
         let mut folders = vec![self.folder.clone()];
-        folders.extend(folders_in(&self.folder));
+        for folder in folders_in(&self.folder) {
+            folders.extend(folders_in(&folder));
+            folders.push(folder);
+        }
         folders.retain(|folder| !self.watched.contains(folder));
         folders.retain(|folder| inotify.add_watch(folder, changes()).is_ok());
         let has_new = !folders.is_empty();
@@ -92,9 +95,15 @@ mod tests {
         std::fs::create_dir(&steps).expect("made");
         watch.wait(LONG); // the folder
         watch.wait(LONG); // and that it is watched from now on
-        for name in ["a", "b"] {
-            std::fs::write(steps.join(name), name).expect("written");
-            watch.wait(LONG);
+        let items = steps.join("0-a.items");
+        std::fs::create_dir(&items).expect("made");
+        watch.wait(LONG); // the folder of items
+        watch.wait(LONG);
+        for folder in [&steps, &items] {
+            for name in ["a", "b"] {
+                std::fs::write(folder.join(name), name).expect("written");
+                watch.wait(LONG);
+            }
         }
     }
 

@@ -72,8 +72,9 @@ def attempt(
     """
     from partita.entrypoints.loading import EntryCaller
 
-    caller = EntryCaller(entry, is_recorded=terms.is_recorded)
-    with Termination() as termination:
+    termination = Termination()
+    caller = EntryCaller(entry, termination, is_recorded=terms.is_recorded)
+    with termination:
         ended, failure = entry.run(number, caller, terms.cache_reason, terms.is_last)
         if ended == "cancelled":
             raise termination.exception(f"step `{entry.step_name}` was interrupted")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from partita import _native
+    from partita.termination import Termination
 
 
 class EntryCaller(Caller):
@@ -24,8 +25,10 @@ class EntryCaller(Caller):
     So what goes wrong while the author's modules are imported is the attempt's failure.
     """
 
-    def __init__(self, entry: _native.StepEntry, *, is_recorded: bool) -> None:
-        super().__init__({}, source_root(entry), is_recorded=is_recorded)
+    def __init__(
+        self, entry: _native.StepEntry, termination: Termination, *, is_recorded: bool
+    ) -> None:
+        super().__init__({}, source_root(entry), termination, is_recorded=is_recorded)
         self._entry = entry
 
     def call(self, call: _native.StepCall) -> Any:
@@ -52,7 +55,8 @@ def prepare(entry: _native.StepEntry) -> None:
     Raises:
         BaseException: The step cannot be loaded.
     """
-    load_step(entry).signature  # pyright: ignore[reportUnusedExpression] - it reads annotations
+    step = load_step(entry)
+    _ = step.signature  # Reading annotations imports what takes as long as many a step.
 
 
 def load_step(entry: _native.StepEntry) -> Step:

@@ -11,9 +11,11 @@ What counts, and what does not:
   arranges jumps by line); docstrings, defaults and annotations are.
 - Globals, closures, classes (with bases and metaclass) and attributes of modules are followed
   through the source root; constants count by value. The state of an object that can't be compared
-  does not count: its class and the whole file of its module do.
+  does not count: its class and the whole file of its module do, and what the modules that name it
+  run while they are imported.
 - A module used in any other way counts as a whole: its file, and what the code in it reaches. One
-  that is imported inside a function, and not loaded yet, counts so too, with what it imports.
+  that is imported inside a function, and not loaded yet, counts so too, with what it imports; for
+  a name that is computed, so does every module that it may mean.
 - A distribution counts by its version, a module elsewhere on the path by its file, Python's own
   library and Partita not at all.
 - Objects that are changed in place after the first fingerprint of a step are not looked at again in

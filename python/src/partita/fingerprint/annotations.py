@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
+import sys
 import typing
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from . import models
 from .framing import frame, text
+from .modules import SOURCE
 from .naming import is_class, type_of
 from .scan import scan
 
@@ -81,10 +84,11 @@ def _encode_generic(value: Any, encoder: Encoder, context: Context) -> bytes:
 
 
 def _encode_metadata(value: Any, encoder: Encoder) -> bytes:
-    """Encodes what `Annotated` carries: text and numbers by value, other objects by their class."""
-    if isinstance(value, (str, int, float, bytes, type(None))):
-        return encoder.encode(value)
+    """Encodes what `Annotated` carries: a library's objects by their class, others as values."""
     kind = type_of(value)
     if models.is_setting(value):
         return models.setting(value, encoder)
+    module = sys.modules.get(kind.__module__)
+    if module is not None and (module is builtins or encoder.walk.root.zone(module) == SOURCE):
+        return encoder.encode(value)
     return frame("of", text(kind.__module__), text(kind.__qualname__))

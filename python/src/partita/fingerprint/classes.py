@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import models
 from .framing import frame, text
-from .functions import code_zone
 from .lookup import Context
-from .modules import STANDARD
 from .naming import undescribed
 
 if TYPE_CHECKING:
@@ -87,7 +85,7 @@ def _members(kind: type, encoder: Encoder) -> list[bytes]:
             *(
                 _member(k, held[k], encoder)
                 for k in sorted(held)
-                if k not in members and _is_in_enum_body(k, held[k], encoder)
+                if k not in members and _is_in_enum_body(k, held[k])
             ),
         ]
     return [
@@ -96,7 +94,7 @@ def _members(kind: type, encoder: Encoder) -> list[bytes]:
         if name not in _DERIVED
         and not name.startswith("__pydantic")
         and not (name == "__doc__" and _is_made_of_fields(kind))
-        and not _is_generated(kind, held[name], encoder)
+        and not _is_generated(kind, held[name])
     ]
 
 
@@ -109,11 +107,11 @@ def _member(name: str, value: Any, encoder: Encoder) -> bytes:
     return frame("attribute", text(name), encoder.encode(value))
 
 
-def _is_in_enum_body(name: str, value: Any, encoder: Encoder) -> bool:
+def _is_in_enum_body(name: str, value: Any) -> bool:
     """Returns whether `value` in an enum's body was written there, not put there by `enum`."""
     function = undescribed(value)
     if isinstance(function, FunctionType):
-        return code_zone(function, encoder) != STANDARD
+        return function.__globals__.get("__name__") != "enum"
     return not (name.startswith("_") and name.endswith("_"))
 
 
@@ -123,14 +121,12 @@ def _is_made_of_fields(kind: type) -> bool:
     return hasattr(kind, "__dataclass_fields__") and shown.startswith(f"{kind.__name__}(")
 
 
-def _is_generated(kind: type, value: Any, encoder: Encoder) -> bool:
-    """Returns whether `value` is a method that was made from the fields, or by Python's library."""
+def _is_generated(kind: type, value: Any) -> bool:
+    """Returns whether `value` is a method that was made from the fields."""
     function = undescribed(value)
     if not isinstance(function, FunctionType):
         return False
     wrapped = getattr(function, "__wrapped__", None)
-    if wrapped is None and code_zone(function, encoder) == STANDARD:
-        return True
     innermost = wrapped if isinstance(wrapped, FunctionType) else function
     file = innermost.__code__.co_filename
     from_fields = hasattr(kind, "__dataclass_fields__") or issubclass(kind, tuple)

@@ -7,10 +7,12 @@ is in the keys of the steps that take it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
+from collections import deque
 from itertools import chain, islice
-from types import FunctionType, MethodType
+from types import FunctionType, MemberDescriptorType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from . import fingerprint, root_at
@@ -20,11 +22,13 @@ from .modules import SOURCE
 from .naming import type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 #: Values that are looked at, and items of one collection; a collection that is larger than that is
 #: taken to hold more of the same.
 _LIMIT = 1000
+#: Values that hold no others.
+_PLAIN = frozenset((bool, int, float, str, bytes, type(None)))
 
 
 def code_of(value: Any, source_root: str) -> str | None:
@@ -55,39 +59,51 @@ def _authors(value: Any, source_root: str) -> list[Any]:
     """Returns the classes and functions of the source root that a value is made of."""
     root = root_at(source_root)
     found: dict[int, Any] = {}
-    left, seen = [value], {id(value)}
-    kinds: set[type] = set()
+    # What is held is kept, so that its id can't be given to another object meanwhile.
+    left, later, seen = [value], list[Any](), {id(value): value}
+    kinds = {type_of(value)}
     for _ in range(_LIMIT):
-        if not left:
+        if not left and not later:
             break
-        one = left.pop()
+        one = left.pop() if left else later.pop()
         code: Any = one if isinstance(one, (FunctionType, type)) else type_of(one)
         module = sys.modules.get(code.__module__ or "")
         if module is not None and root.zone(module) == SOURCE:
             found[id(code)] = code
-        for item in islice(_inside(one, kinds), _LIMIT):
-            if id(item) not in seen:
-                seen.add(id(item))
-                left.append(item)
+        for item in islice(_inside(one), _LIMIT):
+            if id(item) in seen or type_of(item) in _PLAIN:
+                continue
+            seen[id(item)] = item
+            # Objects of a class that is known may hold others, but those of another come first.
+            (later if type_of(item) in kinds else left).append(item)
+            kinds.add(type_of(item))
     return list(found.values())
 
 
-def _inside(one: Any, kinds: set[type]) -> Iterable[Any]:
-    """Returns what a value holds; of several objects of one class, the first one's attributes."""
+def _inside(one: Any) -> Iterable[Any]:
+    """Returns what a value holds: its items, and its attributes."""
     held: Any = one
-    if isinstance(one, (int, float, str, bytes, type, FunctionType)):
+    if isinstance(one, (type, FunctionType)):
         return ()
     if isinstance(one, MethodType):
         return (one.__self__, one.__func__)
     if isinstance(one, functools.partial):
         return chain((held.func,), held.args, held.keywords.values())
-    attributes: dict[str, Any] = {}
-    kind = type_of(one)
-    if kind not in kinds:
-        kinds.add(kind)
-        attributes = getattr(one, "__dict__", None) or {}
+    attributes = list(_attributes(one))
     if isinstance(one, dict):
-        return chain(held.keys(), held.values(), attributes.values())
-    if isinstance(one, (list, tuple, set, frozenset)):
-        return chain(held, attributes.values())
-    return attributes.values()
+        # A `defaultdict` runs its factory for a key that is not there.
+        factory = getattr(held, "default_factory", None)
+        return chain((factory,), held.keys(), held.values(), attributes)
+    if isinstance(one, (list, tuple, set, frozenset, deque)):
+        return chain(held, attributes)
+    return attributes
+
+
+def _attributes(one: Any) -> Iterator[Any]:
+    """Yields the attributes of an object, be they slots or not."""
+    yield from (getattr(one, "__dict__", None) or {}).values()
+    for kind in type_of(one).__mro__:
+        for slot in vars(kind).values() if "__slots__" in vars(kind) else ():
+            if isinstance(slot, MemberDescriptorType):
+                with contextlib.suppress(AttributeError):
+                    yield slot.__get__(one)

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import weakref
+from _thread import _local  # pyright: ignore[reportPrivateUsage] - importing threading costs more
 from enum import Enum
 from pathlib import PurePath
 from types import DynamicClassAttribute, FunctionType, MappingProxyType, ModuleType
@@ -43,6 +44,8 @@ def is_ignored(value: Any, root: SourceRoot) -> bool:
     """
     if issubclass(type(value), _WEAK):
         return True
+    if issubclass(type(value), _local):
+        return False
     for kind in type(value).__mro__[:-1]:
         if kind.__module__.partition(".")[0] in _IGNORED_MODULES:
             return True
@@ -117,7 +120,8 @@ def _array(value: Any, encoder: Encoder) -> bytes | None:
     encoder.spend_bytes(data.nbytes)
     content = encoder.encode(data.tolist()) if data.dtype.hasobject else data.tobytes()
     shape = frame("shape", *(str(size).encode() for size in data.shape))
-    return frame(type(data).__name__, encoder.encode(data.dtype), shape, content)
+    layout = frame("column first" if data.flags.fnc else "row first")
+    return frame(type(data).__name__, encoder.encode(data.dtype), shape, layout, content)
 
 
 def _typing(value: Any, encoder: Encoder) -> bytes | None:
@@ -147,7 +151,13 @@ def _record(value: Any, encoder: Encoder) -> bytes | None:
         return None
     names: Any = vars(kind)["__dataclass_fields__"]
     fields = {name: getattr(value, name, None) for name in names}
-    return frame("dataclass", encoder.type_reference(kind), encoder.encode(fields))
+    others: dict[str, Any] = getattr(value, "__dict__", {})
+    more = {
+        name: others[name]
+        for name in sorted(others.keys() - fields)
+        if not isinstance(getattr(kind, name, None), functools.cached_property)
+    }
+    return frame("dataclass", encoder.type_reference(kind), *map(encoder.encode, (fields, more)))
 
 
 def _stdlib_value(value: Any, encoder: Encoder) -> bytes | None:
@@ -157,7 +167,7 @@ def _stdlib_value(value: Any, encoder: Encoder) -> bytes | None:
     if type(value).__module__ not in _VALUE_MODULES:
         return None
     try:
-        reduced = value.__reduce_ex__(2)
+        reduced = value.__reduce_ex__(4)  # of a time, 2 leaves out `fold`
     except Exception:  # open files, generators and the like
         return None
     made: list[Any] = [*reduced] if type(reduced) is tuple else []

@@ -12,10 +12,10 @@ import sys
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import library
+from . import computed, library
 from .framing import frame, text
 from .modules import DISTRIBUTION, OUTSIDE, SOURCE, STANDARD, absolute, find
-from .naming import is_class, unwrap_step
+from .naming import claimed, is_class, unwrap_step
 
 if TYPE_CHECKING:
     from .modules import Found
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Builtins by which code can reach names that it doesn't show.
 _DYNAMIC_BUILTINS = frozenset({"eval", "exec", "globals", "__import__"})
 _DYNAMIC_MODULES = frozenset({"runpy", "pkgutil", "imp", "zipimport"})
+# Functions and classes of `importlib` that make a module of any file.
+_FILE_LOADERS = frozenset({"spec_from_file_location", "SourceFileLoader"})
 # Attributes of a module that describe it rather than belong to its code.
 _MODULE_FACTS = frozenset({"__name__", "__file__", "__package__", "__builtins__", "__cached__"})
 _MODULE_DOORS = frozenset({"__dict__", "__path__", "__spec__", "__loader__"})
@@ -79,8 +81,8 @@ def _look_up_builtin(walk: Walk, use: Use, context: Context) -> bytes:
     walk.bindings.append((context.space, use.name, walk.MISSING))
     if use.name not in _DYNAMIC_BUILTINS:
         return b""
-    if use.name == "__import__" and use.argument is not None:
-        return _import_whole(walk, use.argument, context)
+    if use.name == "__import__":
+        return _import_computed(walk, "`__import__`", use, context)
     return _dynamic(walk, f"`{use.name}`", context)
 
 
@@ -142,7 +144,7 @@ def _follow(walk: Walk, spot: _Spot, use: Use, context: Context) -> bytes:
         module = spot.value
         zone = walk.root.zone(module)
         if zone == OUTSIDE or not left or left[0] in _MODULE_DOORS:
-            return _end_at_module(walk, module, zone, context)
+            return _end_at_module(walk, module, zone, use, context)
         name = left.pop(0)
         if name in vars(module):
             value = vars(module)[name]
@@ -160,9 +162,9 @@ def _follow(walk: Walk, spot: _Spot, use: Use, context: Context) -> bytes:
     return _refer(walk, spot, use, context)
 
 
-def _end_at_module(walk: Walk, module: ModuleType, zone: str, context: Context) -> bytes:
+def _end_at_module(walk: Walk, module: ModuleType, zone: str, use: Use, context: Context) -> bytes:
     if zone == STANDARD and (module is importlib or module.__name__ in _DYNAMIC_MODULES):
-        return _dynamic(walk, f"`{module.__name__}`", context)
+        return _import_computed(walk, f"`{module.__name__}`", _any(use), context)
     return walk.whole(module)
 
 
@@ -170,18 +172,66 @@ def _end_outside(walk: Walk, module: ModuleType, spot: _Spot, use: Use, context:
     """Ends at something in a module of Python's own or of a distribution."""
     if walk.root.zone(module) == DISTRIBUTION:
         walk.external(module)
-    elif (module is sys and spot.name == "modules") or module.__name__ in _DYNAMIC_MODULES:
-        return _dynamic(walk, f"`{module.__name__}.{spot.name}`", context)
+    elif module is sys and spot.name == "modules":
+        return _dynamic(walk, "`sys.modules`", context)
+    elif module.__name__ in _DYNAMIC_MODULES or spot.name in _FILE_LOADERS:
+        return _import_computed(walk, f"`{module.__name__}.{spot.name}`", _any(use), context)
     elif module is importlib or (module is builtins and spot.name in _DYNAMIC_BUILTINS):
         return _import_dynamically(walk, f"{module.__name__}.{spot.name}", use, context)
+    if _is_put_there(walk, spot.value):
+        return _refer(walk, spot, use, context)
     return frame("external", text(module.__name__), text(spot.name))
 
 
+def _refer_to_subclasses(walk: Walk, kind: type) -> None:
+    """Reaches the classes of the source root that are looked up as the subclasses of another."""
+    for below in type.__subclasses__(kind):
+        module = sys.modules.get(below.__module__)
+        if module is not None and walk.root.zone(module) == SOURCE:
+            walk.add(
+                f"{walk.root.name(below.__module__)}.{below.__qualname__}",
+                "class",
+                below,
+                below.__module__,
+            )
+            _refer_to_subclasses(walk, below)
+
+
+def _is_put_there(walk: Walk, value: Any) -> bool:
+    """Returns whether the author's code has replaced something in a module of somebody else's."""
+    owner = sys.modules.get(value.__module__ or "") if isinstance(value, FunctionType) else None
+    return owner is not None and walk.root.zone(owner) == SOURCE
+
+
 def _import_dynamically(walk: Walk, how: str, use: Use, context: Context) -> bytes:
-    if use.argument is not None and how.endswith("import_module"):
-        if not use.argument.startswith("."):
-            return _import_whole(walk, use.argument, context)
-    return _dynamic(walk, f"`{how}`", context)
+    if how.endswith(".reload"):
+        return _dynamic(walk, f"`{how}`", context)
+    return _import_computed(walk, f"`{how}`", use, context)
+
+
+def _import_computed(walk: Walk, how: str, use: Use, context: Context) -> bytes:
+    """Reaches the module that is imported by a literal name, else all that may be meant."""
+    if use.idle:
+        return b""
+    if use.argument is not None and not use.argument.startswith("."):
+        return _import_whole(walk, use.argument, context)
+    package = context.package or context.space.get("__package__") or ""
+    prefix = computed.prefix_of(use.argument or use.begins, package)
+    because = f"{context.where} uses {how}"
+    for found in computed.candidates(walk.root, prefix):
+        walk.unloaded(found, because=because)
+    return _dynamic(walk, how, context)
+
+
+def _any(use: Use) -> Use:
+    """Returns a use that may import anything: what it is called with is no module's name."""
+    return use._replace(argument=None, begins=None)
+
+
+def _loads_any_file(value: Any) -> bool:
+    """Returns whether `value` is a function or class that makes a module of any file."""
+    module, name = claimed(value) if callable(value) else ("", "")
+    return module in _DYNAMIC_MODULES or (name in _FILE_LOADERS and "importlib" in module)
 
 
 def _missing_attribute(walk: Walk, module: ModuleType, name: str, context: Context) -> bytes:
@@ -198,6 +248,8 @@ def _refer(walk: Walk, spot: _Spot, use: Use, context: Context) -> bytes:
     """Returns a reference to a value: by its own name if it is at home, else by where it is."""
     if spot.value is importlib.import_module:
         return _import_dynamically(walk, "importlib.import_module", use, context)
+    if _loads_any_file(spot.value):
+        return _import_computed(walk, f"`{spot.name}`", _any(use), context)
     if spot.value is sys.modules:
         return _dynamic(walk, "`sys.modules`", context)
     value = unwrap_step(spot.value)
@@ -206,6 +258,8 @@ def _refer(walk: Walk, spot: _Spot, use: Use, context: Context) -> bytes:
     from .values import Encoder
 
     name = f"{walk.root.name(spot.module)}.{spot.name}"
+    if is_class(value) and "__subclasses__" in use.attributes:
+        _refer_to_subclasses(walk, value)
     if callable(value):
         known = Encoder(walk, name, spot.module, spot.name).reference(value)
         if known is not None:

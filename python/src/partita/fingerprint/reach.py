@@ -17,6 +17,7 @@ from .framing import frame, text
 from .lookup import Context, look_up
 from .modules import DISTRIBUTION, OUTSIDE, SOURCE, Found, SourceRoot, absolute, module_file
 from .scan import Use, scan
+from .touched import touching
 from .values import Encoder, TooLargeError
 
 _sources: dict[str, tuple[bytes, CodeType | None]] = {}
@@ -78,7 +79,7 @@ class Walk:
 
     def _encode_next(self) -> None:
         name, kind, value, module, binding = self._objects.popleft()
-        encoder = Encoder(self, name, module, binding)
+        encoder = Encoder(self, name, module, binding, value)
         try:
             content = encoder.inline(value) if callable(value) else encoder.encode(value)
         except TooLargeError:
@@ -149,7 +150,21 @@ class Walk:
                 self.whole(value)
         return reference
 
-    def unloaded(self, found: Found) -> None:
+    def touched(self, held: Any, part: str, owner: str) -> None:
+        """Counts what the modules that name `held` run while they are imported.
+
+        The module `owner`, which it belongs to, counts anyway.
+        """
+        for module in touching(held, self.root, _compiled):
+            name, code = self.root.name(module.__name__), _compiled(module)
+            if code is None or module.__name__ == owner:
+                continue
+            self.record(name, "module", frame("run", scan(code, executed_only=True).body))
+            self.notes.add(f"`{name}` uses `{part}` while it is imported, so what that runs counts")
+            context = Context(vars(module), module.__name__, name, {}, quiet=True)
+            self._modules.append((code, context, True))
+
+    def unloaded(self, found: Found, *, because: str = "") -> None:
         """Counts the file of a module that is imported only later, and what that imports.
 
         Running it early could have effects, so nothing finer is known about it.
@@ -163,9 +178,8 @@ class Walk:
             content, code = _source(found.file)
             self.record(found.name, "module", frame("file", content))
             shown = self.root.relative(found.file)
-            self.notes.add(
-                f"`{found.name}` is imported only when it is used, so all of {shown} counts"
-            )
+            why = because or f"`{found.name}` is imported only when it is used"
+            self.notes.add(f"{why}, so all of {shown} counts")
             package = found.name if found.search else parent
             if code is not None:
                 context = Context({}, found.name, found.name, {}, quiet=True, package=package)
@@ -198,6 +212,11 @@ class Walk:
                 break
             module, binding = target, sources[0].members[0]
         return module
+
+
+def _compiled(module: ModuleType) -> CodeType | None:
+    file = module_file(module)
+    return _source(file)[1] if file is not None else None
 
 
 def _namespace(module: ModuleType) -> list[tuple[str, Any]]:

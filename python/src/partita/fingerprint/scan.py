@@ -41,7 +41,9 @@ class Import(NamedTuple):
 class Use(NamedTuple):
     """One look-up: a global, a free variable or an import, and the attributes taken from it.
 
-    `argument` is the string that the result is called with, where that is a literal.
+    `argument` is the string that the result is called with, where that is a literal; `begins` is
+    the literal that the argument begins with, where that is longer. An `idle` one is an import of
+    a name that nothing in the code looks up.
     """
 
     kind: str
@@ -49,6 +51,8 @@ class Use(NamedTuple):
     attributes: tuple[str, ...] = ()
     source: Import | None = None
     argument: str | None = None
+    begins: str | None = None
+    idle: bool = False
 
 
 class Scan(NamedTuple):
@@ -109,7 +113,7 @@ class _Reader:
         body = self._code(code, scope, own_name=False)
         for name, source in self.bound:
             if source not in self.used:
-                self.uses[Use("import", name, (), source)] = None
+                self.uses[Use("import", name, (), source, idle=True)] = None
         return Scan(body, tuple(self.uses), scope.own)
 
     def _code(self, code: CodeType, scope: _Scope, *, own_name: bool = True) -> bytes:
@@ -169,13 +173,13 @@ class _Reader:
             if not kind:
                 continue
             attributes, after = _attributes(listing, index + 1)
-            argument = _literal_argument(listing, after)
+            literal = _literal_arguments(listing, after)
             name: str = instruction.value
             if kind != "import":
-                self.uses[Use(kind, name, attributes, None, argument)] = None
+                self.uses[Use(kind, name, attributes, None, *literal)] = None
             for source in sources:
                 self.used.add(source)
-                self.uses[Use("import", name, attributes, source, argument)] = None
+                self.uses[Use("import", name, attributes, source, *literal)] = None
 
     def _origin(self, instruction: Instruction, scope: _Scope) -> tuple[str, list[Import]]:
         """Returns what a load looks up (empty where it is a local variable of no interest)."""
@@ -210,12 +214,17 @@ def _attributes(listing: list[Instruction], index: int) -> tuple[tuple[str, ...]
     return tuple(names), index
 
 
-def _literal_argument(listing: list[Instruction], index: int) -> str | None:
-    """Returns the only argument of a call at `index`, where it is a literal string."""
+def _literal_arguments(listing: list[Instruction], index: int) -> tuple[str | None, str | None]:
+    """Returns the only argument of a call at `index`, else what the first argument begins with.
+
+    Either is there only as a literal string.
+    """
     rest = [step for step in listing[index : index + 5] if step.name not in _BEFORE_ARGUMENTS]
     if len(rest) < 2 or rest[0].kind != "const" or not isinstance(rest[0].value, str):
-        return None
-    return rest[0].value if rest[1].name in _CALLS and rest[1].argument == 1 else None
+        return None, None
+    if rest[1].name in _CALLS and rest[1].argument == 1:
+        return rest[0].value, None
+    return None, rest[0].value
 
 
 def _imports(listing: list[Instruction], index: int) -> list[tuple[str, Import, str]]:

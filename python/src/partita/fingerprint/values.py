@@ -29,20 +29,25 @@ class TooLargeError(ValueError):
 class Encoder:
     """Encodes what belongs to one part, and tells the walk what else that reaches.
 
-    `module` is the module that counts as a whole if something in here can't be compared; with
-    `binding`, the part is a global of that module, which may have been imported from elsewhere.
+        `module` is the module that counts as a whole if something in here can't be compared; with
+    which may have been imported from elsewhere.
+        `subject` is the object that the part is made of.
     """
 
-    def __init__(self, walk: Walk, part: str, module: str, binding: str = "") -> None:
+    def __init__(
+        self, walk: Walk, part: str, module: str, binding: str = "", subject: Any = None
+    ) -> None:
         self.walk = walk
         self.part = part
         self.module = module
         self.binding = binding
+        self.subject = subject
         self.seen: dict[int, tuple[int, Any]] = {}
         self.opened: list[Any] = []
         self._count = 0
         self._bytes = 0
         self._depth = 0
+        self._touched = False
 
     def encode(self, value: Any) -> bytes:
         """Returns the encoding of `value`.
@@ -160,9 +165,12 @@ class Encoder:
     def opaque(self, value: Any) -> bytes:
         """Encodes an object of a kind that can't be compared: its module counts as a whole.
 
-        So do its class, and the functions that can be seen to hang on it.
+        So do its class, the functions that can be seen to hang on it, and what other modules do to
+        it while they are imported.
         """
         owner = self.walk.defining_module(self.module, self.binding)
+        if not hasattr(type_of(value), "__get__"):  # A descriptor belongs to its class's body.
+            self._touched_elsewhere(owner)
         module = sys.modules.get(owner)
         kind = type_of(value)
         if module is not None and self.walk.root.zone(module) != SOURCE:
@@ -172,6 +180,12 @@ class Encoder:
             because = f"`{self.part}` holds a `{kind.__module__}.{kind.__qualname__}`"
             self.walk.whole(module, because=because, everything=False)
         return frame("opaque", self.type_reference(kind), library.links(value, self))
+
+    def _touched_elsewhere(self, owner: str) -> None:
+        """Counts what modules run on their import that may change the objects of this part."""
+        if self.subject is not None and not self._touched:
+            self._touched = True
+            self.walk.touched(self.subject, self.part, owner)
 
     def annotation(self, value: Any, context: Context) -> bytes:
         """Encodes an annotation: what it says, and the classes that it names."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from partita import source_root
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar
@@ -59,7 +61,7 @@ class BaseMaterializer:
         if cls.__module__.startswith(_BUILT_IN):
             return
         if "FORMAT" not in cls.__dict__:
-            setattr(cls, "FORMAT", f"{cls.__module__}.{cls.__qualname__}")  # noqa: B010 - a constant of the class, once
+            setattr(cls, "FORMAT", source_root.class_name(cls))  # noqa: B010 - a constant of the class, once
         own_by_format[cls.FORMAT] = cls
         for associated in cls.ASSOCIATED_TYPES:
             own_by_type[associated] = cls

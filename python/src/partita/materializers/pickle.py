@@ -73,8 +73,9 @@ def dump(data: Any, path: str) -> None:
     except OSError:
         raise
     except Exception as error:
+        reason = str(error).rstrip(".")
         raise MaterializeError(
-            f"a value of type `{name_of(kind_of(data))}` cannot be stored: {error}. Return the "
+            f"a value of type `{name_of(kind_of(data))}` cannot be stored: {reason}. Return the "
             f"data it holds instead (a list, an array, a path), {hint}or write a "
             f"`BaseMaterializer` for it"
         ) from error

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use partita_cli::{span, table::Table};
+use partita_cli::count::unit_name;
+use partita_cli::{size, span, table::Table};
 use partita_core::artifact::ArtifactVersion;
 use partita_core::literal::Literal;
 use partita_engine::metadata::{ArtifactView, Artifacts};
+use partita_engine::step_runner::load_inline;
 use serde::Serialize;
 
 use crate::context::{Context, Output};
@@ -37,8 +39,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let run = session.home().with_runs(|runs| runs.find(&view.run_id))?;
     let store = session.home().store_at(&run.store)?;
     let version = artifacts.read(&*store, &view)?;
-    let described =
-        Described { view: &view, metadata: &version.metadata, value: version.value.as_ref() };
+    let value = load_inline(&*store, &version)?;
+    let described = Described { view: &view, metadata: &version.metadata, value };
     context.show(args.output.output, &described, || text(&view, &version))
 }
 
@@ -48,16 +50,14 @@ fn text(view: &ArtifactView, version: &ArtifactVersion) -> String {
         ("version", view.version.artifact_version.clone()),
         ("type", view.version.type_name.clone()),
         ("materializer", view.version.materializer.clone()),
-        ("size", format!("{} bytes", view.version.size)),
+        ("size", size::exact(view.version.size)),
         ("digest", view.version.digest.to_string()),
         ("uri", view.version.uri.clone()),
         ("made", span::local(view.created_at)),
         ("run", view.run.clone()),
-        ("step", format!("{} (output {})", view.step, view.output)),
+        ("step", format!("{} (output {})", unit_name(&view.step, view.item), view.output)),
     ];
-    pairs.extend(
-        version.metadata.iter().map(|(key, value)| (key.as_str(), value.text().to_owned())),
-    );
-    pairs.extend(version.value.as_ref().map(|value| ("value", value.text().to_owned())));
+    pairs.extend(version.metadata.iter().map(|(key, value)| (key.as_str(), value.to_string())));
+    pairs.extend(version.value.as_ref().map(|value| ("value", value.to_string())));
     Table::pairs(pairs)
 }

@@ -1,5 +1,6 @@
 //! `partita artifacts lineage`: where an artifact version comes from and what came of it.
 
+use partita_cli::count::unit_name;
 use partita_cli::{table::Table, terminal};
 use partita_engine::metadata::{Artifacts, Lineage, LineageStep};
 
@@ -38,7 +39,8 @@ fn table(steps: &[LineageStep]) -> String {
         let names = |versions: &std::collections::BTreeMap<String, String>| {
             versions.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
         };
-        table.row([step.step.clone(), step.run.clone(), names(&step.inputs), names(&step.outputs)]);
+        let name = unit_name(&step.step, step.item);
+        table.row([name, step.run.clone(), names(&step.inputs), names(&step.outputs)]);
     }
     table.to_text()
 }

@@ -1,10 +1,10 @@
 //! `partita artifacts list`: artifact versions, latest first.
 
-use partita_cli::{span, table::Table};
+use partita_cli::{size, span, table::Table};
 use partita_engine::clock;
 use partita_engine::metadata::{ArtifactView, Artifacts, VersionFilter};
 
-use crate::context::{Context, Output};
+use crate::context::{Context, Output, whole_number};
 use crate::error::CommandError;
 
 /// Lists artifact versions, latest first.
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
     /// Only this many, the latest ones.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<usize>)]
     limit: Option<usize>,
     #[command(flatten)]
     output: Output,
@@ -25,6 +25,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
+    let is_narrowed = args.artifact.is_some() || args.run.is_some() || args.limit.is_some();
+    let none = if is_narrowed {
+        "no artifact version is like that; `partita artifacts list` shows them all"
+    } else {
+        "no step has made a value in this home; `partita run FILE` runs a pipeline"
+    };
     let run = match &args.run {
         Some(run) => Some(session.home().with_runs(|runs| runs.find(run))?.id),
         None => None,
@@ -32,7 +38,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let filter =
         VersionFilter { artifact: args.artifact, run_id: run, id_prefix: None, limit: args.limit };
     let versions = Artifacts::new(&**session.home().metadata()).list(&filter)?;
-    context.show(args.output.output, &versions, || table(&versions))
+    context.show_list(args.output.output, &versions, || table(&versions), none)
 }
 
 fn table(versions: &[ArtifactView]) -> String {
@@ -45,7 +51,7 @@ fn table(versions: &[ArtifactView]) -> String {
             view.version.artifact.clone(),
             view.version.artifact_version.clone(),
             view.version.type_name.clone(),
-            view.version.size.to_string(),
+            size::short(view.version.size),
             span::ago(view.created_at, now),
             view.run.clone(),
         ]);

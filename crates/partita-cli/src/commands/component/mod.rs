@@ -38,17 +38,33 @@ pub(crate) enum Verb {
     Flavor(flavor::Verb),
 }
 
-/// Says in the usage of each component type that keys of its configuration are options too.
+/// Says in the help of each component type what its components are called, and that keys of their
+/// configuration are options too.
 pub(crate) fn with_usage(cli: Command) -> Command {
     ComponentType::ALL.into_iter().fold(cli, |cli, kind| {
         let noun = kind.verb();
         cli.mut_subcommand(noun, |command| {
             let usage = |words: &str| format!("partita {noun} {words} <NAME> [--KEY=VALUE]...");
+            let about = |verb: Command, words: String| verb.about(words.clone()).long_about(words);
             command
                 .mut_subcommand("register", |verb| {
-                    verb.override_usage(usage("register [OPTIONS] --flavor <FLAVOR>"))
+                    about(verb, format!("Configure a new {kind}"))
+                        .override_usage(usage("register [OPTIONS] --flavor <FLAVOR>"))
                 })
-                .mut_subcommand("update", |verb| verb.override_usage(usage("update [OPTIONS]")))
+                .mut_subcommand("update", |verb| {
+                    about(verb, format!("Change the configuration of an {kind}"))
+                        .override_usage(usage("update [OPTIONS]"))
+                })
+                .mut_subcommand("list", |verb| about(verb, format!("List the {kind}s")))
+                .mut_subcommand("describe", |verb| {
+                    about(verb, format!("Show an {kind} with its configuration"))
+                })
+                .mut_subcommand("delete", |verb| {
+                    about(verb, format!("Delete an {kind} that no stack uses"))
+                })
+                .mut_subcommand("flavor", |verb| {
+                    about(verb, format!("Look at the flavors of {kind}s"))
+                })
         })
     })
 }

@@ -1,5 +1,6 @@
 //! `partita orchestrator register` and its siblings: configures a new component.
 
+use partita_cli::terminal::shell_word;
 use partita_core::stack::{Component, ComponentType};
 use partita_engine::metadata::{Registry, Save};
 
@@ -34,6 +35,14 @@ pub(crate) fn run(
         Component { name: args.name, component_type: kind, flavor: flavor.name, config };
     session.check(&component)?;
     session.home().metadata().save_component(&component, Save::Register)?;
-    context.say(&format!("the {kind} `{}` is registered", component.name));
+    let name = shell_word(&component.name);
+    let used = match kind {
+        ComponentType::Orchestrator => format!("-o {name} -a default"),
+        ComponentType::ArtifactStore => format!("-o default -a {name}"),
+    };
+    context.say(&format!(
+        "the {kind} `{}` is registered; `partita stack register NAME {used}` makes a stack with it",
+        component.name
+    ));
     Ok(())
 }

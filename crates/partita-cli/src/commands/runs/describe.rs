@@ -1,6 +1,7 @@
 //! `partita runs describe`: a run with its steps.
 
-use partita_cli::{count, span, table::Table, terminal};
+use partita_cli::count::{self, unit_name};
+use partita_cli::{size, span, table::Table, terminal};
 use partita_core::status::StepStatus;
 use partita_engine::metadata::{RunView, StepView};
 
@@ -36,15 +37,16 @@ fn text(run: &RunView, verbose: bool) -> String {
         text.push_str(&table.to_text());
     }
     for (name, step) in &run.steps {
-        let items = step.items.iter().flatten().enumerate();
+        let items = (0..).zip(step.items.iter().flatten());
         let failed = items.filter(|(_, item)| item.status == StepStatus::Failed);
         let shown = if verbose { usize::MAX } else { FAILED_ITEMS };
-        for (index, item) in failed.take(shown) {
-            text.push_str(&failures(&format!("{name}[{index}]"), item, verbose));
-        }
-        if step.items.is_none() {
-            text.push_str(&failures(name, step, verbose));
-        }
+        let told: String = failed
+            .take(shown)
+            .map(|(index, item)| failures(&unit_name(name, Some(index)), item, verbose))
+            .collect();
+        // The failure of a mapped step is that of an item, unless no item failed.
+        let own = if told.is_empty() { failures(name, step, verbose) } else { told };
+        text.push_str(&own);
     }
     text.push_str(&hook_failures(run));
     text
@@ -71,27 +73,27 @@ fn header(run: &RunView) -> String {
     pairs.extend(run.error.clone().map(|error| ("error", error)));
     if let Some(parameters) = run.parameters.as_ref().filter(|given| !given.is_empty()) {
         let words: Vec<String> =
-            parameters.iter().map(|(name, value)| format!("{name}={}", value.text())).collect();
+            parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.push(("parameters", words.join(" ")));
     }
     for (key, value) in &run.metadata {
-        pairs.push((key, value.text().to_owned()));
+        pairs.push((key, value.to_string()));
     }
     Table::pairs(pairs)
 }
 
 fn steps(run: &RunView) -> String {
-    let mut table = Table::new(["step", "status", "duration", "tries", "why"]);
+    let mut table = Table::new(["step", "status", "duration", "attempts", "why"]);
     for (name, step) in &run.steps {
         let why = step.reason.clone().or_else(|| step.cache_reason.clone());
         let why = step.items.as_deref().map(items).or(why).unwrap_or_default();
-        let tries =
+        let attempts =
             if step.attempts.is_empty() { String::new() } else { step.attempts.len().to_string() };
         table.row([
             name.clone(),
             step.status.to_string(),
             step.duration_s.map(span::duration).unwrap_or_default(),
-            tries,
+            attempts,
             why,
         ]);
     }
@@ -118,7 +120,7 @@ fn metadata(run: &RunView) -> Table {
     let mut table = Table::new(["step", "key", "value"]);
     for (name, step) in &run.steps {
         for (key, value) in &step.metadata {
-            table.row([name.clone(), key.clone(), value.text().to_owned()]);
+            table.row([name.clone(), key.clone(), value.to_string()]);
         }
     }
     table
@@ -132,7 +134,7 @@ fn outputs(run: &RunView) -> Table {
                 name.clone(),
                 output.clone(),
                 made.type_name.clone(),
-                made.size.to_string(),
+                size::short(made.size),
                 made.artifact_version.clone(),
                 made.uri.clone(),
             ]);
@@ -163,8 +165,7 @@ fn failures(name: &str, step: &StepView, verbose: bool) -> String {
 fn hook_failures(run: &RunView) -> String {
     let mut text = String::new();
     for failure in &run.hook_failures {
-        let item = failure.item.map(|item| format!("[{item}]")).unwrap_or_default();
-        let whose = failure.step.as_deref().map(|step| format!("{step}{item}"));
+        let whose = failure.step.as_deref().map(|step| unit_name(step, failure.item));
         let whose = whose.unwrap_or_else(|| "the pipeline".to_owned());
         let (whose, hook) = (terminal::escaped(&whose), terminal::escaped(&failure.hook));
         let error = terminal::escaped(&failure.error);

@@ -5,7 +5,7 @@ use partita_core::status::RunStatus;
 use partita_engine::clock;
 use partita_engine::metadata::{RunFilter, RunSummary};
 
-use crate::context::{Context, Output};
+use crate::context::{Context, Output, whole_number};
 use crate::error::CommandError;
 
 /// Lists runs, latest first.
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "STATUS")]
     status: Option<RunStatus>,
     /// Only this many, the latest ones.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<usize>)]
     limit: Option<usize>,
     #[command(flatten)]
     output: Output,
@@ -26,6 +26,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
+    let is_narrowed = args.pipeline.is_some() || args.status.is_some() || args.limit.is_some();
+    let none = if is_narrowed {
+        "no run is like that; `partita runs list` shows them all"
+    } else {
+        "no pipeline has run in this home; `partita run FILE` runs one"
+    };
     let filter = RunFilter {
         pipeline: args.pipeline,
         status: args.status,
@@ -33,7 +39,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
         ..RunFilter::default()
     };
     let runs = session.home().with_runs(|runs| runs.list(&filter))?;
-    context.show(args.output.output, &runs, || table(&runs))
+    context.show_list(args.output.output, &runs, || table(&runs), none)
 }
 
 fn table(runs: &[RunSummary]) -> String {

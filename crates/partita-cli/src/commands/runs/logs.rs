@@ -1,18 +1,18 @@
 //! `partita runs logs`: what the steps of a run printed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::sync::Arc;
 
 use partita_cli::{count, terminal};
 use partita_core::launcher::Unit;
 use partita_core::name::nearest;
-use partita_engine::metadata::{RunView, StepView};
+use partita_engine::metadata::{Artifacts, RunView, StepView};
 use partita_engine::runs::Follower;
 use partita_engine::store::{ArtifactStore, Documents, StoreError, layout};
 use serde::Deserialize;
 
-use crate::context::Context;
+use crate::context::{Context, whole_number};
 use crate::error::CommandError;
 
 /// Prints what the steps of a run printed.
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "I", requires = "step")]
     item: Option<u32>,
     /// Only this attempt.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u32>)]
     attempt: Option<u32>,
     /// Go on with what is printed from now on, until the run ends.
     #[arg(long, short)]
@@ -61,6 +61,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     }
     if !printed {
         say_that_nothing_is_printed(&run, only, context);
+        let artifacts = Artifacts::new(&**session.home().metadata());
+        say_where_it_ran(&run, args.step.as_deref(), &artifacts, context);
     }
     Ok(())
 }
@@ -109,6 +111,38 @@ fn say_that_nothing_is_printed(run: &RunView, only: Only<'_>, context: &Context)
     };
     let when = only.attempt.map(|number| format!(" in attempt {number}")).unwrap_or_default();
     context.say(&format!("{who} has printed nothing{when}"));
+}
+
+/// Says in which runs the cached ones of the steps that were asked for ran, and so printed.
+fn say_where_it_ran(
+    run: &RunView,
+    step: Option<&str>,
+    artifacts: &Artifacts<'_>,
+    context: &Context,
+) {
+    let asked = run.steps.iter().filter(|(name, _)| step.is_none_or(|step| step == *name));
+    let mut commands: Vec<String> = asked
+        .filter(|(_, view)| view.cached)
+        .filter_map(|(_, view)| view.outputs.values().next())
+        .filter_map(|output| artifacts.find(&output.artifact_version).ok())
+        .filter(|made| made.run_id != run.id)
+        .map(|made| {
+            let command = format!("partita runs logs {}", terminal::shell_word(&made.run));
+            match step {
+                Some(_) => format!("`{command} --step {}`", terminal::shell_word(&made.step)),
+                None => format!("`{command}`"),
+            }
+        })
+        .collect();
+    let mut seen = HashSet::new();
+    commands.retain(|command| seen.insert(command.clone()));
+    let who = match (step, commands.len()) {
+        (_, 0) => return,
+        (Some(_), _) => "it is cached, and ran in an earlier run",
+        (None, 1) => "its cached steps ran in an earlier run",
+        (None, _) => "its cached steps ran in earlier runs",
+    };
+    context.say(&format!("{who}: {}", commands.join(", ")));
 }
 
 /// The log of one attempt.
@@ -244,8 +278,7 @@ fn print(
 
 /// Returns what says before a line which log it is from.
 fn prefix(log: &Log<'_>, is_prefixed: bool) -> String {
-    let item = log.unit.item.map(|item| format!("[{item}]")).unwrap_or_default();
-    let name = format!("{}{item}", terminal::escaped(log.step));
+    let name = count::unit_name(&terminal::escaped(log.step), log.unit.item);
     match (is_prefixed, log.is_only_attempt) {
         (true, true) => format!("{name}: "),
         (true, false) => format!("{name} ({}): ", log.attempt),

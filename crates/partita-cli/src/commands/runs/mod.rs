@@ -28,7 +28,7 @@ pub(crate) enum Verb {
     Cancel(cancel::Args),
     /// Continue a run that did not complete; finished steps stay finished.
     Resume(resume::Args),
-    /// Delete runs; `partita store gc` then removes artifacts that nothing else needs.
+    /// Delete runs; `partita store gc --cache` then removes artifacts that no other run needs.
     Delete(delete::Args),
 }
 

@@ -1,5 +1,6 @@
 //! `partita stack register`: makes a stack of components.
 
+use partita_cli::terminal::shell_word;
 use partita_engine::metadata::{Registry, Save, StackReferences};
 
 use crate::context::Context;
@@ -30,6 +31,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
         artifact_store: args.artifact_store,
     };
     session.home().metadata().save_stack(&stack, Save::Register)?;
-    context.say(&format!("the stack `{}` is registered", stack.name));
-    if args.set { super::activate(&session, &stack.name, context) } else { Ok(()) }
+    let registered = format!("the stack `{}` is registered", stack.name);
+    if args.set {
+        context.say(&registered);
+        return super::activate(&session, &stack.name, context);
+    }
+    let name = shell_word(&stack.name);
+    context.say(&format!("{registered}; `--stack {name}` runs on it, and `partita stack set {name}` makes it the active one"));
+    Ok(())
 }

@@ -1,7 +1,8 @@
 //! `partita store gc`: removes what no run and no cache entry needs.
 
+use partita_cli::size;
 use partita_core::stack::ComponentType;
-use partita_engine::metadata::{Collected, Registry, Removal, collect};
+use partita_engine::metadata::{CacheEntries, Collected, Registry, Removal, collect};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -12,18 +13,22 @@ pub(crate) struct Args {
     /// Say what would be removed, and remove nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Remove cached results too, but for those that a run has; steps that had them run again.
+    #[arg(long)]
+    cache: bool,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let removal = if args.dry_run { Removal::Counted } else { Removal::Removed };
+    let entries = if args.cache { CacheEntries::OfRuns } else { CacheEntries::Whole };
     let mut seen = Vec::new();
     for component in session.home().metadata().components(ComponentType::ArtifactStore)? {
         let store = session.home().artifact_store(&component)?;
         // Two components may describe one place.
         if !seen.contains(&store.uri().to_owned()) {
             seen.push(store.uri().to_owned());
-            let told = told(&collect(&*store, removal)?, removal);
+            let told = told(&collect(&*store, removal, entries)?, removal);
             context.say(&format!("artifact store `{}`: {told}", component.name));
         }
     }
@@ -48,5 +53,5 @@ fn told(collected: &Collected, removal: Removal) -> String {
         Removal::Removed => "removed",
         Removal::Counted => "would remove",
     };
-    format!("{verb} {} ({} bytes)", parts.join(", "), collected.bytes)
+    format!("{verb} {} ({})", parts.join(", "), size::short(collected.bytes))
 }

@@ -24,7 +24,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CommandError> {
     let mut problems = 0;
     for (name, store) in stores(&session, args.artifact_store.as_deref())? {
         let rebuilt = session.home().with_runs(|runs| runs.rebuild(&*store))?;
-        let mut text = format!("artifact store `{name}`: {} runs are back", rebuilt.runs);
+        let back = match rebuilt.runs {
+            1 => "1 run is back".to_owned(),
+            runs => format!("{runs} runs are back"),
+        };
+        let mut text = format!("artifact store `{name}`: {back}");
         for (count, what) in [
             (rebuilt.live, "still going on"),
             (rebuilt.forgotten, "forgotten, since their documents are gone"),

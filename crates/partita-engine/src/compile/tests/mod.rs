@@ -2,6 +2,7 @@
 
 mod document;
 mod layering;
+mod maps;
 mod option_problems;
 mod problems;
 mod properties;

@@ -33,6 +33,16 @@ fn unknown_keys_name_the_nearest_known_one_with_file_and_line() {
 }
 
 #[test]
+fn a_parameter_among_the_options_is_told_where_it_belongs() {
+    check_config(
+        "depth: 9\n",
+        &[
+            "run.yaml:1: `depth` is not an option of pipeline `digits`; it is a parameter; write it below `parameters`",
+        ],
+    );
+}
+
+#[test]
 fn option_values_are_checked_by_shape_and_limits() {
     for (option, told) in [
         (

@@ -36,7 +36,13 @@ impl Driver<'_> {
     }
 
     fn resolve(&mut self, step: usize) {
-        let answer = match self.drive.resolver.resolve(self.scheduler.unit(step)) {
+        let unit = self.scheduler.unit(step);
+        if self.flights.has_found(unit) {
+            // It is being made; an earlier result would be one too many.
+            self.events.push_back(Event::Resolved { step, answer: Resolved::Run });
+            return;
+        }
+        let answer = match self.drive.resolver.resolve(unit) {
             Resolution::Cached(result) => {
                 self.results.insert(step, result);
                 Resolved::Cached

@@ -1,11 +1,14 @@
 //! The driver with a backend that is out of reach, refuses, or has to be polled.
 
+use std::collections::HashMap;
+
 use super::fake::Act::{
     Complete, Fail, Hang, LoseAnswer, Refuse, Silent, Slip, Stutter, Take, Unknown, Unreachable,
 };
 use super::fake::Script;
-use super::{check, retry, timeout};
+use super::{check, check_run, retry, timeout};
 use partita_core::deployment::StepConfig;
+use partita_core::launcher::Unit;
 use partita_core::settings::Span;
 
 #[test]
@@ -160,5 +163,37 @@ fn a_repeated_cancellation_does_not_hit_the_next_attempt() {
              20s a failed
              20s run failed: the step `a` failed: {text}"
         ),
+    );
+}
+
+#[test]
+fn an_attempt_of_an_engine_before_goes_on_and_one_that_is_gone_is_made_anew() {
+    let begun = HashMap::from([(Unit::from(0), 2), (Unit::from(1), 3)]);
+    check_run(
+        &Script::new(&[&[], &[]]).polled(1.0).still_runs(0, 2, Take(5)).act(1, [Complete]),
+        |plan| (plan.steps[0].first_attempt, plan.steps[1].first_attempt) = (3, 4),
+        |driver| driver.take_over(&begun).expect("the backend answers"),
+        "0s launch b.4
+         0s b completed
+         5s a completed
+         5s run completed",
+    );
+}
+
+#[test]
+fn an_attempt_that_was_found_again_is_retried_under_the_next_number() {
+    let begun = HashMap::from([(Unit::from(0), 2)]);
+    check_run(
+        &Script::new(&[&[]])
+            .polled(1.0)
+            .still_runs(0, 2, Unknown)
+            .act(0, [Take(0)])
+            .config(0, retry(1, 3.0)),
+        |plan| plan.steps[0].first_attempt = 3,
+        |driver| driver.take_over(&begun).expect("the backend answers"),
+        "1s failed a.2, again in 3s: the orchestrator `backend` cannot say how the attempt stands: no such job
+         4s launch a.3
+         5s a completed
+         5s run completed",
     );
 }

@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
-use partita_core::deployment::{Deployment, Environment, Pipeline, Step, StepConfig};
+use partita_core::deployment::{Deployment, StepConfig};
 use partita_core::launcher::{
     Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher, Unit,
 };
 use partita_core::run::{Failure, StepResult};
 use partita_core::settings::FailureMode;
-use partita_core::stack::{Component, ComponentType, Stack};
 use partita_core::status::StepStatus;
 use partita_core::time::Timestamp;
 
@@ -21,6 +20,7 @@ use super::super::inbox::Message;
 use super::super::{
     CancelHandle, Limits, LimitsHandle, Observer, Places, Resolution, Resolver, RunEvent,
 };
+use super::documents::deployment;
 
 /// What an attempt does.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -108,7 +108,7 @@ fn letter(step: usize) -> char {
 }
 
 /// The word for a step or an item in a log.
-fn name(of: impl Into<Unit>) -> String {
+pub(super) fn name(of: impl Into<Unit>) -> String {
     let unit = of.into();
     let item = unit.item.map_or(String::new(), |item| format!("[{item}]"));
     format!("{}{item}", letter(unit.step))
@@ -170,6 +170,13 @@ impl Script {
 
     pub(super) fn unreachable_cancels(mut self, count: usize) -> Self {
         self.unreachable_cancels = count;
+        self
+    }
+
+    /// Has an attempt of an engine before this one still run.
+    pub(super) fn still_runs(self, step: usize, number: u32, act: Act) -> Self {
+        let job = format!("{step}.{number}");
+        self.state().jobs.insert(job, (step.into(), number, act, Duration::ZERO));
         self
     }
 
@@ -303,7 +310,8 @@ impl StepLauncher for Script {
         self.poll_interval
     }
 
-    fn find(&self, attempt_id: &str) -> Result<Option<Job>, LaunchError> {
+    fn find(&self, attempt: &Attempt, _: &Arc<dyn Reports>) -> Result<Option<Job>, LaunchError> {
+        let attempt_id = attempt.id();
         let job = attempt_id.split('/').skip(1).collect::<Vec<_>>().join(".");
         Ok(self.state().jobs.contains_key(&job).then_some(job))
     }
@@ -430,43 +438,4 @@ pub(super) fn result(step: usize) -> Arc<StepResult> {
 
 fn recorded(status: StepStatus) -> StepResult {
     StepResult { status, ..StepResult::clone(&result(0)) }
-}
-
-/// Returns a deployment of steps `a`, `b`, …, given the numbers of the upstream steps of each.
-pub(super) fn deployment(upstream: &[&[usize]]) -> Deployment {
-    let component = |name: &str, component_type| Component {
-        name: name.to_owned(),
-        component_type,
-        flavor: "fake".to_owned(),
-        config: BTreeMap::new(),
-    };
-    let step = |(number, row): (usize, &&[usize])| Step {
-        name: name(number),
-        source: "fake:step".to_owned(),
-        parameters: BTreeMap::new(),
-        inputs: BTreeMap::new(),
-        map_over: None,
-        upstream_steps: row.iter().map(|&up| name(up)).collect(),
-        outputs: Vec::new(),
-        config: StepConfig::default(),
-    };
-    Deployment {
-        version: partita_core::deployment::VERSION,
-        id: "fake".to_owned(),
-        pipeline: Pipeline {
-            name: "fake".to_owned(),
-            source: "fake:pipeline".to_owned(),
-            parameters: BTreeMap::new(),
-            failure_mode: FailureMode::FailFast,
-            hooks: Default::default(),
-        },
-        stack: Stack {
-            name: "fake".to_owned(),
-            orchestrators: vec![component("backend", ComponentType::Orchestrator)],
-            artifact_store: component("store", ComponentType::ArtifactStore),
-        },
-        environment: Environment::default(),
-        sources: BTreeMap::new(),
-        steps: upstream.iter().enumerate().map(step).collect(),
-    }
 }

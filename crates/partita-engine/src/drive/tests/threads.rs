@@ -12,7 +12,7 @@ use partita_core::run::{Failure, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 
 use super::super::{CancelHandle, Drive, Driver, NoLimits, Resolution, Resolver, RunOutcome};
-use super::fake;
+use super::{documents, fake};
 use crate::schedule::{Plan, Pool};
 
 /// Runs each attempt on a thread of its own until a permit comes along.
@@ -91,7 +91,7 @@ fn run(
         on_cancel: Some(permit.clone()),
         order: Mutex::default(),
     };
-    let deployment = Arc::new(fake::deployment(&vec![&[][..]; steps]));
+    let deployment = Arc::new(documents::deployment(&vec![&[][..]; steps]));
     let run_id: Arc<str> = "run".into();
     let four = NonZeroUsize::new(4).expect("four is not zero");
     let plan = Plan::of(&deployment, vec![Pool::of(four)]).expect("the steps are in order");

@@ -55,6 +55,39 @@ fn the_json_of_a_run_has_the_documented_keys_in_order() {
 }
 
 #[test]
+fn a_mapped_step_has_its_items_each_like_a_step() {
+    let home = Home::new();
+    let mut engine = Engine::start(&home, 0, &chain(&["load", "train*"]));
+    engine.begin(0);
+    engine.succeed(0);
+    engine.expand(1, 3);
+    engine.begin(Unit::item(1, 0));
+    engine.fail(Unit::item(1, 0));
+    engine.begin(Unit::item(1, 0));
+    engine.succeed(Unit::item(1, 0));
+    engine.begin(Unit::item(1, 1));
+    engine.cancel(Unit::item(1, 1));
+    engine.cancel(1);
+    engine.end(RunStatus::Cancelled);
+    let view = serde_json::to_value(home.get("run-0").expect("a run")).expect("JSON");
+    let (load, train) = (&view["steps"]["load"], &view["steps"]["train*"]);
+    assert!(load.get("items").is_none());
+    assert_eq!(
+        (&train["status"], train["attempts"].as_array()),
+        (&"cancelled".into(), Some(&vec![]))
+    );
+    let items = train["items"].as_array().expect("items");
+    let statuses: Vec<_> =
+        items.iter().map(|item| item["status"].as_str().expect("a word")).collect();
+    assert_eq!(statuses, ["completed", "cancelled", "cancelled"]);
+    assert_eq!(keys(&items[0]), keys(load));
+    assert_eq!(items[0]["attempts"].as_array().map(Vec::len), Some(2));
+    let log = items[0]["attempts"][1]["log"].as_str().expect("a URI");
+    assert!(log.ends_with(".items/0.attempt-2.log.jsonl"), "{log}");
+    assert_eq!(train["started_at"], items[0]["started_at"]);
+}
+
+#[test]
 fn a_run_says_its_parameters_when_it_was_resumed_and_which_hooks_raised() {
     let home = Home::new();
     let mut deployment = (*chain(&["load"])).clone();
