@@ -101,7 +101,7 @@ impl Zygote {
         )?;
         let process = Command::new(&setup.interpreter)
             .args(["-m", "partita.workers.zygote"])
-            .envs(setup.environment(1))
+            .envs(setup.forking_environment())
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
