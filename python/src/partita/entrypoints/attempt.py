@@ -7,14 +7,15 @@ import os
 import sys
 
 from partita import _native
+from partita.capture import tell
 from partita.termination import Termination
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
-#: The exit code of a process whose attempt failed.
-FAILED = 1
+#: The exit code of a process whose attempt failed, and of one that shows a bug in Partita.
+FAILED, BUG = 1, 70
 
 #: The environment variable in which a launcher says what the options of an entrypoint do not.
 VARIABLE = "PARTITA_ATTEMPT"
@@ -79,6 +80,24 @@ def attempt(
         if ended == "cancelled":
             raise termination.exception(f"step `{entry.step_name}` was interrupted")
     return ended, failure
+
+
+def leave(code: int) -> NoReturn:
+    """Ends this process as Python does, short of taking itself apart object by object."""
+    import atexit
+    import threading
+
+    try:
+        # Neither has a public name; `multiprocessing` ends its forked processes with both.
+        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except BaseException as error:
+        code = code or BUG
+        tell(f"partita: the process of the step could not end as it should: {error!r}")
+    finally:
+        os._exit(code)
 
 
 def _limit_memory(limit: int) -> None:
