@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -9,7 +10,7 @@ import pytest
 
 from conftest import Project, interrupt
 from partita import Client
-from process_stack import check_nothing_left, use_process, wait_until_gone
+from process_stack import check_nothing_left, partita, use_process, wait_until_gone
 from two_steps import two
 from waiting_run import resume_until_ready, run_until_ready, write_waiting
 
@@ -117,6 +118,22 @@ def test_a_cancelled_step_may_tidy_up(
     assert project.lines() == ["before", "waits", "interrupted"]
     assert project.statuses() == {"before": "completed", "waits": "cancelled", "after": "cancelled"}
     check_nothing_left(project)
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_a_step_that_fails_while_it_is_cancelled_is_shown_as_its_documents_have_it(
+    project: Project, command: str, retries: int
+) -> None:
+    use_process(command)
+    body = CATCHES.replace("raise", 'raise ValueError("too late") from None')
+    write_waiting(project, body, f", retry=StepRetryConfig(max_retries={retries})")
+    ended = interrupt(run_until_ready(project, "waits | ready"))
+    assert ended.code == 130, ended
+    shown = json.loads(partita(command, "runs", "describe", "latest", "--output", "json"))
+    (attempt,) = shown["steps"]["waits"]["attempts"]
+    assert (attempt["status"], attempt["error"]) == ("failed", "ValueError: too late")
+    partita(command, "store", "rebuild")
+    assert json.loads(partita(command, "runs", "describe", "latest", "--output", "json")) == shown
 
 
 def test_a_cancelled_step_that_does_not_end_is_killed_with_its_programs(
