@@ -87,8 +87,8 @@ impl Recorder {
         let documents = Documents::new(&*self.context.store);
         let left = documents.result(&self.context.run_id, unit, &step.name, attempt);
         let Ok(Some(result)) = left else { return };
-        let is_due = result.status == StepStatus::Failed
-            && step.config.retry.wait_after(attempt).is_some();
+        let is_due =
+            result.status == StepStatus::Failed && step.config.retry.wait_after(attempt).is_some();
         self.index.record(Change::StepEnded { step: self.step(unit), result: Arc::new(result) });
         if is_due {
             self.index.record(Change::StepRetrying { step: self.step(unit) });
@@ -159,7 +159,7 @@ impl Observer for Recorder {
             RunEvent::CancelRequested => {
                 self.context.note(EventKind::CancelRequested);
             }
-            RunEvent::RunEnded { .. } => {}
+            RunEvent::RunEnded { .. } => self.context.write_rest(),
         }
     }
 }
