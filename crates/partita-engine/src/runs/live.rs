@@ -20,7 +20,7 @@ use super::observers::{FirstAttempts, Recorder};
 use crate::cache::{CacheResolver, ResumedFrom};
 use crate::clock;
 use crate::drive::{CancelHandle, Drive, Driver, Limits, Observer, RunOutcome};
-use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart};
+use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart, write_again};
 use crate::schedule::{BegunItem, Plan, Pool};
 use crate::step_runner::RunContext;
 use crate::store::{ArtifactStore, Documents, LeaseGuard, LeftByStep, StoreError, encode, layout};
@@ -282,7 +282,10 @@ impl LiveRun {
         let path = layout::run_end(&self.header.id);
         store.write(&path, encode(store, &path, &end)?.into())?;
         self.index.record(Change::RunEnded { run_id: Arc::clone(&self.context.run_id), end });
-        Ok(self.index.flush().err())
+        // What its disk refused may have room now, and the documents have it.
+        let written =
+            self.index.flush().or_else(|_| write_again(&*self.metadata, store, &self.header.id));
+        Ok(written.err())
     }
 }
 
