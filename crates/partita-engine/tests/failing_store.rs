@@ -1,6 +1,8 @@
 //! A run on an artifact store that fails some writes loses nothing that is committed, and
 //! completes once it has been resumed often enough.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may panic")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -112,9 +114,9 @@ impl ArtifactStore for Failing {
         self.next(prefix)?;
         self.store.delete(prefix)
     }
-    fn staging(&self, path: &str) -> Result<Staging> {
+    fn staging(&self, path: &str, owner: &str) -> Result<Staging> {
         self.next(path)?;
-        self.store.staging(path)
+        self.store.staging(path, owner)
     }
     fn publish(&self, staging: Staging) -> Result<()> {
         self.next(staging.path())?;
@@ -194,7 +196,7 @@ struct Counts;
 impl StepCaller for Counts {
     fn call(&mut self, call: &StepCall<'_>) -> std::result::Result<Returned, Stopped> {
         let number = call.attempt.step.to_string();
-        let content = if call.attempt.step % 2 == 0 {
+        let content = if call.attempt.step.is_multiple_of(2) {
             Content::Inline(Literal::parse(&number).expect("JSON"))
         } else {
             let staging = call.stager().stage("out")?;

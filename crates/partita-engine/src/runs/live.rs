@@ -23,7 +23,9 @@ use crate::drive::{CancelHandle, Drive, Driver, Limits, Observer, RunOutcome};
 use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart, write_again};
 use crate::schedule::{BegunItem, Plan, Pool};
 use crate::step_runner::RunContext;
-use crate::store::{ArtifactStore, Documents, LeaseGuard, LeftByStep, StoreError, encode, layout};
+use crate::store::{
+    ArtifactStore, Documents, LeaseGuard, LeftByStep, Staging, StoreError, encode, layout,
+};
 
 /// Why a run could not begin, go on or end.
 #[derive(Debug, thiserror::Error)]
@@ -279,6 +281,8 @@ impl LiveRun {
             error: outcome.error.clone(),
         };
         let store = &*self.context.store;
+        // Attempts that were killed leave some; collection finds what cannot be removed now.
+        let _ = Staging::remove_left(store, &self.header.id);
         let path = layout::run_end(&self.header.id);
         store.write(&path, encode(store, &path, &end)?.into())?;
         self.index.record(Change::RunEnded { run_id: Arc::clone(&self.context.run_id), end });
