@@ -20,10 +20,10 @@ use super::observers::{FirstAttempts, Recorder};
 use crate::cache::{CacheResolver, ResumedFrom};
 use crate::clock;
 use crate::drive::{CancelHandle, Drive, Driver, Limits, Observer, RunOutcome};
-use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart};
+use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart, write_again};
 use crate::schedule::{Plan, Pool};
 use crate::step_runner::RunContext;
-use crate::store::{ArtifactStore, Documents, LeaseGuard, StoreError, encode, layout};
+use crate::store::{ArtifactStore, Documents, LeaseGuard, Staging, StoreError, encode, layout};
 
 /// Why a run could not begin, go on or end.
 #[derive(Debug, thiserror::Error)]
@@ -290,10 +290,15 @@ impl LiveRun {
             error: outcome.error.clone(),
         };
         let store = &*self.context.store;
+        // Attempts that were killed leave some; collection finds what cannot be removed now.
+        let _ = Staging::remove_left(store, &self.header.id);
         let path = layout::run_end(&self.header.id);
         store.write(&path, encode(store, &path, &end)?.into())?;
         self.index.record(Change::RunEnded { run_id: Arc::clone(&self.context.run_id), end });
-        Ok(self.index.flush().err())
+        // What its disk refused may have room now, and the documents have it.
+        let written =
+            self.index.flush().or_else(|_| write_again(&*self.metadata, store, &self.header.id));
+        Ok(written.err())
     }
 }
 

@@ -79,6 +79,9 @@ def attempt(
         ended, failure = entry.run(number, caller, terms.cache_reason, terms.is_last)
         if ended == "cancelled":
             raise termination.exception(f"step `{entry.step_name}` was interrupted")
+    if failure is not None and terms.is_recorded and number is not None:
+        if not entry.is_recorded(number):  # Then its log is all that tells.
+            tell(f"error: {failure[0]}")
     return ended, failure
 
 

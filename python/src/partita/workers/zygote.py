@@ -101,6 +101,8 @@ class Zygote:
         self._run = _native.RunEntry(
             request["artifact_store"], request["deployment_id"], request["run_id"]
         )
+        if request["steps"]:  # An import may never end.
+            _native.end_with_parent(True)
         for number in request["steps"]:
             entry = self._run.step_at(number, None)
             try:
@@ -247,7 +249,6 @@ def _reap(pid: int) -> int:
 
 def main() -> None:
     """Serves the orchestrator that started this process."""
-    _native.end_with_parent(True)  # An import may never end.
     private = os.dup(0)  # Nothing that the author's modules read or print goes there.
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
