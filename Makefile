@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 SEED ?= 1
+ROUNDS ?= 2000
+ROUND ?= 0
 KILLS ?= 500
 SECONDS_A_TARGET ?= 20
 
@@ -62,9 +64,11 @@ fuzz: ## Fuzz the parsers for a short while, from the saved seeds (needs cargo-f
 			-max_total_time=$(SECONDS_A_TARGET) -seed=$(SEED) || exit 1; \
 	done
 
-chaos: .venv/native.stamp ## Kill running pipelines at random moments; checks that nothing is lost.
+chaos: .venv/native.stamp ## Let everything go wrong at random moments; checks that nothing is lost.
 	$(IN_VENV) PARTITA_CHAOS_SEED=$(SEED) PARTITA_CHAOS_KILLS=$(KILLS) \
-		python -m pytest -q -c python/pyproject.toml python/tests/test_crashes.py -k killed_run
+		PARTITA_CHAOS_ROUNDS=$(ROUNDS) PARTITA_CHAOS_ROUND=$(ROUND) \
+		python -m pytest -q -rP -c python/pyproject.toml python/tests/test_chaos.py \
+		python/tests/test_crashes.py -k "whatever_goes_wrong or killed_run"
 
 wheel: target/release-venv/wheel.stamp ## Build the wheel, the command inside, into target/wheels.
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from peak_memory import peak_memory
@@ -89,6 +92,78 @@ def cached(length: int, folder: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - started}
 
 
+def in_fork(work: Callable[[], object]) -> int:
+    """Does some work in a fork of this process, and returns the fork's id."""
+    child = os.fork()
+    if child == 0:
+        work()
+        os._exit(0)
+    return child
+
+
+def keep(folder: str, number: int) -> None:
+    """Calls a step, keeps a document of it, and links that as its cache entry."""
+    document = {"status": "completed", "ended": time.time(), "value": increment(number)}
+    path = os.path.join(folder, f"{number}-increment.json")
+    write_whole(path, json.dumps(document))
+    os.link(path, os.path.join(folder, f"{number}.cached.json"))
+
+
+def forks(length: int, folder: str) -> dict[str, float]:
+    """Forks one step after the other."""
+    return _forks(length, partial(keep, folder), 1)
+
+
+def forks_at_once(length: int, folder: str) -> dict[str, float]:
+    """Forks steps, as many at once as there are processors."""
+    return _forks(length, partial(keep, folder), len(os.sched_getaffinity(0)))
+
+
+def sleepers(length: int, _: str) -> dict[str, float]:
+    """Forks steps that sleep for a second, all at once."""
+    return _forks(length, lambda _: time.sleep(1), length)
+
+
+def _forks(length: int, work: Callable[[int], object], most: int) -> dict[str, float]:
+    started = time.perf_counter()
+    for number in range(length):
+        if number >= most:
+            os.waitpid(-1, 0)
+        in_fork(partial(work, number))
+    for _ in range(min(most, length)):
+        os.waitpid(-1, 0)
+    return {"seconds": time.perf_counter() - started}
+
+
+def waits(length: int, _: str) -> dict[str, float]:
+    """Knows of many steps, and waits for a fork that sleeps: the most memory that this takes."""
+    waiting = {f"increment_{number}": {"number": number} for number in range(length)}
+    _forks(1, lambda _: time.sleep(0.1), 1)
+    assert len(waiting) == length
+    return {"memory": peak_memory()}
+
+
+def resumes(length: int, folder: str) -> dict[str, float]:
+    """Starts a script again that has kept many results: until a step of it is called."""
+    for number in range(length):
+        keep(folder, number)
+    started = time.monotonic()
+    command = [sys.executable, __file__, "goes_on", str(length), folder]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return {"seconds": json.loads(done.stdout)["called"] - started}
+
+
+def goes_on(length: int, folder: str) -> dict[str, float]:
+    """Reads what was kept and forks the next step, which says when it was called."""
+    for number in range(length):
+        with open(os.path.join(folder, f"{number}-increment.json")) as file:
+            json.load(file)
+    calls = os.path.join(folder, "calls")
+    os.waitpid(in_fork(lambda: write_whole(calls, str(time.monotonic()))), 0)
+    with open(calls) as file:
+        return {"called": float(file.read())}
+
+
 def array(length: int, folder: str) -> dict[str, float]:
     """Makes an array, writes it to a file and reads it again."""
     import numpy
@@ -100,7 +175,11 @@ def array(length: int, folder: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - started}
 
 
-FLOORS = {"steps": steps, "barest": barest, "cached": cached, "array": array}
+FLOORS = {
+    found.__name__: found
+    for found in (steps, barest, cached, array)
+    + (forks, forks_at_once, sleepers, waits, resumes, goes_on)
+}
 
 if __name__ == "__main__":
     print(json.dumps(FLOORS[sys.argv[1]](int(sys.argv[2]), sys.argv[3])))

@@ -36,7 +36,9 @@ class Sample:
     def __sub__(self, other: Sample) -> Sample:
         return Sample(a - b for a, b in zip(self.values, other.values, strict=True))
 
-    def __truediv__(self, divisor: float) -> Sample:
+    def __truediv__(self, divisor: Sample | float) -> Sample:
+        if isinstance(divisor, Sample):
+            return Sample(a / b for a, b in zip(self.values, divisor.values, strict=True))
         return Sample(value / divisor for value in self.values)
 
     def __rmul__(self, factor: float) -> Sample:
@@ -89,7 +91,9 @@ def workload(home: str, script: str, *arguments: object) -> dict[str, float]:
     """Runs one workload of Partita in a process of its own."""
     command = [sys.executable, str(BENCHES / script), *map(str, arguments)]
     started = time.perf_counter()
-    measured = _json(command, {**os.environ, "PARTITA_HOME": home})
+    # As usual, modules are compiled once, and not by each process that imports them.
+    environment = {**os.environ, "PARTITA_HOME": home, "PYTHONDONTWRITEBYTECODE": ""}
+    measured = _json(command, environment)
     return {**measured, "process": time.perf_counter() - started}
 
 

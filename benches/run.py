@@ -13,47 +13,12 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from measuring import BENCHES, Sample, brief, floor, folder, repeat, show, start_time, workload
+import processes
+from figure import HEADINGS, Figure
+from measuring import BENCHES, Sample, floor, folder, repeat, show, start_time, workload
 
 ARRAY_LENGTH = 12_500_000
-
-
-class Figure(NamedTuple):
-    """One measured figure; less is better.
-
-    Attributes:
-        what: What was measured, with its unit.
-        measured: What each round took.
-        budget: The largest value that is within the budget.
-        floor: What the least possible work took in the same run.
-    """
-
-    what: str
-    measured: Sample
-    budget: float | None = None
-    floor: Sample | None = None
-
-    def __str__(self) -> str:
-        """Returns the line that is printed once it is measured, with the floor's own range."""
-        beside = "" if self.floor is None else f"; floor {self.floor}"
-        return f"{self.what}: {self.measured}{beside}"
-
-    def verdict(self) -> str:
-        """Returns whether the budget is met."""
-        if self.budget is None:
-            return ""
-        return "met" if self.measured.median <= self.budget else "over"
-
-    def row(self) -> tuple[str, ...]:
-        """Returns the cells of the summary."""
-        least = "" if self.floor is None else brief(self.floor.median)
-        budget = "" if self.budget is None else brief(self.budget)
-        return (self.what, str(self.measured), least, budget, self.verdict())
-
-
-HEADINGS = ("what", "measured", "floor", "budget", "is")
 
 
 def command() -> Iterator[Figure]:
@@ -204,6 +169,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "cached": cached,
     "array": array,
     "runner": runner,
+    **processes.MEASUREMENTS,
 }
 
 

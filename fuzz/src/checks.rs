@@ -232,11 +232,14 @@ pub fn store_paths(data: &[u8]) {
     if !is_inside(path) {
         assert!(created.is_err(), "a path that leads out was written to");
         assert!(store.read(path).is_err() && store.list(path).is_err(), "… or was read");
-        assert!(store.staging(path).is_err() && store.fetch(path).is_err(), "… or was staged");
+        assert!(
+            store.staging(path, "run").is_err() && store.fetch(path).is_err(),
+            "… or was staged"
+        );
     }
     let _ = store.link(path, "linked").is_ok() | store.appender(path).is_ok();
     let _ = store.list(path).is_ok() | store.delete(path).is_ok();
-    if let Ok(staging) = store.staging(path) {
+    if let Ok(staging) = store.staging(path, "run") {
         assert!(staging.folder().starts_with(place.root()));
         let _ = store.publish(staging);
     }

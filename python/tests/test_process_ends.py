@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
+import textwrap
 
 import pytest
 
-from conftest import Project, interrupt
+from conftest import PATIENCE, Project, finish, interrupt
 from partita import Client
-from process_stack import check_nothing_left, use_process, wait_until_gone
+from process_stack import check_nothing_left, partita, use_process, wait_until_gone
 from two_steps import two
 from waiting_run import resume_until_ready, run_until_ready, write_waiting
 
@@ -69,6 +72,25 @@ def test_a_step_whose_process_was_killed_is_tried_again(project: Project, comman
     assert [attempt["status"] for attempt in attempts] == ["failed", "completed"]
 
 
+def test_what_a_killed_step_had_prepared_goes_with_its_run(project: Project, command: str) -> None:
+    use_process(command)
+    body = """
+        folder = get_step_context().output_folder()
+        if os.path.exists("tried"):
+            return 1
+        open("tried", "w").write(folder)
+        os.kill(os.getpid(), 9)
+    """
+    two(project, body.strip(), options="(retry=StepRetryConfig(max_retries=1))")
+    text = (project.folder / "main.py").read_text()
+    names = "import StepRetryConfig, get_step_context, pipeline"
+    project.write("main.py", text.replace("import pipeline", names))
+    finished = project.run()
+    assert finished.code == 0, finished
+    assert project.lines("tried")[0].startswith(str(project.store))
+    assert list((project.store / "staging").iterdir()) == []
+
+
 def test_programs_that_a_step_leaves_running_end_with_it(project: Project, command: str) -> None:
     use_process(command)
     two(project, 'import subprocess; subprocess.Popen(["sleep", "1000"]); return 1')
@@ -119,6 +141,22 @@ def test_a_cancelled_step_may_tidy_up(
     check_nothing_left(project)
 
 
+@pytest.mark.parametrize("retries", [0, 3])
+def test_a_step_that_fails_while_it_is_cancelled_is_shown_as_its_documents_have_it(
+    project: Project, command: str, retries: int
+) -> None:
+    use_process(command)
+    body = CATCHES.replace("raise", 'raise ValueError("too late") from None')
+    write_waiting(project, body, f", retry=StepRetryConfig(max_retries={retries})")
+    ended = interrupt(run_until_ready(project, "waits | ready"))
+    assert ended.code == 130, ended
+    shown = json.loads(partita(command, "runs", "describe", "latest", "--output", "json"))
+    (attempt,) = shown["steps"]["waits"]["attempts"]
+    assert (attempt["status"], attempt["error"]) == ("failed", "ValueError: too late")
+    partita(command, "store", "rebuild")
+    assert json.loads(partita(command, "runs", "describe", "latest", "--output", "json")) == shown
+
+
 def test_a_cancelled_step_that_does_not_end_is_killed_with_its_programs(
     project: Project, command: str
 ) -> None:
@@ -127,6 +165,19 @@ def test_a_cancelled_step_that_does_not_end_is_killed_with_its_programs(
     ended = interrupt(run_until_ready(project, "waits | ready"))
     assert ended.code == 130, ended
     assert Client().get_run("latest").status == "cancelled"
+    check_nothing_left(project)
+
+
+def test_a_second_interrupt_ends_a_step_at_once(project: Project, command: str) -> None:
+    use_process(command, grace="1h")
+    write_waiting(project, "signal.signal(signal.SIGTERM, signal.SIG_IGN)" + WAITS)
+    engine = run_until_ready(project, "waits | ready")
+    engine.send_signal(signal.SIGINT)
+    assert engine.stderr is not None
+    while "cancelling" not in engine.stderr.readline():
+        assert engine.poll() is None
+    ended = interrupt(engine)
+    assert ended.code == 130, ended
     check_nothing_left(project)
 
 
@@ -261,3 +312,39 @@ def test_one_of_two_engines_resumes_a_run(project: Project, command: str) -> Non
     assert first.wait() == 0
     assert Client().get_run("latest").status == "completed"
     check_nothing_left(project)
+
+
+MEETS = """
+    if os.environ.pop("MEETS", None):  # Only engines have it.
+        os.mkdir(f"meets-{os.getpid()}")
+        while sum(name.startswith("meets-") for name in os.listdir()) < 2:
+            time.sleep(0.001)
+
+    @pipeline
+"""
+
+
+def test_of_two_engines_that_resume_a_run_at_once_one_wins(project: Project, command: str) -> None:
+    use_process(command)
+    body = 'ready()\n        while not os.path.exists("go"):\n            time.sleep(0.01)'
+    write_waiting(project, body)
+    killed = run_until_ready(project, "waits | ready")
+    killed.kill()
+    killed.communicate()
+    text = (project.folder / "main.py").read_text()
+    project.write("main.py", text.replace("@pipeline", textwrap.dedent(MEETS).strip()))
+    words = ("-m", "partita", "resume", '{"target": "main.py", "run_id": "latest"}')
+    engines = [project.begin(*words, env={"MEETS": "1"}) for _ in range(2)]
+    ends = {os.pidfd_open(engine.pid): engine for engine in engines}
+    ready, _, _ = select.select(list(ends), [], [], PATIENCE)
+    loser = ends[ready[0]]
+    (winner,) = (engine for engine in engines if engine is not loser)
+    assert f"is driven by process {winner.pid}" in finish(loser).refusal
+    assert winner.poll() is None
+    (project.folder / "go").touch()
+    ended = finish(winner)
+    assert ended.code == 0, ended
+    assert project.lines() == ["before", "waits", "waits", "after"]
+    check_nothing_left(project)
+    for end in ends:
+        os.close(end)

@@ -124,7 +124,7 @@ pub trait StepLauncher: Send + Sync {
     /// If that cannot be found out now.
     fn poll(&self, job: &Job) -> Result<JobStatus, LaunchError>;
 
-    /// Asks a job to end; its end is still reported.
+    /// Asks a job to end; its end is still reported. Asked once more, it ends it at once if it can.
     ///
     /// # Errors
     /// If the backend did not take the request.

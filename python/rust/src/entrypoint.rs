@@ -116,6 +116,11 @@ impl PyStepEntry {
             .collect()
     }
 
+    /// Returns whether the artifact store says how an attempt that did not succeed ended.
+    fn is_recorded(&self, attempt: u32) -> bool {
+        self.0.is_recorded(attempt)
+    }
+
     /// Runs the step unless it is done; `attempt` is its number, or `None` for the next one. Whoever
     /// counts attempts says why the step was not cached, and whether another may follow.
     #[pyo3(signature = (attempt, caller, cache_reason=None, is_last=None))]

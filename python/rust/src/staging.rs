@@ -32,7 +32,8 @@ impl Literals {
     /// Returns a new folder for the files of one value.
     fn stage(&self, py: Python<'_>, artifact: String) -> PyResult<Staging> {
         let store = self.store(py)?;
-        let staging = store.staging("artifacts/new").map_err(|error| partita_error(py, error))?;
+        let staging =
+            store.staging("artifacts/new", "pipeline").map_err(|error| partita_error(py, error))?;
         let folder = staging.folder().as_os_str().to_owned();
         Ok(Staging { artifact, folder, staging: Mutex::new(Some(staging)), store })
     }

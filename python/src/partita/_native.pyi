@@ -58,6 +58,7 @@ class StepEntry:
     hooks: tuple[str | None, str | None]
     materializers: list[tuple[str, str]]
 
+    def is_recorded(self, attempt: int) -> bool: ...
     def run(
         self,
         attempt: int | None,

@@ -163,7 +163,9 @@ impl<'a> Driver<'a> {
                 }
             }
             Message::Cancel => {
-                if !std::mem::replace(&mut self.cancel_seen, true) {
+                if std::mem::replace(&mut self.cancel_seen, true) {
+                    self.flights.cancel_again();
+                } else {
                     self.tell(&RunEvent::CancelRequested);
                     self.events.push_back(Event::CancelRequested);
                 }

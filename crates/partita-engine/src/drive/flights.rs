@@ -219,6 +219,16 @@ impl<'a> Flights<'a> {
         }
     }
 
+    /// Asks the launcher once more to end what it was asked to end: somebody is impatient.
+    pub(super) fn cancel_again(&self) {
+        for flight in self.flights.values().filter(|flight| flight.cancels > 0) {
+            if let Stage::Launched { job, .. } = &flight.stage {
+                // It was taken once, or its grace runs.
+                let _ = self.launcher.cancel(job);
+            }
+        }
+    }
+
     /// Ends an attempt here; returns whether it was cancelled, or `None` if it was over already.
     pub(super) fn end(&mut self, step: usize, number: u32) -> Option<bool> {
         self.flights.get(&step).filter(|flight| flight.attempt == number)?;

@@ -64,8 +64,8 @@ impl LimitsHandle {
 pub struct CancelHandle(Sender<Message>);
 
 impl CancelHandle {
-    /// Asks the run to stop: running attempts are cancelled and nothing more is started. Does
-    /// nothing if that was asked before or the run is over.
+    /// Asks the run to stop: running attempts are cancelled and nothing more is started. Asked once
+    /// more, those that have not ended are to end at once. Does nothing if the run is over.
     pub fn cancel(&self) {
         let _ = self.0.send(Message::Cancel);
     }

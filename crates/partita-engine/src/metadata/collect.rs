@@ -102,12 +102,9 @@ struct Candidates {
     artifacts: Vec<String>,
 }
 
-/// Where artifact versions are prepared.
-const STAGING: &str = "staging";
-
 impl Candidates {
     fn list(store: &dyn ArtifactStore) -> Result<Self> {
-        let staging = paths(store, STAGING)?;
+        let staging = paths(store, layout::STAGING)?;
         let deployments = paths(store, "deployments")?;
         let mut artifacts = Vec::new();
         for artifact in paths(store, "artifacts")? {

@@ -22,6 +22,7 @@ pub use collect::{CacheEntries, Collected, Removal, collect};
 pub use error::{MetadataError, Result};
 pub use lineage::Artifacts;
 pub use registry::{DEFAULT, Registry, Save, StackReferences};
+pub(crate) use runs::write_again;
 pub use runs::{Rebuilt, Runs, Stores};
 pub use sqlite::SqliteMetadataStore;
 pub use views::{

@@ -232,6 +232,22 @@ impl<'a> Runs<'a> {
     }
 }
 
+/// Makes the rows of a run that has just ended again from its documents; for the engine that drove
+/// it, and could not write them as things happened.
+///
+/// # Errors
+/// If the documents cannot be read, or the index fails.
+pub(crate) fn write_again(
+    index: &dyn RunIndex,
+    store: &dyn ArtifactStore,
+    run_id: &str,
+) -> Result<()> {
+    if let Some(replayed) = replay(store, run_id, false)? {
+        index.replace_run(&replayed.record, &|| false)?;
+    }
+    Ok(())
+}
+
 /// Returns whether an engine drives a run; a store that cannot say is taken to mean that one does.
 pub(super) fn is_live(store: &dyn ArtifactStore, run_id: &str) -> bool {
     !matches!(store.lease_state(run_id), Ok(LeaseState::Free))

@@ -4,26 +4,26 @@
 //! deployment, `run.json`, then steps, then `end.json`. A row without `run.json` is no run. Until
 //! `run.json` names the deployment, the store is held against collection.
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use partita_core::deployment::Deployment;
-use partita_core::launcher::{LaunchError, StepLauncher, Unit};
+use partita_core::launcher::{LaunchError, StepLauncher};
 use partita_core::name;
 use partita_core::run::{EventKind, RunEnd, RunHeader, Target, VERSION};
 use partita_core::stack::Capabilities;
 use partita_core::status::RunStatus;
 
+use super::before::Before;
 use super::observers::{FirstAttempts, Recorder};
 use crate::cache::{CacheResolver, ResumedFrom};
 use crate::clock;
 use crate::drive::{CancelHandle, Drive, Driver, Limits, Observer, RunOutcome};
-use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart};
-use crate::schedule::{BegunItem, Plan, Pool};
+use crate::metadata::{Change, IndexWriter, MetadataError, MetadataStore, RunStart, write_again};
+use crate::schedule::{Plan, Pool};
 use crate::step_runner::RunContext;
-use crate::store::{ArtifactStore, Documents, LeaseGuard, LeftByStep, StoreError, encode, layout};
+use crate::store::{ArtifactStore, Documents, LeaseGuard, Staging, StoreError, encode, layout};
 
 /// Why a run could not begin, go on or end.
 #[derive(Debug, thiserror::Error)]
@@ -117,18 +117,6 @@ pub struct LiveRun {
     _lease: LeaseGuard,
 }
 
-/// How far a run had come before this engine took it.
-struct Before {
-    /// Whether each step was committed.
-    committed: Vec<bool>,
-    /// The number of each step's next attempt.
-    first_attempts: Vec<u32>,
-    /// The items that had begun.
-    items: HashMap<Unit, BegunItem>,
-    /// The attempts that had begun and of whose end there is no record.
-    begun: HashMap<Unit, u32>,
-}
-
 impl LiveRun {
     /// Begins a new run.
     ///
@@ -156,12 +144,7 @@ impl LiveRun {
         create(&*store, &layout::run_header(&header.id), &header)?;
         let count = new.deployment.steps.len();
         Ok(Self {
-            before: Before {
-                committed: vec![false; count],
-                first_attempts: vec![1; count],
-                items: HashMap::new(),
-                begun: HashMap::new(),
-            },
+            before: Before::nothing(count),
             context: Arc::new(RunContext::new(&header.id, new.deployment, store)),
             header,
             resumed_from: new.resumed_from,
@@ -188,7 +171,7 @@ impl LiveRun {
             return Err(RunError::AlreadyCompleted(header.name));
         }
         let deployment = Arc::new(documents.deployment(&header.deployment_id)?);
-        let before = progress(&documents, run_id, &deployment)?;
+        let before = Before::read(&documents, run_id, &deployment)?;
         // From here on, whoever looks after a crash finds a run that goes on and nobody drives, and
         // reads its documents again.
         metadata.apply(&[Change::RunResumed { run_id: run_id.into() }])?;
@@ -307,10 +290,15 @@ impl LiveRun {
             error: outcome.error.clone(),
         };
         let store = &*self.context.store;
+        // Attempts that were killed leave some; collection finds what cannot be removed now.
+        let _ = Staging::remove_left(store, &self.header.id);
         let path = layout::run_end(&self.header.id);
         store.write(&path, encode(store, &path, &end)?.into())?;
         self.index.record(Change::RunEnded { run_id: Arc::clone(&self.context.run_id), end });
-        Ok(self.index.flush().err())
+        // What its disk refused may have room now, and the documents have it.
+        let written =
+            self.index.flush().or_else(|_| write_again(&*self.metadata, store, &self.header.id));
+        Ok(written.err())
     }
 }
 
@@ -350,80 +338,6 @@ fn save_deployment(store: &dyn ArtifactStore, deployment: &Deployment) -> Result
         Ok(_) | Err(StoreError::NotFound { .. }) => store.write(&path, document.into()),
         Err(error) => Err(error),
     }
-}
-
-/// Returns how far a run has come.
-fn progress(
-    documents: &Documents<'_>,
-    run_id: &str,
-    deployment: &Deployment,
-) -> Result<Before, StoreError> {
-    let started = last_attempts(documents, run_id, deployment)?;
-    let next = |unit: Unit, left: &LeftByStep| {
-        let recorded = left.attempts.last().copied().unwrap_or(0);
-        recorded.max(started.get(&unit).copied().unwrap_or(0)) + 1
-    };
-    // It is read now, so that a damaged one is told of before anything runs.
-    let is_committed = |unit: Unit, left: &LeftByStep| {
-        let name = &deployment.steps[unit.step].name;
-        Ok::<_, StoreError>(left.committed && documents.commit(run_id, unit, name)?.is_some())
-    };
-    let mut left = documents.left_by_steps(run_id)?;
-    let count = deployment.steps.len();
-    let mut before = Before {
-        committed: Vec::with_capacity(count),
-        first_attempts: Vec::with_capacity(count),
-        items: HashMap::new(),
-        begun: HashMap::new(),
-    };
-    for index in 0..count {
-        let left = left.remove(&index).unwrap_or_default();
-        let committed = is_committed(index.into(), &left)?;
-        before.committed.push(committed);
-        before.first_attempts.push(next(index.into(), &left));
-        for (item, left) in left.items.iter().filter(|_| !committed) {
-            let unit = Unit::item(index, *item);
-            let (first_attempt, committed) = (next(unit, left), is_committed(unit, left)?);
-            before.items.insert(unit, BegunItem { first_attempt, committed });
-        }
-    }
-    for (unit, number) in &started {
-        let name = &deployment.steps[unit.step].name;
-        let is_committed = match unit.item {
-            None => before.committed[unit.step],
-            Some(_) => before.items.get(unit).is_some_and(|item| item.committed),
-        };
-        if !is_committed && documents.result(run_id, *unit, name, *number)?.is_none() {
-            before.begun.insert(*unit, *number);
-        }
-    }
-    // An attempt that left nothing has its event, and its number.
-    for (unit, number) in started.iter().filter(|(unit, _)| unit.item.is_some()) {
-        let fresh = BegunItem { first_attempt: number + 1, committed: false };
-        before.items.entry(*unit).or_insert(fresh);
-    }
-    Ok(before)
-}
-
-/// Returns the last attempt that was started at each step and item, by the run's events.
-fn last_attempts(
-    documents: &Documents<'_>,
-    run_id: &str,
-    deployment: &Deployment,
-) -> Result<HashMap<Unit, u32>, StoreError> {
-    let steps = deployment.steps.iter().enumerate();
-    let indices: HashMap<&str, usize> =
-        steps.map(|(index, step)| (step.name.as_str(), index)).collect();
-    let mut last = HashMap::new();
-    for event in documents.events(run_id)? {
-        if let EventKind::AttemptStarted { step, item, attempt } = event.kind
-            && let Some(&step) = indices.get(step.as_str())
-        {
-            let last = last.entry(Unit { step, item }).or_insert(0);
-            *last = attempt.max(*last);
-        }
-    }
-    Ok(last)
 }
 
 fn default_name(pipeline: &str, id: &str, at: partita_core::time::Timestamp) -> String {

@@ -1,5 +1,6 @@
 //! The life of a run: it begins, is executed, ends, and can be resumed; and what it would do.
 
+mod before;
 mod changes;
 mod follow;
 mod live;

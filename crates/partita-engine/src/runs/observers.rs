@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partita_core::launcher::Unit;
-use partita_core::run::{EventKind, Failure, StepResult};
+use partita_core::run::{EventKind, Failure};
 use partita_core::status::StepStatus;
 
 use crate::drive::{Observer, RunEvent};
@@ -80,12 +80,19 @@ impl Recorder {
         self.index.record(Change::StepEnded { step: self.step(unit), result });
     }
 
-    /// Returns the record of an attempt that was interrupted, if its step runner left one.
-    fn interrupted(&self, unit: Unit, attempt: u32) -> Option<Arc<StepResult>> {
-        let name = &self.context.deployment.steps[unit.step].name;
+    /// Records an attempt that was cancelled as its step runner did, if it left a record: it may
+    /// have failed by itself meanwhile.
+    fn cancelled(&self, unit: Unit, attempt: u32) {
+        let step = &self.context.deployment.steps[unit.step];
         let documents = Documents::new(&*self.context.store);
-        let result = documents.result(&self.context.run_id, unit, name, attempt).ok()??;
-        (result.status == StepStatus::Cancelled).then(|| Arc::new(result))
+        let left = documents.result(&self.context.run_id, unit, &step.name, attempt);
+        let Ok(Some(result)) = left else { return };
+        let is_due =
+            result.status == StepStatus::Failed && step.config.retry.wait_after(attempt).is_some();
+        self.index.record(Change::StepEnded { step: self.step(unit), result: Arc::new(result) });
+        if is_due {
+            self.index.record(Change::StepRetrying { step: self.step(unit) });
+        }
     }
 
     /// Records a step that ended without a result. An item that never began needs no record: what
@@ -101,8 +108,8 @@ impl Recorder {
                 self.index.record(Change::StepSkipped { step, reason });
             }
             StepStatus::Cancelled if !is_silent => {
-                if let Some(result) = attempt.and_then(|number| self.interrupted(unit, number)) {
-                    self.index.record(Change::StepEnded { step: step.clone(), result });
+                if let Some(number) = attempt {
+                    self.cancelled(unit, number);
                 }
                 let event = EventKind::StepCancelled { step: self.name(unit), item: unit.item };
                 let at = self.context.note(event);
@@ -152,7 +159,7 @@ impl Observer for Recorder {
             RunEvent::CancelRequested => {
                 self.context.note(EventKind::CancelRequested);
             }
-            RunEvent::RunEnded { .. } => {}
+            RunEvent::RunEnded { .. } => self.context.write_rest(),
         }
     }
 }

@@ -161,8 +161,10 @@ pub(crate) fn record_lost(
     };
     let known = interrupted.unwrap_or_else(|| blank(context, &attempt, clock::now()));
     let result = StepResult { status: StepStatus::Failed, error: Some(failure.clone()), ..known };
-    // A store that refuses this has failed the run already; the index still tells of it.
-    let _ = record(context, &attempt, &result);
+    let path = layout::result(&context.run_id, unit, name, number);
+    if let Ok(document) = encode(&*context.store, &path, &result) {
+        context.write_or_keep(path, document.into());
+    }
     result
 }
 

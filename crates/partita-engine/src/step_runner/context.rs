@@ -1,9 +1,10 @@
 //! What the attempts of one run share: the deployment, the store and the commits so far.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use partita_core::artifact::ArtifactVersion;
 use partita_core::cache::{self, InputContent, ItemInput};
 use partita_core::deployment::{Deployment, OutputReference};
@@ -32,7 +33,20 @@ pub struct RunContext {
     /// The commits of the items of mapped steps that are not committed themselves yet.
     item_commits: Mutex<HashMap<Unit, Committed>>,
     expansions: Mutex<HashMap<usize, Arc<Expansion>>>,
-    events: Mutex<Option<Box<dyn Write + Send>>>,
+    unwritten: Mutex<Unwritten>,
+}
+
+/// How often it is tried at a run's end to write what could not be written before.
+const TRIES: usize = 3;
+
+/// What a run has to say and could not write yet, with what it writes events with.
+#[derive(Default)]
+struct Unwritten {
+    events: Option<Box<dyn Write + Send>>,
+    /// Lines of events, in order.
+    lines: VecDeque<Vec<u8>>,
+    /// Documents and their paths.
+    documents: Vec<(String, Bytes)>,
 }
 
 impl RunContext {
@@ -57,7 +71,7 @@ impl RunContext {
             commits,
             item_commits: Mutex::default(),
             expansions: Mutex::default(),
-            events: Mutex::new(None),
+            unwritten: Mutex::default(),
         }
     }
 
@@ -186,22 +200,51 @@ impl RunContext {
     }
 
     /// Adds an event to the run's record and returns when it happened. An event that cannot be
-    /// written is not worth a run: the documents that decide are the commits.
+    /// written is not worth a run: the documents that decide are the commits. It is tried again
+    /// with the next one.
     pub fn note(&self, kind: EventKind) -> Timestamp {
         let at = clock::now();
-        let mut events = locked(&self.events);
-        if events.is_none() {
-            *events = self.store.appender(&layout::events(&self.run_id)).ok();
-        }
-        let event = Event { at, kind };
-        if let (Some(writer), Ok(mut line)) = (events.as_mut(), serde_json::to_vec(&event)) {
+        let mut unwritten = locked(&self.unwritten);
+        if let Ok(mut line) = serde_json::to_vec(&Event { at, kind }) {
             line.push(b'\n');
-            if writer.write_all(&line).is_err() {
+            unwritten.lines.push_back(line);
+        }
+        self.write_events(&mut unwritten);
+        at
+    }
+
+    /// Puts a document, or keeps it for [`Self::write_rest`].
+    pub(super) fn write_or_keep(&self, path: String, bytes: Bytes) {
+        if self.store.write(&path, bytes.clone()).is_err() {
+            locked(&self.unwritten).documents.push((path, bytes));
+        }
+    }
+
+    /// Tries a few times to write what could not be written: the disk may have room again.
+    pub(crate) fn write_rest(&self) {
+        let mut unwritten = locked(&self.unwritten);
+        for _ in 0..TRIES {
+            self.write_events(&mut unwritten);
+            let is_left =
+                |(path, bytes): &(String, Bytes)| self.store.write(path, bytes.clone()).is_err();
+            unwritten.documents.retain(is_left);
+        }
+    }
+
+    fn write_events(&self, unwritten: &mut Unwritten) {
+        let Unwritten { events, lines, .. } = unwritten;
+        while let Some(line) = lines.front() {
+            if events.is_none() {
+                *events = self.store.appender(&layout::events(&self.run_id)).ok();
+            }
+            let Some(writer) = events.as_mut() else { return };
+            if writer.write_all(line).is_err() {
                 // Opened again, it ends what was written of this line.
                 *events = None;
+                return;
             }
+            lines.pop_front();
         }
-        at
     }
 
     fn commits(&self) -> MutexGuard<'_, Vec<Option<Committed>>> {

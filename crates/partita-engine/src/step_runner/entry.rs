@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use partita_core::deployment::{Deployment, Source, Step};
 use partita_core::launcher::{Attempt, Outcome, Unit};
-use partita_core::run::{Failure, RunHeader};
+use partita_core::run::{Failure, RunHeader, StepResult};
 
 use super::{InputError, RunContext, StepCaller, gather, run_attempt};
 use crate::cache::CacheResolver;
@@ -221,6 +221,17 @@ impl StepEntry {
         self.run.deployment().sources.get(&self.step().source)
     }
 
+    /// Returns whether the artifact store says how an attempt that did not succeed ended.
+    pub fn is_recorded(&self, number: u32) -> bool {
+        matches!(self.result(number), Ok(Some(_)))
+    }
+
+    fn result(&self, number: u32) -> Result<Option<StepResult>, StoreError> {
+        let context = &self.run.context;
+        let documents = Documents::new(&*context.store);
+        documents.result(&context.run_id, self.unit(), &self.step().name, number)
+    }
+
     /// Runs the step, unless it is done.
     ///
     /// # Errors
@@ -298,11 +309,9 @@ impl StepEntry {
     }
 
     fn not_ended(&self, number: u32) -> Result<u32, EntryError> {
-        let documents = Documents::new(&*self.run.context.store);
-        let name = &self.step().name;
-        match documents.result(&self.run.context.run_id, self.unit(), name, number)? {
+        match self.result(number)? {
             None => Ok(number),
-            Some(_) => Err(EntryError::AttemptEnded { step: name.clone(), number }),
+            Some(_) => Err(EntryError::AttemptEnded { step: self.step().name.clone(), number }),
         }
     }
 

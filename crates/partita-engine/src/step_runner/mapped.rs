@@ -315,7 +315,9 @@ fn content(
         return Ok(Content::Inline(value));
     }
     let artifact = artifact_name(attempt, output);
-    let staging = context.store.staging(&layout::artifact_folder(&artifact, &clock::new_id()))?;
+    let staging = context
+        .store
+        .staging(&layout::artifact_folder(&artifact, &clock::new_id()), &context.run_id)?;
     fs::write(staging.folder().join(INLINE_FILE), value.text()).map_err(|error| {
         StoreError::Failed {
             path: staging.path().to_owned(),

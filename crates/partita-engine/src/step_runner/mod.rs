@@ -90,7 +90,8 @@ impl Stager {
     /// If there is no room for one.
     pub fn stage(&self, name: &str) -> Result<Staging, StoreError> {
         let artifact = artifacts::artifact_name(&self.attempt, name);
-        self.store.staging(&layout::artifact_folder(&artifact, &clock::new_id()))
+        let path = layout::artifact_folder(&artifact, &clock::new_id());
+        self.store.staging(&path, &self.attempt.run_id)
     }
 }
 

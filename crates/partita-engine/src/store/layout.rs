@@ -8,6 +8,7 @@
 //! runs/<run_id>/steps/<index>-<slug>.items/<item>.commit.json · .attempt-<n>.json · …
 //! artifacts/<artifact>/<version>/{files…,manifest.json}
 //! cache/<key>.json
+//! staging/<run_id>.…                       artifact versions that are not whole yet
 //! ```
 //!
 //! A step has no folder of its own: to make one costs a file system as much as to make a file. The
@@ -17,6 +18,14 @@ use partita_core::artifact::ArtifactVersion;
 use partita_core::digest::Digest;
 use partita_core::launcher::Unit;
 use partita_core::name::slug;
+
+/// Where artifact versions are prepared, on the same file system as the rest.
+pub const STAGING: &str = "staging";
+
+/// Returns what the names of all that is prepared for a run begin with.
+pub fn staging_prefix(run_id: &str) -> String {
+    format!("{}.", slug(run_id))
+}
 
 /// Returns the path of a deployment.
 pub fn deployment(id: &str) -> String {

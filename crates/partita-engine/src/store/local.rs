@@ -42,8 +42,6 @@ pub struct LocalArtifactStore {
     objects: OnceLock<LocalFileSystem>,
 }
 
-/// Where artifact versions are prepared, on the same file system as the rest.
-const STAGING: &str = "staging";
 /// What is in the names of files that are being written, and in no others.
 const TEMPORARY: char = '#';
 /// The file that beginning runs and collection lock.
@@ -327,11 +325,12 @@ impl ArtifactStore for LocalArtifactStore {
         }
     }
 
-    fn staging(&self, path: &str) -> Result<Staging> {
+    fn staging(&self, path: &str, owner: &str) -> Result<Staging> {
         Self::location(path)?;
-        let parent = self.files.root().join(STAGING);
+        let parent = self.files.root().join(layout::STAGING);
+        let prefix = layout::staging_prefix(owner);
         let folder = fs::create_dir_all(&parent)
-            .and_then(|()| tempfile::Builder::new().prefix("").tempdir_in(&parent))
+            .and_then(|()| tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent))
             .map_err(|error| self.failed(path, &error))?;
         Ok(Staging { folder, path: path.to_owned() })
     }
@@ -433,7 +432,7 @@ mod tests {
         for path in ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/./b", "a/.."] {
             assert!(matches!(store.read(path), Err(StoreError::OutsideStore(_))), "{path}");
             assert!(matches!(store.delete(path), Err(StoreError::OutsideStore(_))), "{path}");
-            assert!(matches!(store.staging(path), Err(StoreError::OutsideStore(_))), "{path}");
+            assert!(matches!(store.staging(path, "r"), Err(StoreError::OutsideStore(_))), "{path}");
         }
     }
 
@@ -475,7 +474,7 @@ mod tests {
     #[test]
     fn staged_files_appear_only_when_published() {
         let (_folder, store) = store();
-        let staging = store.staging("artifacts/x/1").expect("staging");
+        let staging = store.staging("artifacts/x/1", "r").expect("staging");
         fs::write(staging.folder().join("data.npy"), b"bytes").expect("written");
         assert!(store.list("artifacts/x").expect("listed").is_empty());
         store.publish(staging).expect("published");

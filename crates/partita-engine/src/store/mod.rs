@@ -171,11 +171,12 @@ pub trait ArtifactStore: Send + Sync {
     /// If something remains.
     fn delete(&self, prefix: &str) -> Result<()>;
 
-    /// Returns a new, empty local folder for files that will become the artifact folder `path`.
+    /// Returns a new, empty local folder for files that will become the artifact folder `path`;
+    /// `owner` is the run that makes it, see [`Staging::remove_left`].
     ///
     /// # Errors
     /// If there is no room for one.
-    fn staging(&self, path: &str) -> Result<Staging>;
+    fn staging(&self, path: &str, owner: &str) -> Result<Staging>;
 
     /// Makes the files of `staging` appear at its path, whole.
     ///
@@ -230,6 +231,20 @@ pub struct Staging {
 }
 
 impl Staging {
+    /// Removes what was prepared for `owner` and not published, by processes that have ended.
+    ///
+    /// # Errors
+    /// If something remains.
+    pub fn remove_left(store: &dyn ArtifactStore, owner: &str) -> Result<()> {
+        let prefix = layout::staging_prefix(owner);
+        for name in store.list(layout::STAGING)? {
+            if name.starts_with(&prefix) {
+                store.delete(&format!("{}/{}", layout::STAGING, name.trim_end_matches('/')))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the folder to write to.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -30,6 +30,11 @@ const THREADS: [&str; 7] = [
     "RAYON_NUM_THREADS",
 ];
 
+/// What keeps libraries from starting threads while they are imported: Arrow's allocator has one
+/// that gives memory back, which it does without as well. Pandas, and so scikit-learn, imports Arrow
+/// where it is installed.
+const NO_THREADS: [(&str, &str); 1] = [("JE_ARROW_MALLOC_CONF", "background_thread:false")];
+
 /// What all processes of a run are started with.
 pub(super) struct Setup {
     pub(super) context: Arc<RunContext>,
@@ -90,6 +95,15 @@ impl Setup {
     pub(super) fn environment(&self, threads: usize) -> BTreeMap<&'static str, String> {
         let is_free = |name: &&&str| threads > 1 || std::env::var_os(name).is_none();
         THREADS.iter().filter(is_free).map(|name| (*name, threads.to_string())).collect()
+    }
+
+    /// Returns the variables of a process that is to fork, and so to have a single thread. What the
+    /// author has set stays.
+    pub(super) fn forking_environment(&self) -> BTreeMap<&'static str, String> {
+        let free = NO_THREADS.into_iter().filter(|(name, _)| std::env::var_os(name).is_none());
+        let mut environment = self.environment(1);
+        environment.extend(free.map(|(name, value)| (name, value.to_owned())));
+        environment
     }
 
     /// Starts the step entrypoint for an attempt.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Reports, StepLauncher};
+use partita_core::name::slug;
 use partita_core::stack::Component;
 use partita_engine::step_runner::RunContext;
 
@@ -64,7 +65,7 @@ impl ProcessLauncher {
         let config = ProcessOrchestratorConfig::of(&orchestrator.config)
             .map_err(|reason| OpenError::BadConfig { name: name(), reason })?;
         let failed = |error| OpenError::Failed { name: name(), error };
-        let lock = format!("{}.{}", place.context.run_id, orchestrator.name);
+        let lock = format!("{}.{}", place.context.run_id, slug(&orchestrator.name));
         let lock = ProcessLock::take(&place.locks, &lock).map_err(failed)?;
         let setup = Setup {
             context: place.context,

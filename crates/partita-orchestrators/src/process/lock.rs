@@ -31,6 +31,7 @@ impl ProcessLock {
     /// that the system has not ended with it are killed.
     pub(super) fn take(folder: &Path, run_id: &str) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
+        remove_unheld(folder);
         let path = folder.join(run_id);
         let begun = Instant::now();
         loop {
@@ -61,6 +62,17 @@ impl ProcessLock {
 impl Drop for ProcessLock {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Removes the locks that engines left when they were killed: nobody may take up their runs again.
+fn remove_unheld(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    for path in entries.map(|entry| entry.path()) {
+        let Ok(file) = File::open(&path) else { continue };
+        if file.try_lock().is_ok() && is_at(&file, &path) {
+            let _ = fs::remove_file(&path);
+        }
     }
 }
 
@@ -117,5 +129,16 @@ mod tests {
         assert_eq!(left.wait().unwrap().signal(), Some(9));
         drop(lock);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn locks_that_nobody_holds_are_removed_with_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("killed"), "").unwrap();
+        let other = ProcessLock::take(folder.path(), "other").unwrap();
+        let lock = ProcessLock::take(folder.path(), "run").unwrap();
+        let is_there = |name| folder.path().join(name).exists();
+        assert_eq!(["killed", "other", "run"].map(is_there), [false, true, true]);
+        drop((lock, other));
     }
 }

@@ -1,7 +1,7 @@
 //! The `process` orchestrator: every step in an operating-system process of its own, as many at
 //! once as the machine can carry.
 //!
-//! One thread, the [`supervisor`], owns all processes of a run: it starts them, reads what they
+//! One thread, the `supervisor`, owns all processes of a run: it starts them, reads what they
 //! print, and learns how they end. Where it can, it has a Python *zygote* fork them, a process that
 //! has imported the author's modules already; else it starts the step entrypoint anew. Whatever a
 //! step does to its process, no other step sees it. When the engine dies, its steps are ended: the

@@ -7,14 +7,15 @@ import os
 import sys
 
 from partita import _native
+from partita.capture import tell
 from partita.termination import Termination
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
-#: The exit code of a process whose attempt failed.
-FAILED = 1
+#: The exit code of a process whose attempt failed, and of one that shows a bug in Partita.
+FAILED, BUG = 1, 70
 
 #: The environment variable in which a launcher says what the options of an entrypoint do not.
 VARIABLE = "PARTITA_ATTEMPT"
@@ -78,7 +79,28 @@ def attempt(
         ended, failure = entry.run(number, caller, terms.cache_reason, terms.is_last)
         if ended == "cancelled":
             raise termination.exception(f"step `{entry.step_name}` was interrupted")
+    if failure is not None and terms.is_recorded and number is not None:
+        if not entry.is_recorded(number):  # Then its log is all that tells.
+            tell(f"error: {failure[0]}")
     return ended, failure
+
+
+def leave(code: int) -> NoReturn:
+    """Ends this process as Python does, short of taking itself apart object by object."""
+    import atexit
+    import threading
+
+    try:
+        # Neither has a public name; `multiprocessing` ends its forked processes with both.
+        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except BaseException as error:
+        code = code or BUG
+        tell(f"partita: the process of the step could not end as it should: {error!r}")
+    finally:
+        os._exit(code)
 
 
 def _limit_memory(limit: int) -> None:

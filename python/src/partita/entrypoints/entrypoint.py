@@ -7,7 +7,7 @@ import sys
 
 from partita import source_root, target
 from partita.capture import tell
-from partita.entrypoints.attempt import FAILED
+from partita.entrypoints.attempt import BUG, FAILED, leave
 from partita.entrypoints.options import OptionError
 from partita.entrypoints.step_entrypoint_configuration import (
     ENTRYPOINT_CONFIG_SOURCE_OPTION,
@@ -15,7 +15,7 @@ from partita.entrypoints.step_entrypoint_configuration import (
 )
 from partita.errors import PartitaError
 
-USAGE, BUG, CANCELLED = 2, 70, 130
+USAGE, CANCELLED = 2, 130
 
 
 def main(arguments: list[str]) -> int:
@@ -76,5 +76,14 @@ def _source(arguments: list[str]) -> str:
     )
 
 
+def _code(arguments: list[str]) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as error:
+        if not isinstance(error.code, int):  # Python itself says what it is.
+            raise
+        return error.code
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(_code(sys.argv[1:]))

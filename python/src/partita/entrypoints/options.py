@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from partita.errors import PartitaError
 
 TYPE_CHECKING = False
@@ -66,6 +64,8 @@ def _is_one(argument: str) -> bool:
 
 
 def _unknown(argument: str, options: Mapping[str, bool]) -> str:
+    import difflib
+
     shown = argument.partition("=")[0]
     near = difflib.get_close_matches(shown.lstrip("-"), options, n=1)
     hint = f"; did you mean `--{near[0]}`?" if near else ""

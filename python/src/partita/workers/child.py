@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
-import atexit
 import os
+import socket
 import sys
-import threading
 
 from partita import _native
 from partita.capture import tell
-from partita.entrypoints.attempt import FAILED, Terms, attempt
+from partita.entrypoints.attempt import BUG, FAILED, Terms, attempt, leave
 from partita.errors import PartitaError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-BUG, INTERRUPTED = 70, 130
+INTERRUPTED = 130
+
+#: Longest message between the zygote and those it talks to, in bytes.
+MESSAGE_LIMIT = 1 << 16
+
+
+def wait(
+    link: socket.socket, entries: _native.RunEntry, zygote: int, standard_input: int
+) -> NoReturn:
+    """Waits for the one attempt that this process is to run, if there is to be one.
+
+    Args:
+        link: Where it comes from, in one packet with the descriptors of output and error.
+        entries: The run.
+        zygote: The process that forked this one.
+        standard_input: The descriptor of standard input.
+    """
+    try:
+        _native.end_with_parent(True)
+        data, descriptors, _, _ = socket.recv_fds(link, MESSAGE_LIMIT, 2)
+        if not data:
+            os._exit(0)
+        link.close()
+        request = _native.decode_value(data)
+        entry = entries.step_at(request["step"], request["item"])
+    except BaseException as error:
+        tell(f"partita: the process of the step could not begin: {error!r}")
+        os._exit(BUG)
+    run(entry, request, zygote, [standard_input, *descriptors])
 
 
 def run(
@@ -38,12 +65,9 @@ def run(
         for descriptor in streams:
             os.close(descriptor)
         code = _attempt(entry, request, Terms({**request["terms"], "parent": zygote}))
-        _finish()
     except BaseException as error:
-        code = code or BUG
         tell(f"partita: the process of the step could not end as it should: {error!r}")
-    finally:
-        os._exit(code)
+    leave(code)
 
 
 def _attempt(entry: _native.StepEntry, request: dict[str, Any], terms: Terms) -> int:
@@ -69,12 +93,3 @@ def _seed_anew() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.seed()
-
-
-def _finish() -> None:
-    """Does what Python does at the end of a process, short of taking itself apart."""
-    # Neither has a public name; `multiprocessing` ends its forked processes with both.
-    threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-    atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()

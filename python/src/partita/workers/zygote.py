@@ -5,7 +5,8 @@ standard input. Each packet is one JSON object with one key, as in
 `crates/partita-orchestrators/src/process/zygote.rs`.
 
 It forks only while it has one thread: what other threads hold at that moment, locks above all,
-would be held for ever in the fork.
+would be held for ever in the fork. It forks ahead, while it has nothing else to do: a spare waits
+for the one step that it will run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import select
 import signal
 import socket
 import sys
+from typing import NamedTuple
 
 from partita import _native
 from partita.entrypoints import loading
@@ -25,11 +27,22 @@ from partita.workers import child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterator
+    from typing import Any, NoReturn
 
-#: Longest message, in bytes.
-_MESSAGE_LIMIT = 1 << 16
+
+class Spare(NamedTuple):
+    """A process that was forked ahead.
+
+    Attributes:
+        pid: The process.
+        link: The socket that it gets its step from.
+        number: How many spares were forked before it.
+    """
+
+    pid: int
+    link: socket.socket
+    number: int
 
 
 class Zygote:
@@ -44,12 +57,20 @@ class Zygote:
         self._lock = -1
         self._failed: set[str] = set()  # sources that could not be imported here
         self._jobs: dict[int, int] = {}  # process ids, by job
-        self._ends: dict[int, int] = {}  # jobs, by the descriptor that tells of their end
+        self._ends: dict[int, int] = {}  # process ids, by the descriptor that tells of their end
+        self._spares: list[Spare] = []
+        self._wanted = 0  # how many spares there are to be
+        self._spared = 0  # how many there have been
+        self._listed: dict[int, int] = {}  # `_spared` when the items of a step were looked up
 
     def serve(self) -> None:
         """Does what it is told until nobody is there to tell it."""
         while True:
-            for descriptor, _ in self._poll.poll():
+            wants_spare = len(self._spares) < self._wanted
+            ready = self._poll.poll(0 if wants_spare else None)
+            if not ready:
+                self._add_spare()
+            for descriptor, _ in ready:
                 if descriptor != self._connection.fileno():
                     self._ended(descriptor)
                 elif not self._take_request():
@@ -57,7 +78,7 @@ class Zygote:
                     return
 
     def _take_request(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self._connection, _MESSAGE_LIMIT, 2)
+        data, descriptors, _, _ = socket.recv_fds(self._connection, child.MESSAGE_LIMIT, 2)
         if not data:
             return False
         ((name, request),) = _native.decode_value(data).items()
@@ -80,6 +101,8 @@ class Zygote:
         self._run = _native.RunEntry(
             request["artifact_store"], request["deployment_id"], request["run_id"]
         )
+        if request["steps"]:  # An import may never end.
+            _native.end_with_parent(True)
         for number in request["steps"]:
             entry = self._run.step_at(number, None)
             try:
@@ -89,6 +112,7 @@ class Zygote:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()  # What waits here would be printed by every step.
+        self._wanted = request["spares"]
         gc.collect()
         gc.freeze()  # What all steps share is not written to, and so not copied.
         _native.end_with_parent(False)  # From here on the socket tells, and there is time to tidy.
@@ -101,18 +125,57 @@ class Zygote:
         except PartitaError as error:
             self._say("refused", job=job, reason=str(error))
         else:
-            zygote = os.getpid()
-            pid = os.fork()
-            if pid == 0:
-                self._connection.close()
-                child.run(entry, request, zygote, [self._lock, *descriptors])
+            pid = self._hand_over(request, descriptors)
+            if pid is None:
+                streams = [self._lock, *descriptors]
+                pid = self._fork(lambda zygote: child.run(entry, request, zygote, streams))
             self._jobs[job] = pid
-            end = os.pidfd_open(pid)
-            self._ends[end] = job
-            self._poll.register(end, select.POLLIN)
             self._say("started", job=job, pid=pid)
         for descriptor in descriptors:
             os.close(descriptor)
+
+    def _fork(self, run: Callable[[int], NoReturn]) -> int:
+        """Forks a process that runs `run(zygote)`; returns its id."""
+        zygote = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._connection.close()
+            for spare in self._spares:
+                spare.link.close()
+            run(zygote)
+        end = os.pidfd_open(pid)
+        self._ends[end] = pid
+        self._poll.register(end, select.POLLIN)
+        return pid
+
+    def _add_spare(self) -> None:
+        entries = self._run
+        if entries is None or _threads() != 1:
+            self._wanted = 0
+            return
+        link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+        def wait(zygote: int) -> NoReturn:
+            link.close()
+            child.wait(theirs, entries, zygote, self._lock)
+
+        self._spares.append(Spare(self._fork(wait), link, self._spared))
+        self._spared += 1
+        theirs.close()
+
+    def _hand_over(self, request: dict[str, Any], descriptors: list[int]) -> int | None:
+        """Has a spare run an attempt; returns its process, or `None` if there is none for it."""
+        data = _native.encode_value(request) or b""
+        # A spare from before the items were looked up would have to take the list apart again.
+        least = self._listed.get(request["step"], 0) if request["item"] is not None else 0
+        while self._spares:
+            spare = self._spares.pop(0)
+            with spare.link:
+                if spare.number >= least:
+                    with contextlib.suppress(OSError):  # It has died meanwhile.
+                        socket.send_fds(spare.link, [data], descriptors)
+                        return spare.pid
+        return None
 
     def _entry(self, step: int, item: int | None) -> _native.StepEntry:
         """Returns the step or the item that a fork of this process is to run.
@@ -123,9 +186,11 @@ class Zygote:
         assert self._run is not None, "nothing is started before a run is open"
         # An item is looked up here, so that no fork has to take its list apart again.
         entry = self._run.step_at(step, item)
+        if item is not None:
+            self._listed.setdefault(step, self._spared)
         if entry.source in self._failed:
             raise PartitaError("its module cannot be imported before it")
-        threads = len(os.listdir("/proc/self/task"))
+        threads = _threads()
         if threads != 1:
             raise PartitaError(f"importing its modules has started threads ({threads - 1})")
         return entry
@@ -138,15 +203,18 @@ class Zygote:
     def _ended(self, descriptor: int) -> None:
         self._poll.unregister(descriptor)
         os.close(descriptor)
-        job = self._ends.pop(descriptor)
-        code = _reap(self._jobs.pop(job))
-        self._say("ended", job=job, code=code)
+        pid = self._ends.pop(descriptor)
+        code = _reap(pid)
+        self._spares = [spare for spare in self._spares if spare.pid != pid]
+        for job in [job for job, other in self._jobs.items() if other == pid]:
+            del self._jobs[job]
+            self._say("ended", job=job, code=code)
 
     def _end_all(self) -> None:
         """Ends every process of the run: those forked here, and those of a dead engine."""
-        for pid in (*self._jobs.values(), *self._others()):
+        for pid in (*self._ends.values(), *self._others()):
             _kill(pid, signal.SIGKILL)
-        for pid in self._jobs.values():
+        for pid in self._ends.values():
             _reap(pid)
 
     def _others(self) -> Iterator[int]:
@@ -158,6 +226,10 @@ class Zygote:
             with contextlib.suppress(OSError):  # It has ended, or is another user's.
                 if os.readlink(f"/proc/{name}/fd/0") == lock:
                     yield int(name)
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
 
 
 def _kill(pid: int, number: int) -> None:
@@ -177,7 +249,6 @@ def _reap(pid: int) -> int:
 
 def main() -> None:
     """Serves the orchestrator that started this process."""
-    _native.end_with_parent(True)  # An import may never end.
     private = os.dup(0)  # Nothing that the author's modules read or print goes there.
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

@@ -362,13 +362,14 @@ fn a_repeated_report_does_not_end_the_next_attempt() {
 }
 
 #[test]
-fn cancelling_twice_is_cancelling_once() {
+fn cancelling_twice_asks_those_that_run_once_more() {
     check(
         &Script::new(&[&[], &[]]).act(0, [CancelRun]).act(1, [Ignore]).slots(1),
         "0s launch a.1
          0s cancel requested
          0s cancel 0.1
          0s b cancelled, the run was cancelled
+         0s cancel 0.1
          0s a cancelled, the run was cancelled
          0s run cancelled",
     );

@@ -67,7 +67,7 @@ fn what_a_commit_refers_to_stays_until_its_run_is_deleted() {
     let home = Home::new();
     let (kept, _) = completed_run(&home);
     let loser = put_version(&home, &format!("{:032x}", 0), "digits.load.output", "loser");
-    std::mem::forget(home.store.staging("artifacts/x/1").expect("staging"));
+    std::mem::forget(home.store.staging("artifacts/x/1", "r").expect("staging"));
     let counted = collect(&*home.store, Removal::Counted, CacheEntries::Whole).expect("counted");
     assert!(exists(&home, &loser), "counting removes nothing");
     let collected =
@@ -128,7 +128,7 @@ fn a_live_run_keeps_what_it_has_not_committed_yet() {
     let home = Home::new();
     let engine = Engine::start(&home, 0, &chain(&["load"]));
     let folder = put_version(&home, &engine.run_id, "digits.load.output", "new");
-    let staging = home.store.staging("artifacts/x/1").expect("staging");
+    let staging = home.store.staging("artifacts/x/1", "r").expect("staging");
     assert_eq!(
         collect(&*home.store, Removal::Removed, CacheEntries::Whole).expect("collected"),
         Collected::default()
@@ -220,7 +220,7 @@ fn nothing_is_collected_while_a_pipeline_is_put_together() {
     let hold = home.store.hold().expect("held");
     let other = home.store.hold().expect("held by two");
     let literal = put_version(&home, "", "digits.load.path", "literal");
-    let staging = home.store.staging("artifacts/new").expect("staging");
+    let staging = home.store.staging("artifacts/new", "r").expect("staging");
     drop(other);
     let refused = collect(&*home.store, Removal::Removed, CacheEntries::Whole)
         .expect_err("refused")

@@ -316,3 +316,18 @@ fn a_completed_run_of_which_a_commit_is_damaged_says_so() {
     assert_eq!(run.status, RunStatus::Completed);
     assert!(run.error.as_ref().is_some_and(|error| error.contains(&path)), "{run:?}");
 }
+
+#[test]
+fn an_engine_makes_the_rows_of_its_own_run_again_where_they_could_not_be_written() {
+    let home = Home::new();
+    let mut engine = Engine::start(&home, 0, &chain(&["load", "report"]));
+    let run_id = Arc::clone(&engine.run_id);
+    engine.begin(0);
+    engine.succeed(0);
+    engine.end(RunStatus::Failed);
+    let expected = home.everything();
+    let _lease = home.store.lease(&run_id).expect("nobody has it");
+    assert!(home.index.forget_run(&run_id, &|| false).expect("forgotten"));
+    write_again(&*home.index, &*home.store, &run_id).expect("written");
+    assert_eq!(home.everything(), expected);
+}

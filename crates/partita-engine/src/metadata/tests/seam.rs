@@ -43,8 +43,8 @@ impl<F: Fn(&str, &str) + Send + Sync> ArtifactStore for Seam<F> {
     fn delete(&self, prefix: &str) -> Result<()> {
         self.store.delete(prefix)
     }
-    fn staging(&self, path: &str) -> Result<Staging> {
-        self.store.staging(path)
+    fn staging(&self, path: &str, owner: &str) -> Result<Staging> {
+        self.store.staging(path, owner)
     }
     fn publish(&self, staging: Staging) -> Result<()> {
         self.store.publish(staging)

@@ -1,0 +1,57 @@
+"""Steps are forked where what their modules import leaves a process with one thread."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from conftest import Project
+from partita import Client
+from process_stack import use_process
+
+MODULE = """
+    import os
+    from partita import pipeline, step
+
+    {body}
+
+    @step
+    def allocator() -> str:
+        return os.environ.get("JE_ARROW_MALLOC_CONF", "")
+
+    @pipeline
+    def main():
+        allocator()
+"""
+
+
+def run(project: Project, command: str, body: str, **environment: str) -> tuple[str, str]:
+    """Runs a step of a module; returns how Arrow's allocator is set up there, and the log."""
+    use_process(command)
+    project.write("main.py", MODULE.format(body=body))
+    request = json.dumps({"target": "main.py"})
+    finished = project.python("-m", "partita", "run", request, env=environment)
+    assert finished.code == 0, finished
+    found = Client().get_run("latest").steps["allocator"]
+    return found.outputs["output"].load(), found.log or ""
+
+
+def test_a_step_that_imports_arrow_is_forked(project: Project, command: str) -> None:
+    pytest.importorskip("pyarrow")
+    allocator, log = run(project, command, "import pyarrow")
+    assert (allocator, log) == ("background_thread:false", "")
+
+
+def test_what_the_author_says_to_arrows_allocator_stays(project: Project, command: str) -> None:
+    allocator, _ = run(project, command, "", JE_ARROW_MALLOC_CONF="narenas:1")
+    assert allocator == "narenas:1"
+
+
+def test_a_step_whose_imports_start_threads_starts_python_anew_and_says_so(
+    project: Project, command: str
+) -> None:
+    body = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    _, log = run(project, command, body)
+    expected = "this step starts Python anew, since importing its modules has started threads (1)"
+    assert expected in log
