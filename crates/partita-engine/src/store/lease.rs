@@ -68,7 +68,8 @@ pub(super) fn take(path: &Path) -> std::io::Result<Taken> {
     options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
     let mut file = options.open(path)?;
     if !is_locked(FcntlArg::F_SETLK(&lock(OF_THE_PROCESS)), &file)? {
-        return Ok(Taken::Theirs(read(&mut file)));
+        let holder = holder(&file)?;
+        return Ok(Taken::Theirs(read_of(&mut file, holder)));
     }
     if !is_locked(FcntlArg::F_OFD_SETLK(&lock(OF_THE_FILE)), &file)? {
         let lease = read(&mut file);
@@ -94,10 +95,8 @@ pub(super) fn state(path: &Path) -> std::io::Result<LeaseState> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(LeaseState::Free),
         Err(error) => return Err(error),
     };
-    let mut first = lock(OF_THE_PROCESS);
-    fcntl(file.as_fd(), FcntlArg::F_GETLK(&mut first))?;
-    if i32::from(first.l_type) != libc::F_UNLCK {
-        return Ok(LeaseState::Held(read(&mut file)));
+    if let Some(holder) = holder(&file)? {
+        return Ok(LeaseState::Held(read_of(&mut file, Some(holder))));
     }
     let mut second = lock(OF_THE_FILE);
     fcntl(file.as_fd(), FcntlArg::F_OFD_GETLK(&mut second))?;
@@ -106,6 +105,25 @@ pub(super) fn state(path: &Path) -> std::io::Result<LeaseState> {
     }
     let lease = read(&mut file);
     Ok(if lease.as_ref().is_none_or(is_alive) { LeaseState::Held(lease) } else { LeaseState::Free })
+}
+
+/// Returns the process that has the process's lock, if one has; 0 or less on another machine.
+fn holder(file: &File) -> std::io::Result<Option<i32>> {
+    let mut found = lock(OF_THE_PROCESS);
+    fcntl(file.as_fd(), FcntlArg::F_GETLK(&mut found))?;
+    Ok((i32::from(found.l_type) != libc::F_UNLCK).then_some(found.l_pid))
+}
+
+/// Returns the lease of a holder that the system names: until it is written, what is known of it.
+fn read_of(file: &mut File, holder: Option<i32>) -> Option<Lease> {
+    let written = read(file);
+    let pid = holder.and_then(|pid| u32::try_from(pid).ok()).filter(|&pid| pid > 0);
+    match pid {
+        Some(pid) if written.as_ref().is_none_or(|lease| lease.pid != pid) => {
+            Some(Lease { pid, ..lease() })
+        }
+        _ => written,
+    }
 }
 
 /// Returns whether a lock was taken, which nobody waits for.

@@ -78,7 +78,10 @@ class Zygote:
                     return
 
     def _take_request(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self._connection, child.MESSAGE_LIMIT, 2)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._connection, child.MESSAGE_LIMIT, 2)
+        except ConnectionResetError:  # It has died without reading what was said to it.
+            return False
         if not data:
             return False
         ((name, request),) = _native.decode_value(data).items()
