@@ -306,9 +306,10 @@ impl CacheResolver {
         let key = self.context.key(unit, &inputs);
         Ok(match self.look_up_key(unit, &inputs, key)? {
             Lookup::Hit { entry, reason } => {
-                // Until the commit is there, nothing may say that these artifacts are needed.
-                let _hold = self.context.store.hold()?;
-                if let Some(reason) = self.unusable(&entry, None) {
+                // Until the commit is there, nothing may say that these artifacts are needed. Values
+                // that live in the entry go with the commit.
+                let hold = has_folders(&entry).then(|| self.context.store.hold()).transpose()?;
+                if let Some(reason) = hold.as_ref().and_then(|_| self.unusable(&entry, None)) {
                     return Ok(Resolution::Run { reason: Some(reason.into()) });
                 }
                 Resolution::Cached(commit_cached(&self.context, unit, &inputs, &entry, reason)?)
@@ -330,6 +331,15 @@ fn from(deployment: &Deployment, first: &str) -> HashSet<usize> {
         }
     }
     indices
+}
+
+/// Returns whether an output of a result lies in files of its own.
+fn has_folders(result: &StepResult) -> bool {
+    let mut has_folders = false;
+    for version in result.outputs.values() {
+        version.visit_folders(&mut |_| has_folders = true);
+    }
+    has_folders
 }
 
 impl Resolver for CacheResolver {
