@@ -52,7 +52,9 @@ pub(super) fn commit(
 fn cache(context: &RunContext, commit: &str, key: Digest) -> Result<()> {
     let path = layout::cache(&key);
     if !context.store.link(commit, &path)? {
-        context.store.write(&path, context.store.read(commit)?)?;
+        // Who looks in between finds no entry, and runs the step.
+        context.store.delete(&path)?;
+        context.store.link(commit, &path)?;
     }
     Ok(())
 }

@@ -212,6 +212,26 @@ fn help(kind: ErrorKind) -> &'static str {
     }
 }
 
+impl LocalArtifactStore {
+    /// Makes a file without a temporary one, with the folder that it lies in if its path is one of
+    /// ours: plain, and not by way of a link.
+    fn create_file(&self, path: &str, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+        match (self.files.create(file, bytes), file.parent()) {
+            (Err(error), Some(folder))
+                if error.kind() == ErrorKind::NotFound
+                    && path.bytes().all(is_plain)
+                    && !path.contains("..")
+                    && resolved(folder)?.starts_with(self.files.root()) =>
+            {
+                fs::create_dir_all(folder)?;
+                self.files.create(file, bytes)
+            }
+            (made, _) => made,
+        }
+    }
+}
+
 impl ArtifactStore for LocalArtifactStore {
     fn uri(&self) -> &str {
         &self.uri
@@ -236,6 +256,10 @@ impl ArtifactStore for LocalArtifactStore {
     }
 
     fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
+        // What is not there yet is made without a temporary file, which a kill would leave behind.
+        if self.create(path, bytes.clone())? {
+            return Ok(());
+        }
         let location = Self::location(path)?;
         block_on(self.objects_to_write(path)?.put(&location, bytes.into()))
             .map(drop)
@@ -246,7 +270,7 @@ impl ArtifactStore for LocalArtifactStore {
         let location = Self::location(path)?;
         // `object_store` marks the names of its temporary files so, and refuses some of these.
         if !path.contains(TEMPORARY) {
-            match self.files.create(&self.files.root().join(location.as_ref()), &bytes) {
+            match self.create_file(path, &self.files.root().join(location.as_ref()), &bytes) {
                 Ok(()) => return Ok(true),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
                 // Whatever is in the way, the portable way meets it too, and its error is told.
