@@ -11,6 +11,7 @@ SECONDS_A_TARGET ?= 20
 ROOT := $(CURDIR)
 VENV := $(ROOT)/.venv
 RELEASE_VENV := $(ROOT)/target/release-venv
+TORCH_VENV := $(ROOT)/target/torch-venv
 DEMO_HOME := $(ROOT)/target/demo-home
 WHEELS := $(ROOT)/target/wheels
 CARGO := cargo
@@ -27,7 +28,7 @@ IN_VENV := VIRTUAL_ENV="$(VENV)" PATH="$(VENV)/bin:$(OUTER_PATH)"
 IN_RELEASE_VENV := VIRTUAL_ENV="$(RELEASE_VENV)" PATH="$(RELEASE_VENV)/bin:$(OUTER_PATH)"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-python check lint format-check clippy ruff pyright \
+.PHONY: help setup demo test test-rust test-python test-torch check lint format-check clippy ruff pyright \
 	rustdoc doc-check msrv bench bench-peers fuzz chaos wheel fmt clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -50,6 +51,11 @@ test: test-rust test-python ## Run every test.
 check: lint test ## Do what CI does: formatting, lints, types, documentation, tests.
 
 lint: format-check clippy ruff pyright rustdoc doc-check msrv ## The part of `check` that runs no test.
+
+test-torch: target/torch-venv/native.stamp ## Run what needs torch, which takes 6 GB to install.
+	VIRTUAL_ENV="$(TORCH_VENV)" PATH="$(TORCH_VENV)/bin:$(OUTER_PATH)" \
+		python -m pytest -q -c python/pyproject.toml \
+		python/tests/test_torch.py python/tests/test_materializers_refusals.py
 
 bench: target/release-venv/partita.stamp ## Measure the budgets beside their floors.
 	$(IN_RELEASE_VENV) python benches/run.py
@@ -128,6 +134,16 @@ msrv:
 .venv/native.stamp: .venv/venv.stamp python/develop.py $(RUST_SOURCES)
 	$(CARGO) build --workspace --locked
 	.venv/bin/python python/develop.py target/debug
+	@touch $@
+
+target/torch-venv/venv.stamp: python/requirements-dev.txt
+	$(PYTHON) -m venv --clear $(TORCH_VENV)
+	$(TORCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r python/requirements-dev.txt torch safetensors
+	@touch $@
+
+target/torch-venv/native.stamp: target/torch-venv/venv.stamp .venv/native.stamp
+	$(TORCH_VENV)/bin/python python/develop.py target/debug
 	@touch $@
 
 target/release-venv/venv.stamp: examples/digits/requirements.txt python/requirements-dev.txt tests/check_host.sh

@@ -229,6 +229,32 @@ def test_bytes_written_to_standard_output_are_in_the_log(project: Project) -> No
     assert Client().get_run("latest").steps["make"].log == "eé\n"
 
 
+LAST_RESORT = """
+    import logging
+    from partita import pipeline, step
+
+    mine = logging.getLogger("mine")
+    mine.addHandler(logging.lastResort)
+
+    @step
+    def say() -> None:
+        mine.warning("hot")
+
+    @pipeline
+    def saying():
+        say()
+"""
+
+
+def test_a_log_handler_that_looks_standard_error_up_each_time_records_too(
+    project: Project,
+) -> None:
+    project.write("main.py", LAST_RESORT)
+    finished = project.run()
+    assert finished.code == 0, finished
+    assert Client().get_run("latest").steps["say"].log == "hot\n"
+
+
 LOGGING = """
     import logging, sys
     from partita import pipeline, step

@@ -384,16 +384,3 @@ def test_equal_values_are_equal_bytes(tmp_path: Path) -> None:
 
     assert len(stored("one")) == 4
     assert stored("two") == stored("three")
-
-
-def test_tensors_come_back(tmp_path: Path) -> None:
-    torch: Any = pytest.importorskip("torch", reason="torch is not installed")
-    linear = torch.nn.Linear(2, 3)
-    for number, value in enumerate([torch.arange(6).reshape(2, 3), linear.state_dict()]):
-        directory = tmp_path / str(number)
-        directory.mkdir()
-        saved = materializers.save(value, str(directory))
-        assert saved.format in ("safetensors/torch", "torch")
-        back = materializers.load(saved.format, str(directory))
-        assert type(back) is type(value)
-        torch.testing.assert_close(back, value)

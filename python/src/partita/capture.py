@@ -168,7 +168,9 @@ class LogHandlers:
         with _lock:
             _runs += 1
             if _runs == 1:
-                _copied.extend(_copy(handler) for handler in _stream_handlers())
+                _copied.extend(
+                    copied for handler in _stream_handlers() if (copied := _copy(handler))
+                )
 
     def __exit__(self, *_: object) -> None:
         global _runs
@@ -192,9 +194,12 @@ def _stream_handlers() -> Iterator[Any]:
                 yield handler
 
 
-def _copy(handler: Any) -> tuple[Any, Tee]:
+def _copy(handler: Any) -> tuple[Any, Tee] | None:
     tee = Tee(handler.stream, "stdout" if handler.stream is sys.stdout else "stderr")
-    handler.stream = tee
+    try:
+        handler.stream = tee
+    except AttributeError:  # It looks `sys.stderr` up each time, as `logging.lastResort` does.
+        return None
     return handler, tee
 
 
