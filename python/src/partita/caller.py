@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
 
 from partita import _native, context, frames, materializers
 from partita.capture import Capture, tell
@@ -100,23 +99,26 @@ class Caller:
         positional = [values.pop(name) for name in step.signature.positional_only]
         outer = context.enter(current)
         try:
-            with self._watching(call):
-                returned = step.entrypoint(*positional, **values)
-                outputs = match(step.name, step.signature.outputs, returned)
-                saved = [self._save(step, call, current, *output) for output in outputs]
+            if self._is_recorded:
+                return self._run(step, call, current, positional, values)
+            with Capture(call.log, call.printed), Input(call.reads):
+                return self._run(step, call, current, positional, values)
         finally:
             context.enter(outer)
             if current.metadata:  # Also of a step that fails: it may say why.
                 call.set_metadata(_native.encode_value(current.metadata) or b"{}")
-        return saved
 
-    def _watching(self, call: _native.StepCall) -> ExitStack:
-        """Returns what watches the streams of this process while a step has them."""
-        watching = ExitStack()
-        if not self._is_recorded:
-            watching.enter_context(Capture(call.log, call.printed))
-            watching.enter_context(Input(call.reads))
-        return watching
+    def _run(
+        self,
+        step: Step,
+        call: _native.StepCall,
+        current: context.StepContext,
+        positional: list[Any],
+        values: dict[str, Any],
+    ) -> list[Saved]:
+        returned = step.entrypoint(*positional, **values)
+        outputs = match(call.step_name, step.signature.outputs, returned)
+        return [self._save(step, call, current, *output) for output in outputs]
 
     def load(self, name: str, format_id: str, folder: str, type_name: str, trusted: bool) -> Any:
         """Loads an input from files, for the engine."""

@@ -6,7 +6,10 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from types import FrameType
+else:
+    import _signal as signal  # `signal` wraps these in enums, which takes as long as many a step.
 
 #: What a shell shows for a process that SIGTERM ended.
 EXIT_CODE = 143
@@ -28,9 +31,7 @@ class Termination:
         self._process = os.getpid()
 
     def __enter__(self) -> Termination:
-        import signal
-
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
             try:
                 signal.signal(signal.SIGTERM, self._handle)
             except ValueError:
@@ -39,16 +40,12 @@ class Termination:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        import signal
-
         if self._installed:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if self.asked and kind is KeyboardInterrupt:
             raise SystemExit(EXIT_CODE)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        import signal
-
         del frame
         if os.getpid() != self._process:  # A child that a step forked, a worker of its pool say.
             signal.signal(number, signal.SIG_DFL)

@@ -18,9 +18,6 @@ use serde::{Deserialize, Serialize};
 
 use super::entrypoint::{Setup, Terms};
 
-/// How many processes are forked ahead at most.
-const MOST_SPARES: usize = 4;
-
 /// Longest message, in bytes.
 const MESSAGE_LIMIT: usize = 1 << 16;
 
@@ -28,15 +25,9 @@ const MESSAGE_LIMIT: usize = 1 << 16;
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Request<'a> {
-    /// The run whose steps it forks, one step for each function to load, and how many processes to
-    /// fork ahead; with the descriptor of the run's lock.
-    Open {
-        artifact_store: &'a str,
-        deployment_id: &'a str,
-        run_id: &'a str,
-        steps: &'a [usize],
-        spares: usize,
-    },
+    /// The run whose steps it forks, and one step for each function to load; with the descriptor of
+    /// the run's lock.
+    Open { artifact_store: &'a str, deployment_id: &'a str, run_id: &'a str, steps: &'a [usize] },
     /// Starts an attempt; with the descriptors of its standard output and standard error.
     Start { job: u64, step: usize, item: Option<u32>, number: u32, terms: &'a Terms },
     /// Sends a signal to the process group of an attempt.
@@ -114,11 +105,6 @@ impl Zygote {
             deployment_id: &run.deployment.id,
             run_id: &run.run_id,
             steps,
-            spares: if steps.is_empty() {
-                0
-            } else {
-                setup.config.max_parallelism().min(MOST_SPARES)
-            },
         };
         zygote.send(&open, &[lock.as_fd()])?;
         Ok(zygote)

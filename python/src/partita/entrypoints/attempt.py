@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
@@ -56,9 +57,6 @@ class Terms:
             os.environ["CUDA_VISIBLE_DEVICES"] = self._gpus
         if self._memory is not None:
             _limit_memory(self._memory)
-        stdout: object = sys.stdout
-        if self.is_recorded and isinstance(stdout, io.TextIOWrapper):
-            stdout.reconfigure(line_buffering=True)  # A line is recorded when it is printed.
 
 
 def attempt(
@@ -85,14 +83,22 @@ def attempt(
     return ended, failure
 
 
+def print_lines() -> None:
+    """Has each line go out when it is printed, so that whoever records it knows when that was."""
+    stdout: object = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        stdout.reconfigure(line_buffering=True)
+
+
 def leave(code: int) -> NoReturn:
     """Ends this process as Python does, short of taking itself apart object by object."""
-    import atexit
-    import threading
-
     try:
         # Neither has a public name; `multiprocessing` ends its forked processes with both.
-        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        threading = sys.modules.get(
+            "threading"
+        )  # Where nobody imports it, no thread is waited for.
+        if threading is not None:
+            threading._shutdown()
         atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
         for stream in (sys.stdout, sys.stderr):
             stream.flush()

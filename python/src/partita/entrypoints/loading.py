@@ -55,8 +55,11 @@ def prepare(entry: _native.StepEntry) -> None:
     Raises:
         BaseException: The step cannot be loaded.
     """
-    step = load_step(entry)
-    _ = step.signature  # Reading annotations imports what takes as long as many a step.
+    _ = load_step(entry).signature
+
+
+#: The steps that this process has loaded, by their sources and the materializers of their outputs.
+_steps: dict[tuple[str, tuple[tuple[str, str], ...]], Step] = {}
 
 
 def load_step(entry: _native.StepEntry) -> Step:
@@ -66,6 +69,14 @@ def load_step(entry: _native.StepEntry) -> Step:
         PartitaError: It cannot be found where the deployment says.
         BaseException: The author's own code raised it while it was loaded.
     """
+    key = (entry.source, tuple(entry.materializers))
+    step = _steps.get(key)
+    if step is None:
+        step = _steps[key] = _load_step(entry)
+    return step
+
+
+def _load_step(entry: _native.StepEntry) -> Step:
     try:
         found = _load(entry, entry.source, f"step `{entry.step_name}`")
     except target.AuthorError as error:

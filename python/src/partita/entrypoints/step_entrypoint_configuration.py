@@ -5,7 +5,7 @@ from __future__ import annotations
 from partita import _native
 from partita.capture import tell
 from partita.entrypoints import options
-from partita.entrypoints.attempt import FAILED, Terms, attempt
+from partita.entrypoints.attempt import FAILED, Terms, attempt, print_lines
 from partita.errors import PartitaError
 
 TYPE_CHECKING = False
@@ -116,6 +116,8 @@ class StepEntrypointConfiguration:
         """
         given, terms = self.entrypoint_args, Terms.from_environment()
         terms.apply()
+        if terms.is_recorded:
+            print_lines()
         run = _native.RunEntry(
             given[ARTIFACT_STORE_OPTION], given[DEPLOYMENT_ID_OPTION], given[RUN_ID_OPTION]
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 
 from partita import _native
@@ -16,34 +15,6 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 INTERRUPTED = 130
-
-#: Longest message between the zygote and those it talks to, in bytes.
-MESSAGE_LIMIT = 1 << 16
-
-
-def wait(
-    link: socket.socket, entries: _native.RunEntry, zygote: int, standard_input: int
-) -> NoReturn:
-    """Waits for the one attempt that this process is to run, if there is to be one.
-
-    Args:
-        link: Where it comes from, in one packet with the descriptors of output and error.
-        entries: The run.
-        zygote: The process that forked this one.
-        standard_input: The descriptor of standard input.
-    """
-    try:
-        _native.end_with_parent(True)
-        data, descriptors, _, _ = socket.recv_fds(link, MESSAGE_LIMIT, 2)
-        if not data:
-            os._exit(0)
-        link.close()
-        request = _native.decode_value(data)
-        entry = entries.step_at(request["step"], request["item"])
-    except BaseException as error:
-        tell(f"partita: the process of the step could not begin: {error!r}")
-        os._exit(BUG)
-    run(entry, request, zygote, [standard_input, *descriptors])
 
 
 def run(

@@ -5,8 +5,7 @@ standard input. Each packet is one JSON object with one key, as in
 `crates/partita-orchestrators/src/process/zygote.rs`.
 
 It forks only while it has one thread: what other threads hold at that moment, locks above all,
-would be held for ever in the fork. It forks ahead, while it has nothing else to do: a spare waits
-for the one step that it will run.
+would be held for ever in the fork.
 """
 
 from __future__ import annotations
@@ -18,31 +17,20 @@ import select
 import signal
 import socket
 import sys
-from typing import NamedTuple
 
 from partita import _native
 from partita.entrypoints import loading
+from partita.entrypoints.attempt import print_lines
 from partita.errors import PartitaError
 from partita.workers import child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any, NoReturn
+    from collections.abc import Iterator
+    from typing import Any
 
-
-class Spare(NamedTuple):
-    """A process that was forked ahead.
-
-    Attributes:
-        pid: The process.
-        link: The socket that it gets its step from.
-        number: How many spares were forked before it.
-    """
-
-    pid: int
-    link: socket.socket
-    number: int
+#: Longest message from the orchestrator, in bytes.
+MESSAGE_LIMIT = 1 << 16
 
 
 class Zygote:
@@ -58,19 +46,11 @@ class Zygote:
         self._failed: set[str] = set()  # sources that could not be imported here
         self._jobs: dict[int, int] = {}  # process ids, by job
         self._ends: dict[int, int] = {}  # process ids, by the descriptor that tells of their end
-        self._spares: list[Spare] = []
-        self._wanted = 0  # how many spares there are to be
-        self._spared = 0  # how many there have been
-        self._listed: dict[int, int] = {}  # `_spared` when the items of a step were looked up
 
     def serve(self) -> None:
         """Does what it is told until nobody is there to tell it."""
         while True:
-            wants_spare = len(self._spares) < self._wanted
-            ready = self._poll.poll(0 if wants_spare else None)
-            if not ready:
-                self._add_spare()
-            for descriptor, _ in ready:
+            for descriptor, _ in self._poll.poll():
                 if descriptor != self._connection.fileno():
                     self._ended(descriptor)
                 elif not self._take_request():
@@ -79,7 +59,7 @@ class Zygote:
 
     def _take_request(self) -> bool:
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._connection, child.MESSAGE_LIMIT, 2)
+            data, descriptors, _, _ = socket.recv_fds(self._connection, MESSAGE_LIMIT, 2)
         except ConnectionResetError:  # It has died without reading what was said to it.
             return False
         if not data:
@@ -115,7 +95,6 @@ class Zygote:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()  # What waits here would be printed by every step.
-        self._wanted = request["spares"]
         gc.collect()
         gc.freeze()  # What all steps share is not written to, and so not copied.
         _native.end_with_parent(False)  # From here on the socket tells, and there is time to tidy.
@@ -128,57 +107,23 @@ class Zygote:
         except PartitaError as error:
             self._say("refused", job=job, reason=str(error))
         else:
-            pid = self._hand_over(request, descriptors)
-            if pid is None:
-                streams = [self._lock, *descriptors]
-                pid = self._fork(lambda zygote: child.run(entry, request, zygote, streams))
+            pid = self._fork(entry, request, [self._lock, *descriptors])
             self._jobs[job] = pid
             self._say("started", job=job, pid=pid)
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _fork(self, run: Callable[[int], NoReturn]) -> int:
-        """Forks a process that runs `run(zygote)`; returns its id."""
+    def _fork(self, entry: _native.StepEntry, request: dict[str, Any], streams: list[int]) -> int:
+        """Forks the process of an attempt; returns its id."""
         zygote = os.getpid()
         pid = os.fork()
         if pid == 0:
             self._connection.close()
-            for spare in self._spares:
-                spare.link.close()
-            run(zygote)
+            child.run(entry, request, zygote, streams)
         end = os.pidfd_open(pid)
         self._ends[end] = pid
         self._poll.register(end, select.POLLIN)
         return pid
-
-    def _add_spare(self) -> None:
-        entries = self._run
-        if entries is None or _threads() != 1:
-            self._wanted = 0
-            return
-        link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
-        def wait(zygote: int) -> NoReturn:
-            link.close()
-            child.wait(theirs, entries, zygote, self._lock)
-
-        self._spares.append(Spare(self._fork(wait), link, self._spared))
-        self._spared += 1
-        theirs.close()
-
-    def _hand_over(self, request: dict[str, Any], descriptors: list[int]) -> int | None:
-        """Has a spare run an attempt; returns its process, or `None` if there is none for it."""
-        data = _native.encode_value(request) or b""
-        # A spare from before the items were looked up would have to take the list apart again.
-        least = self._listed.get(request["step"], 0) if request["item"] is not None else 0
-        while self._spares:
-            spare = self._spares.pop(0)
-            with spare.link:
-                if spare.number >= least:
-                    with contextlib.suppress(OSError):  # It has died meanwhile.
-                        socket.send_fds(spare.link, [data], descriptors)
-                        return spare.pid
-        return None
 
     def _entry(self, step: int, item: int | None) -> _native.StepEntry:
         """Returns the step or the item that a fork of this process is to run.
@@ -189,8 +134,6 @@ class Zygote:
         assert self._run is not None, "nothing is started before a run is open"
         # An item is looked up here, so that no fork has to take its list apart again.
         entry = self._run.step_at(step, item)
-        if item is not None:
-            self._listed.setdefault(step, self._spared)
         if entry.source in self._failed:
             raise PartitaError("its module cannot be imported before it")
         threads = _threads()
@@ -208,7 +151,6 @@ class Zygote:
         os.close(descriptor)
         pid = self._ends.pop(descriptor)
         code = _reap(pid)
-        self._spares = [spare for spare in self._spares if spare.pid != pid]
         for job in [job for job, other in self._jobs.items() if other == pid]:
             del self._jobs[job]
             self._say("ended", job=job, code=code)
@@ -258,6 +200,7 @@ def main() -> None:
     os.close(nothing)
     connection = socket.socket(fileno=private)
     connection.setblocking(True)
+    print_lines()
     Zygote(connection).serve()
     os._exit(0)
 
