@@ -7,39 +7,14 @@ prints how long that took as JSON, times in seconds.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import time
 from typing import Any
 
-from partita import _native, pipeline, running, step
+from process_steps import increment, sleep, stop
+
+from partita import _native, pipeline, running
 from partita.caller import Caller
-
-
-@step
-def increment(number: int) -> int:
-    """Adds one."""
-    return number + 1
-
-
-@step
-def sleep(number: int) -> int:
-    """Takes a second and no processor."""
-    time.sleep(1)
-    return number
-
-
-@step(enable_cache=False)
-def stop() -> int:
-    """Says when it is called, in a side file, and ends when it is called a second time."""
-    with open(os.environ["PARTITA_BENCH_CALLS"], "a+") as calls:
-        calls.write(f"{time.monotonic()}\n")
-        calls.seek(0)
-        count = len(calls.readlines())
-    while count == 1:
-        signal.pause()
-    return count
 
 
 @pipeline

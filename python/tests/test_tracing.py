@@ -242,3 +242,24 @@ def test_a_method_of_an_object_is_no_step() -> None:
 class Holder:
     def count(self) -> int:
         return 1
+
+
+def test_plain_annotations_are_read_without_typing_and_others_with_it(project: Project) -> None:
+    text = """
+        import sys
+        from partita import step
+
+        @step
+        def plain(a: "int", b: str) -> "None": ...
+
+        @step
+        def other(a: int, b: "str | None" = None) -> None: ...
+
+        assert plain.signature.types == {"a": int, "b": str, "return": type(None)}
+        assert "typing" not in sys.modules
+        assert other.signature.types == {"a": int, "b": str | None, "return": type(None)}
+        assert "typing" in sys.modules
+    """
+    project.write("main.py", text)
+    finished = project.python("main.py")
+    assert finished.code == 0, finished
