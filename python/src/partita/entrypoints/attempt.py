@@ -9,6 +9,7 @@ import sys
 
 from partita import _native
 from partita.capture import tell
+from partita.entrypoints.loading import EntryCaller
 from partita.termination import Termination
 
 TYPE_CHECKING = False
@@ -31,15 +32,22 @@ class Terms:
         is_last: Whether no attempt follows if this one fails; `None` if nobody knows.
     """
 
-    def __init__(self, document: dict[str, Any] | None = None) -> None:
-        """Takes what the launcher wrote, or nothing where none did."""
+    def __init__(
+        self, document: dict[str, Any] | None = None, *, parent: int | None = None
+    ) -> None:
+        """Takes what the launcher wrote, or nothing where none did.
+
+        Args:
+            document: What it wrote.
+            parent: The process that this one is to end with, where the launcher did not start it.
+        """
         found = document or {}
         self.is_recorded = document is not None
         self.cache_reason: str | None = found.get("cache_reason")
         self.is_last: bool | None = found.get("is_last")
         self._memory: int | None = found.get("memory")
         self._gpus: str | None = found.get("gpus")
-        self._parent: int | None = found.get("parent")
+        self._parent: int | None = parent or found.get("parent")
 
     @classmethod
     def from_environment(cls) -> Terms:
@@ -69,8 +77,6 @@ def attempt(
         SystemExit: SIGTERM interrupted it.
         KeyboardInterrupt: Ctrl-C did.
     """
-    from partita.entrypoints.loading import EntryCaller
-
     termination = Termination()
     caller = EntryCaller(entry, termination, is_recorded=terms.is_recorded)
     with termination:

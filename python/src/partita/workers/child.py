@@ -35,7 +35,7 @@ def run(
             os.dup2(descriptor, target)
         for descriptor in streams:
             os.close(descriptor)
-        code = _attempt(entry, request, Terms({**request["terms"], "parent": zygote}))
+        code = _attempt(entry, request, Terms(request["terms"], parent=zygote))
     except BaseException as error:
         tell(f"partita: the process of the step could not end as it should: {error!r}")
     leave(code)

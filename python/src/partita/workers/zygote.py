@@ -45,7 +45,7 @@ class Zygote:
         self._lock = -1
         self._failed: set[str] = set()  # sources that could not be imported here
         self._jobs: dict[int, int] = {}  # process ids, by job
-        self._ends: dict[int, int] = {}  # process ids, by the descriptor that tells of their end
+        self._ends: dict[int, int] = {}  # jobs, by the descriptor that tells of their end
 
     def serve(self) -> None:
         """Does what it is told until nobody is there to tell it."""
@@ -108,20 +108,20 @@ class Zygote:
             self._say("refused", job=job, reason=str(error))
         else:
             pid = self._fork(entry, request, [self._lock, *descriptors])
-            self._jobs[job] = pid
             self._say("started", job=job, pid=pid)
         for descriptor in descriptors:
             os.close(descriptor)
 
     def _fork(self, entry: _native.StepEntry, request: dict[str, Any], streams: list[int]) -> int:
         """Forks the process of an attempt; returns its id."""
-        zygote = os.getpid()
+        zygote, job = os.getpid(), request["job"]
         pid = os.fork()
         if pid == 0:
             self._connection.close()
             child.run(entry, request, zygote, streams)
         end = os.pidfd_open(pid)
-        self._ends[end] = pid
+        self._jobs[job] = pid
+        self._ends[end] = job
         self._poll.register(end, select.POLLIN)
         return pid
 
@@ -149,17 +149,14 @@ class Zygote:
     def _ended(self, descriptor: int) -> None:
         self._poll.unregister(descriptor)
         os.close(descriptor)
-        pid = self._ends.pop(descriptor)
-        code = _reap(pid)
-        for job in [job for job, other in self._jobs.items() if other == pid]:
-            del self._jobs[job]
-            self._say("ended", job=job, code=code)
+        job = self._ends.pop(descriptor)
+        self._say("ended", job=job, code=_reap(self._jobs.pop(job)))
 
     def _end_all(self) -> None:
         """Ends every process of the run: those forked here, and those of a dead engine."""
-        for pid in (*self._ends.values(), *self._others()):
+        for pid in (*self._jobs.values(), *self._others()):
             _kill(pid, signal.SIGKILL)
-        for pid in self._ends.values():
+        for pid in self._jobs.values():
             _reap(pid)
 
     def _others(self) -> Iterator[int]:
