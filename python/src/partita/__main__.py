@@ -162,7 +162,13 @@ def _author_failed(what: str, error: BaseException) -> int:
     return _refuse(f"{what}: {type(error).__name__}: {error}; correct it and try again.")
 
 
-VERBS = {"run": _run, "resume": _resume, "plan": _plan, "compile": _compile}
+def _test(request: dict[str, Any]) -> None:
+    from partita.conformance import suite
+
+    suite.test(request)
+
+
+VERBS = {"run": _run, "resume": _resume, "plan": _plan, "compile": _compile, "test": _test}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -108,15 +108,24 @@ pub(crate) fn become_python(
     }
 }
 
+/// Starts a Python whose standard output is read.
+pub(crate) fn start_python(
+    interpreter: &Interpreter,
+    verb: &str,
+    request: &impl Serialize,
+) -> Result<Child, CommandError> {
+    let mut command = command(interpreter, verb, request)?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    command.spawn().map_err(|error| not_started(interpreter, &error))
+}
+
 /// Starts a Python that goes on by itself once its run has begun; returns the run's name.
 pub(crate) fn begin_python(
     interpreter: &Interpreter,
     verb: &str,
     request: &Request,
 ) -> Result<String, CommandError> {
-    let mut command = command(interpreter, verb, request)?;
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut python = command.spawn().map_err(|error| not_started(interpreter, &error))?;
+    let mut python = start_python(interpreter, verb, request)?;
     let mut name = String::new();
     if let Some(stdout) = python.stdout.take() {
         BufReader::new(stdout).read_line(&mut name).map_err(|error| {
@@ -151,7 +160,7 @@ fn not_begun(python: &mut Child) -> CommandError {
 fn command(
     interpreter: &Interpreter,
     verb: &str,
-    request: &Request,
+    request: &impl Serialize,
 ) -> Result<Command, CommandError> {
     check_not_hidden()?;
     interpreter.check_package()?;

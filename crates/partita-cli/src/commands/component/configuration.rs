@@ -14,7 +14,7 @@ use crate::error::CommandError;
 pub(crate) type Configuration = Vec<(String, String)>;
 
 /// Splits a command line into what the parser takes and the configuration of a component, which
-/// only `register` and `update` of a component type have.
+/// only `register`, `update` and `flavor test` of a component type have.
 pub(crate) fn split_configuration(
     words: Vec<OsString>,
 ) -> (Vec<OsString>, Result<Configuration, CommandError>) {
@@ -64,14 +64,18 @@ fn without_value(option: &str) -> CommandError {
 fn known_options(words: &[OsString]) -> Option<HashSet<String>> {
     let mut nouns =
         words.iter().skip(1).filter_map(|word| word.to_str()).filter(|word| !word.starts_with('-'));
-    let (noun, verb) = (nouns.next()?, nouns.next()?);
-    let is_component = ComponentType::ALL.iter().any(|kind| kind.verb() == noun);
-    if !is_component || !matches!(verb, "register" | "update") {
-        return None;
-    }
+    let noun =
+        nouns.next().filter(|noun| ComponentType::ALL.iter().any(|kind| kind.verb() == *noun))?;
     let mut cli = Cli::command();
     cli.build();
-    let command = cli.find_subcommand(noun)?.find_subcommand(verb)?;
+    let command = cli.find_subcommand(noun)?;
+    let command = match nouns.next()? {
+        verb @ ("register" | "update") => command.find_subcommand(verb)?,
+        "flavor" if nouns.next()? == "test" => {
+            command.find_subcommand("flavor")?.find_subcommand("test")?
+        }
+        _ => return None,
+    };
     let mut known: HashSet<String> = command
         .get_arguments()
         .filter_map(|argument| argument.get_long().map(str::to_owned))
@@ -112,6 +116,16 @@ mod tests {
             &[("path", "/a"), ("least", "-1")],
         );
         check("partita orchestrator list --x=1", "partita orchestrator list --x=1", &[]);
+        check(
+            "partita orchestrator flavor test x --y=1 --output json --z 2",
+            "partita orchestrator flavor test x --output json",
+            &[("y", "1"), ("z", "2")],
+        );
+        check(
+            "partita orchestrator flavor list --x=1",
+            "partita orchestrator flavor list --x=1",
+            &[],
+        );
         check("partita run a.py --x=1", "partita run a.py --x=1", &[]);
     }
 

@@ -81,7 +81,7 @@ pub(crate) fn run(
         Verb::List(args) => list::run(kind, args, context),
         Verb::Describe(args) => describe::run(kind, args, context),
         Verb::Delete(args) => delete::run(kind, args, context),
-        Verb::Flavor(verb) => flavor::run(kind, verb, context),
+        Verb::Flavor(verb) => flavor::run(kind, verb, context, configuration),
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod describe;
 mod list;
+mod test;
 
 use clap::Subcommand;
 use partita_core::stack::ComponentType;
 
+use super::Configuration;
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -16,11 +18,29 @@ pub(crate) enum Verb {
     List(list::Args),
     /// Show a flavor and the keys of its configuration.
     Describe(describe::Args),
+    /// Play the conformance suite on an orchestrator of a flavor.
+    Test(test::Args),
 }
 
-pub(super) fn run(kind: ComponentType, verb: Verb, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(
+    kind: ComponentType,
+    verb: Verb,
+    context: &Context,
+    configuration: Configuration,
+) -> Result<(), CommandError> {
     match verb {
         Verb::List(args) => list::run(kind, args, context),
         Verb::Describe(args) => describe::run(kind, args, context),
+        Verb::Test(args) => test::run(kind, args, context, configuration),
+    }
+}
+
+/// Refuses component types whose flavors are all built in.
+fn check_kind(kind: ComponentType) -> Result<(), CommandError> {
+    match kind {
+        ComponentType::Orchestrator => Ok(()),
+        ComponentType::ArtifactStore => Err(CommandError::usage(format!(
+            "flavors of type {kind} are built in; only flavors of orchestrators can be registered"
+        ))),
     }
 }

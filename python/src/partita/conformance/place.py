@@ -1,0 +1,225 @@
+"""Where scenarios are played: a home and a source root of their own, and the `partita` command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from partita import Client
+from partita.conformance.scenario import NotClaimed, Unexpected
+
+#: How long to wait for what is certain to happen, in seconds.
+PATIENCE = 60.0
+
+STACK = "conformance"
+
+Found = TypeVar("Found")
+
+
+class Ended:
+    """A command that has ended.
+
+    Attributes:
+        code: Its exit code; negative for the signal that ended it.
+        out: What it printed.
+        err: What it printed on standard error.
+        pid: Its process.
+    """
+
+    def __init__(self, code: int, out: str, err: str, pid: int) -> None:
+        self.code = code
+        self.out = out
+        self.err = err
+        self.pid = pid
+
+
+class Place:
+    """A home whose active stack has the orchestrator, and an empty source root.
+
+    Attributes:
+        folder: The source root.
+        signals: A folder that this process and steps share, wherever they run: it lies in the
+            artifact store.
+    """
+
+    def __init__(self, home: Path, folder: Path, command: str) -> None:
+        self.folder = folder
+        self.signals = home / "store" / "signals"
+        self._home = home
+        self._command = command
+        self._groups: list[int] = []
+        folder.mkdir(parents=True)
+        self.signals.mkdir(parents=True, exist_ok=True)
+
+    def write(self, name: str, text: str) -> Path:
+        """Writes a file of the source root."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    def begin(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        """Starts the `partita` command, in a process group of its own."""
+        started = subprocess.Popen(
+            [self._command, *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PARTITA_HOME": str(self._home), "NO_COLOR": "1", **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        self._groups.append(started.pid)
+        return started
+
+    def end(self, started: subprocess.Popen[str]) -> Ended:
+        """Waits for a command to end.
+
+        Raises:
+            Unexpected: It does not.
+        """
+        try:
+            out, err = started.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise Unexpected(
+                f"`{' '.join(map(str, started.args))}` to end",  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
+                f"it still runs after {PATIENCE:g} s",
+                "report the end of every job; see whether one is waited for that never ends.",
+            ) from None
+        return Ended(started.returncode, out, err, started.pid)
+
+    def partita(self, *arguments: str, **variables: str) -> Ended:
+        """Runs the `partita` command to its end."""
+        return self.end(self.begin(*arguments, **variables))
+
+    def run(self, text: str, *options: str, code: int = 0, **variables: str) -> Any:
+        """Runs a pipeline; returns its run.
+
+        Args:
+            text: The file that defines it.
+            *options: More of what the command is told.
+            code: The exit code that it should end with.
+            **variables: What is added to the environment.
+
+        Raises:
+            NotClaimed: It was refused before it ran.
+            Unexpected: It ended with another code.
+        """
+        self.write("main.py", text)
+        before = self.last_run_id()
+        ended = self.partita("run", "main.py", *options, **variables)
+        if self.last_run_id() == before:
+            raise NotClaimed(ended.err.strip())
+        check_code(ended, code)
+        return self.last_run()
+
+    def last_run_id(self) -> str | None:
+        """Returns the id of the run that was begun last."""
+        runs = Client().list_runs()
+        return runs[0].id if runs else None
+
+    def last_run(self) -> Any:
+        """Returns the run that was begun last."""
+        return Client().get_run("latest")
+
+    def described(self) -> dict[str, Any]:
+        """Returns what `runs describe` says of the run that was begun last."""
+        ended = self.partita("runs", "describe", "latest", "--output", "json")
+        check_code(ended, 0)
+        return json.loads(ended.out)
+
+    def attempts(self, step: str) -> list[dict[str, Any]]:
+        """Returns what `runs describe` says of the attempts at a step of that run."""
+        return self.described()["steps"][step]["attempts"]
+
+    def wait_for(self, what: str, look: Callable[[], Found]) -> Found:
+        """Waits until `look` finds something, and returns it.
+
+        Raises:
+            Unexpected: It does not.
+        """
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            found = look()
+            if found:
+                return found
+            time.sleep(0.02)
+        raise Unexpected(what, f"nothing of it in {PATIENCE:g} s", "see the logs of the step.")
+
+    def wait_for_signal(self, name: str) -> str:
+        """Waits for a file that a step makes, and returns what is in it."""
+        path = self.signals / name
+
+        def look() -> str:
+            return path.read_text() if path.exists() else ""
+
+        return self.wait_for(f"the step to make `{name}`", look)
+
+    @cached_property
+    def is_isolated(self) -> bool:
+        """Whether steps run elsewhere than in the process that runs the pipeline."""
+        self.write("main.py", PROCESS)
+        ended = self.partita("run", "main.py")
+        check_code(ended, 0)
+        return self.last_run().steps["process"].output.load() != ended.pid
+
+    def needs_isolation(self) -> None:
+        """Ends the scenario where steps share the process of the run.
+
+        Raises:
+            NotClaimed: They do.
+        """
+        if not self.is_isolated:
+            raise NotClaimed("its steps run in the process of the run")
+
+    def tidy(self) -> None:
+        """Ends what a scenario has left running."""
+        for group in self._groups:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
+        for name in self._left():
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+
+    def _left(self) -> Iterator[Path]:
+        yield from self.signals.iterdir()
+
+
+PROCESS = """
+    import os
+    from partita import pipeline, step
+
+    @step(enable_cache=False)
+    def process() -> int:
+        return os.getpid()
+
+    @pipeline
+    def isolation():
+        process()
+"""
+
+
+def check_code(ended: Ended, code: int) -> None:
+    """Compares an exit code.
+
+    Raises:
+        Unexpected: It is another one.
+    """
+    if ended.code != code:
+        said = ended.err.strip()[-600:] or "nothing"
+        raise Unexpected(
+            f"exit code {code}",
+            f"{ended.code}; it said: {said}",
+            "see what it said, and `partita runs logs latest`.",
+        )
