@@ -41,7 +41,7 @@ STACKS = {"warm": 5, "cold": 1}
 
 #: The exit codes of engines that end by themselves, by the status of their run. A signal may come
 #: when all is done, and a disk may have no room for how the run ended.
-CODES = {"completed": (0, 130, 143), "failed": (1,), "cancelled": (130, 143), "interrupted": (1,)}
+CODES = {"completed": (0, 130), "failed": (1,), "cancelled": (130,), "interrupted": (1,)}
 
 #: The states of a run that nobody drives and that is not complete.
 OPEN = ("failed", "cancelled", "interrupted")

@@ -58,7 +58,9 @@ class Session:
         return self.process.wait(30)
 
 
-def check(project: Project, body: str, *, prompt: str, answer: str) -> None:
+def check(
+    project: Project, body: str, *, prompt: str, answer: str, status: str = "completed"
+) -> None:
     # The step begins to ask once the display is seen; nobody watches this way of reading.
     source = f"{HEAD}@step\ndef ask() -> str:\n    sys.__stdin__.readline()\n{body}{TAIL}"
     session = Session(project, sys.executable, project.write("main.py", source))
@@ -69,18 +71,22 @@ def check(project: Project, body: str, *, prompt: str, answer: str) -> None:
     waiting, _, _ = select.select([session.terminal], [], [], 0.35)
     assert not waiting, os.read(session.terminal, 65536)
     session.type(answer)
-    assert session.end() == 0, session.seen
-    assert "completed" in session.seen
+    assert (session.end() == 0) == (status == "completed"), session.seen
+    assert project.statuses() == {"ask": status}
 
 
 def test_a_step_that_asks_is_not_drawn_over(project: Project) -> None:
     check(project, "    return input('name? ')\n", prompt="name? ", answer="Ada")
-    assert project.statuses() == {"ask": "completed"}
 
 
 def test_a_debugger_has_the_terminal_to_itself(project: Project) -> None:
     body = "    import pdb\n    pdb.set_trace()\n    return 'x'\n"
     check(project, body, prompt="(Pdb) ", answer="c")
+
+
+def test_leaving_a_debugger_cancels_the_run(project: Project) -> None:
+    body = "    import pdb\n    pdb.set_trace()\n    return 'x'\n"
+    check(project, body, prompt="(Pdb) ", answer="q", status="cancelled")
 
 
 def test_ctrl_c_ends_the_watching_alone_and_leaves_nothing_drawn(

@@ -10,6 +10,7 @@ from partita.capture import show, tell
 from partita.errors import PartitaError, StepFailedError, UnreachableError
 from partita.pipeline import UNSAVED
 from partita.signature import kinds
+from partita.termination import Terminated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
         return UNREACHABLE if isinstance(error, UnreachableError) else FAILED
     except target.AuthorError as error:
         return _author_failed(f"`{error}` cannot be loaded", error.__cause__ or error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         return CANCELLED
     except _native.PanicException:
         return BUG  # The panic has told of itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from partita import _native, context, frames, materializers
 from partita.capture import Capture, tell
@@ -83,7 +84,7 @@ class Caller:
             return self._call(call)
         except BaseException as error:
             _leave_if_forked(process, error)
-            if self.is_told_to_end:
+            if self.is_told_to_end or _has_left_debugger(error):
                 raise KeyboardInterrupt from error
             raise
         finally:
@@ -223,6 +224,12 @@ def _leave_if_forked(process: int, error: BaseException | None) -> None:
         return
     code = getattr(error, "code", 1) if error is not None else 0
     os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _has_left_debugger(error: BaseException) -> bool:
+    """Returns whether somebody at a debugger's prompt has had enough."""
+    debugger = sys.modules.get("bdb")
+    return debugger is not None and isinstance(error, debugger.BdbQuit)
 
 
 def _move_into(source: str, folder: str) -> None:

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # `signal` wraps these in enums, which takes as long as many a step.
 
-#: What a shell shows for a process that SIGTERM ended.
-EXIT_CODE = 143
+
+class Terminated(SystemExit):
+    """SIGTERM ended what was going on; the code is what a shell shows for that."""
+
+    def __init__(self) -> None:
+        super().__init__(143)
 
 
 class Termination:
@@ -43,7 +47,7 @@ class Termination:
         if self._installed:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if self.asked and kind is KeyboardInterrupt:
-            raise SystemExit(EXIT_CODE)
+            raise Terminated
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
@@ -55,4 +59,4 @@ class Termination:
 
     def exception(self, message: str) -> BaseException:
         """Returns what the author's script gets at the end of a run that a signal ended."""
-        return SystemExit(EXIT_CODE) if self.asked else KeyboardInterrupt(message)
+        return Terminated() if self.asked else KeyboardInterrupt(message)

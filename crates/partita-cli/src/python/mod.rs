@@ -147,7 +147,7 @@ fn not_begun(python: &mut Child) -> CommandError {
         Err(error) => return CommandError::bug(error),
     };
     let how = match (ended.code(), ended.signal().map(Signal::try_from)) {
-        (Some(code @ (1 | 2 | 70 | 130 | 143)), _) => return CommandError::Told(code as u8),
+        (Some(code @ (1 | 2 | 70 | 130)), _) => return CommandError::Told(code as u8),
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(Ok(signal))) => format!("signal {signal}"),
         (None, _) => "a signal".to_owned(),
