@@ -1,5 +1,9 @@
 //! The `local` flavor: an artifact store in a folder of this machine, over `object_store`.
 
+mod paths;
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,11 +14,11 @@ use bytes::Bytes;
 use futures_executor::block_on;
 use nix::libc::O_NOFOLLOW;
 use object_store::local::LocalFileSystem;
-use object_store::path::Path as Location;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::paths::{resolved, uri};
 use super::files::Files;
 use super::lease::{self, Taken};
 use super::watch::FolderWatch;
@@ -95,124 +99,6 @@ impl LocalArtifactStore {
         self.objects().map_err(|error| self.object_failed(path, error))
     }
 
-    fn location(path: &str) -> Result<Location> {
-        let outside = || StoreError::OutsideStore(path.chars().take(200).collect());
-        if path.is_empty() || path.starts_with('/') {
-            return Err(outside());
-        }
-        Location::parse(path).map_err(|_| outside())
-    }
-
-    fn file(&self, path: &str) -> Result<PathBuf> {
-        Self::location(path)?;
-        Ok(self.files.root().join(path))
-    }
-
-    /// Returns the file at `path`, which is a plain one or not there: a link would lead out of the
-    /// store, and whoever opened a pipe would wait for ever.
-    fn plain_file(&self, path: &str) -> Result<PathBuf> {
-        let file = self.file(path)?;
-        match fs::symlink_metadata(&file) {
-            Ok(found) if !found.is_file() => Err(StoreError::BadDocument {
-                path: path.to_owned(),
-                uri: self.uri.clone(),
-                reason: "it is no plain file".to_owned(),
-                help: "remove it".to_owned(),
-            }),
-            _ => Ok(file),
-        }
-    }
-
-    /// Checks that no folder above `file` is a link out of the store: what lies there is somebody
-    /// else's.
-    fn check_inside(&self, path: &str, file: &Path) -> Result<()> {
-        match file.parent().map(Path::canonicalize) {
-            Some(Ok(folder)) if !folder.starts_with(self.files.root()) => {
-                Err(StoreError::OutsideStore(path.to_owned()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn failed(&self, path: &str, error: &std::io::Error) -> StoreError {
-        if error.kind() == ErrorKind::NotFound {
-            return StoreError::NotFound { path: path.to_owned(), uri: self.uri.clone() };
-        }
-        StoreError::Failed {
-            path: path.to_owned(),
-            uri: self.uri.clone(),
-            reason: error.to_string(),
-            help: help(error.kind()).to_owned(),
-        }
-    }
-
-    fn object_failed(&self, path: &str, error: object_store::Error) -> StoreError {
-        if matches!(error, object_store::Error::NotFound { .. }) {
-            return StoreError::NotFound { path: path.to_owned(), uri: self.uri.clone() };
-        }
-        let mut cause: &dyn std::error::Error = &error;
-        loop {
-            if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-                return self.failed(path, io);
-            }
-            match cause.source() {
-                Some(deeper) => cause = deeper,
-                None => break,
-            }
-        }
-        StoreError::Failed {
-            path: path.to_owned(),
-            uri: self.uri.clone(),
-            reason: error.to_string(),
-            help: String::new(),
-        }
-    }
-}
-
-fn uri(root: &Path) -> String {
-    format!("file://{}", root.display())
-}
-
-/// Returns a path without symbolic links in as much of it as is there.
-fn resolved(path: &Path) -> std::io::Result<PathBuf> {
-    let path = std::path::absolute(path)?;
-    for ancestor in path.ancestors() {
-        match ancestor.canonicalize() {
-            Ok(found) => {
-                let rest = path.strip_prefix(ancestor).unwrap_or(Path::new(""));
-                return Ok(if rest.as_os_str().is_empty() { found } else { found.join(rest) });
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(path)
-}
-
-/// Ends a line that a crash or a full disk cut off, so that the next one is a line of its own.
-fn end_line(file: &mut fs::File) -> std::io::Result<()> {
-    if file.metadata()?.len() == 0 {
-        return Ok(());
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    if last[0] == b'\n' { Ok(()) } else { file.write_all(b"\n") }
-}
-
-fn help(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "; free some space (`partita store gc --cache` removes what no run needs) and resume the run"
-        }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "; make the folder writable, or set `PARTITA_HOME` to one that is"
-        }
-        _ => "",
-    }
-}
-
-impl LocalArtifactStore {
     /// Makes a file without a temporary one, with the folder that it lies in if its path is one of
     /// ours: plain, and not by way of a link.
     fn create_file(&self, path: &str, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -230,6 +116,17 @@ impl LocalArtifactStore {
             (made, _) => made,
         }
     }
+}
+
+/// Ends a line that a crash or a full disk cut off, so that the next one is a line of its own.
+fn end_line(file: &mut fs::File) -> std::io::Result<()> {
+    if file.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    if last[0] == b'\n' { Ok(()) } else { file.write_all(b"\n") }
 }
 
 impl ArtifactStore for LocalArtifactStore {
@@ -425,105 +322,5 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn watch(&self, prefix: &str) -> Result<Box<dyn Watch>> {
         Ok(Box::new(FolderWatch::new(self.file(prefix)?)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn store() -> (tempfile::TempDir, LocalArtifactStore) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = LocalArtifactStore::open(folder.path(), Durability::Process).expect("a store");
-        (folder, store)
-    }
-
-    #[test]
-    fn the_first_writer_wins_and_links_share_its_bytes() {
-        let (_folder, store) = store();
-        assert!(store.create("a/b.json", Bytes::from_static(b"1")).expect("created"));
-        assert!(!store.create("a/b.json", Bytes::from_static(b"2")).expect("not created"));
-        assert!(store.link("a/b.json", "c/d.json").expect("linked"));
-        assert!(!store.link("a/b.json", "c/d.json").expect("not linked"));
-        assert_eq!(store.read("c/d.json").expect("read").as_ref(), b"1");
-        store.write("a/b.json", Bytes::from_static(b"3")).expect("written");
-        assert_eq!(store.read("c/d.json").expect("read").as_ref(), b"1");
-    }
-
-    #[test]
-    fn paths_never_leave_the_store() {
-        let (_folder, store) = store();
-        for path in ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/./b", "a/.."] {
-            assert!(matches!(store.read(path), Err(StoreError::OutsideStore(_))), "{path}");
-            assert!(matches!(store.delete(path), Err(StoreError::OutsideStore(_))), "{path}");
-            assert!(matches!(store.staging(path, "r"), Err(StoreError::OutsideStore(_))), "{path}");
-        }
-    }
-
-    #[test]
-    fn links_and_pipes_in_the_store_are_never_followed() {
-        let (folder, store) = store();
-        let outside = tempfile::NamedTempFile::new().expect("a file");
-        fs::write(outside.path(), "mine").expect("written");
-        let run = folder.path().join("runs/r");
-        fs::create_dir_all(&run).expect("a folder");
-        nix::unistd::mkfifo(&run.join("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
-        for name in ["events.jsonl", "lease.json"] {
-            std::os::unix::fs::symlink(outside.path(), run.join(name)).expect("a link");
-        }
-        let check = |refused: Option<StoreError>| {
-            assert!(matches!(refused, Some(StoreError::BadDocument { .. })), "{refused:?}");
-        };
-        check(store.read("runs/r/pipe").err());
-        check(store.read("runs/r/events.jsonl").err());
-        check(store.appender("runs/r/events.jsonl").err());
-        check(store.lease("r").err());
-        check(store.lease_state("r").err());
-        assert_eq!(fs::read(outside.path()).expect("read"), b"mine");
-    }
-
-    #[test]
-    fn nothing_is_removed_behind_a_link() {
-        let (folder, store) = store();
-        let outside = tempfile::tempdir().expect("a folder");
-        fs::create_dir(outside.path().join("mine")).expect("a folder");
-        std::os::unix::fs::symlink(outside.path(), folder.path().join("staging")).expect("a link");
-        let refused = store.delete("staging/mine");
-        assert!(matches!(refused, Err(StoreError::OutsideStore(_))), "{refused:?}");
-        assert!(outside.path().join("mine").exists());
-        store.delete("staging").expect("the link itself is removed");
-        assert!(outside.path().exists() && !folder.path().join("staging").exists());
-    }
-
-    #[test]
-    fn staged_files_appear_only_when_published() {
-        let (_folder, store) = store();
-        let staging = store.staging("artifacts/x/1", "r").expect("staging");
-        fs::write(staging.folder().join("data.npy"), b"bytes").expect("written");
-        assert!(store.list("artifacts/x").expect("listed").is_empty());
-        store.publish(staging).expect("published");
-        assert_eq!(store.list("artifacts/x/1").expect("listed"), ["data.npy"]);
-        assert!(store.list("staging").expect("listed").is_empty());
-    }
-
-    #[test]
-    fn an_appender_ends_a_line_that_was_cut_off() {
-        let (_folder, store) = store();
-        store.appender("a.jsonl").expect("opened").write_all(b"{\"cut").expect("written");
-        store.appender("a.jsonl").expect("opened").write_all(b"{}\n").expect("written");
-        store.appender("a.jsonl").expect("opened").write_all(b"[]\n").expect("written");
-        assert_eq!(store.read("a.jsonl").expect("read").as_ref(), b"{\"cut\n{}\n[]\n");
-    }
-
-    #[test]
-    fn a_lease_has_one_holder_and_is_free_after_it() {
-        let (_folder, store) = store();
-        assert_eq!(store.lease_state("r").expect("state"), LeaseState::Free);
-        let guard = store.lease("r").expect("lease");
-        assert!(matches!(store.lease_state("r").expect("state"), LeaseState::Held(Some(_))));
-        assert!(matches!(store.lease("r"), Err(StoreError::LeaseHeld { .. })));
-        drop(guard);
-        assert_eq!(store.lease_state("r").expect("state"), LeaseState::Free);
-        store.lease("r").expect("lease again");
     }
 }
