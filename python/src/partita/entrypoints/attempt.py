@@ -33,7 +33,7 @@ class Terms:
     def __init__(self, document: dict[str, Any] | None = None) -> None:
         """Takes what the launcher wrote, or nothing where none did."""
         found = document or {}
-        self.is_recorded = document is not None
+        self.is_recorded: bool = found.get("is_recorded", document is not None)
         self.cache_reason: str | None = found.get("cache_reason")
         self.is_last: bool | None = found.get("is_last")
         self._memory: int | None = found.get("memory")

@@ -308,6 +308,7 @@ mod tests {
             description: String::new(),
             source: "built-in".to_owned(),
             config_schema: serde_json::from_str(schema).expect("a schema"),
+            plugin: None,
         }
     }
 
