@@ -41,6 +41,7 @@ use crate::echo::TerminalEcho;
 use crate::errors::{partita_error, pipeline_error};
 use crate::staging::Literals;
 use crate::wakeup::Wakeup;
+pub(crate) use launchers::LauncherError;
 
 /// What Python asks for.
 #[derive(Deserialize)]
@@ -77,8 +78,8 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// Returns what the stack's orchestrators can do, in its order. No step runs on one that
-    /// nothing here implements.
+    /// Returns what the stack's orchestrators can do, in its order. No step runs on one whose flavor
+    /// is not registered.
     fn all_capabilities(&self) -> Vec<Capabilities> {
         let others = self.stack.orchestrators.iter().skip(1).map(|orchestrator| {
             self.other_capabilities.get(&orchestrator.name).copied().unwrap_or(self.capabilities)
@@ -167,6 +168,7 @@ fn start<'py>(
     held: Option<Hold>,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    launchers::check(&prepared).map_err(|error| partita_error(py, error))?;
     let new = NewRun {
         deployment: Arc::new(prepared.compiled.deployment.clone()),
         name: prepared.compiled.run_name.take(),

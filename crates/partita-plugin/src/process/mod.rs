@@ -10,7 +10,7 @@ mod supervisor;
 pub(crate) use supervisor::unknown_method;
 
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub enum CallError {
     #[error("{0}")]
     Gone(String),
     /// The answer is not what the method answers.
-    #[error("it answered `{method}` with what is no answer to that: {reason}")]
+    #[error("answered `{method}` with what is no answer to that: {reason}")]
     Malformed {
         /// What was asked.
         method: String,
@@ -78,6 +78,8 @@ enum Order {
 struct Mailbox {
     orders: Sender<Order>,
     bell: Arc<EventFd>,
+    /// Why the plugin is gone, once it is.
+    why: Arc<OnceLock<String>>,
 }
 
 impl Mailbox {
@@ -86,10 +88,14 @@ impl Mailbox {
             Ok(()) => drop(self.bell.write(1)),
             Err(unsent) => {
                 if let Order::Ask { answer, .. } = unsent.into_inner() {
-                    answer(Err(CallError::Gone("it has ended".to_owned())));
+                    answer(Err(self.gone()));
                 }
             }
         }
+    }
+
+    fn gone(&self) -> CallError {
+        CallError::Gone(self.why.get().map_or("has ended", String::as_str).to_owned())
     }
 }
 
@@ -170,7 +176,7 @@ impl PluginProcess {
     ) -> Result<A, CallError> {
         let (answer, answered) = bounded(1);
         self.ask(method, params, Some(patience), move |result| drop(answer.send(result)));
-        answered.recv().unwrap_or_else(|_| Err(CallError::Gone("it has ended".to_owned())))
+        answered.recv().unwrap_or_else(|_| Err(self.mailbox.gone()))
     }
 }
 

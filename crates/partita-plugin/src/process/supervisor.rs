@@ -31,7 +31,7 @@ const SHOWN: usize = 120;
 pub(super) fn mailbox() -> std::io::Result<(Mailbox, Receiver<Order>)> {
     let (orders, inbox) = unbounded();
     let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-    Ok((Mailbox { orders, bell: Arc::new(bell) }, inbox))
+    Ok((Mailbox { orders, bell: Arc::new(bell), why: Arc::default() }, inbox))
 }
 
 /// Starts a plugin, says in `started` whether that went well, and looks after it to its end.
@@ -300,14 +300,13 @@ impl Supervisor {
     fn end(mut self, why: String) {
         self.reap();
         self.hear_errors();
+        let _ = self.mailbox.why.set(why.clone());
         for (_, pending) in self.pending.drain() {
             (pending.answer)(Err(CallError::Gone(why.clone())));
         }
         self.listener.gone(&why);
-        // What is asked from now on finds nobody; what was asked meanwhile is told so.
-        drop(self.mailbox);
-        let inbox = self.inbox;
-        for order in inbox.try_iter() {
+        // What was asked meanwhile is told so; whoever asks from now on finds nobody, and `why`.
+        for order in self.inbox.try_iter() {
             if let Order::Ask { answer, .. } = order {
                 answer(Err(CallError::Gone(why.clone())));
             }

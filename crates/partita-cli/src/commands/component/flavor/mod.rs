@@ -1,7 +1,10 @@
-//! `partita orchestrator flavor` and its siblings: looks at the flavors of a component type.
+//! `partita orchestrator flavor` and its siblings: the flavors of a component type.
 
+mod delete;
 mod describe;
 mod list;
+mod register;
+mod update;
 
 use clap::Subcommand;
 use partita_core::stack::ComponentType;
@@ -12,15 +15,34 @@ use crate::error::CommandError;
 /// What to do with flavors.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
+    /// Register a flavor.
+    Register(register::Args),
+    /// Take in what a registered flavor is now.
+    Update(update::Args),
     /// List the flavors.
     List(list::Args),
     /// Show a flavor and the keys of its configuration.
     Describe(describe::Args),
+    /// Delete a registered flavor.
+    Delete(delete::Args),
 }
 
 pub(super) fn run(kind: ComponentType, verb: Verb, context: &Context) -> Result<(), CommandError> {
     match verb {
+        Verb::Register(args) => register::run(kind, args, context),
+        Verb::Update(args) => update::run(kind, args, context),
         Verb::List(args) => list::run(kind, args, context),
         Verb::Describe(args) => describe::run(kind, args, context),
+        Verb::Delete(args) => delete::run(kind, args, context),
+    }
+}
+
+/// Refuses component types whose flavors are all built in.
+fn check_kind(kind: ComponentType) -> Result<(), CommandError> {
+    match kind {
+        ComponentType::Orchestrator => Ok(()),
+        ComponentType::ArtifactStore => Err(CommandError::usage(format!(
+            "flavors of type {kind} are built in; only flavors of orchestrators can be registered"
+        ))),
     }
 }
