@@ -144,6 +144,11 @@ pub enum Origin {
         /// The digest of its content; another one is not started.
         digest: Digest,
     },
+    /// The dotted path of a Python class.
+    Python {
+        /// The folder that the path begins in.
+        source_root: String,
+    },
 }
 
 /// What an orchestrator can do for a step; a pipeline that asks for more is refused.

@@ -4,12 +4,15 @@
 //! it comes, moves the attempt on. The plugin is started with the first attempt and serves the whole
 //! run. If it dies, it is started again, and asked for what still runs if it can `find` that.
 
+mod desk;
+mod direct;
 mod flight;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
+use partita_core::deployment::Deployment;
 use partita_core::launcher::{
     Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
 };
@@ -18,13 +21,15 @@ use serde_json::Value;
 
 use crate::frame::RpcError;
 use crate::message::{
-    Find, Found, JobRequest, Launched, Logs, Open, Opened, State as JobState, Status, StatusOf,
-    UNREACHABLE, Welcome, capability, method,
+    Find, Found, JobRequest, Launched, Logs, Mode, Open, Opened, State as JobState, Status,
+    StatusOf, UNREACHABLE, Welcome, capability, method,
 };
 use crate::patience::Patience;
 use crate::process::{Answers, CallError, Listener, PluginProcess, unknown_method};
 use crate::registration::{check_version, hello};
 use crate::start::Start;
+use desk::Desk;
+pub use direct::StepEnds;
 use flight::{Flight, Stage};
 
 /// How often a plugin that had begun may die in a run before it is given up.
@@ -38,6 +43,10 @@ pub struct OpenRun {
     pub open: Open,
     /// The Python that runs steps where the plugin starts them.
     pub interpreter: PathBuf,
+    /// What is run.
+    pub deployment: Arc<Deployment>,
+    /// Which of its steps were committed before.
+    pub committed: Vec<bool>,
     /// How long it may take to answer.
     pub patience: Patience,
     /// Takes what it prints.
@@ -68,6 +77,7 @@ struct State {
     losses: u32,
     /// By attempt id.
     flights: HashMap<String, Flight>,
+    desk: Desk,
 }
 
 enum Plugin {
@@ -76,7 +86,7 @@ enum Plugin {
     /// It was told of the run.
     Opening { process: Arc<PluginProcess>, can: Can },
     /// It serves the run.
-    Open { process: Arc<PluginProcess>, can: Can, poll_interval: f64 },
+    Open { process: Arc<PluginProcess>, can: Can, mode: Mode, poll_interval: f64 },
     /// It is given up, for this reason.
     Unusable(String),
 }
@@ -92,9 +102,15 @@ struct Can {
 impl PluginLauncher {
     /// Returns the launcher of a run; the plugin is started with its first attempt.
     pub fn new(run: OpenRun) -> Self {
-        let state = State { plugin: Plugin::Closed, losses: 0, flights: HashMap::new() };
+        let desk = Desk::new(&run.deployment, &run.committed);
+        let state = State { plugin: Plugin::Closed, losses: 0, flights: HashMap::new(), desk };
         let settled = Condvar::new();
         Self(Arc::new(Shared { run, state: Mutex::new(state), settled }))
+    }
+
+    /// Returns what is to be told of the steps' ends.
+    pub fn step_ends(&self) -> StepEnds {
+        StepEnds::of(&self.0)
     }
 }
 
@@ -112,10 +128,13 @@ impl StepLauncher for PluginLauncher {
         let id = attempt.id();
         let mut state = self.0.state();
         self.0.ensure_started(&mut state).map_err(LaunchError::Refused)?;
+        let step = attempt.step;
         let flight = Flight::new(attempt, Arc::clone(reports), Stage::Waiting);
         state.flights.insert(id.clone(), flight);
-        if matches!(state.plugin, Plugin::Open { .. }) {
-            self.0.dispatch(&mut state, &id);
+        match &state.plugin {
+            Plugin::Open { mode: Mode::Launcher, .. } => self.0.dispatch(&mut state, &id),
+            Plugin::Open { mode: Mode::Direct, .. } => self.0.offer(&mut state, step),
+            _ => {}
         }
         Ok(id)
     }
@@ -148,7 +167,8 @@ impl StepLauncher for PluginLauncher {
 
     fn poll_interval(&self) -> Option<f64> {
         match &self.0.state().plugin {
-            Plugin::Open { can: Can { status: true, .. }, .. } => None,
+            Plugin::Open { mode: Mode::Direct, .. }
+            | Plugin::Open { can: Can { status: true, .. }, .. } => None,
             Plugin::Open { poll_interval, .. } => Some(*poll_interval),
             // It has not said yet how often.
             Plugin::Closed | Plugin::Opening { .. } => Some(0.1),
@@ -261,8 +281,18 @@ impl Shared {
             state.plugin = opening;
             return;
         };
-        state.plugin = Plugin::Open { process, can, poll_interval: opened.poll_interval };
+        let has = |word: &str| opened.capabilities.iter().any(|known| known == word);
+        let can = Can {
+            find: can.find || has(capability::FIND),
+            logs: can.logs || has(capability::LOGS),
+            status: can.status || has(capability::STATUS),
+        };
+        let Opened { mode, poll_interval, .. } = opened;
+        state.plugin = Plugin::Open { process, can, mode, poll_interval };
         self.settled.notify_all();
+        if mode == Mode::Direct {
+            return self.begin(&mut state);
+        }
         let ids: Vec<String> = state.flights.keys().cloned().collect();
         for id in ids {
             match state.flights.get(&id).map(|flight| &flight.stage) {
@@ -317,9 +347,12 @@ impl Shared {
 
     /// Asks how an attempt stands, unless that was asked or will be told.
     fn ask_status(self: &Arc<Self>, state: &mut State, id: &str) -> Result<JobStatus, LaunchError> {
-        let Plugin::Open { process, can, .. } = &state.plugin else { return Ok(JobStatus::Active) };
+        let Plugin::Open { process, can, mode, .. } = &state.plugin else {
+            return Ok(JobStatus::Active);
+        };
         let Some(flight) = state.flights.get_mut(id) else { return Ok(JobStatus::Active) };
         if let Stage::Running { job } = &flight.stage
+            && *mode == Mode::Launcher
             && !can.status
             && !flight.is_asked
         {
@@ -415,13 +448,13 @@ impl Shared {
     fn gone(self: &Arc<Self>, why: &str) {
         let mut state = self.state();
         let why = format!("{} {why}", self.run.start.what);
-        let can = match &state.plugin {
+        let (can, mode) = match &state.plugin {
             Plugin::Closed | Plugin::Unusable(_) => return,
             Plugin::Opening { .. } => {
                 drop(state);
                 return self.give_up(why);
             }
-            Plugin::Open { can, .. } => *can,
+            Plugin::Open { can, mode, .. } => (*can, *mode),
         };
         state.losses += 1;
         if state.losses >= MOST_LOSSES {
@@ -429,14 +462,20 @@ impl Shared {
             return self.give_up(why);
         }
         let lost = std::mem::replace(&mut state.plugin, Plugin::Closed);
-        // What still runs is looked for once the next one is open.
-        let is_kept = can.find && !state.flights.is_empty();
-        let kept = is_kept && self.ensure_started(&mut state).is_ok();
-        let flights = if kept { HashMap::new() } else { std::mem::take(&mut state.flights) };
+        state.desk.forget();
+        // What it had is looked for once the next one is open; what it was not given waits for that.
+        let is_kept = |flight: &Flight| match mode {
+            Mode::Launcher => can.find,
+            Mode::Direct => matches!(flight.stage, Stage::Waiting),
+        };
+        let kept = state.flights.values().any(is_kept) && self.ensure_started(&mut state).is_ok();
+        let is_lost = |_: &String, flight: &mut Flight| !(kept && is_kept(flight));
+        let flights: Vec<Flight> =
+            state.flights.extract_if(is_lost).map(|(_, flight)| flight).collect();
         self.settled.notify_all();
         drop(state);
         drop(lost);
-        for flight in flights.into_values() {
+        for flight in flights {
             flight.lose(&why);
         }
     }
@@ -504,8 +543,11 @@ impl Listener for Ear {
         }
     }
 
-    fn asked(&mut self, id: Value, method: &str, _params: Value) {
-        self.answers.answer::<Value>(id, Err(unknown_method(method)));
+    fn asked(&mut self, id: Value, method: &str, params: Value) {
+        match (method, self.shared.upgrade()) {
+            (method::STEP, Some(shared)) => shared.asked_for_step(id, params, &self.answers),
+            _ => self.answers.answer::<Value>(id, Err(unknown_method(method))),
+        }
     }
 
     fn printed(&mut self, line: &str) {

@@ -33,6 +33,10 @@ pub mod method {
     pub const FIND: &str = "find";
     /// What did a job print?
     pub const LOGS: &str = "logs";
+    /// A direct orchestrator is to go through the steps.
+    pub const RUN: &str = "run";
+    /// A direct orchestrator asks what to do for a step; a request of the plugin.
+    pub const STEP: &str = "step";
     /// An attempt has ended; a notification of the plugin.
     pub const STATUS: &str = "status";
 }
@@ -216,14 +220,29 @@ pub struct Open {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Opened {
+    /// Who decides which step is next.
+    pub mode: Mode,
+    /// What it can do besides what `hello` said, now that its implementation is loaded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
     /// Seconds between two polls of a job, where the plugin sends no `status`.
     pub poll_interval: f64,
 }
 
 impl Default for Opened {
     fn default() -> Self {
-        Self { poll_interval: 1.0 }
+        Self { mode: Mode::Launcher, capabilities: Vec::new(), poll_interval: 1.0 }
     }
+}
+
+/// How a plugin is an orchestrator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The engine launches each step when it may begin.
+    Launcher,
+    /// The plugin goes through the steps by itself, and asks for each.
+    Direct,
 }
 
 /// `launch`: one try at one step.
@@ -344,4 +363,42 @@ pub struct StatusOf {
     pub attempt: String,
     /// How it ended.
     pub status: Status,
+}
+
+/// `step`: which step a direct orchestrator wants to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRequest {
+    /// The step invocation.
+    pub step: String,
+}
+
+/// The answer to `step`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepAnswer {
+    /// Make this attempt, send its `status`, and ask again.
+    Attempt(StepAttempt),
+    /// There is nothing more to do for the step.
+    Ended(StepEnd),
+}
+
+/// An attempt that a direct orchestrator makes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepAttempt {
+    /// The attempt.
+    pub attempt: AttemptInfo,
+    /// Variables that an entrypoint would find in its environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepEnd {
+    /// `completed`, `cached`, `failed`, `skipped` or `cancelled`.
+    pub status: String,
+    /// Whether the run is over with it, so that no other step is to begin.
+    pub stops: bool,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }

@@ -184,7 +184,7 @@ impl<F: OrchestratorFlavor> Session<F> {
                 let launcher = self.flavor.open(run, config, self.reporter.clone())?;
                 let poll_interval = launcher.poll_interval();
                 self.launcher = Some(launcher);
-                said(&Opened { poll_interval })
+                said(&Opened { poll_interval, ..Opened::default() })
             }
             _ => self.about_jobs(method, params),
         }

@@ -1,12 +1,15 @@
 //! What a plugin is started with, and whether it may be.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use partita_core::digest::Digest;
 use partita_core::stack::{Flavor, Origin};
+
+/// The module that makes plugins of flavors in Python.
+const HOST: &str = "partita.plugins";
 
 /// Why a plugin is not started.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -76,11 +79,21 @@ impl Start {
         })
     }
 
-    /// Returns what implements a registered flavor.
+    /// Returns the host of a flavor in Python: the dotted path of a class below a source root.
+    pub fn python(interpreter: &Path, source: &str, source_root: &Path) -> Self {
+        let arguments = ["-m".as_ref(), HOST.as_ref(), source.as_ref(), source_root.as_os_str()];
+        Self {
+            what: format!("the plugin `{source}`"),
+            program: interpreter.to_owned(),
+            arguments: arguments.map(OsStr::to_owned).to_vec(),
+        }
+    }
+
+    /// Returns what implements a registered flavor; one in Python is loaded by `interpreter`.
     ///
     /// # Errors
     /// If it is not there, or is not what was registered.
-    pub fn of(flavor: &Flavor) -> Result<Self, StartError> {
+    pub fn of(flavor: &Flavor, interpreter: &Path) -> Result<Self, StartError> {
         let plugin = flavor.plugin.as_ref();
         match &plugin.ok_or_else(|| StartError::BuiltIn(flavor.name.clone()))?.origin {
             Origin::Executable { digest } => {
@@ -91,6 +104,9 @@ impl Start {
                 }
                 let (path, flavor) = (flavor.source.clone(), flavor.name.clone());
                 Err(StartError::Changed { path, flavor })
+            }
+            Origin::Python { source_root } => {
+                Ok(Self::python(interpreter, &flavor.source, Path::new(source_root)))
             }
         }
     }

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
+use std::collections::HashMap;
+
 use partita_plugin::frame::Frame;
 use partita_plugin::message::*;
 use serde::Serialize;
@@ -18,7 +20,8 @@ fn check<T: DeserializeOwned + Serialize>(value: &Value) {
 fn check_request(asked: &str, params: &Value) {
     match asked {
         method::HELLO => check::<Hello>(params),
-        method::DESCRIBE => assert_eq!(*params, Value::Null),
+        method::STEP => check::<StepRequest>(params),
+        method::DESCRIBE | method::RUN => assert_eq!(*params, Value::Null),
         method::VALIDATE => check::<Validate>(params),
         method::OPEN => check::<Open>(params),
         method::LAUNCH => check::<Launch>(params),
@@ -37,7 +40,8 @@ fn check_answer(asked: &str, result: &Value) {
         method::OPEN => check::<Opened>(result),
         method::LAUNCH => check::<Launched>(result),
         method::POLL => check::<Status>(result),
-        method::CANCEL => assert!(result.is_object()),
+        method::STEP => check::<StepAnswer>(result),
+        method::CANCEL | method::RUN => assert!(result.is_object()),
         method::FIND => check::<Found>(result),
         method::LOGS => check::<Logs>(result),
         other => panic!("{other}"),
@@ -46,19 +50,25 @@ fn check_answer(asked: &str, result: &Value) {
 
 #[test]
 fn every_golden_frame_is_read_and_written_as_it_is() {
-    for text in [include_str!("golden/registration.txt"), include_str!("golden/run.txt")] {
-        let mut asked = String::new();
+    for text in [
+        include_str!("golden/registration.txt"),
+        include_str!("golden/run.txt"),
+        include_str!("golden/direct.txt"),
+    ] {
+        let mut asked = HashMap::new();
         for line in text.lines() {
             let (_, line) = line.split_once(": ").unwrap();
             let frame = Frame::read(line.as_bytes()).unwrap();
             assert_eq!(String::from_utf8(frame.line()).unwrap().trim(), line);
             match frame {
-                Frame::Request { method, params, .. } => {
+                Frame::Request { id, method, params } => {
                     check_request(&method, &params);
-                    asked = method;
+                    asked.insert(id.to_string(), method);
                 }
                 Frame::Notification { method, params } => check_request(&method, &params),
-                Frame::Response { result, .. } => check_answer(&asked, &result.unwrap()),
+                Frame::Response { id, result } => {
+                    check_answer(&asked[&id.to_string()], &result.unwrap());
+                }
             }
         }
     }

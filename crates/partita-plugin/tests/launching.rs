@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use partita_core::launcher::{JobStatus, StepLauncher};
+use partita_core::status::StepStatus;
 use partita_plugin::PluginLauncher;
 use support::{Folder, attempt, end, reports};
 
@@ -214,4 +215,57 @@ fn a_plugin_that_cannot_be_started_refuses() {
     let (reports, _) = reports();
     let refused = launcher.launch(attempt(0, 1), &reports).unwrap_err().to_string();
     assert!(refused.contains("its first line names"), "{refused}");
+}
+
+/// A direct orchestrator that asks for each of these steps until it is over.
+const DIRECT: &str = r#"open) answer "$id" '{"mode":"direct"}' ;;
+    run) run=$id; steps="STEPS"; next ;;
+    '{') case $line in
+        *'"attempt"'*) attempt=${line#*'"attempt":{"attempt":{"id":"'}; attempt=${attempt%%'"'*}
+            status "$attempt" '{"state":"completed"}'; ask ;;
+        *) echo "$line" >&2; next ;;
+        esac ;;"#;
+
+const ASKING: &str = r#"ask() { printf '{"jsonrpc":"2.0","id":"q","method":"step","params":{"step":"%s"}}\n' "$step"; }
+next() {
+    step=${steps%% *}; steps=${steps#* }
+    if [ "$step" = done ]; then answer "$run" '{}'; else ask; fi
+}
+while IFS="#;
+
+fn direct(folder: &Folder, steps: &str) -> (PluginLauncher, std::sync::Arc<support::Printed>) {
+    let text = support::SHELL.replace("CASES", &DIRECT.replace("STEPS", steps));
+    let path = folder.program(&text.replace("while IFS=", ASKING));
+    let start = partita_plugin::Start::executable(&path).unwrap();
+    let (run, printed) = folder.run(start, LONG);
+    (PluginLauncher::new(run), printed)
+}
+
+#[test]
+fn a_direct_orchestrator_gets_what_the_engine_has_launched() {
+    let folder = Folder::new();
+    let (launcher, _) = direct(&folder, "step1 step0 done");
+    let (ends, (reports, reported)) = (launcher.step_ends(), reports());
+    for step in [0, 1] {
+        launcher.launch(attempt(step, 1), &reports).unwrap();
+    }
+    assert_eq!(end(&reported), "1/1 completed");
+    ends.ended(1, StepStatus::Completed, None);
+    assert_eq!(end(&reported), "0/1 completed");
+    ends.ended(0, StepStatus::Completed, None);
+    launcher.launch(attempt(2, 1), &reports).unwrap();
+    assert!(end(&reported).contains("is done, and did not run the step"));
+}
+
+#[test]
+fn a_direct_orchestrator_is_told_of_a_wrong_order_and_an_unknown_step() {
+    let folder = Folder::new();
+    let (launcher, printed) = direct(&folder, "after0 nowhere step0 done");
+    let (reports, reported) = reports();
+    launcher.launch(attempt(0, 1), &reports).unwrap();
+    assert_eq!(end(&reported), "0/1 completed");
+    drop(launcher);
+    let printed = printed.lines().join("\n");
+    assert!(printed.contains("`after0` is run before `step0`, which it depends on"), "{printed}");
+    assert!(printed.contains("no step `nowhere`"), "{printed}");
 }

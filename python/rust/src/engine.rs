@@ -168,7 +168,7 @@ fn start<'py>(
     held: Option<Hold>,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    launchers::check(&prepared).map_err(|error| partita_error(py, error))?;
+    launchers::check(&prepared, &interpreter(py)?).map_err(|error| partita_error(py, error))?;
     let new = NewRun {
         deployment: Arc::new(prepared.compiled.deployment.clone()),
         name: prepared.compiled.run_name.take(),
@@ -217,15 +217,17 @@ fn execute<'py>(
     let (local, steps) = local::open().map_err(|error| partita_error(py, error))?;
     let interpreter = interpreter(py)?;
     let opened = py.detach(|| {
-        launchers::open(prepared, &context, &local, interpreter, Arc::clone(&echo) as _)
+        let (committed, echo) = (live.committed(), Arc::clone(&echo) as _);
+        launchers::open(prepared, &context, committed, &local, interpreter, echo)
     });
-    let launchers = opened.map_err(|error| partita_error(py, error))?;
+    let (launchers, step_observer) = opened.map_err(|error| partita_error(py, error))?;
     let capabilities = prepared.all_capabilities();
     let limits = prepared.session.home().path().join("limits");
     let limits = HomeLimits::new(limits, Arc::clone(&deployment));
     let outcome = std::thread::scope(|scope| {
         let (send_handle, handle) = mpsc::channel::<CancelHandle>();
-        let observers: [Arc<dyn Observer>; 2] = [echo, Arc::clone(&progress) as _];
+        let observers: [Arc<dyn Observer>; 3] =
+            [echo, Arc::clone(&progress) as _, Arc::new(step_observer)];
         let driver = scope.spawn(move || {
             let (capabilities, limits) = (&capabilities[..], &limits as _);
             let place = runs::Place { launcher: &launchers, capabilities, limits };

@@ -8,7 +8,7 @@ use partita_core::run::Failure;
 use serde::Serialize;
 
 use super::OpenRun;
-use crate::message::{AttemptInfo, Launch, Resources, Status};
+use crate::message::{AttemptInfo, Launch, Resources, Status, StepAttempt};
 
 /// An attempt that was launched.
 pub(super) struct Flight {
@@ -51,28 +51,50 @@ impl Flight {
     pub(super) fn launch(&self, run: &OpenRun) -> Launch {
         let attempt = &self.attempt;
         let config = &attempt.step().config;
-        let memory = config.resources.memory.map(|memory| memory.0);
         let interpreter = run.interpreter.display().to_string();
         let mut command = vec![interpreter, "-m".to_owned(), PYTHON_ENTRYPOINT.to_owned()];
         command.extend(attempt.entrypoint_arguments(&run.open.artifact_store));
         Launch {
-            attempt: AttemptInfo {
-                id: attempt.id(),
-                run_id: attempt.run_id.to_string(),
-                step: attempt.step().name.clone(),
-                item: attempt.item,
-                number: attempt.number,
-            },
+            attempt: self.info(),
             command,
-            environment: environment(attempt, memory),
+            environment: self.environment(),
             resources: Resources {
                 cpu_count: config.resources.cpu_count,
-                memory,
+                memory: config.resources.memory.map(|memory| memory.0),
                 gpu_count: Some(config.resources.gpus()).filter(|count| *count > 0),
                 gpu_class: config.resources.gpu_class.clone(),
                 timeout: config.timeout.map(|timeout| timeout.0),
             },
         }
+    }
+
+    /// Returns what a direct orchestrator is told of it.
+    pub(super) fn step_attempt(&self) -> StepAttempt {
+        StepAttempt { attempt: self.info(), environment: self.environment() }
+    }
+
+    fn info(&self) -> AttemptInfo {
+        let attempt = &self.attempt;
+        AttemptInfo {
+            id: attempt.id(),
+            run_id: attempt.run_id.to_string(),
+            step: attempt.step().name.clone(),
+            item: attempt.item,
+            number: attempt.number,
+        }
+    }
+
+    /// Returns what its entrypoint finds in its environment.
+    fn environment(&self) -> BTreeMap<String, String> {
+        let attempt = &self.attempt;
+        let terms = Terms {
+            cache_reason: attempt.cache_reason.as_deref(),
+            is_last: attempt.is_last,
+            memory: attempt.step().config.resources.memory.map(|memory| memory.0),
+            is_recorded: false,
+        };
+        let terms = serde_json::to_string(&terms).unwrap_or_default();
+        BTreeMap::from([(TERMS_VARIABLE.to_owned(), terms)])
     }
 
     /// Reports how it ended.
@@ -88,18 +110,6 @@ impl Flight {
         };
         self.report(outcome);
     }
-}
-
-/// Returns what the command of an attempt finds in its environment.
-fn environment(attempt: &Attempt, memory: Option<u64>) -> BTreeMap<String, String> {
-    let terms = Terms {
-        cache_reason: attempt.cache_reason.as_deref(),
-        is_last: attempt.is_last,
-        memory,
-        is_recorded: false,
-    };
-    let terms = serde_json::to_string(&terms).unwrap_or_default();
-    BTreeMap::from([(TERMS_VARIABLE.to_owned(), terms)])
 }
 
 /// Returns the failure of a job that ended and did not complete.

@@ -143,6 +143,11 @@ impl PluginProcess {
         }
     }
 
+    /// Returns what answers its requests.
+    pub(crate) fn answers(&self) -> Answers {
+        Answers(self.mailbox.clone())
+    }
+
     /// Asks something; `answer` is called once, on the supervisor's thread. A plugin that takes
     /// longer than `patience` is ended.
     pub fn ask<Q: Serialize, A: DeserializeOwned>(

@@ -78,7 +78,16 @@ impl Folder {
         let end = Duration::from_millis(500);
         let patience = Patience { answer, end, ..Patience::default() };
         let record = Arc::clone(&printed) as _;
-        (OpenRun { start, open, interpreter: "python".into(), patience, record }, printed)
+        let run = OpenRun {
+            start,
+            open,
+            interpreter: "python".into(),
+            deployment: attempt(0, 1).deployment,
+            committed: Vec::new(),
+            patience,
+            record,
+        };
+        (run, printed)
     }
 }
 
@@ -153,7 +162,7 @@ pub(crate) fn attempt(step: usize, number: u32) -> Attempt {
         stack,
         environment: Environment::default(),
         sources: Default::default(),
-        steps: (0..3).map(a_step).collect(),
+        steps: (0..3).map(a_step).chain([after()]).collect(),
     };
     Attempt {
         deployment: Arc::new(deployment),
@@ -182,4 +191,10 @@ fn a_step(index: usize) -> Step {
         outputs: Vec::new(),
         config: StepConfig::default(),
     }
+}
+
+/// A step that depends on the first one.
+fn after() -> Step {
+    let upstream_steps = vec!["step0".to_owned()];
+    Step { name: "after0".to_owned(), upstream_steps, ..a_step(3) }
 }

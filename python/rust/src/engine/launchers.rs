@@ -1,11 +1,12 @@
 //! Opens the orchestrators of a run's stack.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use partita_cli::session::SessionError;
 use partita_core::launcher::{Attempt, StepLauncher};
 use partita_core::stack::Component;
+use partita_engine::drive::{Observer, RunEvent};
 use partita_engine::step_runner::{LogStream, RunContext, StepLog};
 use partita_engine::store::layout;
 use partita_orchestrators::launchers::Launchers;
@@ -13,7 +14,7 @@ use partita_orchestrators::local::{self, LocalLauncher};
 use partita_orchestrators::process::{self, Echo, OpenError, Place, ProcessLauncher};
 
 use partita_plugin::message::Open;
-use partita_plugin::{OpenRun, Patience, PluginLauncher, Record, Start, StartError};
+use partita_plugin::{OpenRun, Patience, PluginLauncher, Record, Start, StartError, StepEnds};
 
 use super::Prepared;
 
@@ -32,10 +33,10 @@ pub(crate) enum LauncherError {
 ///
 /// # Errors
 /// If it is not.
-pub(super) fn check(prepared: &Prepared) -> Result<(), LauncherError> {
+pub(super) fn check(prepared: &Prepared, interpreter: &Path) -> Result<(), LauncherError> {
     let orchestrators = prepared.stack.orchestrators.iter();
-    let plugins = orchestrators.filter(|orchestrator| !is_built_in(orchestrator));
-    plugins.map(|orchestrator| plugin(prepared, orchestrator).map(drop)).collect()
+    let mut plugins = orchestrators.filter(|orchestrator| !is_built_in(orchestrator));
+    plugins.try_for_each(|orchestrator| plugin(prepared, orchestrator, interpreter).map(drop))
 }
 
 fn is_built_in(orchestrator: &Component) -> bool {
@@ -43,10 +44,14 @@ fn is_built_in(orchestrator: &Component) -> bool {
 }
 
 /// Returns what implements an orchestrator whose flavor is registered.
-fn plugin(prepared: &Prepared, orchestrator: &Component) -> Result<Start, LauncherError> {
+fn plugin(
+    prepared: &Prepared,
+    orchestrator: &Component,
+    interpreter: &Path,
+) -> Result<Start, LauncherError> {
     let flavor = prepared.session.registered_flavor(orchestrator)?;
     let name = || orchestrator.name.clone();
-    Start::of(&flavor).map_err(|error| LauncherError::Plugin { name: name(), error })
+    Start::of(&flavor, interpreter).map_err(|error| LauncherError::Plugin { name: name(), error })
 }
 
 /// Returns the launchers of a run, those of flavor `local` being `local`.
@@ -56,10 +61,12 @@ fn plugin(prepared: &Prepared, orchestrator: &Component) -> Result<Start, Launch
 pub(super) fn open(
     prepared: &Prepared,
     context: &Arc<RunContext>,
+    committed: &[bool],
     local: &LocalLauncher,
     interpreter: PathBuf,
     echo: Arc<dyn Echo>,
-) -> Result<Launchers, LauncherError> {
+) -> Result<(Launchers, StepObserver), LauncherError> {
+    let mut observer = StepObserver(Vec::new());
     let mut launchers: Vec<(String, Box<dyn StepLauncher>)> = Vec::new();
     for orchestrator in &prepared.stack.orchestrators {
         let launcher: Box<dyn StepLauncher> = match orchestrator.flavor.as_str() {
@@ -74,20 +81,38 @@ pub(super) fn open(
                 Box::new(ProcessLauncher::open(orchestrator, place)?)
             }
             _ => {
-                let start = plugin(prepared, orchestrator)?;
+                let start = plugin(prepared, orchestrator, &interpreter)?;
                 let record = Arc::new(PluginRecord::new(orchestrator, context, &echo));
-                Box::new(PluginLauncher::new(OpenRun {
+                let launcher = PluginLauncher::new(OpenRun {
                     start,
                     open: opening(orchestrator, context),
                     interpreter: interpreter.clone(),
+                    deployment: Arc::clone(&context.deployment),
+                    committed: committed.to_vec(),
                     patience: Patience::default(),
                     record,
-                }))
+                });
+                observer.0.push(launcher.step_ends());
+                Box::new(launcher)
             }
         };
         launchers.push((orchestrator.name.clone(), launcher));
     }
-    Ok(Launchers::new(launchers))
+    Ok((Launchers::new(launchers), observer))
+}
+
+/// Tells plugins how steps end.
+pub(super) struct StepObserver(Vec<StepEnds>);
+
+impl Observer for StepObserver {
+    fn on(&self, event: &RunEvent) {
+        if let RunEvent::StepEnded { step, item: None, status, failure, .. } = event {
+            for ends in &self.0 {
+                let message = failure.as_ref().map(|failure| failure.message.clone());
+                ends.ended(*step, *status, message);
+            }
+        }
+    }
 }
 
 /// Returns what a plugin is told of a run.

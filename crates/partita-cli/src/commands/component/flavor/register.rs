@@ -11,14 +11,15 @@ use crate::error::CommandError;
 /// Registers a flavor: what it is called, and the keys of its configuration.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The path of an executable that speaks the plugin protocol.
+    /// The dotted path of a Python class, such as `flavors.my_flavor.MyOrchestratorFlavor`, or the
+    /// path of an executable that speaks the plugin protocol.
     #[arg(value_name = "SOURCE")]
     source: String,
 }
 
 pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<(), CommandError> {
     super::check_kind(kind)?;
-    let flavor = plugin::describe(&args.source)?;
+    let flavor = plugin::describe(&args.source, context)?;
     let session = context.session()?;
     session.home().metadata().save_flavor(&flavor, &built_in_flavors(), Save::Register)?;
     context.say(&format!(

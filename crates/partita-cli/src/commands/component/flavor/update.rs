@@ -29,7 +29,10 @@ pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<
             before.name
         )));
     }
-    let flavor = plugin::describe(args.source.as_deref().unwrap_or(&before.source))?;
+    let flavor = match &args.source {
+        Some(source) => plugin::describe(source, context)?,
+        None => plugin::describe_again(&before)?,
+    };
     if flavor.name != before.name {
         return Err(CommandError::failed(format!(
             "`{}` is the flavor `{}`, not `{}`; register it with `partita {} flavor register`",
