@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use partita_core::stack::{Capabilities, Component, ComponentType, Stack};
+use partita_core::stack::{Capabilities, Component, ComponentType, Flavor, Stack};
 use partita_engine::home::{Home, HomeError};
 use partita_engine::metadata::{MetadataError, Registry};
 use partita_engine::store::ArtifactStore;
@@ -24,9 +24,9 @@ pub enum SessionError {
     /// A configuration file is wrong.
     #[error("{0}")]
     Config(String),
-    /// The stack's orchestrator has a flavor that nothing here implements.
+    /// The stack's orchestrator has a flavor that is neither built in nor registered.
     #[error(
-        "the orchestrator `{name}` has the flavor `{flavor}`, which this Partita cannot run; choose another stack with `--stack`"
+        "the orchestrator `{name}` has the flavor `{flavor}`, which is not registered; register it with `partita orchestrator flavor register`, or choose another stack with `--stack`"
     )]
     UnknownFlavor {
         /// The orchestrator.
@@ -136,7 +136,7 @@ impl Session {
         let orchestrator = stack.orchestrator().ok_or_else(|| {
             SessionError::Config(format!("the stack `{}` has no orchestrator; give it one with `partita stack update {0} -o NAME`", stack.name))
         })?;
-        capabilities(orchestrator)
+        self.capabilities_of(orchestrator)
     }
 
     /// Returns what a stack's other orchestrators can do for steps that name them, by name, without
@@ -150,7 +150,7 @@ impl Session {
     ) -> Result<BTreeMap<String, Capabilities>, SessionError> {
         let mut others = BTreeMap::new();
         for orchestrator in stack.orchestrators.iter().skip(1) {
-            match capabilities(orchestrator) {
+            match self.capabilities_of(orchestrator) {
                 Ok(found) => {
                     others.insert(orchestrator.name.clone(), found);
                 }
@@ -160,15 +160,33 @@ impl Session {
         }
         Ok(others)
     }
-}
 
-fn capabilities(orchestrator: &Component) -> Result<Capabilities, SessionError> {
-    partita_orchestrators::capabilities(orchestrator)
-        .ok_or_else(|| SessionError::UnknownFlavor {
-            name: orchestrator.name.clone(),
-            flavor: orchestrator.flavor.clone(),
-        })?
-        .map_err(|reason| {
+    /// Returns the flavor of an orchestrator that is not built in.
+    ///
+    /// # Errors
+    /// If it is not registered.
+    pub fn registered_flavor(&self, orchestrator: &Component) -> Result<Flavor, SessionError> {
+        let kind = ComponentType::Orchestrator;
+        self.home.metadata().flavor(kind, &orchestrator.flavor, &[]).map_err(|error| match error {
+            MetadataError::NotFound { .. } => SessionError::UnknownFlavor {
+                name: orchestrator.name.clone(),
+                flavor: orchestrator.flavor.clone(),
+            },
+            error => error.into(),
+        })
+    }
+
+    fn capabilities_of(&self, orchestrator: &Component) -> Result<Capabilities, SessionError> {
+        let found = match partita_orchestrators::capabilities(orchestrator) {
+            Some(found) => found,
+            None => {
+                let plugin = self.registered_flavor(orchestrator)?.plugin;
+                plugin.map(|plugin| plugin.capabilities).ok_or_else(|| {
+                    format!("its flavor `{}` has no implementation", orchestrator.flavor)
+                })
+            }
+        };
+        found.map_err(|reason| {
             HomeError::BadConfig {
                 kind: orchestrator.component_type,
                 name: orchestrator.name.clone(),
@@ -177,4 +195,5 @@ fn capabilities(orchestrator: &Component) -> Result<Capabilities, SessionError> 
             }
             .into()
         })
+    }
 }

@@ -66,6 +66,33 @@ impl Attempt {
     }
 }
 
+/// The module that Python steps are entered by.
+pub const PYTHON_ENTRYPOINT: &str = "partita.entrypoints.entrypoint";
+
+/// The class that enters a step where its orchestrator names none.
+pub const ENTRYPOINT_CONFIG_SOURCE: &str = "partita.entrypoints.StepEntrypointConfiguration";
+
+/// The environment variable in which a launcher says what the options of an entrypoint do not.
+pub const TERMS_VARIABLE: &str = "PARTITA_ATTEMPT";
+
+impl Attempt {
+    /// Returns the options of the step entrypoint that makes this attempt, with the artifact store
+    /// at the URI `artifact_store`.
+    pub fn entrypoint_arguments(&self, artifact_store: &str) -> Vec<String> {
+        let number = self.number.to_string();
+        let options = [
+            ("entrypoint_config_source", ENTRYPOINT_CONFIG_SOURCE),
+            ("artifact_store", artifact_store),
+            ("deployment_id", &self.deployment.id),
+            ("run_id", &self.run_id),
+            ("step_name", &self.step().name),
+            ("attempt", &number),
+        ];
+        let item = self.item.map(|item| format!("--item={item}"));
+        options.iter().map(|(name, value)| format!("--{name}={value}")).chain(item).collect()
+    }
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone)]
 pub enum Outcome {

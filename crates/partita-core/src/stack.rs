@@ -7,6 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::literal::Literal;
 use crate::settings::{Amounts, millicores};
 
@@ -110,6 +111,44 @@ pub struct Flavor {
     pub source: String,
     /// The JSON Schema of its configuration.
     pub config_schema: serde_json::Value,
+    /// What is kept of it besides, if it is not built in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<Plugin>,
+}
+
+/// What is kept of a flavor that lives in a process of its own, so that its components can be
+/// configured and pipelines compiled where it cannot be loaded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plugin {
+    /// What its source is.
+    pub origin: Origin,
+    /// What its orchestrators can do.
+    pub capabilities: Capabilities,
+    /// The JSON Schema of its settings on pipelines and steps, if it takes any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_schema: Option<serde_json::Value>,
+    /// Where its documentation is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docs_url: Option<String>,
+    /// Where its logo is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo_url: Option<String>,
+}
+
+/// What the source of a flavor is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The absolute path of an executable.
+    Executable {
+        /// The digest of its content; another one is not started.
+        digest: Digest,
+    },
+    /// The dotted path of a Python class.
+    Python {
+        /// The folder that the path begins in.
+        source_root: String,
+    },
 }
 
 /// What an orchestrator can do for a step; a pipeline that asks for more is refused.

@@ -41,6 +41,7 @@ use crate::echo::TerminalEcho;
 use crate::errors::{partita_error, pipeline_error};
 use crate::staging::Literals;
 use crate::wakeup::Wakeup;
+pub(crate) use launchers::LauncherError;
 
 /// What Python asks for.
 #[derive(Deserialize)]
@@ -77,8 +78,8 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// Returns what the stack's orchestrators can do, in its order. No step runs on one that
-    /// nothing here implements.
+    /// Returns what the stack's orchestrators can do, in its order. No step runs on one whose flavor
+    /// is not registered.
     fn all_capabilities(&self) -> Vec<Capabilities> {
         let others = self.stack.orchestrators.iter().skip(1).map(|orchestrator| {
             self.other_capabilities.get(&orchestrator.name).copied().unwrap_or(self.capabilities)
@@ -167,6 +168,7 @@ fn start<'py>(
     held: Option<Hold>,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    launchers::check(&prepared, &interpreter(py)?).map_err(|error| partita_error(py, error))?;
     let new = NewRun {
         deployment: Arc::new(prepared.compiled.deployment.clone()),
         name: prepared.compiled.run_name.take(),
@@ -215,15 +217,17 @@ fn execute<'py>(
     let (local, steps) = local::open().map_err(|error| partita_error(py, error))?;
     let interpreter = interpreter(py)?;
     let opened = py.detach(|| {
-        launchers::open(prepared, &context, &local, interpreter, Arc::clone(&echo) as _)
+        let (committed, echo) = (live.committed(), Arc::clone(&echo) as _);
+        launchers::open(prepared, &context, committed, &local, interpreter, echo)
     });
-    let launchers = opened.map_err(|error| partita_error(py, error))?;
+    let (launchers, step_observer) = opened.map_err(|error| partita_error(py, error))?;
     let capabilities = prepared.all_capabilities();
     let limits = prepared.session.home().path().join("limits");
     let limits = HomeLimits::new(limits, Arc::clone(&deployment));
     let outcome = std::thread::scope(|scope| {
         let (send_handle, handle) = mpsc::channel::<CancelHandle>();
-        let observers: [Arc<dyn Observer>; 2] = [echo, Arc::clone(&progress) as _];
+        let observers: [Arc<dyn Observer>; 3] =
+            [echo, Arc::clone(&progress) as _, Arc::new(step_observer)];
         let driver = scope.spawn(move || {
             let (capabilities, limits) = (&capabilities[..], &limits as _);
             let place = runs::Place { launcher: &launchers, capabilities, limits };

@@ -9,8 +9,10 @@ use partita_core::run::Failure;
 use partita_engine::step_runner::{Entered, RunEntry, StepEntry, Try};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::call::PyCaller;
+use crate::engine::bytes;
 use crate::errors::partita_error;
 
 /// How a step ended, and what went wrong, with the author's traceback if it has one.
@@ -33,6 +35,11 @@ impl PyRunEntry {
         py.detach(|| RunEntry::open(artifact_store, deployment_id, run_id))
             .map(|run| Self(Arc::new(run)))
             .map_err(|error| partita_error(py, error))
+    }
+
+    /// Returns the deployment, as JSON.
+    fn deployment<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        bytes(py, self.0.deployment())
     }
 
     /// Returns the step with this name, or an item of it.

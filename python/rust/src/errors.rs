@@ -9,9 +9,10 @@ use partita_engine::metadata::MetadataError;
 use partita_engine::runs::RunError;
 use partita_engine::step_runner::{EntryError, InputError};
 use partita_engine::store::StoreError;
-use partita_orchestrators::process::OpenError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+
+use crate::engine::LauncherError;
 
 /// What went wrong, in one paragraph.
 pub(crate) trait Trouble: Display {
@@ -40,7 +41,7 @@ impl Trouble for InputError {
 }
 
 impl Trouble for EntryError {}
-impl Trouble for OpenError {}
+impl Trouble for LauncherError {}
 impl Trouble for UnknownStatus {}
 impl Trouble for String {}
 impl Trouble for &str {}

@@ -59,6 +59,31 @@ class ResourceSettings(Settings):
             cpu_count=cpu_count, gpu_count=gpu_count, gpu_class=gpu_class, memory=memory
         )
 
+    @property
+    def cpu_count(self) -> float | None:
+        """Processor cores."""
+        return self._options.get("cpu_count")
+
+    @property
+    def gpu_count(self) -> int | None:
+        """Graphics processors."""
+        return self._options.get("gpu_count")
+
+    @property
+    def gpu_class(self) -> str | None:
+        """The kind of graphics processor, in the backend's words."""
+        return self._options.get("gpu_class")
+
+    @property
+    def memory(self) -> str | None:
+        """A number and a unit, such as `512MiB`."""
+        return self._options.get("memory")
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is asked for."""
+        return not any(self._options.values())
+
 
 class StepRetryConfig(Settings):
     """How often, and how patiently, a failed step is retried.

@@ -172,6 +172,8 @@ impl LiveRun {
         }
         let deployment = Arc::new(documents.deployment(&header.deployment_id)?);
         let before = Before::read(&documents, run_id, &deployment)?;
+        // What attempts of an engine that died have committed since someone last looked.
+        write_again(&*metadata, &*store, run_id)?;
         // From here on, whoever looks after a crash finds a run that goes on and nobody drives, and
         // reads its documents again.
         metadata.apply(&[Change::RunResumed { run_id: run_id.into() }])?;

@@ -96,6 +96,11 @@ const ATTEMPT: &str = ".attempt-";
 const RESULT: &str = ".json";
 const LOG: &str = ".log.jsonl";
 
+/// Returns the path of what an orchestrator that lives in a process of its own says during a run.
+pub fn orchestrator_log(run_id: &str, name: &str) -> String {
+    format!("{}/orchestrators/{}.jsonl", run(run_id), slug(name))
+}
+
 /// What a file among those of a run's steps is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepFile {

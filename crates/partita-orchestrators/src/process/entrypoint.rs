@@ -8,16 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use partita_core::deployment::Step;
-use partita_core::launcher::Attempt;
+use partita_core::launcher::{Attempt, PYTHON_ENTRYPOINT, TERMS_VARIABLE};
 use partita_engine::step_runner::RunContext;
 use serde::Serialize;
 
 use super::config::ProcessOrchestratorConfig;
 use super::lock::ProcessLock;
 use super::output::Echo;
-
-/// The environment variable that tells a step entrypoint its [`Terms`].
-const TERMS: &str = "PARTITA_ATTEMPT";
 
 /// The variables by which numerical libraries are told how many threads to use.
 const THREADS: [&str; 7] = [
@@ -116,28 +113,14 @@ impl Setup {
     ) -> std::io::Result<Child> {
         let mut command = Command::new(&self.interpreter);
         command
-            .args(["-m", "partita.entrypoints.entrypoint"])
-            .args(self.arguments(attempt))
-            .env(TERMS, serde_json::to_string(terms)?)
+            .args(["-m", PYTHON_ENTRYPOINT])
+            .args(attempt.entrypoint_arguments(self.context.store.uri()))
+            .env(TERMS_VARIABLE, serde_json::to_string(terms)?)
             .envs(self.environment(threads(attempt.step())))
             .stdin(Stdio::from(lock.file().try_clone()?))
             .stdout(stdout.try_clone()?)
             .stderr(stderr.try_clone()?)
             .process_group(0);
         command.spawn()
-    }
-
-    fn arguments(&self, attempt: &Attempt) -> Vec<String> {
-        let (step, number) = (&attempt.step().name, attempt.number.to_string());
-        let options = [
-            ("entrypoint_config_source", "partita.entrypoints.StepEntrypointConfiguration"),
-            ("artifact_store", self.context.store.uri()),
-            ("deployment_id", &attempt.deployment.id),
-            ("run_id", &attempt.run_id),
-            ("step_name", step),
-            ("attempt", &number),
-        ];
-        let item = attempt.item.map(|item| format!("--item={item}"));
-        options.iter().map(|(name, value)| format!("--{name}={value}")).chain(item).collect()
     }
 }

@@ -1,15 +1,58 @@
 //! Opens the orchestrators of a run's stack.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use partita_core::launcher::StepLauncher;
-use partita_engine::step_runner::RunContext;
+use partita_cli::session::SessionError;
+use partita_core::launcher::{Attempt, StepLauncher};
+use partita_core::stack::Component;
+use partita_engine::drive::{Observer, RunEvent};
+use partita_engine::step_runner::{LogStream, RunContext, StepLog};
+use partita_engine::store::layout;
 use partita_orchestrators::launchers::Launchers;
 use partita_orchestrators::local::{self, LocalLauncher};
 use partita_orchestrators::process::{self, Echo, OpenError, Place, ProcessLauncher};
 
+use partita_plugin::message::Open;
+use partita_plugin::{OpenRun, Patience, PluginLauncher, Record, Start, StartError, StepEnds};
+
 use super::Prepared;
+
+/// Why an orchestrator cannot start anything here.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LauncherError {
+    #[error(transparent)]
+    Process(#[from] OpenError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error("the orchestrator `{name}` cannot run anything: {error}")]
+    Plugin { name: String, error: StartError },
+}
+
+/// Checks, before a run begins, that what it runs on is there.
+///
+/// # Errors
+/// If it is not.
+pub(super) fn check(prepared: &Prepared, interpreter: &Path) -> Result<(), LauncherError> {
+    let orchestrators = prepared.stack.orchestrators.iter();
+    let mut plugins = orchestrators.filter(|orchestrator| !is_built_in(orchestrator));
+    plugins.try_for_each(|orchestrator| plugin(prepared, orchestrator, interpreter).map(drop))
+}
+
+fn is_built_in(orchestrator: &Component) -> bool {
+    [local::NAME, process::NAME].contains(&orchestrator.flavor.as_str())
+}
+
+/// Returns what implements an orchestrator whose flavor is registered.
+fn plugin(
+    prepared: &Prepared,
+    orchestrator: &Component,
+    interpreter: &Path,
+) -> Result<Start, LauncherError> {
+    let flavor = prepared.session.registered_flavor(orchestrator)?;
+    let name = || orchestrator.name.clone();
+    Start::of(&flavor, interpreter).map_err(|error| LauncherError::Plugin { name: name(), error })
+}
 
 /// Returns the launchers of a run, those of flavor `local` being `local`.
 ///
@@ -18,10 +61,12 @@ use super::Prepared;
 pub(super) fn open(
     prepared: &Prepared,
     context: &Arc<RunContext>,
+    committed: &[bool],
     local: &LocalLauncher,
     interpreter: PathBuf,
     echo: Arc<dyn Echo>,
-) -> Result<Launchers, OpenError> {
+) -> Result<(Launchers, StepObserver), LauncherError> {
+    let mut observer = StepObserver(Vec::new());
     let mut launchers: Vec<(String, Box<dyn StepLauncher>)> = Vec::new();
     for orchestrator in &prepared.stack.orchestrators {
         let launcher: Box<dyn StepLauncher> = match orchestrator.flavor.as_str() {
@@ -35,10 +80,88 @@ pub(super) fn open(
                 };
                 Box::new(ProcessLauncher::open(orchestrator, place)?)
             }
-            // Nothing here implements it, so that the compiler has let no step name it.
-            _ => continue,
+            _ => {
+                let start = plugin(prepared, orchestrator, &interpreter)?;
+                let record = Arc::new(PluginRecord::new(orchestrator, context, &echo));
+                let launcher = PluginLauncher::new(OpenRun {
+                    start,
+                    open: opening(orchestrator, context),
+                    interpreter: interpreter.clone(),
+                    deployment: Arc::clone(&context.deployment),
+                    committed: committed.to_vec(),
+                    patience: Patience::default(),
+                    record,
+                });
+                observer.0.push(launcher.step_ends());
+                Box::new(launcher)
+            }
         };
         launchers.push((orchestrator.name.clone(), launcher));
     }
-    Ok(Launchers::new(launchers))
+    Ok((Launchers::new(launchers), observer))
+}
+
+/// Tells plugins how steps end.
+pub(super) struct StepObserver(Vec<StepEnds>);
+
+impl Observer for StepObserver {
+    fn on(&self, event: &RunEvent) {
+        if let RunEvent::StepEnded { step, item: None, status, failure, .. } = event {
+            for ends in &self.0 {
+                let message = failure.as_ref().map(|failure| failure.message.clone());
+                ends.ended(*step, *status, message);
+            }
+        }
+    }
+}
+
+/// Returns what a plugin is told of a run.
+fn opening(orchestrator: &Component, context: &RunContext) -> Open {
+    Open {
+        component: orchestrator.name.clone(),
+        config: orchestrator.config.clone(),
+        run_id: context.run_id.to_string(),
+        pipeline: context.deployment.pipeline.name.clone(),
+        deployment_id: context.deployment.id.clone(),
+        artifact_store: context.store.uri().to_owned(),
+    }
+}
+
+/// Shows and keeps what a plugin prints.
+struct PluginRecord {
+    name: String,
+    context: Arc<RunContext>,
+    echo: Arc<dyn Echo>,
+    log: StepLog,
+}
+
+impl PluginRecord {
+    fn new(orchestrator: &Component, context: &Arc<RunContext>, echo: &Arc<dyn Echo>) -> Self {
+        let path = layout::orchestrator_log(&context.run_id, &orchestrator.name);
+        Self {
+            name: orchestrator.name.clone(),
+            log: StepLog::new(Arc::clone(&context.store), path),
+            context: Arc::clone(context),
+            echo: Arc::clone(echo),
+        }
+    }
+}
+
+impl Record for PluginRecord {
+    fn printed(&self, line: &str) {
+        self.echo.line(&self.name, LogStream::Stderr, line);
+        self.log.write(LogStream::Stderr, &format!("{line}\n"));
+    }
+
+    fn job_printed(&self, attempt: &Attempt, text: &str) {
+        let store = &self.context.store;
+        let name = &attempt.step().name;
+        let path = layout::log(&self.context.run_id, attempt.unit(), name, attempt.number);
+        // What the step's own entrypoint recorded has the same lines, with their times.
+        if store.read(&path).is_err() {
+            let log = StepLog::new(Arc::clone(store), path);
+            log.write(LogStream::Stdout, text);
+            log.finish();
+        }
+    }
 }

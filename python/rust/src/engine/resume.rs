@@ -14,7 +14,7 @@ use partita_engine::store::Documents;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::{Prepared, execute, parse, prepare, start};
+use super::{Prepared, execute, interpreter, launchers, parse, prepare, start};
 use crate::errors::partita_error;
 use crate::staging::Literals;
 
@@ -56,6 +56,7 @@ pub(crate) fn resume<'py>(
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id, from_step };
         return start(py, prepared, Some(from), held, caller);
     }
+    launchers::check(&prepared, &interpreter(py)?).map_err(|error| partita_error(py, error))?;
     let metadata = Arc::clone(prepared.session.home().metadata());
     let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata)
         .map_err(|error| partita_error(py, error))?;

@@ -53,8 +53,9 @@ def test(request: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory(prefix="partita-conformance-") as name:
         home = Path(name, "home")
         os.environ["PARTITA_HOME"] = str(home)
-        set_up = Place(home, Path(name, "set-up"), request["command"])
-        _register(set_up, request["source"], request["config"])
+        here = Place(home, Path.cwd(), request["command"])
+        there = Place(home, Path(name, "set-up"), request["command"])
+        _register(here, there, request["source"], request["config"])
         for verdict in play(scenarios, Path(name), request["command"]):
             show((_native.encode_value(verdict._asdict()) or b"") + b"\n")
 
@@ -70,15 +71,22 @@ def _chosen(names: list[str]) -> list[Scenario]:
     return [SCENARIOS[name] for name in names or SCENARIOS]
 
 
-def _register(place: Place, source: str, config: list[str]) -> None:
-    """Makes a stack of an orchestrator of the flavor the active one."""
-    known = _flavors(place)
+def _register(here: Place, there: Place, source: str, config: list[str]) -> None:
+    """Makes a stack of an orchestrator of the flavor the active one.
+
+    Args:
+        here: Where the source is looked up.
+        there: Where nothing else is told by a folder.
+        source: The flavor.
+        config: The configuration of its orchestrator.
+    """
+    known = _flavors(there)
     flavor = source
     if source not in known:
-        _set_up(place, "orchestrator", "flavor", "register", source)
-        (flavor,) = _flavors(place) - known
-    _set_up(place, "orchestrator", "register", STACK, f"--flavor={flavor}", *config)
-    _set_up(place, "stack", "register", STACK, "-o", STACK, "-a", "default", "--set")
+        _set_up(here, "orchestrator", "flavor", "register", source)
+        (flavor,) = _flavors(there) - known
+    _set_up(there, "orchestrator", "register", STACK, f"--flavor={flavor}", *config)
+    _set_up(there, "stack", "register", STACK, "-o", STACK, "-a", "default", "--set")
 
 
 def _flavors(place: Place) -> set[str]:

@@ -42,7 +42,7 @@ class Terms:
             parent: The process that this one is to end with, where the launcher did not start it.
         """
         found = document or {}
-        self.is_recorded = document is not None
+        self.is_recorded: bool = found.get("is_recorded", document is not None)
         self.cache_reason: str | None = found.get("cache_reason")
         self.is_last: bool | None = found.get("is_last")
         self._memory: int | None = found.get("memory")

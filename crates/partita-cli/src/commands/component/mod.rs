@@ -5,10 +5,11 @@ mod configuration;
 mod delete;
 mod describe;
 mod flavor;
+mod keys;
 mod left_behind;
 mod list;
+mod plugin;
 mod register;
-mod schema;
 mod update;
 mod view;
 
@@ -33,7 +34,7 @@ pub(crate) enum Verb {
     Describe(describe::Args),
     /// Delete a component that no stack uses.
     Delete(delete::Args),
-    /// Look at the flavors of this type.
+    /// Register, change and look at the flavors of this type.
     #[command(subcommand)]
     Flavor(flavor::Verb),
 }
@@ -63,7 +64,7 @@ pub(crate) fn with_usage(cli: Command) -> Command {
                     about(verb, format!("Delete an {kind} that no stack uses"))
                 })
                 .mut_subcommand("flavor", |verb| {
-                    about(verb, format!("Look at the flavors of {kind}s"))
+                    about(verb, format!("Register, change and look at the flavors of {kind}s"))
                 })
         })
     })

@@ -4,7 +4,7 @@ use partita_cli::terminal::shell_word;
 use partita_core::stack::{Component, ComponentType};
 use partita_engine::metadata::{Registry, Save};
 
-use super::{Configuration, built_in_flavors, schema::Schema};
+use super::{Configuration, built_in_flavors, keys::Keys, plugin};
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -28,12 +28,13 @@ pub(crate) fn run(
 ) -> Result<(), CommandError> {
     let session = context.session()?;
     let flavor = session.home().metadata().flavor(kind, &args.flavor, &built_in_flavors())?;
-    let schema = Schema::of(&flavor);
-    let config = schema.configure(&configuration)?;
-    schema.check_required(&config)?;
+    let keys = Keys::of(&flavor);
+    let config = keys.configure(&configuration)?;
+    keys.check_required(&config)?;
     let component =
-        Component { name: args.name, component_type: kind, flavor: flavor.name, config };
+        Component { name: args.name, component_type: kind, flavor: flavor.name.clone(), config };
     session.check(&component)?;
+    plugin::check(&flavor, &component.config, context)?;
     session.home().metadata().save_component(&component, Save::Register)?;
     let name = shell_word(&component.name);
     let used = match kind {

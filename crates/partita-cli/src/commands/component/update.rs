@@ -3,7 +3,7 @@
 use partita_core::stack::ComponentType;
 use partita_engine::metadata::{Registry, Save};
 
-use super::{Configuration, built_in_flavors, left_behind, schema::Schema};
+use super::{Configuration, built_in_flavors, keys::Keys, left_behind, plugin};
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -37,15 +37,16 @@ pub(crate) fn run(
         )));
     }
     let flavor = session.home().metadata().flavor(kind, &component.flavor, &built_in_flavors())?;
-    let schema = Schema::of(&flavor);
+    let keys = Keys::of(&flavor);
     let before = component.clone();
     for key in &args.unset {
-        schema.check_key(key)?;
+        keys.check(key)?;
         component.config.remove(key);
     }
-    component.config.extend(schema.configure(&configuration)?);
-    schema.check_required(&component.config)?;
+    component.config.extend(keys.configure(&configuration)?);
+    keys.check_required(&component.config)?;
     session.check(&component)?;
+    plugin::check(&flavor, &component.config, context)?;
     session.home().metadata().save_component(&component, Save::Update)?;
     context.say(&format!("the {kind} `{}` is changed", component.name));
     left_behind::warn(&before, &session, context)

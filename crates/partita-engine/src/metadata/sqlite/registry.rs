@@ -108,14 +108,15 @@ impl Registry for SqliteMetadataStore {
                 .collect();
             check_presence(item, &flavor.name, &names, save)?;
             transaction.execute(
-                "INSERT OR REPLACE INTO flavors (type, name, description, source, config_schema)
-                 VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO flavors (type, name, description, source, config_schema, plugin)
+                 VALUES (?, ?, ?, ?, ?, ?)",
                 params![
                     flavor.component_type.as_str(),
                     flavor.name,
                     flavor.description,
                     flavor.source,
                     json(&flavor.config_schema)?,
+                    flavor.plugin.as_ref().map(json).transpose()?,
                 ],
             )?;
             Ok(())
@@ -242,7 +243,8 @@ fn stacks(connection: &Connection) -> Attempted<Vec<Stack>> {
 
 fn registered(connection: &Connection, kind: ComponentType) -> Attempted<Vec<Flavor>> {
     let mut statement = connection.prepare_cached(
-        "SELECT name, description, source, config_schema FROM flavors WHERE type = ? ORDER BY name",
+        "SELECT name, description, source, config_schema, coalesce(plugin, 'null')
+         FROM flavors WHERE type = ? ORDER BY name",
     )?;
     let rows = statement.query_map([kind.as_str()], |row| {
         Ok(Flavor {
@@ -251,6 +253,7 @@ fn registered(connection: &Connection, kind: ComponentType) -> Attempted<Vec<Fla
             description: row.get(1)?,
             source: row.get(2)?,
             config_schema: column(row, 3)?,
+            plugin: column(row, 4)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

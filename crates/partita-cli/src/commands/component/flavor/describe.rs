@@ -1,10 +1,11 @@
 //! `partita orchestrator flavor describe` and its siblings: a flavor and its configuration keys.
 
 use partita_cli::table::Table;
+use partita_core::schema::Schema;
 use partita_core::stack::{ComponentType, Flavor};
 use partita_engine::metadata::Registry;
 
-use crate::commands::component::{built_in_flavors, schema::Schema};
+use crate::commands::component::built_in_flavors;
 use crate::context::{Context, Output};
 use crate::error::CommandError;
 
@@ -25,19 +26,28 @@ pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<
 }
 
 fn text(flavor: &Flavor) -> String {
-    let mut text = Table::pairs([
+    let mut pairs = vec![
         ("flavor", flavor.name.clone()),
         ("type", flavor.component_type.to_string()),
         ("source", flavor.source.clone()),
         ("description", flavor.description.clone()),
-    ]);
-    let mut table = Table::new(["key", "type", "default", "description"]);
-    for key in Schema::of(flavor).keys() {
-        table.row([key.name, key.expected, key.default, key.description]);
-    }
-    if !table.is_empty() {
-        text.push('\n');
-        text.push_str(&table.to_text());
+    ];
+    let plugin = flavor.plugin.as_ref();
+    let docs = plugin.and_then(|plugin| Some(("documentation", plugin.docs_url.clone()?)));
+    pairs.extend(docs);
+    let mut text = Table::pairs(pairs);
+    text.push_str(&keys("key", &flavor.config_schema));
+    if let Some(settings) = plugin.and_then(|plugin| plugin.settings_schema.as_ref()) {
+        text.push_str(&keys("setting", settings));
     }
     text
+}
+
+/// Returns a table of the keys of a schema, with an empty line before it.
+fn keys(what: &str, schema: &serde_json::Value) -> String {
+    let mut table = Table::new([what, "type", "default", "description"]);
+    for key in Schema::of(schema).keys() {
+        table.row([key.name, key.expected, key.default, key.description]);
+    }
+    if table.is_empty() { String::new() } else { format!("\n{}", table.to_text()) }
 }

@@ -1,8 +1,11 @@
-//! `partita orchestrator flavor` and its siblings: looks at the flavors of a component type.
+//! `partita orchestrator flavor` and its siblings: the flavors of a component type.
 
+mod delete;
 mod describe;
 mod list;
+mod register;
 mod test;
+mod update;
 
 use clap::Subcommand;
 use partita_core::stack::ComponentType;
@@ -14,12 +17,18 @@ use crate::error::CommandError;
 /// What to do with flavors.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
+    /// Register a flavor.
+    Register(register::Args),
+    /// Take in what a registered flavor is now.
+    Update(update::Args),
     /// List the flavors.
     List(list::Args),
     /// Show a flavor and the keys of its configuration.
     Describe(describe::Args),
     /// Play the conformance suite on an orchestrator of a flavor.
     Test(test::Args),
+    /// Delete a registered flavor.
+    Delete(delete::Args),
 }
 
 pub(super) fn run(
@@ -29,9 +38,12 @@ pub(super) fn run(
     configuration: Configuration,
 ) -> Result<(), CommandError> {
     match verb {
+        Verb::Register(args) => register::run(kind, args, context),
+        Verb::Update(args) => update::run(kind, args, context),
         Verb::List(args) => list::run(kind, args, context),
         Verb::Describe(args) => describe::run(kind, args, context),
         Verb::Test(args) => test::run(kind, args, context, configuration),
+        Verb::Delete(args) => delete::run(kind, args, context),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reads configuration values as a flavor's JSON Schema wants them.
+//! JSON Schemas of configurations and settings: what they accept, in values and in words.
 //!
 //! It follows what serde types and pydantic models are described with: types, enumerations,
 //! constants, references, alternatives, bounds, nested lists and objects. Whatever else a schema
@@ -6,147 +6,141 @@
 
 use std::collections::BTreeMap;
 
-use partita_core::literal::Literal;
-use partita_core::name::nearest;
-use partita_core::stack::Flavor;
 use serde_json::{Map, Value};
 
-use super::Configuration;
-use crate::error::CommandError;
+use crate::literal::Literal;
+use crate::name::nearest;
 
 /// References that may follow one another.
 const DEPTH: usize = 32;
 
-/// The schema of a flavor's configuration.
-pub(super) struct Schema<'a> {
-    flavor: &'a Flavor,
-    properties: Map<String, Value>,
+/// The schema of an object of keys and values.
+pub struct Schema<'a> {
+    document: &'a Value,
+    properties: Option<&'a Map<String, Value>>,
 }
 
-/// A key of a configuration, for people.
-pub(super) struct Key {
-    pub(super) name: String,
-    pub(super) expected: String,
-    pub(super) default: String,
-    pub(super) description: String,
+/// A key, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The key.
+    pub name: String,
+    /// What it takes.
+    pub expected: String,
+    /// Its default as JSON, `(required)`, or nothing.
+    pub default: String,
+    /// What it means.
+    pub description: String,
 }
 
 impl<'a> Schema<'a> {
-    pub(super) fn of(flavor: &'a Flavor) -> Self {
-        let properties = flavor.config_schema.get("properties").and_then(Value::as_object);
-        Self { flavor, properties: properties.cloned().unwrap_or_default() }
+    /// Returns the schema of a document, which is a JSON Schema.
+    pub fn of(document: &'a Value) -> Self {
+        Self { document, properties: document.get("properties").and_then(Value::as_object) }
     }
 
-    /// Returns the keys, by name.
-    pub(super) fn keys(&self) -> Vec<Key> {
+    /// Returns the keys, in the order of the document.
+    pub fn keys(&self) -> Vec<Key> {
         let text = |schema: &Value, key: &str| {
             schema.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
+        let required = self.required();
         let key = |(name, schema): (&String, &Value)| Key {
             name: name.clone(),
             expected: self.expected(schema, DEPTH),
             default: match schema.get("default") {
                 Some(default) => default.to_string(),
-                None if self.required().contains(&name.as_str()) => "(required)".to_owned(),
+                None if required.contains(&name.as_str()) => "(required)".to_owned(),
                 None => String::new(),
             },
             description: text(schema, "description").replace('\n', " "),
         };
-        self.properties.iter().map(key).collect()
+        self.properties.into_iter().flatten().map(key).collect()
     }
 
-    /// Returns the typed values of what was given.
-    pub(super) fn configure(
-        &self,
-        given: &Configuration,
-    ) -> Result<BTreeMap<String, Literal>, CommandError> {
-        let mut config = BTreeMap::new();
-        for (key, text) in given {
-            self.check_key(key)?;
-            let schema = self.properties.get(key).unwrap_or(&Value::Bool(true));
-            let value = self.read(schema, text).map_err(|expected| {
-                let shown: String = text.chars().take(80).collect();
-                CommandError::usage(format!("`--{key}={shown}` is wrong: `{key}` is {expected}"))
-                    .help(self.look())
-            })?;
-            let literal = Literal::parse(&value.to_string()).map_err(CommandError::bug)?;
-            config.insert(key.clone(), literal);
+    /// Returns the names of the keys.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.properties.into_iter().flatten().map(|(name, _)| name.as_str())
+    }
+
+    /// Returns whether a key is known, or may be any.
+    pub fn knows(&self, key: &str) -> bool {
+        let more = self.document.get("additionalProperties");
+        let is_open = more.is_some_and(|more| more != &Value::Bool(false));
+        is_open || self.properties.is_some_and(|properties| properties.contains_key(key))
+    }
+
+    /// Returns how a message about an unknown key goes on: what is meant, or what there is.
+    pub fn suggestion(&self, key: &str) -> String {
+        let mut names = self.names().peekable();
+        if names.peek().is_none() {
+            return "it has none".to_owned();
         }
-        Ok(config)
-    }
-
-    /// Checks that a key is one of the flavor's.
-    pub(super) fn check_key(&self, key: &str) -> Result<(), CommandError> {
-        let is_open = self
-            .flavor
-            .config_schema
-            .get("additionalProperties")
-            .is_some_and(|more| more != &Value::Bool(false));
-        if self.properties.contains_key(key) || is_open {
-            return Ok(());
+        match nearest(key, self.names()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => {
+                let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+                format!("its keys are {}", names.join(", "))
+            }
         }
-        let meant = match nearest(key, self.properties.keys().map(String::as_str)) {
-            Some(meant) => format!("; did you mean `--{meant}`?"),
-            None if self.properties.is_empty() => "; it has none".to_owned(),
-            None => format!("; its keys are {}", listed(self.properties.keys())),
-        };
-        let kind = self.flavor.component_type;
-        Err(CommandError::usage(format!(
-            "the {kind} flavor `{}` has no key `{key}`{meant}",
-            self.flavor.name
-        ))
-        .help(self.look()))
     }
 
-    /// Checks that no key is missing that the flavor needs.
-    pub(super) fn check_required(
-        &self,
-        config: &BTreeMap<String, Literal>,
-    ) -> Result<(), CommandError> {
-        let missing: Vec<String> = self
-            .required()
-            .into_iter()
-            .filter(|key| !config.contains_key(*key))
-            .map(|key| format!("`--{key}=VALUE`"))
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let kind = self.flavor.component_type;
-        let flavor = &self.flavor.name;
-        Err(CommandError::usage(format!(
-            "the {kind} flavor `{flavor}` needs {}",
-            missing.join(" and ")
-        ))
-        .help(self.look()))
-    }
-
-    fn look(&self) -> String {
-        format!(
-            "`partita {} flavor describe {}` shows the keys",
-            self.flavor.component_type.verb(),
-            self.flavor.name
-        )
-    }
-
-    fn required(&self) -> Vec<&str> {
-        let required = self.flavor.config_schema.get("required").and_then(Value::as_array);
-        required.map(|keys| keys.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
-    }
-
-    /// Reads a typed value: as JSON where that fits, else as text. Fails with what is expected.
-    fn read(&self, schema: &Value, text: &str) -> Result<Value, String> {
+    /// Reads a value that was typed: as JSON where that fits, else as text.
+    ///
+    /// # Errors
+    /// What is expected, in words.
+    pub fn read(&self, key: &str, text: &str) -> Result<Literal, String> {
+        let schema = self.property(key);
         let as_text = Value::String(text.to_owned());
         let as_json = serde_json::from_str::<Value>(text).ok();
         // Where text is wanted, `1` and `true` are text; `null` is still no text at all.
-        if self.accepts(schema, &as_text, DEPTH) && as_json != Some(Value::Null) {
-            return Ok(as_text);
-        }
-        as_json
-            .into_iter()
-            .chain([as_text])
-            .find(|value| self.accepts(schema, value, DEPTH))
-            .ok_or_else(|| self.expected(schema, DEPTH))
+        let value = if self.accepts(schema, &as_text, DEPTH) && as_json != Some(Value::Null) {
+            Some(as_text)
+        } else {
+            let mut readings = as_json.into_iter().chain([as_text]);
+            readings.find(|value| self.accepts(schema, value, DEPTH))
+        };
+        let literal = value.and_then(|value| Literal::parse(&value.to_string()).ok());
+        literal.ok_or_else(|| self.expected(schema, DEPTH))
+    }
+
+    /// Checks the value of a key.
+    ///
+    /// # Errors
+    /// What is expected, in words.
+    pub fn check(&self, key: &str, value: &Literal) -> Result<(), String> {
+        let schema = self.property(key);
+        let accepted = serde_json::from_str::<Value>(value.text())
+            .is_ok_and(|value| self.accepts(schema, &value, DEPTH));
+        if accepted { Ok(()) } else { Err(self.expected(schema, DEPTH)) }
+    }
+
+    /// Returns the keys that have to be there and are not.
+    pub fn missing(&self, values: &BTreeMap<String, Literal>) -> Vec<&'a str> {
+        self.required().into_iter().filter(|key| !values.contains_key(*key)).collect()
+    }
+
+    /// Returns everything that is wrong with keys and values, a sentence each.
+    pub fn problems(&self, values: &BTreeMap<String, Literal>) -> Vec<String> {
+        let missing = self.missing(values).into_iter().map(|key| format!("`{key}` is missing"));
+        let wrong = values.iter().filter_map(|(key, value)| {
+            if !self.knows(key) {
+                return Some(format!("there is no key `{key}`; {}", self.suggestion(key)));
+            }
+            let expected = self.check(key, value).err()?;
+            Some(format!("`{key}` is {expected}, not `{}`", value.text()))
+        });
+        missing.chain(wrong).collect()
+    }
+
+    fn property(&self, key: &str) -> &'a Value {
+        let found = self.properties.and_then(|properties| properties.get(key));
+        found.or_else(|| self.document.get("additionalProperties")).unwrap_or(&Value::Bool(true))
+    }
+
+    fn required(&self) -> Vec<&'a str> {
+        let required = self.document.get("required").and_then(Value::as_array);
+        required.map(|keys| keys.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
     }
 
     fn accepts(&self, schema: &Value, value: &Value, depth: usize) -> bool {
@@ -199,7 +193,7 @@ impl<'a> Schema<'a> {
     }
 
     fn referred(&self, reference: &Value) -> Option<&Value> {
-        self.flavor.config_schema.pointer(reference.as_str()?.strip_prefix('#')?)
+        self.document.pointer(reference.as_str()?.strip_prefix('#')?)
     }
 
     /// Returns what a schema accepts, in words.
@@ -279,17 +273,14 @@ fn either(words: impl Iterator<Item = String>) -> String {
     }
 }
 
-fn listed<'a>(keys: impl Iterator<Item = &'a String>) -> String {
-    keys.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use partita_core::stack::ComponentType;
+    use serde_json::json;
 
-    fn flavor() -> Flavor {
-        let schema = r##"{
+    use super::*;
+
+    fn document() -> Value {
+        json!({
             "properties": {
                 "queue": { "type": "string" },
                 "path": { "type": ["string", "null"] },
@@ -301,24 +292,15 @@ mod tests {
             "$defs": { "Mode": { "oneOf": [{ "const": "safe" }, { "const": "quick" }] } },
             "required": ["queue"],
             "additionalProperties": false
-        }"##;
-        Flavor {
-            name: "slow".to_owned(),
-            component_type: ComponentType::Orchestrator,
-            description: String::new(),
-            source: "built-in".to_owned(),
-            config_schema: serde_json::from_str(schema).expect("a schema"),
-        }
+        })
     }
 
     fn check(key: &str, text: &str, expected: Result<&str, &str>) {
-        let flavor = flavor();
-        let read = Schema::of(&flavor).configure(&vec![(key.to_owned(), text.to_owned())]);
+        let document = document();
+        let read = Schema::of(&document).read(key, text);
         match (read, expected) {
-            (Ok(config), Ok(literal)) => assert_eq!(config[key].text(), literal),
-            (Err(CommandError::Failed { message, .. }), Err(part)) => {
-                assert!(message.contains(part), "{message}")
-            }
+            (Ok(value), Ok(literal)) => assert_eq!(value.text(), literal),
+            (Err(words), Err(part)) => assert!(words.contains(part), "{words}"),
             (read, _) => panic!("`{key}={text}` was read as {read:?}"),
         }
     }
@@ -336,21 +318,32 @@ mod tests {
     }
 
     #[test]
-    fn wrong_values_and_unknown_keys_are_refused_with_what_is_meant() {
+    fn wrong_values_are_refused_with_what_is_expected() {
         check("nodes", "0", Err("a whole number or `null`"));
         check("mode", "sage", Err("`safe` or `quick`"));
         check("limits", r#"{"cpu": "4"}"#, Err("an object"));
         check("fast", "maybe", Err("`true` or `false`"));
-        check("quue", "x", Err("did you mean `--queue`?"));
-        check("zzzzzzzz", "x", Err("its keys are `queue`, `path`"));
     }
 
     #[test]
-    fn missing_keys_are_named() {
-        let flavor = flavor();
-        let missing = Schema::of(&flavor).check_required(&BTreeMap::new());
-        assert!(
-            matches!(missing, Err(CommandError::Failed { message, .. }) if message.contains("`--queue=VALUE`"))
+    fn problems_name_keys_that_are_wrong_unknown_or_missing() {
+        let document = document();
+        let value = |text: &str| Literal::parse(text).expect("JSON");
+        let values = BTreeMap::from([
+            ("fsat".to_owned(), value("true")),
+            ("nodes".to_owned(), value("0")),
+            ("fast".to_owned(), value("false")),
+        ]);
+        assert_eq!(
+            Schema::of(&document).problems(&values),
+            [
+                "`queue` is missing",
+                "there is no key `fsat`; did you mean `fast`?",
+                "`nodes` is a whole number or `null`, not `0`",
+            ]
         );
+        let open = json!({ "additionalProperties": { "type": "integer" } });
+        let problems = Schema::of(&open).problems(&values);
+        assert_eq!(problems.len(), 2, "{problems:?}");
     }
 }

@@ -1,0 +1,23 @@
+//! `partita orchestrator flavor delete`: forgets a registered flavor.
+
+use partita_core::stack::ComponentType;
+use partita_engine::metadata::Registry;
+
+use crate::commands::component::built_in_flavors;
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Deletes a flavor that no component is an instance of; its implementation stays where it is.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The flavor.
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    session.home().metadata().delete_flavor(kind, &args.name, &built_in_flavors())?;
+    context.say(&format!("the {kind} flavor `{}` is deleted", args.name));
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! `partita orchestrator flavor update`: takes a flavor in anew, and says whom that concerns.
+
+use partita_core::stack::{ComponentType, Flavor};
+use partita_engine::metadata::{Registry, Save};
+
+use crate::commands::component::{built_in_flavors, plugin};
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Takes in what a registered flavor is now; says which components no longer validate.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The flavor.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Where it is now, if that is another place.
+    #[arg(value_name = "SOURCE")]
+    source: Option<String>,
+}
+
+pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<(), CommandError> {
+    super::check_kind(kind)?;
+    let session = context.session()?;
+    let metadata = session.home().metadata();
+    let before = metadata.flavor(kind, &args.name, &built_in_flavors())?;
+    if before.plugin.is_none() {
+        return Err(CommandError::failed(format!(
+            "the {kind} flavor `{}` is built in, and is updated with Partita itself",
+            before.name
+        )));
+    }
+    let flavor = match &args.source {
+        Some(source) => plugin::describe(source, context)?,
+        None => plugin::describe_again(&before)?,
+    };
+    if flavor.name != before.name {
+        return Err(CommandError::failed(format!(
+            "`{}` is the flavor `{}`, not `{}`; register it with `partita {} flavor register`",
+            flavor.source,
+            flavor.name,
+            before.name,
+            kind.verb()
+        )));
+    }
+    metadata.save_flavor(&flavor, &built_in_flavors(), Save::Update)?;
+    context.say(&format!("the {kind} flavor `{}` is updated", flavor.name));
+    let components = metadata.components(kind)?;
+    for component in components.iter().filter(|component| component.flavor == flavor.name) {
+        tell_problems(&flavor, component, context);
+    }
+    Ok(())
+}
+
+fn tell_problems(flavor: &Flavor, component: &partita_core::stack::Component, context: &Context) {
+    let problems = plugin::all_problems(flavor, &component.config, context);
+    if !problems.is_empty() {
+        let (kind, name) = (component.component_type, &component.name);
+        context.warn(&format!(
+            "the {kind} `{name}` no longer validates: {}; change it with `partita {} update {name}`",
+            problems.join("; "),
+            kind.verb()
+        ));
+    }
+}

@@ -1,0 +1,143 @@
+//! Asks the implementation of a flavor, where there is one that can be asked.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use partita_core::literal::Literal;
+use partita_core::stack::{Flavor, Origin};
+use partita_plugin::message::Problem;
+use partita_plugin::{Patience, Registration, RegistrationError, Start, digest_of};
+
+use super::keys::Keys;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::python;
+
+impl From<RegistrationError> for CommandError {
+    fn from(error: RegistrationError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+/// Returns the flavor that a source implements: an executable, or a Python class by its dotted path.
+pub(super) fn describe(source: &str, context: &Context) -> Result<Flavor, CommandError> {
+    if is_dotted(source) && !Path::new(source).exists() {
+        return describe_class(source, &source_root(context)?);
+    }
+    let path = std::path::absolute(source)
+        .map_err(|error| CommandError::usage(format!("`{source}` is no path: {error}")))?;
+    describe_executable(&path).map_err(CommandError::from)
+}
+
+/// Returns what a registered flavor's implementation says now.
+pub(super) fn describe_again(flavor: &Flavor) -> Result<Flavor, CommandError> {
+    match flavor.plugin.as_ref().map(|plugin| &plugin.origin) {
+        Some(Origin::Python { source_root }) => {
+            describe_class(&flavor.source, Path::new(source_root))
+        }
+        _ => describe_executable(Path::new(&flavor.source)).map_err(CommandError::from),
+    }
+}
+
+/// Returns whether a source is `package.module.Class`.
+fn is_dotted(source: &str) -> bool {
+    let is_name = |part: &str| {
+        let mut letters = part.chars();
+        letters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
+            && letters.all(|letter| letter.is_alphanumeric() || letter == '_')
+    };
+    source.contains('.') && source.split('.').all(is_name)
+}
+
+/// Returns the folder that dotted paths begin in: the nearest marked one, else the current one.
+fn source_root(context: &Context) -> Result<PathBuf, CommandError> {
+    if let Some(root) = context.session()?.source_root() {
+        return Ok(root.to_owned());
+    }
+    let here = std::env::current_dir().map_err(|error| {
+        CommandError::failed(format!("the working directory cannot be entered: {error}"))
+    })?;
+    context.warn(&format!(
+        "no folder at or above `{0}` is marked as a source root, so the flavor is looked up from `{0}`; `partita init` marks one",
+        here.display()
+    ));
+    Ok(here)
+}
+
+fn describe_class(source: &str, source_root: &Path) -> Result<Flavor, CommandError> {
+    let interpreter = python::find()?;
+    interpreter.check_package()?;
+    let start = Start::python(&interpreter.path, source, source_root);
+    let source_root = source_root.display().to_string();
+    let plugin = Registration::open(&start, Patience::default())?;
+    Ok(plugin.describe(source.to_owned(), Origin::Python { source_root })?)
+}
+
+fn describe_executable(path: &Path) -> Result<Flavor, RegistrationError> {
+    let start = Start::executable(path)?;
+    let digest = digest_of(path)?;
+    let plugin = Registration::open(&start, Patience::default())?;
+    plugin.describe(path.display().to_string(), Origin::Executable { digest })
+}
+
+/// Returns what a flavor's own checks find wrong with a configuration, or `None` for one that has
+/// none, or that cannot be asked: that is warned of.
+fn problems(
+    flavor: &Flavor,
+    config: &BTreeMap<String, Literal>,
+    context: &Context,
+) -> Option<Vec<Problem>> {
+    flavor.plugin.as_ref()?;
+    match asked(flavor, config) {
+        Ok(problems) => Some(problems),
+        Err(error) => {
+            let why = "the configuration is checked against the stored schema alone";
+            context.warn(&format!("{why}: {error}"));
+            None
+        }
+    }
+}
+
+fn asked(
+    flavor: &Flavor,
+    config: &BTreeMap<String, Literal>,
+) -> Result<Vec<Problem>, RegistrationError> {
+    let python = python::find().map(|found| found.path).unwrap_or_else(|_| "python3".into());
+    let start = Start::of(flavor, &python)?;
+    Registration::open(&start, Patience::default())?.validate(config)
+}
+
+/// Checks a configuration that fits its flavor's schema with the flavor's own checks, where that is
+/// possible.
+pub(super) fn check(
+    flavor: &Flavor,
+    config: &BTreeMap<String, Literal>,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let problems = problems(flavor, config, context).unwrap_or_default();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = problems.iter().map(told).collect();
+    Err(Keys::of(flavor).refuse(format!("the configuration is wrong: {}", told.join("; "))))
+}
+
+/// Returns everything that is wrong with the configuration of a component of a flavor.
+pub(super) fn all_problems(
+    flavor: &Flavor,
+    config: &BTreeMap<String, Literal>,
+    context: &Context,
+) -> Vec<String> {
+    let problems_of_schema = Keys::of(flavor).problems(config);
+    if !problems_of_schema.is_empty() {
+        return problems_of_schema;
+    }
+    problems(flavor, config, context).unwrap_or_default().iter().map(told).collect()
+}
+
+fn told(problem: &Problem) -> String {
+    match &problem.field {
+        Some(field) => format!("`{field}`: {}", problem.message),
+        None => problem.message.clone(),
+    }
+}

@@ -1,0 +1,199 @@
+//! Flavors that live in executables, from the command line: registered, changed, deleted, and all that
+//! can go wrong with them.
+
+#![allow(clippy::expect_used, reason = "tests may panic")]
+
+mod support;
+
+use serde_json::json;
+use support::{Machine, text};
+
+/// A flavor in nothing but shell: it answers what registration and configuration ask.
+const QUEUE: &str = r#"#!/bin/sh
+answer() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$1" "$2"; }
+while IFS= read -r line; do
+    id=${line#*'"id":'}; id=${id%%,*}
+    case $line in
+    *'"method":"hello"'*) answer "$id" '{"protocol":1,"capabilities":["levitate"]}' ;;
+    *'"method":"describe"'*) answer "$id" '{"name":"NAME","type":"TYPE","description":"Runs steps in a queue.","config_schema":SCHEMA}' ;;
+    *'"queue":"closed"'*) answer "$id" '{"problems":[{"field":"queue","message":"the queue is closed"}]}' ;;
+    *) answer "$id" '{"problems":[]}' ;;
+    esac
+done
+"#;
+
+const SCHEMA: &str = r#"{"type":"object","properties":{"queue":{"type":"string","description":"Where steps wait."},"nodes":{"type":"integer","default":1}},"required":["queue"]}"#;
+
+/// Returns the path of an executable with this text.
+fn program(machine: &Machine, name: &str, content: &str) -> String {
+    text(&machine.program("plugins", name, content).join(name))
+}
+
+fn queue(machine: &Machine) -> String {
+    queue_with(machine, SCHEMA)
+}
+
+fn queue_with(machine: &Machine, schema: &str) -> String {
+    let content = QUEUE.replace("NAME", "queue").replace("TYPE", "orchestrator");
+    program(machine, "queue", &content.replace("SCHEMA", schema))
+}
+
+const REGISTER: [&str; 3] = ["orchestrator", "flavor", "register"];
+
+fn register(machine: &Machine, path: &str) {
+    machine.ok(&[&REGISTER[..], &[path]].concat());
+}
+
+#[test]
+fn a_registered_flavor_is_listed_with_all_others_and_described() {
+    let machine = Machine::new();
+    let path = queue(&machine);
+    register(&machine, &path);
+    let listed = machine.json(&["orchestrator", "flavor", "list"]);
+    let names: Vec<&str> =
+        listed.as_array().expect("a list").iter().filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(names, ["local", "process", "queue"]);
+    assert_eq!(listed[2]["source"], path);
+    let described = machine.ok(&["orchestrator", "flavor", "describe", "queue"]);
+    for part in ["Runs steps in a queue.", "queue", "(required)", "Where steps wait.", "nodes"] {
+        assert!(described.contains(part), "{described}");
+    }
+}
+
+#[test]
+fn a_path_is_kept_whole_wherever_it_was_typed() {
+    let machine = Machine::new();
+    let path = queue(&machine);
+    machine.ok(&[&REGISTER[..], &["../plugins/queue"]].concat());
+    let flavor = machine.json(&["orchestrator", "flavor", "describe", "queue"]);
+    let source = flavor["source"].as_str().expect("a path");
+    assert!(source.starts_with('/') && std::path::Path::new(source).exists(), "{source} {path}");
+}
+
+#[test]
+fn components_are_checked_by_schema_and_by_the_flavor_itself() {
+    let machine = Machine::new();
+    register(&machine, &queue(&machine));
+    let with = |option: &'static str| ["orchestrator", "register", "q", "--flavor=queue", option];
+    machine.refuses(&with("--nodes=two"), 2, "`nodes` is a whole number");
+    machine.refuses(&with("--nodes=2"), 2, "needs `--queue=VALUE`");
+    machine.refuses(&with("--quue=a"), 2, "did you mean `--queue`?");
+    machine.refuses(&with("--queue=closed"), 2, "`queue`: the queue is closed");
+    assert_eq!(machine.json(&["orchestrator", "list"]).as_array().map(Vec::len), Some(1));
+    machine.ok(&with("--queue=a100"));
+    machine.refuses(&["orchestrator", "update", "q", "--queue=closed"], 2, "the queue is closed");
+    let config = &machine.json(&["orchestrator", "describe", "q"])["config"];
+    assert_eq!(*config, json!({ "queue": "a100" }));
+}
+
+#[test]
+fn components_are_configured_where_the_plugin_is_gone_or_another() {
+    let machine = Machine::new();
+    let path = queue(&machine);
+    register(&machine, &path);
+    let check = |name: &str, why: &str| {
+        let done = machine.run(&["orchestrator", "register", name, "--flavor=queue", "--queue=b"]);
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(
+            done.stderr.contains("stored schema alone") && done.stderr.contains(why),
+            "{done:?}"
+        );
+        machine.refuses(&["orchestrator", "update", name, "--nodes=x"], 2, "a whole number");
+        machine.ok(&["stack", "register", name, "-o", name, "-a", "default"]);
+    };
+    program(&machine, "queue", "#!/bin/sh\nexit 1\n");
+    check("changed", "`partita orchestrator flavor update queue`");
+    std::fs::remove_file(&path).expect("removed");
+    check("gone", "there is no such file");
+    assert!(machine.ok(&["orchestrator", "flavor", "describe", "queue"]).contains("nodes"));
+}
+
+#[test]
+fn an_update_tells_which_components_no_longer_validate() {
+    let machine = Machine::new();
+    let path = queue(&machine);
+    register(&machine, &path);
+    for (name, option) in [("one", "--queue=a"), ("two", "--nodes=2")] {
+        machine.ok(&["orchestrator", "register", name, "--flavor=queue", "--queue=a", option]);
+    }
+    queue_with(&machine, &SCHEMA.replace("integer", "string").replace("\"default\":1", "\"x\":1"));
+    let updated = machine.run(&["orchestrator", "flavor", "update", "queue"]);
+    assert_eq!(updated.code, 0, "{updated:?}");
+    assert!(updated.stderr.contains("the orchestrator `two` no longer validates: `nodes` is text"));
+    assert!(!updated.stderr.contains("`one`"), "{updated:?}");
+    machine.refuses(&["orchestrator", "flavor", "update", "local"], 1, "is built in");
+    let other = QUEUE.replace("NAME", "other").replace("TYPE", "orchestrator");
+    program(&machine, "queue", &other.replace("SCHEMA", SCHEMA));
+    machine.refuses(&["orchestrator", "flavor", "update", "queue"], 1, "is the flavor `other`");
+}
+
+#[test]
+fn a_flavor_in_use_and_one_that_is_built_in_stay() {
+    let machine = Machine::new();
+    register(&machine, &queue(&machine));
+    machine.ok(&["orchestrator", "register", "q", "--flavor=queue", "--queue=a"]);
+    let delete = |name: &'static str| ["orchestrator", "flavor", "delete", name];
+    machine.refuses(&delete("queue"), 1, "is used by orchestrator `q`");
+    machine.refuses(&delete("local"), 1, "built-in orchestrator flavor `local`");
+    machine.refuses(&delete("quue"), 1, "did you mean `queue`?");
+    machine.ok(&["orchestrator", "delete", "q"]);
+    machine.ok(&delete("queue"));
+    assert_eq!(machine.json(&["orchestrator", "flavor", "list"]).as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn what_is_no_flavor_is_refused_in_one_paragraph_and_leaves_nothing() {
+    let machine = Machine::new();
+    let good = QUEUE.replace("TYPE", "orchestrator").replace("SCHEMA", "{}");
+    let check = |content: &str, part: &str| {
+        let path = program(&machine, "wrong", content);
+        let ended = machine.run(&[&REGISTER[..], &[path.as_str()]].concat());
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert!(ended.stderr.contains(part) && ended.stderr.lines().count() == 1, "{ended:?}");
+        let flavors = machine.json(&["orchestrator", "flavor", "list"]);
+        assert_eq!(flavors.as_array().map(Vec::len), Some(2), "{part}");
+    };
+    check(&good.replace("\"protocol\":1", "\"protocol\":7"), "speaks version 7");
+    check("#!/bin/sh\nexit 3\n", "ended with exit code 3");
+    check("#!/bin/sh\necho hello\n", "wrote `hello` to its standard output");
+    check("#!/nowhere/python4\n", "its first line names");
+    check("no program\n", "cannot be started");
+    check(&good.replace("NAME", "local"), "built-in orchestrator flavor `local`");
+    check(&good.replace("NAME", "a\\u0007b"), "control character");
+    check(&good.replace("NAME", ""), "name");
+    check(
+        &QUEUE.replace("NAME", "x").replace("TYPE", "artifact_store").replace("SCHEMA", "{}"),
+        "flavor of type `artifact_store`",
+    );
+    check(&good.replace("NAME", "x").replace(":{}}", ":[]}"), "no JSON Schema");
+    let large = format!("#!/bin/sh\n{}", good.replace("NAME", "x").replace(
+        "answer \"$id\" '{\"name\"",
+        "printf '{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"name\":\"x\",\"type\":\"orchestrator\",\"config_schema\":{\"description\":\"%05000000d\"}}}\\n' \"$id\" 0; : '{\"name\"",
+    ));
+    check(&large, "has at most 1048576");
+}
+
+#[test]
+fn a_source_that_is_no_executable_is_refused() {
+    let machine = Machine::new();
+    let check = |source: &str, part: &str| {
+        machine.refuses(&[&REGISTER[..], &[source]].concat(), 1, part);
+    };
+    check("./nowhere", "there is no such file");
+    machine.write("plain", "text");
+    check("./plain", "chmod +x");
+    check("..", "it is a folder");
+    machine.refuses(
+        &["artifact-store", "flavor", "register", "./plain"],
+        2,
+        "only flavors of orchestrators",
+    );
+}
+
+#[test]
+fn two_flavors_of_one_name_are_refused() {
+    let machine = Machine::new();
+    let path = queue(&machine);
+    register(&machine, &path);
+    machine.refuses(&[&REGISTER[..], &[path.as_str()]].concat(), 1, "flavor update queue");
+}

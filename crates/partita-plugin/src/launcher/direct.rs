@@ -1,0 +1,121 @@
+//! A plugin that goes through the steps by itself.
+
+use std::sync::{Arc, Weak};
+
+use partita_core::launcher::Outcome;
+use partita_core::run::Failure;
+use partita_core::status::StepStatus;
+use serde_json::Value;
+
+use super::flight::{Flight, Stage};
+use super::{Plugin, Shared, State, with};
+use crate::frame::RpcError;
+use crate::message::{StepAnswer, StepRequest, method};
+use crate::process::{Answers, CallError};
+
+/// Takes note of how steps end, for an orchestrator that asks for them.
+pub struct StepEnds(Weak<Shared>);
+
+impl StepEnds {
+    pub(super) fn of(shared: &Arc<Shared>) -> Self {
+        Self(Arc::downgrade(shared))
+    }
+
+    /// Takes note of the end of a step, given as an index, and of what went wrong.
+    pub fn ended(&self, step: usize, status: StepStatus, message: Option<String>) {
+        let Some(shared) = self.0.upgrade() else { return };
+        let mut state = shared.state();
+        state.desk.end(step, status, message);
+        let Some(answers) = state.plugin.answers() else { return };
+        while let Some(question) = state.desk.question(step) {
+            if let Some(end) = state.desk.end_of(step) {
+                answers.answer(question, Ok(StepAnswer::Ended(end.clone())));
+            }
+        }
+    }
+}
+
+impl Plugin {
+    fn answers(&self) -> Option<Answers> {
+        match self {
+            Self::Open { process, .. } => Some(process.answers()),
+            Self::Closed | Self::Opening { .. } | Self::Unusable(_) => None,
+        }
+    }
+}
+
+impl Shared {
+    /// Has the orchestrator go through the steps; those that have ended cost it nothing.
+    pub(super) fn begin(self: &Arc<Self>, state: &mut State) {
+        state.desk.is_over = None;
+        if let Plugin::Open { process, .. } = &state.plugin {
+            let answer = with(Arc::downgrade(self), Self::ran);
+            process.ask(method::RUN, &Value::Null, None, answer);
+        }
+    }
+
+    /// Takes in that it has gone through them. What it has not asked for is not run any more, unless
+    /// it was run in another way: the engine looks for its commit.
+    fn ran(self: &Arc<Self>, answer: Result<Value, CallError>) {
+        let name = &self.run.open.component;
+        let why = match answer {
+            Err(CallError::Gone(_)) => return,
+            Err(error) => format!("the orchestrator `{name}` failed: {}", self.said(&error)),
+            Ok(_) => format!(
+                "the orchestrator `{name}` is done, and did not run the step; let its `prepare_or_run_pipeline` call `self.run_step(step)` for every step of the deployment"
+            ),
+        };
+        let mut state = self.state();
+        let left = std::mem::take(&mut state.flights);
+        state.desk.is_over = Some(why.clone());
+        drop(state);
+        for flight in left.into_values() {
+            flight.report(Outcome::Failed(Failure::ours(&*why)));
+        }
+    }
+
+    /// Has an attempt that was launched wait until the orchestrator asks for its step.
+    pub(super) fn offer(&self, state: &mut State, step: usize) {
+        if let Some(why) = &state.desk.is_over {
+            let why = why.clone();
+            let is_of_step = |_: &String, flight: &mut Flight| flight.attempt.step == step;
+            for (_, flight) in state.flights.extract_if(is_of_step) {
+                flight.report(Outcome::Failed(Failure::ours(&*why)));
+            }
+            return;
+        }
+        if let Some(question) = state.desk.question(step)
+            && let Some(answers) = state.plugin.answers()
+        {
+            answer_with_attempt(state, step, question, &answers);
+        }
+    }
+
+    pub(super) fn asked_for_step(&self, id: Value, params: Value, answers: &Answers) {
+        let mut state = self.state();
+        let name = serde_json::from_value::<StepRequest>(params);
+        let name = name.map_err(|error| RpcError::failed(error.to_string()));
+        match name.and_then(|request| state.desk.step(&request.step)) {
+            Err(error) => answers.answer::<Value>(id, Err(error)),
+            Ok(step) => match state.desk.end_of(step) {
+                Some(end) => answers.answer(id, Ok(StepAnswer::Ended(end.clone()))),
+                None => answer_with_attempt(&mut state, step, id, answers),
+            },
+        }
+    }
+}
+
+/// Answers a question with an attempt at the step, now or when there is one.
+fn answer_with_attempt(state: &mut State, step: usize, question: Value, answers: &Answers) {
+    let is_ready = |flight: &&mut Flight| {
+        flight.attempt.step == step && matches!(flight.stage, Stage::Waiting)
+    };
+    let ready = state.flights.values_mut().filter(is_ready);
+    match ready.min_by_key(|flight| flight.attempt.item) {
+        Some(flight) => {
+            flight.stage = Stage::Running { job: flight.attempt.id() };
+            answers.answer(question, Ok(StepAnswer::Attempt(flight.step_attempt())));
+        }
+        None => state.desk.wait(step, question),
+    }
+}

@@ -1,0 +1,123 @@
+//! One attempt between its launch and its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use partita_core::launcher::{Attempt, Outcome, PYTHON_ENTRYPOINT, Reports, TERMS_VARIABLE};
+use partita_core::run::Failure;
+use serde::Serialize;
+
+use super::OpenRun;
+use crate::message::{AttemptInfo, Launch, Resources, Status, StepAttempt};
+
+/// An attempt that was launched.
+pub(super) struct Flight {
+    pub(super) attempt: Attempt,
+    reports: Arc<dyn Reports>,
+    pub(super) stage: Stage,
+    /// How often its cancellation was asked for.
+    pub(super) cancels: u32,
+    /// Whether the plugin was asked how it stands, and has not answered.
+    pub(super) is_asked: bool,
+    /// Why its backend could not be asked the last time.
+    pub(super) unreachable: Option<String>,
+}
+
+pub(super) enum Stage {
+    /// The plugin was not told of it.
+    Waiting,
+    /// The plugin was, and has not answered.
+    Launching,
+    /// The backend has it under this name.
+    Running { job: String },
+}
+
+/// What the entrypoint of an attempt is told besides its options. It records by itself what the step
+/// prints: whoever starts it here does not.
+#[derive(Serialize)]
+struct Terms<'a> {
+    cache_reason: Option<&'a str>,
+    is_last: bool,
+    memory: Option<u64>,
+    is_recorded: bool,
+}
+
+impl Flight {
+    pub(super) fn new(attempt: Attempt, reports: Arc<dyn Reports>, stage: Stage) -> Self {
+        Self { attempt, reports, stage, cancels: 0, is_asked: false, unreachable: None }
+    }
+
+    /// Returns what the plugin is told of it.
+    pub(super) fn launch(&self, run: &OpenRun) -> Launch {
+        let attempt = &self.attempt;
+        let config = &attempt.step().config;
+        let interpreter = run.interpreter.display().to_string();
+        let mut command = vec![interpreter, "-m".to_owned(), PYTHON_ENTRYPOINT.to_owned()];
+        command.extend(attempt.entrypoint_arguments(&run.open.artifact_store));
+        Launch {
+            attempt: self.info(),
+            command,
+            environment: self.environment(),
+            resources: Resources {
+                cpu_count: config.resources.cpu_count,
+                memory: config.resources.memory.map(|memory| memory.0),
+                gpu_count: Some(config.resources.gpus()).filter(|count| *count > 0),
+                gpu_class: config.resources.gpu_class.clone(),
+                timeout: config.timeout.map(|timeout| timeout.0),
+            },
+        }
+    }
+
+    /// Returns what a direct orchestrator is told of it.
+    pub(super) fn step_attempt(&self) -> StepAttempt {
+        StepAttempt { attempt: self.info(), environment: self.environment() }
+    }
+
+    fn info(&self) -> AttemptInfo {
+        let attempt = &self.attempt;
+        AttemptInfo {
+            id: attempt.id(),
+            run_id: attempt.run_id.to_string(),
+            step: attempt.step().name.clone(),
+            item: attempt.item,
+            number: attempt.number,
+        }
+    }
+
+    /// Returns what its entrypoint finds in its environment.
+    fn environment(&self) -> BTreeMap<String, String> {
+        let attempt = &self.attempt;
+        let terms = Terms {
+            cache_reason: attempt.cache_reason.as_deref(),
+            is_last: attempt.is_last,
+            memory: attempt.step().config.resources.memory.map(|memory| memory.0),
+            is_recorded: false,
+        };
+        let terms = serde_json::to_string(&terms).unwrap_or_default();
+        BTreeMap::from([(TERMS_VARIABLE.to_owned(), terms)])
+    }
+
+    /// Reports how it ended.
+    pub(super) fn report(self, outcome: Outcome) {
+        self.reports.ended(self.attempt.unit(), self.attempt.number, outcome);
+    }
+
+    /// Reports that nothing more is known of it, since its plugin is not there.
+    pub(super) fn lose(self, why: &str) {
+        let outcome = match self.cancels {
+            0 => Outcome::Failed(Failure::ours(why)),
+            _ => Outcome::Cancelled,
+        };
+        self.report(outcome);
+    }
+}
+
+/// Returns the failure of a job that ended and did not complete.
+pub(super) fn failure(status: Status) -> Failure {
+    let message = match (status.message, status.exit_code) {
+        (Some(message), _) => message,
+        (None, Some(code)) => format!("its job ended with exit code {code}"),
+        (None, None) => "its job failed, and the orchestrator does not say why".to_owned(),
+    };
+    Failure { exit_code: status.exit_code, ..Failure::ours(message) }
+}

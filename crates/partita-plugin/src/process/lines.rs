@@ -1,0 +1,119 @@
+//! Lines out of a pipe that is never waited for.
+
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+/// Bytes that are read at a time.
+const CHUNK: usize = 1 << 16;
+
+/// Reads lines of a limited length.
+pub(super) struct Lines<R> {
+    pipe: Option<R>,
+    buffer: Vec<u8>,
+    /// Where in the buffer no line ends before.
+    searched: usize,
+    limit: usize,
+}
+
+/// What came of a look.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A line, without its end.
+    Whole(Vec<u8>),
+    /// There is none yet.
+    None,
+    /// There will be none.
+    End,
+    /// One is longer than the limit; this is how it begins.
+    TooLong(Vec<u8>),
+}
+
+impl<R: Read + AsFd> Lines<R> {
+    pub(super) fn new(pipe: R, limit: usize) -> std::io::Result<Self> {
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(Self { pipe: Some(pipe), buffer: Vec::new(), searched: 0, limit })
+    }
+
+    /// Returns what to wait for, unless the pipe has ended.
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Returns the next line, if it is there.
+    pub(super) fn next(&mut self) -> Line {
+        loop {
+            if let Some(end) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
+                let mut line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
+                line.pop();
+                self.searched = 0;
+                return Line::Whole(line);
+            }
+            self.searched = self.buffer.len();
+            if self.buffer.len() > self.limit {
+                self.pipe = None;
+                self.searched = 0;
+                return Line::TooLong(std::mem::take(&mut self.buffer));
+            }
+            if !self.fill() {
+                return match (&self.pipe, self.buffer.is_empty()) {
+                    (Some(_), _) => Line::None,
+                    (None, true) => Line::End,
+                    (None, false) => {
+                        self.searched = 0;
+                        Line::Whole(std::mem::take(&mut self.buffer))
+                    }
+                };
+            }
+        }
+    }
+
+    /// Reads once; returns whether that brought something.
+    fn fill(&mut self) -> bool {
+        let Some(pipe) = &mut self.pipe else { return false };
+        let before = self.buffer.len();
+        self.buffer.resize(before + CHUNK, 0);
+        let read = pipe.read(&mut self.buffer[before..]);
+        self.buffer.truncate(before + read.as_ref().map_or(0, |count| *count));
+        match read {
+            Ok(0) => self.pipe = None,
+            Ok(_) => return true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return self.fill(),
+            Err(_) => self.pipe = None,
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn lines_come_whole_however_they_were_written() {
+        let (pipe, mut writer) = std::io::pipe().unwrap();
+        let mut lines = Lines::new(pipe, 8).unwrap();
+        assert_eq!(lines.next(), Line::None);
+        writer.write_all(b"one\ntw").unwrap();
+        assert_eq!(lines.next(), Line::Whole(b"one".to_vec()));
+        assert_eq!(lines.next(), Line::None);
+        writer.write_all(b"o\n\nlast").unwrap();
+        drop(writer);
+        let rest: Vec<Line> = (0..4).map(|_| lines.next()).collect();
+        let whole = |text: &str| Line::Whole(text.as_bytes().to_vec());
+        assert_eq!(rest, [whole("two"), whole(""), whole("last"), Line::End]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_given_up() {
+        let (pipe, mut writer) = std::io::pipe().unwrap();
+        let mut lines = Lines::new(pipe, 8).unwrap();
+        writer.write_all(b"more than eight").unwrap();
+        assert_eq!(lines.next(), Line::TooLong(b"more than eight".to_vec()));
+        assert_eq!(lines.next(), Line::End);
+    }
+}

@@ -1,0 +1,347 @@
+//! The thread that owns a plugin's process.
+
+use std::collections::HashMap;
+use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::lines::{Line, Lines};
+use super::{Answer, CallError, Listener, Mailbox, Order};
+use crate::frame::{Frame, MAX_BYTES, RpcError, code};
+use crate::patience::Patience;
+
+/// Bytes of a line on standard error that are shown.
+const PRINTED: usize = 1 << 16;
+/// Characters of a stray line that a message shows.
+const SHOWN: usize = 120;
+
+/// Returns a letter box and what is read from it.
+pub(super) fn mailbox() -> std::io::Result<(Mailbox, Receiver<Order>)> {
+    let (orders, inbox) = unbounded();
+    let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+    Ok((Mailbox { orders, bell: Arc::new(bell), why: Arc::default() }, inbox))
+}
+
+/// Starts a plugin, says in `started` whether that went well, and looks after it to its end.
+pub(super) fn run(
+    command: Command,
+    mailbox: Mailbox,
+    inbox: Receiver<Order>,
+    patience: Patience,
+    listener: Box<dyn Listener>,
+    started: &Sender<std::io::Result<()>>,
+) {
+    // This thread starts it: a process that has asked to end with its parent ends with the thread.
+    match Supervisor::start(command, mailbox, inbox, patience, listener) {
+        Ok(supervisor) => {
+            let _ = started.send(Ok(()));
+            supervisor.run();
+        }
+        Err(error) => drop(started.send(Err(error))),
+    }
+}
+
+/// A question that has no answer yet.
+struct Pending {
+    method: &'static str,
+    patience: Option<Duration>,
+    due: Option<Instant>,
+    answer: Answer,
+}
+
+struct Supervisor {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Lines<ChildStdout>,
+    stderr: Lines<ChildStderr>,
+    /// What is not written yet.
+    outgoing: Vec<u8>,
+    pending: HashMap<u64, Pending>,
+    next_id: u64,
+    mailbox: Mailbox,
+    inbox: Receiver<Order>,
+    patience: Patience,
+    listener: Box<dyn Listener>,
+    last_printed: Option<String>,
+    /// When it is killed, once it was told to end or has closed its output.
+    kill_at: Option<Instant>,
+    is_closing: bool,
+    is_reaped: bool,
+}
+
+impl Supervisor {
+    fn start(
+        mut command: Command,
+        mailbox: Mailbox,
+        inbox: Receiver<Order>,
+        patience: Patience,
+        listener: Box<dyn Listener>,
+    ) -> std::io::Result<Self> {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.process_group(0).spawn()?;
+        let gone = || std::io::Error::other("it has no pipes");
+        let stdin = child.stdin.take().ok_or_else(gone)?;
+        fcntl(&stdin, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        let supervisor = Self {
+            stdout: Lines::new(child.stdout.take().ok_or_else(gone)?, MAX_BYTES)?,
+            stderr: Lines::new(child.stderr.take().ok_or_else(gone)?, PRINTED)?,
+            stdin: Some(stdin),
+            child,
+            outgoing: Vec::new(),
+            pending: HashMap::new(),
+            next_id: 1,
+            mailbox,
+            inbox,
+            patience,
+            listener,
+            last_printed: None,
+            kill_at: None,
+            is_closing: false,
+            is_reaped: false,
+        };
+        supervisor.watch()?;
+        Ok(supervisor)
+    }
+
+    /// Has a thread wait for the end of the process, without reaping it.
+    fn watch(&self) -> std::io::Result<()> {
+        let mailbox = self.mailbox.clone();
+        let pid = Id::Pid(Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX)));
+        let name = "partita-plugin-end".to_owned();
+        let wait = move || {
+            let _ = waitid(pid, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+            mailbox.send(Order::Exited);
+        };
+        std::thread::Builder::new().name(name).spawn(wait).map(drop)
+    }
+
+    fn run(mut self) {
+        let why = loop {
+            self.wait();
+            if let Some(why) = self.turn() {
+                break why;
+            }
+        };
+        self.end(why);
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&self) {
+        let mut fds = vec![PollFd::new(self.mailbox.bell.as_fd(), PollFlags::POLLIN)];
+        let readable = [self.stdout.fd(), self.stderr.fd()];
+        fds.extend(readable.into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        if let Some(stdin) = self.stdin.as_ref().filter(|_| !self.outgoing.is_empty()) {
+            fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLOUT));
+        }
+        let due = self.pending.values().filter_map(|pending| pending.due).chain(self.kill_at);
+        let timeout = due.min().map_or(PollTimeout::NONE, |due| {
+            let left = due.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        // A signal that interrupts it is followed by another round.
+        let _ = poll(&mut fds, timeout);
+    }
+
+    /// Does what there is to do; returns why the plugin is gone, if it is.
+    fn turn(&mut self) -> Option<String> {
+        let _ = self.mailbox.bell.read();
+        let mut has_exited = false;
+        while let Ok(order) = self.inbox.try_recv() {
+            match order {
+                Order::Ask { method, params, patience, answer } => {
+                    self.ask(method, params, patience, answer);
+                }
+                Order::Send(frame) => self.outgoing.extend(frame.line()),
+                Order::Exited => has_exited = true,
+                Order::Close => self.close(),
+            }
+        }
+        self.write();
+        self.hear_errors();
+        if let Some(why) = self.hear() {
+            return Some(why);
+        }
+        if has_exited {
+            let status = self.reap();
+            return Some(self.with_last_words(status.map_or("has ended".to_owned(), ended)));
+        }
+        self.overdue()
+    }
+
+    fn ask(
+        &mut self,
+        method: &'static str,
+        params: Value,
+        patience: Option<Duration>,
+        answer: Answer,
+    ) {
+        let id = self.next_id;
+        self.next_id += 1;
+        let frame = Frame::Request { id: id.into(), method: method.to_owned(), params };
+        self.outgoing.extend(frame.line());
+        let due = patience.map(|patience| Instant::now() + patience);
+        self.pending.insert(id, Pending { method, patience, due, answer });
+    }
+
+    /// Closes the plugin's standard input, which tells it to end.
+    fn close(&mut self) {
+        self.is_closing = true;
+        self.write();
+        self.stdin = None;
+        self.kill_at = Some(Instant::now() + self.patience.end);
+    }
+
+    fn write(&mut self) {
+        while let Some(stdin) = self.stdin.as_mut().filter(|_| !self.outgoing.is_empty()) {
+            match stdin.write(&self.outgoing) {
+                Ok(count) => drop(self.outgoing.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // It does not listen any more; its end, or an overdue answer, tells the rest.
+                Err(_) => self.outgoing.clear(),
+            }
+        }
+    }
+
+    fn hear_errors(&mut self) {
+        while let Line::Whole(line) | Line::TooLong(line) = self.stderr.next() {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            self.listener.printed(&line);
+            if !line.trim().is_empty() {
+                self.last_printed = Some(line);
+            }
+        }
+    }
+
+    /// Takes in what the plugin has said; returns why no more of it can be understood.
+    fn hear(&mut self) -> Option<String> {
+        loop {
+            match self.stdout.next() {
+                Line::Whole(line) => match Frame::read(&line) {
+                    Ok(frame) => self.heard(frame),
+                    Err(reason) => return Some(stray(&line, &reason)),
+                },
+                Line::TooLong(_) => {
+                    let most = MAX_BYTES >> 20;
+                    return Some(format!("sent a message of more than {most} MiB"));
+                }
+                Line::None => return None,
+                Line::End => {
+                    // What its exit code says is better; it is given a moment to end.
+                    let soon = Instant::now() + self.patience.end;
+                    self.kill_at.get_or_insert(soon);
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, frame: Frame) {
+        match frame {
+            Frame::Request { id, method, params } => self.listener.asked(id, &method, params),
+            Frame::Notification { method, params } => self.listener.notified(&method, params),
+            Frame::Response { id, result } => {
+                let pending = id.as_u64().and_then(|id| self.pending.remove(&id));
+                match pending {
+                    Some(pending) => (pending.answer)(result.map_err(CallError::Refused)),
+                    // It was answered before, or never asked.
+                    None => self.listener.printed(&format!(
+                        "partita: the answer with the id {id} is passed over; nothing waits for it"
+                    )),
+                }
+            }
+        }
+    }
+
+    fn overdue(&self) -> Option<String> {
+        let now = Instant::now();
+        if self.kill_at.is_some_and(|at| at <= now) {
+            let why = if self.is_closing { "did not end" } else { "closed its standard output" };
+            return Some(self.with_last_words(why.to_owned()));
+        }
+        let is_overdue = |pending: &&Pending| pending.due.is_some_and(|due| due <= now);
+        let late = self.pending.values().find(is_overdue)?;
+        let seconds = late.patience.unwrap_or_default().as_secs_f64();
+        let why = format!("did not answer `{}` within {seconds} s", late.method);
+        Some(self.with_last_words(why))
+    }
+
+    fn with_last_words(&self, why: String) -> String {
+        match &self.last_printed {
+            Some(line) => format!("{why}; the last that it wrote is `{}`", shown(line)),
+            None => why,
+        }
+    }
+
+    /// Ends the process and all of its group, and returns how it ended.
+    fn reap(&mut self) -> Option<ExitStatus> {
+        // Until it is reaped, no other group has its number.
+        if !std::mem::replace(&mut self.is_reaped, true)
+            && let Ok(pid) = i32::try_from(self.child.id())
+        {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        self.child.wait().ok()
+    }
+
+    /// Ends what is left of the plugin, and tells everyone who waits.
+    fn end(mut self, why: String) {
+        self.reap();
+        self.hear_errors();
+        let _ = self.mailbox.why.set(why.clone());
+        for (_, pending) in self.pending.drain() {
+            (pending.answer)(Err(CallError::Gone(why.clone())));
+        }
+        self.listener.gone(&why);
+        // What was asked meanwhile is told so; whoever asks from now on finds nobody, and `why`.
+        for order in self.inbox.try_iter() {
+            if let Order::Ask { answer, .. } = order {
+                answer(Err(CallError::Gone(why.clone())));
+            }
+        }
+    }
+}
+
+fn ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(number)) => match Signal::try_from(number) {
+            Ok(signal) => format!("was ended by {signal}"),
+            Err(_) => format!("was ended by signal {number}"),
+        },
+        (None, None) => "has ended".to_owned(),
+    }
+}
+
+fn stray(line: &[u8], reason: &str) -> String {
+    let line = shown(&String::from_utf8_lossy(line));
+    format!(
+        "wrote `{line}` to its standard output, which is no message of the plugin protocol \
+         ({reason}); whatever else it prints belongs on its standard error"
+    )
+}
+
+fn shown(line: &str) -> String {
+    let mut shown: String = line.trim().chars().take(SHOWN).collect();
+    if line.trim().chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Returns the error for a method that nobody here has.
+pub(crate) fn unknown_method(method: &str) -> RpcError {
+    RpcError { code: code::METHOD_NOT_FOUND, message: format!("there is no method `{method}`") }
+}

@@ -1,0 +1,153 @@
+//! What a plugin says of its flavor, outside of runs.
+
+use std::collections::BTreeMap;
+
+use partita_core::literal::Literal;
+use partita_core::stack::{ComponentType, Flavor, Origin, Plugin};
+use serde_json::Value;
+
+use crate::message::{Description, Hello, PROTOCOL, Problem, Validate, Validated, Welcome, method};
+use crate::patience::Patience;
+use crate::process::{Answers, CallError, Listener, PluginProcess, unknown_method};
+use crate::start::{Start, StartError};
+
+/// Bytes that a flavor's schemas may have: 1 MiB.
+const SCHEMA_BYTES: usize = 1 << 20;
+
+/// Why nothing is known of a plugin's flavor.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistrationError {
+    /// It may not be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It does not start, or does not do as the protocol says.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A plugin that is asked about its flavor.
+pub struct Registration {
+    what: String,
+    patience: Patience,
+    process: PluginProcess,
+}
+
+impl Registration {
+    /// Starts a plugin and sees that it speaks the protocol.
+    ///
+    /// # Errors
+    /// Why it cannot be asked.
+    pub fn open(start: &Start, patience: Patience) -> Result<Self, RegistrationError> {
+        let listener = |answers| Box::new(Outside(answers)) as _;
+        let process = PluginProcess::start(start.command(), patience, listener)
+            .map_err(|error| RegistrationError::Failed(start.not_started(&error)))?;
+        let opened = Self { what: start.what.clone(), patience, process };
+        let welcome: Welcome = opened.call(method::HELLO, &hello())?;
+        check_version(&welcome)
+            .map_err(|why| RegistrationError::Failed(format!("{} {why}", opened.what)))?;
+        Ok(opened)
+    }
+
+    /// Returns its flavor, with the source and the origin that it is registered with.
+    ///
+    /// # Errors
+    /// If it has none that can be registered.
+    pub fn describe(&self, source: String, origin: Origin) -> Result<Flavor, RegistrationError> {
+        let found: Description = self.call(method::DESCRIBE, &Value::Null)?;
+        let refuse = |why: String| RegistrationError::Failed(format!("{} {why}", self.what));
+        if found.component_type != ComponentType::Orchestrator.as_str() {
+            return Err(refuse(format!(
+                "is a flavor of type `{}`; only flavors of type `orchestrator` can be registered",
+                found.component_type
+            )));
+        }
+        check_schema("config_schema", &found.config_schema).map_err(refuse)?;
+        if let Some(schema) = &found.settings_schema {
+            check_schema("settings_schema", schema).map_err(refuse)?;
+        }
+        Ok(Flavor {
+            name: found.name,
+            component_type: ComponentType::Orchestrator,
+            description: found.description,
+            source,
+            config_schema: found.config_schema,
+            plugin: Some(Plugin {
+                origin,
+                capabilities: found.supply.capabilities(),
+                settings_schema: found.settings_schema,
+                docs_url: found.docs_url,
+                logo_url: found.logo_url,
+            }),
+        })
+    }
+
+    /// Returns what the flavor's own checks find wrong with a configuration.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub fn validate(
+        &self,
+        config: &BTreeMap<String, Literal>,
+    ) -> Result<Vec<Problem>, RegistrationError> {
+        let request = Validate { config: config.clone() };
+        self.call::<_, Validated>(method::VALIDATE, &request).map(|answer| answer.problems)
+    }
+
+    fn call<Q: serde::Serialize, A: serde::de::DeserializeOwned + Send + 'static>(
+        &self,
+        method: &'static str,
+        request: &Q,
+    ) -> Result<A, RegistrationError> {
+        self.process.call(method, request, self.patience.start).map_err(|error| {
+            RegistrationError::Failed(match error {
+                CallError::Refused(error) => error.message,
+                error => format!("{} {error}", self.what),
+            })
+        })
+    }
+}
+
+/// Returns the first request to every plugin.
+pub(crate) fn hello() -> Hello {
+    Hello { protocol: PROTOCOL, partita: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+/// Checks that a plugin speaks this protocol.
+pub(crate) fn check_version(welcome: &Welcome) -> Result<(), String> {
+    if welcome.protocol == PROTOCOL {
+        return Ok(());
+    }
+    Err(format!(
+        "speaks version {} of the plugin protocol, and this Partita speaks version {PROTOCOL}; update whichever is older",
+        welcome.protocol
+    ))
+}
+
+fn check_schema(key: &str, schema: &Value) -> Result<(), String> {
+    if !schema.is_object() {
+        return Err(format!("has a `{key}` that is no JSON Schema; it must be an object"));
+    }
+    let bytes = schema.to_string().len();
+    if bytes > SCHEMA_BYTES {
+        return Err(format!(
+            "has a `{key}` of {bytes} bytes; a schema has at most {SCHEMA_BYTES}, so move data that is in it somewhere else"
+        ));
+    }
+    Ok(())
+}
+
+/// Hears of no run.
+struct Outside(Answers);
+
+impl Listener for Outside {
+    fn notified(&mut self, _method: &str, _params: Value) {}
+
+    fn asked(&mut self, id: Value, method: &str, _params: Value) {
+        self.0.answer::<Value>(id, Err(unknown_method(method)));
+    }
+
+    fn printed(&mut self, _line: &str) {}
+
+    fn gone(&mut self, _why: &str) {}
+}

@@ -1,0 +1,143 @@
+//! What a plugin is started with, and whether it may be.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use partita_core::digest::Digest;
+use partita_core::stack::{Flavor, Origin};
+
+/// The module that makes plugins of flavors in Python.
+const HOST: &str = "partita.plugins";
+
+/// Why a plugin is not started.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The source of its flavor is no program.
+    #[error("`{path}` cannot be used as a plugin: {reason}")]
+    NotExecutable {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It is another program than the one that was registered.
+    #[error(
+        "`{path}` has changed since the flavor `{flavor}` was registered with it; if that is meant to be, type `partita orchestrator flavor update {flavor}`"
+    )]
+    Changed {
+        /// The path.
+        path: String,
+        /// The flavor.
+        flavor: String,
+    },
+    /// The flavor is built in, and has no plugin.
+    #[error("the flavor `{0}` is built in")]
+    BuiltIn(String),
+}
+
+/// A program that speaks the plugin protocol.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// What messages call it.
+    pub(crate) what: String,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+impl Start {
+    /// Returns an executable, by an absolute path.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn executable(path: &Path) -> Result<Self, StartError> {
+        let refused = |reason: &str| StartError::NotExecutable {
+            path: path.display().to_string(),
+            reason: reason.to_owned(),
+        };
+        let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => refused("there is no such file; check the path"),
+            _ => refused(&error.to_string()),
+        })?;
+        if metadata.is_dir() {
+            return Err(refused("it is a folder; name the executable in it"));
+        }
+        if !metadata.is_file() {
+            return Err(refused("it is no regular file"));
+        }
+        if metadata.permissions().mode() & 0o111 == 0 {
+            let make =
+                format!("it is not executable; make it so with `chmod +x {}`", path.display());
+            return Err(refused(&make));
+        }
+        Ok(Self {
+            what: format!("the plugin `{}`", path.display()),
+            program: path.to_owned(),
+            arguments: Vec::new(),
+        })
+    }
+
+    /// Returns the host of a flavor in Python: the dotted path of a class below a source root.
+    pub fn python(interpreter: &Path, source: &str, source_root: &Path) -> Self {
+        let arguments = ["-m".as_ref(), HOST.as_ref(), source.as_ref(), source_root.as_os_str()];
+        Self {
+            what: format!("the plugin `{source}`"),
+            program: interpreter.to_owned(),
+            arguments: arguments.map(OsStr::to_owned).to_vec(),
+        }
+    }
+
+    /// Returns what implements a registered flavor; one in Python is loaded by `interpreter`.
+    ///
+    /// # Errors
+    /// If it is not there, or is not what was registered.
+    pub fn of(flavor: &Flavor, interpreter: &Path) -> Result<Self, StartError> {
+        let plugin = flavor.plugin.as_ref();
+        match &plugin.ok_or_else(|| StartError::BuiltIn(flavor.name.clone()))?.origin {
+            Origin::Executable { digest } => {
+                let path = Path::new(&flavor.source);
+                let start = Self::executable(path)?;
+                if *digest == digest_of(path)? {
+                    return Ok(start);
+                }
+                let (path, flavor) = (flavor.source.clone(), flavor.name.clone());
+                Err(StartError::Changed { path, flavor })
+            }
+            Origin::Python { source_root } => {
+                Ok(Self::python(interpreter, &flavor.source, Path::new(source_root)))
+            }
+        }
+    }
+
+    /// Returns the command that starts it.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        command
+    }
+
+    /// Returns the words for a program that the system does not start.
+    pub(crate) fn not_started(&self, error: &std::io::Error) -> String {
+        let hint = match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                "; what its first line names as its interpreter is not there"
+            }
+            _ => "",
+        };
+        format!("{} cannot be started: {error}{hint}", self.what)
+    }
+}
+
+/// Returns the digest of an executable's content.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn digest_of(path: &Path) -> Result<Digest, StartError> {
+    let content = std::fs::read(path).map_err(|error| StartError::NotExecutable {
+        path: path.display().to_string(),
+        reason: format!("it cannot be read: {error}"),
+    })?;
+    Ok(Digest::of(&content))
+}

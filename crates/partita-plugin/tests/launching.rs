@@ -1,0 +1,271 @@
+//! A launcher over plugins that do as the protocol says, and over such that do not.
+
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+mod support;
+
+use std::time::Duration;
+
+use partita_core::launcher::{JobStatus, StepLauncher};
+use partita_core::status::StepStatus;
+use partita_plugin::PluginLauncher;
+use support::{Folder, attempt, end, reports};
+
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Launches two attempts with a plugin in shell, and checks how they end.
+fn check(can: &str, cases: &str, expected: [&str; 2]) {
+    check_within(LONG, can, cases, expected);
+}
+
+fn check_within(patience: Duration, can: &str, cases: &str, expected: [&str; 2]) {
+    let folder = Folder::new();
+    let (run, _) = folder.run(folder.plugin(can, cases), patience);
+    let launcher = PluginLauncher::new(run);
+    let (reports, reported) = reports();
+    for step in [0, 1] {
+        if launcher.launch(attempt(step, 1), &reports).is_err() {
+            reports.ended(step.into(), 1, partita_core::launcher::Outcome::Cancelled);
+        }
+    }
+    let mut ends = [(); 2].map(|()| poll_until_end(&launcher, &reported));
+    ends.sort();
+    for (end, expected) in ends.iter().zip(expected) {
+        assert!(end.contains(expected), "{end}");
+    }
+}
+
+/// Polls as the engine does until something ends.
+fn poll_until_end(launcher: &PluginLauncher, reported: &support::Reported) -> String {
+    while reported.is_empty() {
+        for step in [0, 1] {
+            assert!(matches!(launcher.poll(&attempt(step, 1).id()), Ok(JobStatus::Active)));
+        }
+        std::thread::yield_now();
+    }
+    end(reported)
+}
+
+#[test]
+fn ends_are_told_or_asked_for() {
+    check(
+        "status",
+        r#"launch) attempt_of; answer "$id" '{"job":"7"}'; status "$attempt" '{"state":"completed"}' ;;"#,
+        ["0/1 completed", "1/1 completed"],
+    );
+    check(
+        "none",
+        r#"launch) answer "$id" '{"job":"7"}' ;;
+        poll) answer "$id" '{"state":"failed","exit_code":3}' ;;"#,
+        ["0/1 failed (3): its job ended with exit code 3", "1/1 failed (3)"],
+    );
+}
+
+#[test]
+fn an_end_may_be_told_before_its_launch_is_answered_and_again() {
+    check(
+        "status",
+        r#"launch) attempt_of; status "$attempt" '{"state":"completed"}'
+            answer "$id" '{"job":"7"}'; status "$attempt" '{"state":"failed"}' ;;"#,
+        ["0/1 completed", "1/1 completed"],
+    );
+}
+
+#[test]
+fn answers_may_come_in_any_order_and_twice() {
+    check(
+        "status",
+        r#"launch) attempt_of
+            if [ -z "$first" ]; then first=$id; other=$attempt; else
+                answer "$id" '{"job":"2"}'; answer "$first" '{"job":"1"}'; answer "$first" '{"job":"1"}'
+                status "$attempt" '{"state":"completed"}'; status "$other" '{"state":"completed"}'
+            fi ;;"#,
+        ["0/1 completed", "1/1 completed"],
+    );
+}
+
+#[test]
+fn a_refused_launch_is_a_failed_attempt() {
+    check(
+        "status",
+        r#"launch) refuse "$id" -32000 "the queue is closed" ;;"#,
+        [
+            "0/1 failed: the orchestrator `queue` did not start the attempt: the queue is closed",
+            "1/1",
+        ],
+    );
+    check(
+        "status",
+        r#"launch) answer "$id" '{"jobs":[]}' ;;"#,
+        ["missing field `job`", "1/1 failed"],
+    );
+}
+
+#[test]
+fn a_cancelled_attempt_ends_as_cancelled() {
+    let folder = Folder::new();
+    let cases = r#"launch) attempt_of; answer "$id" '{"job":"7"}' ;;
+        cancel) answer "$id" '{}'; status "$attempt" '{"state":"failed","exit_code":143}' ;;"#;
+    let (run, _) = folder.run(folder.plugin("status", cases), LONG);
+    let launcher = PluginLauncher::new(run);
+    let (reports, reported) = reports();
+    let job = launcher.launch(attempt(0, 1), &reports).unwrap();
+    launcher.cancel(&job).unwrap();
+    assert_eq!(end(&reported), "0/1 cancelled");
+}
+
+#[test]
+fn what_does_not_speak_the_protocol_is_told_in_one_paragraph() {
+    let gone = |cases: &str, why: &str| check("status", cases, [why, why]);
+    gone(r#"hello) answer "$id" '{"protocol":2}' ;;"#, "speaks version 2 of the plugin protocol");
+    gone(
+        r#"hello) echo "no queue" >&2; exit 3 ;;"#,
+        "ended with exit code 3; the last that it wrote is `no queue`",
+    );
+    gone(r#"hello) echo "Loading …" ;;"#, "wrote `Loading …` to its standard output");
+    gone(r#"open) refuse "$id" -32000 "the queue is closed" ;;"#, "failed: the queue is closed");
+    gone("open) exec >&- ; read -r line ;;", "closed its standard output");
+    gone(r#"launch) exit 0 ;;"#, "ended with exit code 0");
+    gone(r#"launch) kill -9 $$ ;;"#, "was ended by SIGKILL");
+    gone(r#"launch) head -c 100000000 /dev/zero ;;"#, "more than 16 MiB");
+}
+
+#[test]
+fn a_plugin_that_does_not_answer_is_ended() {
+    check_within(
+        Duration::from_millis(50),
+        "status",
+        r#"launch) read -r line; read -r line ;;"#,
+        ["did not answer `launch` within 0.05 s", "did not answer `launch`"],
+    );
+}
+
+#[test]
+fn a_plugin_that_died_is_started_again_and_asked_for_what_still_runs() {
+    check(
+        "status\",\"find",
+        r#"launch) attempt_of; answer "$id" '{"job":"7"}'
+            if [ -e FOLDER/one ]; then kill -9 $$; else : > FOLDER/one; fi ;;
+        find) attempt=${line#*'"attempt":"'}; attempt=${attempt%%'"'*}
+            case $attempt in
+            run/0/1) answer "$id" '{"job":"7"}'; status "$attempt" '{"state":"completed"}' ;;
+            *) answer "$id" '{"job":null}' ;;
+            esac ;;"#,
+        ["0/1 completed", "1/1 failed: the plugin"],
+    );
+}
+
+#[test]
+fn a_plugin_that_dies_again_and_again_is_given_up() {
+    let folder = Folder::new();
+    let (run, _) = folder.run(folder.plugin("status", "launch) exit 1 ;;"), LONG);
+    let launcher = PluginLauncher::new(run);
+    let (reports, reported) = reports();
+    for number in 1..=3 {
+        launcher.launch(attempt(0, number), &reports).unwrap();
+        assert!(end(&reported).contains("ended with exit code 1"));
+    }
+    assert!(
+        launcher.launch(attempt(0, 4), &reports).unwrap_err().to_string().contains("exit code 1")
+    );
+}
+
+#[test]
+fn an_attempt_of_an_earlier_engine_is_found() {
+    let folder = Folder::new();
+    let cases = r#"find) case $line in
+            *run/0/1*) answer "$id" '{"job":"7"}' ;;
+            *) answer "$id" '{"job":null}' ;;
+            esac ;;
+        poll) answer "$id" '{"state":"completed"}' ;;"#;
+    let (run, _) = folder.run(folder.plugin("find", cases), LONG);
+    let launcher = PluginLauncher::new(run);
+    let (reports, reported) = reports();
+    let job = launcher.find(&attempt(0, 1), &reports).unwrap();
+    assert_eq!(job.as_deref(), Some("run/0/1"));
+    assert_eq!(launcher.find(&attempt(1, 1), &reports).unwrap(), None);
+    assert_eq!(poll_until_end(&launcher, &reported), "0/1 completed");
+}
+
+#[test]
+fn what_a_failed_job_printed_and_what_the_plugin_says_is_kept() {
+    let folder = Folder::new();
+    let cases = r#"launch) attempt_of; echo "submitting" >&2; answer "$id" '{"job":"7"}'
+            status "$attempt" '{"state":"failed","message":"killed"}' ;;
+        logs) answer "$id" '{"text":"half of it"}' ;;"#;
+    let (run, printed) = folder.run(folder.plugin("status\",\"logs", cases), LONG);
+    let launcher = PluginLauncher::new(run);
+    let (reports, reported) = reports();
+    launcher.launch(attempt(0, 1), &reports).unwrap();
+    assert_eq!(end(&reported), "0/1 failed: killed");
+    drop(launcher);
+    let lines = printed.lines();
+    assert!(lines.contains(&"submitting".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"run/0/1: half of it".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn a_plugin_that_cannot_be_started_refuses() {
+    let folder = Folder::new();
+    let start = folder.plugin("status", "");
+    folder.program("#!/nowhere/python4\n");
+    let (run, _) = folder.run(start, LONG);
+    let launcher = PluginLauncher::new(run);
+    let (reports, _) = reports();
+    let refused = launcher.launch(attempt(0, 1), &reports).unwrap_err().to_string();
+    assert!(refused.contains("its first line names"), "{refused}");
+}
+
+/// A direct orchestrator that asks for each of these steps until it is over.
+const DIRECT: &str = r#"open) answer "$id" '{"mode":"direct"}' ;;
+    run) run=$id; steps="STEPS"; next ;;
+    '{') case $line in
+        *'"attempt"'*) attempt=${line#*'"attempt":{"attempt":{"id":"'}; attempt=${attempt%%'"'*}
+            status "$attempt" '{"state":"completed"}'; ask ;;
+        *) echo "$line" >&2; next ;;
+        esac ;;"#;
+
+const ASKING: &str = r#"ask() { printf '{"jsonrpc":"2.0","id":"q","method":"step","params":{"step":"%s"}}\n' "$step"; }
+next() {
+    step=${steps%% *}; steps=${steps#* }
+    if [ "$step" = done ]; then answer "$run" '{}'; else ask; fi
+}
+while IFS="#;
+
+fn direct(folder: &Folder, steps: &str) -> (PluginLauncher, std::sync::Arc<support::Printed>) {
+    let text = support::SHELL.replace("CASES", &DIRECT.replace("STEPS", steps));
+    let path = folder.program(&text.replace("while IFS=", ASKING));
+    let start = partita_plugin::Start::executable(&path).unwrap();
+    let (run, printed) = folder.run(start, LONG);
+    (PluginLauncher::new(run), printed)
+}
+
+#[test]
+fn a_direct_orchestrator_gets_what_the_engine_has_launched() {
+    let folder = Folder::new();
+    let (launcher, _) = direct(&folder, "step1 step0 done");
+    let (ends, (reports, reported)) = (launcher.step_ends(), reports());
+    for step in [0, 1] {
+        launcher.launch(attempt(step, 1), &reports).unwrap();
+    }
+    assert_eq!(end(&reported), "1/1 completed");
+    ends.ended(1, StepStatus::Completed, None);
+    assert_eq!(end(&reported), "0/1 completed");
+    ends.ended(0, StepStatus::Completed, None);
+    launcher.launch(attempt(2, 1), &reports).unwrap();
+    assert!(end(&reported).contains("is done, and did not run the step"));
+}
+
+#[test]
+fn a_direct_orchestrator_is_told_of_a_wrong_order_and_an_unknown_step() {
+    let folder = Folder::new();
+    let (launcher, printed) = direct(&folder, "after0 nowhere step0 done");
+    let (reports, reported) = reports();
+    launcher.launch(attempt(0, 1), &reports).unwrap();
+    assert_eq!(end(&reported), "0/1 completed");
+    drop(launcher);
+    let printed = printed.lines().join("\n");
+    assert!(printed.contains("`after0` is run before `step0`, which it depends on"), "{printed}");
+    assert!(printed.contains("no step `nowhere`"), "{printed}");
+}

@@ -1,0 +1,62 @@
+"""One step of a deployment."""
+
+from __future__ import annotations
+
+from partita.settings import ResourceSettings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class StepConfiguration:
+    """How a step runs.
+
+    Attributes:
+        name: The step's name.
+        parameters: The values that it is called with.
+        resource_settings: What it needs of a machine.
+    """
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        """Reads a step of the deployment document."""
+        config: dict[str, Any] = document.get("config", {})
+        self.name: str = document["name"]
+        self.parameters: dict[str, Any] = document.get("parameters", {})
+        self.resource_settings = ResourceSettings(**config.get("resources", {}))
+
+
+class StepSpec:
+    """What a step is, and what it comes after.
+
+    Attributes:
+        source: `module:qualname` of its function.
+        upstream_steps: The names of the steps that end before it begins.
+    """
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        """Reads a step of the deployment document."""
+        self.source: str = document["source"]
+        self.upstream_steps: list[str] = document.get("upstream_steps", [])
+
+
+class Step:
+    """One step of a deployment.
+
+    Attributes:
+        config: How it runs.
+        spec: What it is, and what it comes after.
+    """
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        """Reads a step of the deployment document."""
+        self.config = StepConfiguration(document)
+        self.spec = StepSpec(document)
+
+    @property
+    def name(self) -> str:
+        """The step's name, unique in the deployment."""
+        return self.config.name
+
+    def __repr__(self) -> str:
+        return f"<step {self.name}>"

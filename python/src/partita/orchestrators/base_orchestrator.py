@@ -1,0 +1,127 @@
+"""The base of orchestrators."""
+
+from __future__ import annotations
+
+from partita.errors import PartitaError
+from partita.stack.stack_component import StackComponent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from partita.config import Step
+    from partita.enums import JobStatus
+    from partita.models import PipelineDeploymentResponseModel
+    from partita.orchestrators.jobs import Attempt, JobReport, Resources
+    from partita.stack.stack import Stack
+    from partita.stack.stack_validator import StackValidator
+
+
+class BaseOrchestrator(StackComponent):
+    """Makes the steps of a deployment run. There are two ways to be one; implement either.
+
+    - `prepare_or_run_pipeline` goes through the steps by itself, and runs each with `run_step` in
+      this process, or starts their entrypoints somewhere and waits for them.
+    - `launch`, `poll` and `cancel` start one step each, and the engine drives: it launches what is
+      ready, as many at once as the flavor's `supply` allows. `wait`, `logs` and `find` may be
+      implemented as well.
+
+    Caching, retries, failure modes, records and resuming come from the engine either way.
+
+    Example:
+        >>> class DirectOrchestrator(BaseOrchestrator):
+        ...     def prepare_or_run_pipeline(self, deployment, stack, environment):
+        ...         for step in deployment.steps.values():
+        ...             self.run_step(step)
+    """
+
+    #: Seconds between two polls of a job, for a launcher without `wait`.
+    poll_interval: float = 1.0
+
+    _run_id: str = ""
+    _run_step: Callable[[str], None] | None = None
+
+    @property
+    def validator(self) -> StackValidator | None:
+        """What it asks of the stack that it is in."""
+        return None
+
+    def get_orchestrator_run_id(self) -> str:
+        """Returns the id of the run: the same for all its steps, and another for each run."""
+        return self._run_id
+
+    @staticmethod
+    def requires_resources_in_orchestration_environment(step: Step) -> bool:
+        """Returns whether a step asks for resources, which whoever runs it has to give it."""
+        return not step.config.resource_settings.empty
+
+    def prepare_pipeline_deployment(
+        self, deployment: PipelineDeploymentResponseModel, stack: Stack
+    ) -> None:
+        """Does what has to be done before `prepare_or_run_pipeline`; nothing unless overridden."""
+
+    def prepare_or_run_pipeline(
+        self,
+        deployment: PipelineDeploymentResponseModel,
+        stack: Stack,
+        environment: dict[str, str],
+    ) -> Any:
+        """Runs the steps of a deployment, in the order of `deployment.steps`.
+
+        Args:
+            deployment: The pipeline, compiled.
+            stack: The stack that it runs on.
+            environment: Variables that steps need in their environment.
+        """
+        raise NotImplementedError
+
+    def run_step(self, step: Step) -> None:
+        """Runs a step in this process, unless it is cached, done or skipped.
+
+        Raises:
+            PartitaError: It failed, or was cancelled, and no other step of the run is to begin.
+        """
+        if self._run_step is None:
+            raise PartitaError(
+                f"`run_step` of the orchestrator `{self.name}` was called outside of a run; call "
+                "it in `prepare_or_run_pipeline`."
+            )
+        self._run_step(step.name)
+
+    def launch(
+        self,
+        attempt: Attempt,
+        command: list[str],
+        environment: dict[str, str],
+        resources: Resources,
+    ) -> str:
+        """Starts an attempt and returns the backend's name for it.
+
+        Args:
+            attempt: The attempt.
+            command: What to start where the step is to run.
+            environment: Variables that it needs there, besides those that are there.
+            resources: What the step asks for.
+        """
+        raise NotImplementedError
+
+    def poll(self, job_id: str) -> JobStatus | JobReport | str:
+        """Returns where a job stands."""
+        raise NotImplementedError
+
+    def cancel(self, job_id: str) -> None:
+        """Asks a job to end; asked once more, it ends it at once if it can."""
+        raise NotImplementedError
+
+    def wait(self, job_id: str) -> JobStatus | JobReport | str:
+        """Waits for the end of a job, on a thread of its own, and returns how it ended."""
+        raise NotImplementedError
+
+    def logs(self, job_id: str) -> str:
+        """Returns what a job that failed has printed."""
+        raise NotImplementedError
+
+    def find(self, attempt_id: str) -> str | None:
+        """Returns the job of an attempt, also one that an earlier process has launched."""
+        raise NotImplementedError

@@ -1,0 +1,89 @@
+"""Messages of the plugin protocol: JSON-RPC 2.0, one a line, over two descriptors."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import count
+from queue import SimpleQueue
+from threading import Lock, Thread
+
+from partita.errors import PartitaError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+#: The codes of errors.
+METHOD_NOT_FOUND, FAILED = -32601, -32000
+
+
+class Channel:
+    """What is asked and answered. A thread reads; requests are served by whoever iterates over it.
+
+    Attributes:
+        urgent: Methods that are served by the thread that reads, at once.
+    """
+
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        """Takes the descriptors to read from and to write to."""
+        self.urgent: dict[str, Callable[[dict[str, Any]], object]] = {}
+        self._outgoing = outgoing
+        self._writing = Lock()
+        self._requests: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self._answers: dict[int, SimpleQueue[dict[str, Any]]] = {}
+        self._ids = count(1)
+        Thread(target=self._read, args=(incoming,), daemon=True).start()
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yields requests until the input ends."""
+        while (request := self._requests.get()) is not None:
+            yield request
+
+    def request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Asks Partita something and waits for the answer.
+
+        Raises:
+            PartitaError: It answers with an error.
+        """
+        number = next(self._ids)
+        answer: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self._answers[number] = answer
+        self._say({"id": number, "method": method, "params": params})
+        answered = answer.get()
+        if "error" in answered:
+            raise PartitaError(answered["error"]["message"])
+        return answered["result"]
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Tells Partita something."""
+        self._say({"method": method, "params": params})
+
+    def answer(self, request: dict[str, Any], result: object) -> None:
+        """Answers a request."""
+        self._say({"id": request["id"], "result": result})
+
+    def refuse(self, request: dict[str, Any], message: str, code: int = FAILED) -> None:
+        """Answers a request with an error."""
+        error = {"code": code, "message": " ".join(message.split())}
+        self._say({"id": request["id"], "error": error})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        line = json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
+        with self._writing:
+            while line:
+                line = line[os.write(self._outgoing, line) :]
+
+    def _read(self, incoming: int) -> None:
+        with open(incoming, encoding="utf-8") as lines:
+            for line in lines:
+                message: dict[str, Any] = json.loads(line)
+                method = message.get("method")
+                if method is None:
+                    self._answers.pop(message["id"]).put(message)
+                elif method in self.urgent:
+                    self.answer(message, self.urgent[method](message.get("params") or {}))
+                else:
+                    self._requests.put(message)
+        self._requests.put(None)

@@ -1,0 +1,79 @@
+"""Steps that an orchestrator runs in its own process.
+
+The engine decides what has to run: it is asked for each step, and answers with an attempt to make,
+or with how the step has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from partita import _native
+from partita.entrypoints.attempt import VARIABLE, Terms, attempt
+from partita.errors import PartitaError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from partita.plugins.channel import Channel
+
+
+class DirectSteps:
+    """Runs steps of a run, on whatever thread asks for them."""
+
+    def __init__(self, run: _native.RunEntry, channel: Channel) -> None:
+        self._run = run
+        self._channel = channel
+        self._running = 0
+        # A step that is cancelled is interrupted, as by Ctrl-C; between steps nothing is.
+        signal.signal(signal.SIGTERM, self._interrupt)
+        channel.urgent["cancel"] = self._cancel
+
+    def run(self, name: str) -> None:
+        """Makes attempts at a step until it has ended.
+
+        Raises:
+            PartitaError: No other step is to begin.
+        """
+        while True:
+            answer = self._channel.request("step", {"step": name})
+            ended: dict[str, Any] | None = answer.get("ended")
+            if ended is None:
+                self._attempt(answer["attempt"])
+                continue
+            if ended["stops"]:
+                why = f": {ended['message']}" if ended.get("message") else ""
+                raise PartitaError(f"the step `{name}` is {ended['status']}{why}")
+            return
+
+    def _attempt(self, told: dict[str, Any]) -> None:
+        which: dict[str, Any] = told["attempt"]
+        status = self._made(which, told["environment"])
+        self._channel.notify("status", {"attempt": which["id"], "status": status})
+
+    def _made(self, which: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+        terms = Terms(_native.decode_value(environment[VARIABLE].encode()))
+        try:
+            entry = self._run.step_named(which["step"], which.get("item"))
+            self._running += 1
+            try:
+                _, failure = attempt(entry, which["number"], terms)
+            finally:
+                self._running -= 1
+        except (KeyboardInterrupt, SystemExit):
+            return {"state": "cancelled"}
+        except PartitaError as error:
+            return {"state": "failed", "message": str(error)}
+        if failure is not None:
+            return {"state": "failed", "message": failure[0]}
+        return {"state": "completed"}
+
+    def _cancel(self, _: dict[str, Any]) -> object:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {}
+
+    def _interrupt(self, *_: object) -> None:
+        if self._running:
+            raise KeyboardInterrupt

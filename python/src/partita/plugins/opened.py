@@ -1,0 +1,165 @@
+"""An orchestrator that serves a run: what the engine asks of it."""
+
+from __future__ import annotations
+
+from threading import Thread
+
+from partita import _native
+from partita.enums import StackComponentType
+from partita.errors import PartitaError
+from partita.models import PipelineDeploymentResponseModel
+from partita.orchestrators.jobs import Attempt, JobReport, Resources
+from partita.plugins import source as sources
+from partita.plugins.direct import DirectSteps
+from partita.stack.stack import Stack
+from partita.stack.stack_component import StackComponent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from partita.orchestrators.base_orchestrator import BaseOrchestrator
+    from partita.orchestrators.base_orchestrator_flavor import BaseOrchestratorFlavor
+    from partita.plugins.channel import Channel
+
+#: What a launcher may implement besides what it must, and what that is called in the protocol.
+CAPABILITIES = {"find": "find", "logs": "logs", "wait": "status"}
+
+
+class Opened:
+    """Its public methods are those of the protocol."""
+
+    def __init__(
+        self,
+        flavor: BaseOrchestratorFlavor,
+        config: Any,
+        params: dict[str, Any],
+        channel: Channel,
+    ) -> None:
+        """Makes the orchestrator.
+
+        Raises:
+            PartitaError: It cannot be loaded, or cannot work here.
+        """
+        self._channel = channel
+        self._kind = sources.load_implementation(flavor)
+        self._is_direct = _is_direct(self._kind)
+        self._orchestrator: BaseOrchestrator = self._kind(
+            name=params["component"],
+            type=StackComponentType.ORCHESTRATOR,
+            flavor=flavor.name,
+            config=config,
+        )
+        store = params["artifact_store"]
+        run = _native.RunEntry(store, params["deployment_id"], params["run_id"])
+        document: dict[str, Any] = _native.decode_value(run.deployment())
+        self._deployment = PipelineDeploymentResponseModel(document)
+        self._stack = _stack(document["stack"], self._orchestrator, store)
+        self._orchestrator._run_id = params["run_id"]  # pyright: ignore[reportPrivateUsage]
+        if self._is_direct:
+            steps = DirectSteps(run, channel)
+            self._orchestrator._run_step = steps.run  # pyright: ignore[reportPrivateUsage]
+        validator = self._orchestrator.validator
+        if validator is not None:
+            validator.validate(self._stack)
+
+    def answer(self) -> dict[str, Any]:
+        """Returns what the engine is told of it."""
+        implemented = [
+            capability
+            for method, capability in CAPABILITIES.items()
+            if sources.implements(self._kind, method)
+        ]
+        return {
+            "mode": "direct" if self._is_direct else "launcher",
+            "capabilities": implemented,
+            "poll_interval": self._orchestrator.poll_interval,
+        }
+
+    def run(self, _: dict[str, Any]) -> object:
+        """Has it go through the steps."""
+        environment: dict[str, str] = {}
+        self._orchestrator.prepare_pipeline_deployment(self._deployment, self._stack)
+        self._orchestrator.prepare_or_run_pipeline(self._deployment, self._stack, environment)
+        return {}
+
+    def launch(self, params: dict[str, Any]) -> object:
+        """Starts an attempt."""
+        attempt = Attempt(params["attempt"])
+        job: Any = self._orchestrator.launch(
+            attempt, params["command"], params["environment"], Resources(params["resources"])
+        )
+        if not isinstance(job, str):
+            raise PartitaError(
+                f"`{self._kind.__qualname__}.launch` returned `{job!r}`, and must return the job's "
+                "id, a text"
+            )
+        if sources.implements(self._kind, "wait"):
+            Thread(target=self._wait, args=(attempt.id, job), daemon=True).start()
+        return {"job": job}
+
+    def poll(self, params: dict[str, Any]) -> object:
+        """Says where a job stands."""
+        return _report(self._orchestrator.poll(params["job"]))
+
+    def cancel(self, params: dict[str, Any]) -> object:
+        """Asks a job to end."""
+        self._orchestrator.cancel(params["job"])
+        return {}
+
+    def find(self, params: dict[str, Any]) -> object:
+        """Finds the job of an attempt."""
+        job = self._orchestrator.find(params["attempt"])
+        if job is not None and sources.implements(self._kind, "wait"):
+            Thread(target=self._wait, args=(params["attempt"], job), daemon=True).start()
+        return {"job": job}
+
+    def logs(self, params: dict[str, Any]) -> object:
+        """Returns what a job printed."""
+        return {"text": self._orchestrator.logs(params["job"])}
+
+    def _wait(self, attempt: str, job: str) -> None:
+        try:
+            status = _report(self._orchestrator.wait(job))
+        except Exception as error:
+            message = f"it cannot be waited for: {type(error).__name__}: {error}"
+            status = {"state": "failed", "message": message}
+        self._channel.notify("status", {"attempt": attempt, "status": status})
+
+
+def _is_direct(kind: type[BaseOrchestrator]) -> bool:
+    """Returns whether a class goes through the steps by itself.
+
+    Raises:
+        PartitaError: It implements neither way, or both.
+    """
+    is_direct = sources.implements(kind, "prepare_or_run_pipeline")
+    is_launcher = sources.implements(kind, "launch", "poll", "cancel")
+    if is_direct == is_launcher:
+        what = "both" if is_direct else "neither"
+        raise PartitaError(
+            f"`{kind.__qualname__}` implements {what} of the ways to be an orchestrator; implement "
+            "either `prepare_or_run_pipeline`, or `launch`, `poll` and `cancel`"
+        )
+    return is_direct
+
+
+def _report(status: Any) -> dict[str, Any]:
+    report = status if isinstance(status, JobReport) else JobReport(status)
+    return report.document()
+
+
+def _stack(document: dict[str, Any], orchestrator: BaseOrchestrator, uri: str) -> Stack:
+    store: dict[str, Any] = document["artifact_store"]
+    artifact_store = StackComponent(
+        name=store["name"],
+        type=StackComponentType.ARTIFACT_STORE,
+        flavor=store["flavor"],
+        config=store.get("config", {}),
+    )
+    return Stack(
+        document["name"],
+        orchestrator=orchestrator,
+        artifact_store=artifact_store,
+        artifact_store_uri=uri,
+    )

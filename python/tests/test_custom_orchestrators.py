@@ -1,0 +1,205 @@
+"""Orchestrators in Python: direct ones, launchers, and such that start entrypoints by themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import textwrap
+import time
+
+import pytest
+
+from conftest import PATIENCE, Project, finish, interrupt
+from custom_flavors import DIRECT, LAUNCHER, use_flavor
+from partita import Client
+
+STARTS_ENTRYPOINTS = """
+    import subprocess
+    import sys
+    from partita.entrypoints import StepEntrypointConfiguration
+    from partita.orchestrators import BaseOrchestrator
+
+    class MyOrchestrator(BaseOrchestrator):
+        def prepare_or_run_pipeline(self, deployment, stack, environment):
+            for name, step in deployment.steps.items():
+                command = StepEntrypointConfiguration.get_entrypoint_command()
+                arguments = StepEntrypointConfiguration.get_entrypoint_arguments(
+                    artifact_store=stack.artifact_store_uri,
+                    deployment_id=deployment.id,
+                    run_id=self.get_orchestrator_run_id(),
+                    step_name=name,
+                )
+                subprocess.run([sys.executable, *command[1:], *arguments], check=True)
+"""
+
+WAITS = (
+    LAUNCHER
+    + """
+        def wait(self, job_id):
+            code = self.jobs[job_id].wait()
+            return JobReport("completed" if code == 0 else "failed", exit_code=code)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "implementation", [DIRECT, LAUNCHER, WAITS], ids=["direct", "polled", "waits"]
+)
+def test_a_pipeline_runs_and_is_cached(project: Project, command: str, implementation: str) -> None:
+    use_flavor(project, command, implementation)
+    done = project.run()
+    assert done.code == 0, done
+    run = Client().get_run("latest")
+    assert run.steps["add"].outputs["output"].load() == 12
+    assert set(project.statuses().values()) == {"completed"}
+    assert "adding" in run.steps["add"].log
+    processes = {line.split()[1] for line in project.lines()}
+    assert len(processes) == (1 if implementation == DIRECT else 2)
+    assert project.run().code == 0
+    assert set(project.statuses().values()) == {"cached"}
+    assert len(project.lines()) == 2
+
+
+def test_entrypoints_that_an_orchestrator_starts_by_itself_count(
+    project: Project, command: str
+) -> None:
+    use_flavor(project, command, STARTS_ENTRYPOINTS)
+    main = project.folder / "main.py"
+    main.write_text(main.read_text().replace("double.map(make(count))", "make(count)"))
+    done = project.run()
+    assert done.code == 0, done
+    assert project.statuses() == {"make": "completed", "add": "completed"}
+
+
+FAILING = """
+    @step(retry=StepRetryConfig(max_retries=1))
+    def fails(values: list[int]) -> int:
+        with Path("tries.txt").open("a") as tries:
+            print("try", file=tries)
+        raise ValueError("odd")
+
+    @step
+    def beside() -> int:
+        return 1
+
+    @pipeline(failure_mode="MODE")
+    def failing():
+        add([fails(make(2))])
+        beside()
+"""
+
+
+@pytest.mark.parametrize("implementation", [DIRECT, LAUNCHER], ids=["direct", "launcher"])
+@pytest.mark.parametrize("mode", ["fail_fast", "continue_on_failure"])
+def test_a_step_that_fails_is_retried_and_fails_the_run_as_the_mode_says(
+    project: Project, command: str, implementation: str, mode: str
+) -> None:
+    use_flavor(project, command, implementation)
+    main = project.folder / "main.py"
+    main.write_text(main.read_text() + textwrap.dedent(FAILING.replace("MODE", mode)))
+    done = project.run("main.py:failing")
+    assert done.code == 1 and "ValueError: odd" in done.err, done
+    assert "bug in Partita" not in done.err
+    assert project.lines("tries.txt") == ["try", "try"]
+    statuses = project.statuses()
+    assert statuses["fails"] == "failed"
+    if mode == "continue_on_failure":
+        assert (statuses["add"], statuses["beside"]) == ("skipped", "completed")
+    assert Client().get_run("latest").status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("implementation", "part"),
+    [
+        (DIRECT.replace("self.run_step(step)", "pass"), "did not run the step"),
+        (DIRECT.replace("deployment.steps.values()", "reversed(deployment.steps.values())"), "depends on"),
+        (DIRECT.replace("self.run_step(step)", "raise KeyError('lost')"), "KeyError: 'lost'"),
+        (DIRECT.replace("self.run_step(step)", "import os; os._exit(7)"), "ended with exit code 7"),
+        (DIRECT.replace("prepare_or_run_pipeline", "prepare"), "implements neither"),
+        (LAUNCHER.replace("return attempt.id", "return 5"), "must return the job's id"),
+        (LAUNCHER.replace("return JobStatus.ACTIVE", "return 'dreaming'"), "dreaming"),
+        ("MyOrchestrator = 5", "no subclass of `BaseOrchestrator`"),
+        (
+            DIRECT
+            + """
+        @property
+        def validator(self):
+            from partita.stack import StackValidator
+            return StackValidator(custom_validation_function=lambda stack: (False, "it is too small"))
+    """,
+            "cannot be used here: it is too small",
+        ),
+    ],
+)  # fmt: skip
+def test_an_orchestrator_that_is_wrong_fails_the_run_in_one_paragraph(
+    project: Project, command: str, implementation: str, part: str
+) -> None:
+    use_flavor(project, command, implementation)
+    done = project.run()
+    assert done.code == 1 and part in done.err, done
+    assert "bug in Partita" not in done.err
+    assert Client().get_run("latest").status == "failed"
+
+
+WAITING = """
+    import time
+
+    @step
+    def waits():
+        Path("pid.txt").write_text(str(os.getpid()))
+        while not Path("go.txt").exists():
+            time.sleep(0.01)
+
+    @pipeline
+    def waiting():
+        waits()
+"""
+
+
+def begin_waiting(
+    project: Project, command: str, implementation: str
+) -> tuple[subprocess.Popen[str], int]:
+    use_flavor(project, command, implementation)
+    main = project.folder / "main.py"
+    main.write_text(main.read_text() + textwrap.dedent(WAITING))
+    run = project.begin("-m", "partita", "run", json.dumps({"target": "main.py:waiting"}))
+    pid, end = project.folder / "pid.txt", time.monotonic() + PATIENCE
+    while not pid.exists() or not pid.read_text():
+        assert time.monotonic() < end and run.poll() is None, finish(run)
+        os.sched_yield()
+    return run, int(pid.read_text())
+
+
+@pytest.mark.parametrize("implementation", [DIRECT, LAUNCHER], ids=["direct", "launcher"])
+def test_ctrl_c_cancels_what_runs(project: Project, command: str, implementation: str) -> None:
+    run, _ = begin_waiting(project, command, implementation)
+    done = interrupt(run)
+    assert done.code == 130, done
+    assert Client().get_run("latest").status == "cancelled"
+    assert project.statuses() == {"waits": "cancelled"}
+
+
+@pytest.mark.parametrize("implementation", [DIRECT, LAUNCHER], ids=["direct", "launcher"])
+def test_a_run_whose_engine_is_killed_is_resumed(
+    project: Project, command: str, implementation: str
+) -> None:
+    run, _ = begin_waiting(project, command, implementation)
+    run.kill()
+    finish(run)
+    assert Client().get_run("latest").status == "interrupted"
+    (project.folder / "go.txt").write_text("")
+    done = project.resume(Client().get_run("latest").id, "main.py:waiting")
+    assert done.code == 0, done
+    assert project.statuses() == {"waits": "completed"}
+
+
+def test_a_step_that_kills_a_direct_orchestrator_fails_and_the_run_with_it(
+    project: Project, command: str
+) -> None:
+    run, pid = begin_waiting(project, command, DIRECT)
+    os.kill(pid, signal.SIGKILL)
+    done = finish(run)
+    assert done.code == 1 and "was ended by SIGKILL" in done.err, done
+    assert Client().get_run("latest").status == "failed"

@@ -1,0 +1,170 @@
+"""Flavors in Python: found, registered, validated, and not loaded before that is needed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from conftest import Project
+from custom_flavors import DIRECT, FLAVOR, SOURCE, told, use_flavor, write_flavor
+from partita import Client
+from process_stack import partita
+
+REGISTER = ("orchestrator", "flavor", "register")
+
+
+def test_a_flavor_is_registered_by_its_dotted_path_from_anywhere_below_the_source_root(
+    project: Project, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_flavor(project)
+    below = project.folder / "deep" / "down"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    done = told(command, *REGISTER, SOURCE)
+    assert done.code == 0 and "warning" not in done.err, done
+    flavors = json.loads(partita(command, "orchestrator", "flavor", "list", "--output", "json"))
+    assert [flavor["name"] for flavor in flavors] == ["local", "mine", "process"]
+    described = partita(command, "orchestrator", "flavor", "describe", "mine")
+    for part in ("Runs steps my way.", "queue", "(required)", "a whole number", SOURCE):
+        assert part in described
+
+
+def test_without_a_source_root_the_current_folder_is_used_and_that_is_said(
+    project: Project, command: str
+) -> None:
+    write_flavor(project)
+    shutil.rmtree(project.folder / ".partita")
+    done = told(command, *REGISTER, SOURCE)
+    assert done.code == 0, done
+    assert "warning: no folder at or above" in done.err and "`partita init`" in done.err
+
+
+def test_components_are_validated_by_the_schema_and_by_custom_validators(
+    project: Project, command: str
+) -> None:
+    write_flavor(project)
+    partita(command, *REGISTER, SOURCE)
+
+    def check(*options: str, part: str) -> None:
+        done = told(command, "orchestrator", "register", "own", "--flavor=mine", *options)
+        assert done.code == 2 and part in done.err, done
+        done.check_no_faults()
+
+    check("--nodes=2", part="needs `--queue=VALUE`")
+    check("--queue=a", "--nodes=two", part="`nodes` is a whole number")
+    check("--quue=a", part="did you mean `--queue`?")
+    check("--queue=closed", part="`queue`: the queue is closed")
+    partita(command, "orchestrator", "register", "own", "--flavor=mine", "--queue=a100")
+    done = told(command, "orchestrator", "update", "own", "--queue=closed")
+    assert done.code == 2 and "the queue is closed" in done.err
+
+
+def test_an_implementation_whose_imports_fail_stops_nothing_but_a_run(
+    project: Project, command: str
+) -> None:
+    use_flavor(project, command, "import a_driver_that_is_not_installed\n")
+    done = told(command, "orchestrator", "update", "own", "--nodes=2")
+    assert (done.code, done.err) == (0, "the orchestrator `own` is changed\n")
+    assert "own" in partita(command, "orchestrator", "list")
+    assert project.verb("compile", target="main.py").code == 0
+    assert project.verb("plan", target="main.py").code == 0
+    done = project.run()
+    assert done.code == 1, done
+    assert "the implementation of the flavor `mine` cannot be loaded" in done.err
+    assert "a_driver_that_is_not_installed" in done.err
+    assert Client().get_run("latest").status == "failed"
+
+
+def test_a_flavor_whose_package_is_gone_is_known_by_its_stored_schema(
+    project: Project, command: str
+) -> None:
+    use_flavor(project, command)
+    shutil.rmtree(project.folder / "flavors")
+    done = told(command, "orchestrator", "register", "two", "--flavor=mine", "--queue=b")
+    assert done.code == 0 and "stored schema alone" in done.err, done
+    done = told(command, "orchestrator", "update", "two", "--nodes=x")
+    assert done.code == 2 and "`nodes` is a whole number" in done.err
+    partita(command, "stack", "register", "two", "-o", "two", "-a", "default")
+    assert "mine" in partita(command, "orchestrator", "flavor", "list")
+    assert project.verb("compile", target="main.py").code == 0
+    done = project.run()
+    assert done.code == 1 and "there is no module `flavors.my_flavor`" in done.err, done
+    assert Client().get_run("latest").status == "failed"
+
+
+def test_an_update_takes_in_a_changed_config_class(project: Project, command: str) -> None:
+    use_flavor(project, command)
+    config = project.folder / "flavors/config.py"
+    config.write_text(config.read_text().replace("nodes: int = 1", "partition: str"))
+    done = told(command, "orchestrator", "flavor", "update", "mine")
+    assert done.code == 0, done
+    assert "the orchestrator `own` no longer validates: `partition` is missing" in done.err
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "part"),
+    [
+        ("flavors.nothing.Flavor", "", "there is no module `flavors.nothing`"),
+        ("flavors.other.Nothing", FLAVOR, "it"),
+        ("flavors.other.Nothing", FLAVOR, "its flavors are `MyOrchestratorFlavor`"),
+        ("flavors.other.Thing", "Thing = 5", "of type `int` and no subclass"),
+        ("flavors.other.Thing", "class Thing: ...", "a class and no subclass"),
+        ("flavors.other.Thing", "import not_there", "ModuleNotFoundError: No module named"),
+        ("flavors.other.Thing", "raise ValueError('broken')", "ValueError: broken"),
+        ("flavors.other.Thing", "x = (", "SyntaxError"),
+        (
+            "flavors.other.Thing",
+            "from partita.orchestrators import BaseOrchestratorFlavor\n"
+            "class Thing(BaseOrchestratorFlavor):\n    name = 'x'\n    config_class = dict\n",
+            "no subclass of `BaseOrchestratorConfig`",
+        ),
+        (
+            "flavors.other.Thing",
+            "from partita.orchestrators import BaseOrchestratorFlavor\n"
+            "class Thing(BaseOrchestratorFlavor): ...\n",
+            "`Thing` has no `name`",
+        ),
+        (
+            "flavors.other.Thing",
+            "from partita.enums import StackComponentType\n"
+            "from partita.orchestrators import BaseOrchestratorFlavor\n"
+            "class Thing(BaseOrchestratorFlavor):\n"
+            "    name, type = 'x', StackComponentType.ARTIFACT_STORE\n",
+            "flavor of type `artifact_store`",
+        ),
+        (
+            "flavors.other.Thing",
+            "import os\nos._exit(3)",
+            "ended with exit code 3",
+        ),
+    ],
+)
+def test_what_is_no_flavor_is_refused_in_one_paragraph(
+    project: Project, command: str, source: str, module: str, part: str
+) -> None:
+    write_flavor(project)
+    project.write("flavors/other.py", module)
+    done = told(command, *REGISTER, source)
+    assert part in done.refusal
+    flavors = json.loads(partita(command, "orchestrator", "flavor", "list", "--output", "json"))
+    assert len(flavors) == 2
+
+
+def test_what_a_flavor_prints_and_reads_is_not_the_protocols(
+    project: Project, command: str
+) -> None:
+    write_flavor(project)
+    flavor = project.folder / "flavors/my_flavor.py"
+    noise = "import os, sys\nprint('loud')\nos.write(1, b'louder\\n')\nsys.stdin.read()\n"
+    flavor.write_text(noise + flavor.read_text())
+    assert told(command, *REGISTER, SOURCE).code == 0
+
+
+def test_importing_an_orchestrators_base_imports_no_pydantic(project: Project) -> None:
+    project.write("implementation.py", DIRECT)
+    done = project.python(
+        "-c", "import implementation, partita.stack, sys; print('pydantic' in sys.modules)"
+    )
+    assert done.out == "False\n", done
