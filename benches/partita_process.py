@@ -13,7 +13,9 @@ import sys
 import time
 from typing import Any
 
-from partita import _native, pipeline, running, step
+from floors import draw
+
+from partita import Client, _native, pipeline, running, step
 from partita.caller import Caller
 
 
@@ -40,6 +42,18 @@ def stop() -> int:
     while count == 1:
         signal.pause()
     return count
+
+
+@step(enable_cache=False)
+def bar(size: int) -> float:
+    """Draws a progress bar; returns the seconds that this took."""
+    return draw(size, sys.stdout)
+
+
+@pipeline
+def drawn(size: int = 1000) -> None:
+    """One step with a progress bar."""
+    bar(size)
 
 
 @pipeline
@@ -78,7 +92,7 @@ def stopped(size: int = 100) -> None:
     stop(after=[increment(number) for number in range(size)])
 
 
-PIPELINES = {found.name: found for found in (chain, fan_out, sleepers, waiting, stopped)}
+PIPELINES = {found.name: found for found in (chain, fan_out, sleepers, drawn, waiting, stopped)}
 
 
 def run(name: str, size: int) -> dict[str, float]:
@@ -87,7 +101,10 @@ def run(name: str, size: int) -> dict[str, float]:
     request = running.Request(PIPELINES[name], {"size": size}, command_line={"quiet": True})
     caller = Caller(request.steps, request.source_root)
     _native.run(request.document, request.literals, caller)
-    return {"seconds": time.perf_counter() - started}
+    taken = {"seconds": time.perf_counter() - started}
+    if name == drawn.name:
+        taken["drawing"] = Client().get_run("latest").steps["bar"].output.load()
+    return taken
 
 
 if __name__ == "__main__":
