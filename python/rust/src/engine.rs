@@ -249,7 +249,9 @@ fn execute<'py>(
         Err(_) => return Err(PanicException::new_err("the engine stopped")),
     };
     let warning = index_error.map(|error| {
-        format!("the index lacks part of this run: {error}; `partita store rebuild` makes it again")
+        format!(
+            "the index lacks part of this run, until somebody looks at the run and there is room for it: {error}"
+        )
     });
     match raised {
         Some(error) if !error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
