@@ -167,7 +167,6 @@ def resumed() -> Iterator[Figure]:
         with process_home() as home, stopped_run(home, "stopped", 100) as engine:
             killed = time.monotonic()
             engine.kill()
-            engine.wait()  # The run is free once the system has ended it, and not before.
             calls = os.path.join(home, "calls")
             environment = {**os.environ, "PARTITA_HOME": home, "PARTITA_BENCH_CALLS": calls}
             command = [PARTITA, "--quiet", "runs", "resume", "latest"]

@@ -294,7 +294,7 @@ impl Home {
     fn drive(&self, run_id: Option<&str>, calls: &Calls) -> std::result::Result<(), RunError> {
         let (store, metadata) = (Arc::clone(&self.store), Arc::clone(&self.metadata));
         let live = match run_id {
-            Some(run_id) => LiveRun::resume(run_id, store, metadata)?,
+            Some(run_id) => LiveRun::resume(run_id, store, metadata, || Ok(()))?,
             None => {
                 let (deployment, name) = (chain(), Some("run".to_owned()));
                 let new = NewRun { deployment, name, target: None, user: None, resumed_from: None };

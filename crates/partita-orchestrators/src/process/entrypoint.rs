@@ -13,7 +13,7 @@ use partita_engine::step_runner::RunContext;
 use serde::Serialize;
 
 use super::config::ProcessOrchestratorConfig;
-use super::lock::ProcessLock;
+use super::lock::{MARK, ProcessLock};
 use super::output::Echo;
 
 /// The environment variable that tells a step entrypoint its [`Terms`].
@@ -119,6 +119,7 @@ impl Setup {
             .args(["-m", "partita.entrypoints.entrypoint"])
             .args(self.arguments(attempt))
             .env(TERMS, serde_json::to_string(terms)?)
+            .env(MARK, lock.path())
             .envs(self.environment(threads(attempt.step())))
             .stdin(Stdio::from(lock.file().try_clone()?))
             .stdout(stdout.try_clone()?)

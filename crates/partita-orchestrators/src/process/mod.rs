@@ -25,7 +25,7 @@ use partita_core::literal::Literal;
 use partita_core::stack::{Capabilities, ComponentType, Flavor};
 
 pub use config::ProcessOrchestratorConfig;
-pub use launcher::{OpenError, Place, ProcessLauncher};
+pub use launcher::{OpenError, Place, ProcessLauncher, end_left};
 pub use output::Echo;
 
 /// The name of the flavor.

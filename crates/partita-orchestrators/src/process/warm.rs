@@ -54,7 +54,7 @@ impl Warm {
     /// Starts the zygote if there is none; returns whether it forks steps.
     pub(super) fn start(&mut self, setup: &Setup, lock: &ProcessLock) -> bool {
         if matches!(self.state, State::None) {
-            self.state = match Zygote::start(setup, &self.steps, lock.file()) {
+            self.state = match Zygote::start(setup, &self.steps, lock) {
                 Ok(zygote) => State::Live { zygote, overdue_at: Instant::now() + PATIENCE },
                 Err(_) => State::Unusable,
             };

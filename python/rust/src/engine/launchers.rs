@@ -11,6 +11,11 @@ use partita_orchestrators::process::{self, Echo, OpenError, Place, ProcessLaunch
 
 use super::Prepared;
 
+/// Returns the folder that tells which runs have processes on this machine.
+pub(super) fn locks(prepared: &Prepared) -> PathBuf {
+    prepared.session.home().path().join("processes")
+}
+
 /// Returns the launchers of a run, those of flavor `local` being `local`.
 ///
 /// # Errors
@@ -29,7 +34,7 @@ pub(super) fn open(
             process::NAME => {
                 let place = Place {
                     context: Arc::clone(context),
-                    locks: prepared.session.home().path().join("processes"),
+                    locks: locks(prepared),
                     interpreter: interpreter.clone(),
                     echo: Arc::clone(&echo),
                 };
