@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from peak_memory import peak_memory
 
@@ -135,6 +136,23 @@ def _forks(length: int, work: Callable[[int], object], most: int) -> dict[str, f
     return {"seconds": time.perf_counter() - started}
 
 
+def draw(count: int, out: TextIO) -> float:
+    """Draws a progress bar 1,000 times a second; returns the seconds that the drawing took."""
+    taken, started = 0.0, time.perf_counter()
+    for number in range(count):
+        time.sleep(max(0.0, started + number / 1000 - time.perf_counter()))
+        before = time.perf_counter()
+        print(f"\r{number:9} |{'#' * (40 * number // count):40}|", end="", file=out, flush=True)
+        taken += time.perf_counter() - before
+    return taken
+
+
+def draws(length: int, _: str) -> dict[str, float]:
+    """Draws where nobody reads."""
+    with open(os.devnull, "w") as nowhere:
+        return {"seconds": draw(length, nowhere)}
+
+
 def waits(length: int, _: str) -> dict[str, float]:
     """Knows of many steps, and waits for a fork that sleeps: the most memory that this takes."""
     waiting = {f"increment_{number}": {"number": number} for number in range(length)}
@@ -178,7 +196,7 @@ def array(length: int, folder: str) -> dict[str, float]:
 FLOORS = {
     found.__name__: found
     for found in (steps, barest, cached, array)
-    + (forks, forks_at_once, sleepers, waits, resumes, goes_on)
+    + (forks, forks_at_once, sleepers, draws, waits, resumes, goes_on)
 }
 
 if __name__ == "__main__":

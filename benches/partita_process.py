@@ -11,10 +11,16 @@ import sys
 import time
 from typing import Any
 
-from process_steps import increment, sleep, stop
+from process_steps import bar, increment, sleep, stop
 
-from partita import _native, pipeline, running
+from partita import Client, _native, pipeline, running
 from partita.caller import Caller
+
+
+@pipeline
+def drawn(size: int = 1000) -> None:
+    """One step with a progress bar."""
+    bar(size)
 
 
 @pipeline
@@ -53,7 +59,7 @@ def stopped(size: int = 100) -> None:
     stop(after=[increment(number) for number in range(size)])
 
 
-PIPELINES = {found.name: found for found in (chain, fan_out, sleepers, waiting, stopped)}
+PIPELINES = {found.name: found for found in (chain, fan_out, sleepers, drawn, waiting, stopped)}
 
 
 def run(name: str, size: int) -> dict[str, float]:
@@ -62,7 +68,10 @@ def run(name: str, size: int) -> dict[str, float]:
     request = running.Request(PIPELINES[name], {"size": size}, command_line={"quiet": True})
     caller = Caller(request.steps, request.source_root)
     _native.run(request.document, request.literals, caller)
-    return {"seconds": time.perf_counter() - started}
+    taken = {"seconds": time.perf_counter() - started}
+    if name == drawn.name:
+        taken["drawing"] = Client().get_run("latest").steps["bar"].output.load()
+    return taken
 
 
 if __name__ == "__main__":

@@ -34,3 +34,13 @@ def stop() -> int:
     while count == 1:
         signal.pause()
     return count
+
+
+@step(enable_cache=False)
+def bar(size: int) -> float:
+    """Draws a progress bar; returns the seconds that this took."""
+    import sys
+
+    from floors import draw
+
+    return draw(size, sys.stdout)

@@ -75,7 +75,7 @@ class Engine:
 
     def zygote(self) -> list[int]:
         """Its zygote, if there is one."""
-        return [pid for pid in processes_of(self.project) if _is_zygote(pid, self.process.pid)]
+        return zygotes(self.project, self.process.pid)
 
     def steps(self) -> list[int]:
         """The processes of steps that have begun and not ended."""
@@ -83,6 +83,11 @@ class Engine:
         ended = {words[4] for words in self.told() if words[0] == "end"}
         alive = processes_of(self.project)
         return [int(pid) for pid in begun if pid not in ended and int(pid) in alive]
+
+
+def zygotes(project: Project, engine: int) -> list[int]:
+    """Returns the zygote of an engine that works in a project's folder, if there is one."""
+    return [pid for pid in processes_of(project) if _is_zygote(pid, engine)]
 
 
 def _is_zygote(pid: int, engine: int) -> bool:

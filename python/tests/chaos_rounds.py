@@ -93,10 +93,9 @@ class Round:
         self.was_killed = code < 0
         if code >= 0:
             assert processes_of(self.project) == [], "a process is left behind"
-        elif (
-            fault != "kill both"
-        ):  # Then nobody is left to end their programs, but the next engine.
-            wait_until_gone(self.project)
+        else:
+            # If both were killed, nobody is left to end their programs, but the next engine.
+            wait_until_gone(self.project, but="sleep" if fault == "kill both" else "")
         self.check_evidence(engine.told(), committed)
         run = self.run()
         if run is not None:

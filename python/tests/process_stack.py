@@ -45,10 +45,20 @@ def processes_of(project: Project) -> list[int]:
     return found
 
 
-def wait_until_gone(project: Project) -> None:
-    """Waits until no process works in the project's folder: the system ends them, in its time."""
+def wait_until_gone(project: Project, but: str = "") -> None:
+    """Waits until no process works in the project's folder, but for those of a program.
+
+    The system ends them, in its time.
+    """
+
+    def is_waited_for(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/comm").read_text().strip() != but
+        except OSError:
+            return False
+
     end = time.monotonic() + PATIENCE
-    while left := processes_of(project):
+    while left := list(filter(is_waited_for, processes_of(project))):
         assert time.monotonic() < end, left
         os.sched_yield()
 

@@ -15,7 +15,7 @@ import chaos_rounds
 from conftest import PATIENCE, Project
 
 #: The rounds that are played, and those of them that are played at once; `make chaos` plays more.
-ROUNDS = int(os.environ.get("PARTITA_CHAOS_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("PARTITA_CHAOS_ROUNDS", "200"))
 AT_ONCE = min(ROUNDS, 2 * (os.cpu_count() or 1))
 
 #: The first of the rounds; they differ by their numbers and by the seed.

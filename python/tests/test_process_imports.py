@@ -55,3 +55,48 @@ def test_a_step_whose_imports_start_threads_starts_python_anew_and_says_so(
     _, log = run(project, command, body)
     expected = "this step starts Python anew, since importing its modules has started threads (1)"
     assert expected in log
+
+
+ASKING = """
+    from partita import ResourceSettings, pipeline, step
+
+    @step
+    def plain() -> int:
+        return 1
+
+    @step(settings={"resources": ResourceSettings(cpu_count=2)})
+    def threads() -> int:
+        return 1
+
+    @step(settings={"resources": ResourceSettings(gpu_count=1)})
+    def gpu() -> int:
+        return 1
+
+    @step(settings={"resources": ResourceSettings(cpu_count=2)}, orchestrator="here")
+    def here() -> int:
+        return 1
+
+    @pipeline
+    def main():
+        plain(), threads(), gpu(), here()
+"""
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_plan_says_which_steps_start_python_anew(
+    project: Project, command: str, *, warm: bool
+) -> None:
+    use_process(command, warm=warm, cpu_count=4, gpus=["7"])
+    project.write("main.py", ASKING)
+
+    def planned() -> dict[str, str | None]:
+        steps = json.loads(project.verb("plan", target="main.py", format="json").out)
+        return {found["step"]: found.get("starts_anew") for found in steps}
+
+    threads = "the number of threads is set before its modules are imported" if warm else None
+    gpu = "its GPUs are chosen before its modules are imported" if warm else None
+    assert planned() == {"plain": None, "threads": threads, "gpu": gpu, "here": None}
+    shown = project.verb("plan", target="main.py", format="table").out
+    assert ("starts Python anew" in shown) == warm
+    assert project.run().code == 0
+    assert set(planned().values()) == {None}

@@ -23,6 +23,9 @@ pub struct Row {
     /// What is known of its items, if it is mapped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Items>,
+    /// Why it would start Python anew, where others are forked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_anew: Option<String>,
     /// Where a whole file counts, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -58,8 +61,18 @@ impl From<&PlannedStep> for Row {
             verdict: verdict.to_owned(),
             reason: planned.reason.clone(),
             items: planned.items.map(|items| Items { count: items.count, cached: items.cached }),
+            starts_anew: planned.starts_anew.clone(),
             notes: planned.notes.clone(),
         }
+    }
+}
+
+impl Row {
+    fn in_words(&self) -> String {
+        let items = self.items.map(Items::in_words).unwrap_or_default();
+        let anew = self.starts_anew.as_ref();
+        let anew = anew.map(|why| format!("; starts Python anew, since {why}")).unwrap_or_default();
+        format!("{items}{}{anew}", self.reason)
     }
 }
 
@@ -100,8 +113,7 @@ pub fn render(rows: &[Row], view: View) -> Result<String, String> {
     }
     let mut table = Table::with_width(["step", "verdict", "reason"], view.width);
     for row in rows {
-        let items = row.items.map(Items::in_words).unwrap_or_default();
-        table.row([row.step.clone(), row.verdict.clone(), format!("{items}{}", row.reason)]);
+        table.row([row.step.clone(), row.verdict.clone(), row.in_words()]);
     }
     let mut text = table.to_text();
     if view.verbose {
@@ -145,7 +157,7 @@ mod tests {
 
     const PLAN: &str = r#"[
         {"step":"load","verdict":"cached","reason":"nothing changed"},
-        {"step":"tr\u001bain","verdict":"run","reason":"the source of `helpers.scale` changed","notes":["`helpers` counts as a whole"]},
+        {"step":"tr\u001bain","verdict":"run","reason":"the source of `helpers.scale` changed","starts_anew":"its GPUs are chosen first","notes":["`helpers` counts as a whole"]},
         {"step":"report","verdict":"depends","reason":"its input comes from `train`, which will run"}]"#;
 
     fn check(view: View, expected: &str) {
@@ -159,7 +171,7 @@ mod tests {
             "\
 STEP         VERDICT  REASON
 load         cached   nothing changed
-tr\\u{1b}ain  run      the source of `helpers.scale` changed
+tr\\u{1b}ain  run      the source of `helpers.scale` changed; starts Python anew, since its GPUs are chosen first
 report       depends  its input comes from `train`, which will run
 note: tr\\u{1b}ain: `helpers` counts as a whole
 

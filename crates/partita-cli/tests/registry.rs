@@ -70,6 +70,12 @@ fn wrong_configuration_is_a_usage_error_that_names_what_is_meant() {
         1,
         "did you mean `local`?",
     );
+    let check = |option: &str, part: &str| {
+        machine.refuses(&["orchestrator", "register", "x", "--flavor=process", option], 1, part);
+    };
+    check("--memory=lots", "`lots` is not an amount of memory");
+    check("--grace=-1", "`-1` is not a length of time");
+    check("--cpu_count=-1", "must be a number above 0");
     assert_eq!(machine.json(&["artifact-store", "list"]).as_array().map(Vec::len), Some(1));
 }
 

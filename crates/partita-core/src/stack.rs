@@ -95,6 +95,11 @@ impl Stack {
     pub fn orchestrator(&self) -> Option<&Component> {
         self.orchestrators.first()
     }
+
+    /// Returns the orchestrator of steps that name this one, or none.
+    pub fn orchestrator_named(&self, name: Option<&str>) -> Option<&Component> {
+        self.orchestrators.iter().find(|found| name.is_none_or(|name| found.name == name))
+    }
 }
 
 /// A kind of component: its name, its type, and what configures it.

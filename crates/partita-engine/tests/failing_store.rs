@@ -30,7 +30,6 @@ use partita_engine::store::{
     ArtifactStore, Documents, Durability, Hold, LeaseGuard, LeaseState, LocalArtifactStore, Result,
     Staging, StoreError, Watch,
 };
-use serde_json::{Value, json};
 
 const STEPS: usize = 5;
 
@@ -295,7 +294,7 @@ impl Home {
     fn drive(&self, run_id: Option<&str>, calls: &Calls) -> std::result::Result<(), RunError> {
         let (store, metadata) = (Arc::clone(&self.store), Arc::clone(&self.metadata));
         let live = match run_id {
-            Some(run_id) => LiveRun::resume(run_id, store, metadata)?,
+            Some(run_id) => LiveRun::resume(run_id, store, metadata, || Ok(()))?,
             None => {
                 let (deployment, name) = (chain(), Some("run".to_owned()));
                 let new = NewRun { deployment, name, target: None, user: None, resumed_from: None };
@@ -334,36 +333,24 @@ impl Home {
         (0..STEPS).filter(is_committed).collect()
     }
 
-    /// Checks that the index can be made again as it is, as far as `seen` looks.
-    fn check_index(&self, seen: Seen) {
+    /// Checks that the index can be made again as it is.
+    fn check_index(&self) {
         let again = SqliteMetadataStore::open(&self.folder.path().join("again.db"));
         let again = again.expect("an index");
         let stores = |_: &str| Ok(Arc::clone(&self.store));
         Runs::new(&again, &stores).rebuild(&*self.store).expect("rebuilt");
         let [shown, again] = [&*self.metadata, &again].map(|index| {
             let view = self.shown(index).expect("a run");
-            serde_json::to_string_pretty(&seen(&view)).expect("JSON")
+            serde_json::to_string_pretty(&view).expect("JSON")
         });
-        assert_eq!(shown, again);
+        let lines = shown.lines().zip(again.lines());
+        let unlike: Vec<_> = lines.filter(|(shown, again)| shown != again).collect();
+        assert!(shown == again, "shown, and by the documents: {unlike:#?}");
     }
 }
 
-/// What of a run is compared.
-type Seen = fn(&RunView) -> Value;
-
-fn everything(run: &RunView) -> Value {
-    json!(run)
-}
-
-/// All but attempts that failed: in the end there may be no room for their records either.
-fn what_was_made(run: &RunView) -> Value {
-    let steps: BTreeMap<_, _> =
-        run.steps.iter().map(|(name, step)| (name, &step.outputs)).collect();
-    json!([run.status, steps])
-}
-
 /// Resumes a run until it is complete on a store that fails some writes.
-fn check(fails: Fails, seen: Seen) {
+fn check(fails: Fails) {
     let home = Home::new(fails);
     let calls = Calls::default();
     for _ in 0..PATIENCE {
@@ -378,7 +365,7 @@ fn check(fails: Fails, seen: Seen) {
         assert_ne!(run.status, RunStatus::Running);
         if run.status == RunStatus::Completed {
             assert_eq!(home.committed(&run.id).len(), STEPS);
-            return home.check_index(seen);
+            return home.check_index();
         }
     }
     panic!("it is not complete after {PATIENCE} engines");
@@ -386,15 +373,15 @@ fn check(fails: Fails, seen: Seen) {
 
 #[test]
 fn a_run_completes_on_a_store_that_fails_every_third_write() {
-    (0..20).for_each(|seed| check(one_in(3, seed), what_was_made));
+    (0..20).for_each(|seed| check(one_in(3, seed)));
 }
 
 #[test]
 fn a_run_completes_on_a_store_that_fails_now_and_then() {
-    (0..10).for_each(|seed| check(one_in(12, seed), everything));
+    (0..10).for_each(|seed| check(one_in(12, seed)));
 }
 
 #[test]
 fn what_a_full_disk_refused_for_a_moment_is_written_later() {
-    (0..40).for_each(|first| check(Arc::new(move |n| (first..first + 6).contains(&n)), everything));
+    (0..40).for_each(|first| check(Arc::new(move |n| (first..first + 6).contains(&n))));
 }

@@ -4,6 +4,7 @@ pub mod launchers;
 pub mod local;
 pub mod process;
 
+use partita_core::deployment::{Deployment, Step};
 use partita_core::stack::{Capabilities, Component, Flavor};
 
 /// Returns the orchestrator flavors that need no registration.
@@ -21,4 +22,12 @@ pub fn capabilities(orchestrator: &Component) -> Option<Result<Capabilities, Str
         process::NAME => Some(process::capabilities(&orchestrator.config)),
         _ => None,
     }
+}
+
+/// Returns why a step would start Python anew although its orchestrator forks others, if so.
+pub fn starts_anew(deployment: &Deployment, step: &Step) -> Option<&'static str> {
+    let named = step.config.orchestrator.as_deref();
+    let orchestrator = deployment.stack.orchestrator_named(named)?;
+    let is_process = orchestrator.flavor == process::NAME;
+    is_process.then(|| process::starts_anew(&orchestrator.config, step)).flatten()
 }

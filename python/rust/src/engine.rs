@@ -26,10 +26,11 @@ use partita_engine::cache::ResumedFrom;
 use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Overrides};
 use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
 use partita_engine::limits::HomeLimits;
-use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError};
+use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError, Verdict};
 use partita_engine::step_runner::{RunContext, run_attempt};
 use partita_engine::store::{ArtifactStore, Hold};
 use partita_orchestrators::local::{self, LocalLauncher, LocalSteps, Next};
+use partita_orchestrators::starts_anew;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
@@ -252,7 +253,9 @@ fn execute<'py>(
         Err(_) => return Err(PanicException::new_err("the engine stopped")),
     };
     let warning = index_error.map(|error| {
-        format!("the index lacks part of this run: {error}; `partita store rebuild` makes it again")
+        format!(
+            "the index lacks part of this run, until somebody looks at the run and there is room for it: {error}"
+        )
     });
     match raised {
         Some(error) if !error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
@@ -359,8 +362,13 @@ pub(crate) fn plan<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, 
     let history = Arc::clone(prepared.session.home().metadata());
     let source_root = prepared.target.map(|target| target.source_root);
     let deployment = Arc::new(prepared.compiled.deployment);
-    let planned = runs::plan(deployment, prepared.store, history, source_root)
+    let mut planned = runs::plan(Arc::clone(&deployment), prepared.store, history, source_root)
         .map_err(|error| partita_error(py, error))?;
+    for (planned, step) in planned.iter_mut().zip(&deployment.steps) {
+        if planned.verdict != Verdict::Cached {
+            planned.starts_anew = starts_anew(&deployment, step).map(str::to_owned);
+        }
+    }
     bytes(py, &planned)
 }
 

@@ -23,7 +23,7 @@ pub enum MetadataError {
         help: String,
     },
     /// Something has this name already.
-    #[error("there is a {what} `{name}` already; {help}")]
+    #[error("the {what} `{name}` is there already; {help}")]
     Exists {
         /// What has it, such as `run` or `stack`.
         what: String,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use partita_core::name;
 use partita_core::run::{Event, EventKind};
+use partita_core::status::RunStatus;
 
 use super::error::{MetadataError, Result};
 use super::replay::{Replayed, replay};
@@ -70,7 +71,15 @@ impl<'a> Runs<'a> {
     /// As for [`Self::find`]; [`StoreError::BadDocument`] if its steps are not known because its
     /// deployment is damaged or missing.
     pub fn get(&self, reference: &str) -> Result<RunView> {
-        let found = self.find(reference)?;
+        let settled = self.settle()?;
+        let found = self.named(reference)?;
+        if found.status == RunStatus::Interrupted
+            && !settled.contains(&found.id)
+            && let Ok(store) = self.stores.open(&found.store)
+        {
+            // Its last processes may have ended after it was brought up to date.
+            self.refresh(&*store, &found.id)?;
+        }
         let view = match self.index.run(&found.id)? {
             Some(view) if view.steps.is_empty() => self.with_steps(&view)?,
             view => view,
@@ -106,6 +115,10 @@ impl<'a> Runs<'a> {
     /// [`MetadataError::NotFound`] or [`MetadataError::Ambiguous`].
     pub fn find(&self, reference: &str) -> Result<RunSummary> {
         self.settle()?;
+        self.named(reference)
+    }
+
+    fn named(&self, reference: &str) -> Result<RunSummary> {
         let mut found = if reference == name::LATEST_RUN {
             self.index.runs(&RunFilter { limit: Some(1), ..RunFilter::default() })?
         } else {
@@ -140,18 +153,20 @@ impl<'a> Runs<'a> {
         })
     }
 
-    /// Brings every run up to date that has not ended and that no engine drives.
+    /// Brings every run up to date that has not ended and that no engine drives; returns their ids.
     ///
     /// A run whose store cannot be asked stays as it is.
-    fn settle(&self) -> Result<()> {
+    fn settle(&self) -> Result<Vec<String>> {
+        let mut settled = Vec::new();
         for run in self.index.unended_runs()? {
             if let Ok(store) = self.stores.open(&run.store)
                 && matches!(store.lease_state(&run.id), Ok(LeaseState::Free))
             {
                 self.refresh(&*store, &run.id)?;
+                settled.push(run.id);
             }
         }
-        Ok(())
+        Ok(settled)
     }
 
     /// Makes a run's rows again from its documents in `store`, or forgets it if it has none. A run
@@ -232,8 +247,8 @@ impl<'a> Runs<'a> {
     }
 }
 
-/// Makes the rows of a run that has just ended again from its documents; for the engine that drove
-/// it, and could not write them as things happened.
+/// Makes the rows of a run again from its documents; for the engine that has its lease, as long or
+/// as soon as nothing happens in it.
 ///
 /// # Errors
 /// If the documents cannot be read, or the index fails.

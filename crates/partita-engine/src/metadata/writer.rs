@@ -37,7 +37,7 @@ struct State {
     /// How many flushes were asked for, and how many are done.
     asked: u64,
     done: u64,
-    /// The first error since the last flush.
+    /// Why the index lacks something, as of the last try.
     error: Option<MetadataError>,
     /// No more changes come.
     closed: bool,
@@ -84,7 +84,7 @@ impl IndexWriter {
     /// Waits until everything recorded so far is written.
     ///
     /// # Errors
-    /// The first error since the last flush. The documents have what the index now lacks; see
+    /// Why it could not be. The documents have what the index now lacks; see
     /// [`super::Runs::refresh`].
     pub fn flush(&self) -> Result<()> {
         let mut state = self.desk.state();
@@ -124,13 +124,18 @@ fn stopped(reason: &str) -> MetadataError {
 struct Writer(Arc<Desk>);
 
 impl Writer {
+    /// Writes until no more comes. What could not be written is written before anything that came
+    /// later: a run that the index says has ended is one that it has all of.
     fn write(&self, index: &dyn RunIndex) {
+        let mut left = Vec::new();
         while let Some((changes, asked)) = self.gather() {
-            let outcome = if changes.is_empty() { Ok(()) } else { index.apply(&changes) };
+            left.extend(changes);
+            let outcome = if left.is_empty() { Ok(()) } else { index.apply(&left) };
             let mut state = self.0.state();
-            if let Err(error) = outcome {
-                state.error.get_or_insert(error);
+            if outcome.is_ok() {
+                left.clear();
             }
+            state.error = outcome.err();
             if state.done < asked {
                 state.done = asked;
                 self.0.flushed.notify_all();

@@ -56,6 +56,9 @@ pub enum RunError {
         /// What its orchestrator says.
         error: LaunchError,
     },
+    /// Processes of an engine that died are still there.
+    #[error(transparent)]
+    StillRuns(std::io::Error),
     /// A bug in Partita.
     #[error("the deployment cannot be executed: {0}; this is a bug in Partita")]
     Internal(String),
@@ -154,16 +157,21 @@ impl LiveRun {
         })
     }
 
-    /// Takes up a run that was interrupted, cancelled or failed. Its commits stand.
+    /// Takes up a run that was interrupted, cancelled or failed. Its commits stand. `end_left` ends
+    /// what an earlier engine has left of it on this machine, so that nothing is added to its
+    /// documents after they are read.
     ///
     /// # Errors
-    /// If another engine drives it, it is completed, or its documents cannot be read.
+    /// If another engine drives it, it is completed, its documents cannot be read, or something that
+    /// was left does not end.
     pub fn resume(
         run_id: &str,
         store: Arc<dyn ArtifactStore>,
         metadata: Arc<dyn MetadataStore>,
+        end_left: impl FnOnce() -> std::io::Result<()>,
     ) -> Result<Self, RunError> {
         let lease = store.lease(run_id)?;
+        end_left().map_err(RunError::StillRuns)?;
         let documents = Documents::new(&*store);
         let header = documents.run_header(run_id)?;
         let ended = documents.run_end(run_id)?;
@@ -172,7 +180,6 @@ impl LiveRun {
         }
         let deployment = Arc::new(documents.deployment(&header.deployment_id)?);
         let before = Before::read(&documents, run_id, &deployment)?;
-        // What attempts of an engine that died have committed since someone last looked.
         write_again(&*metadata, &*store, run_id)?;
         // From here on, whoever looks after a crash finds a run that goes on and nobody drives, and
         // reads its documents again.
@@ -292,15 +299,20 @@ impl LiveRun {
             error: outcome.error.clone(),
         };
         let store = &*self.context.store;
+        // A run whose documents lack how an attempt ended has no end: it is taken up again.
+        let is_told = self.context.write_rest()?;
         // Attempts that were killed leave some; collection finds what cannot be removed now.
         let _ = Staging::remove_left(store, &self.header.id);
         let path = layout::run_end(&self.header.id);
         store.write(&path, encode(store, &path, &end)?.into())?;
         self.index.record(Change::RunEnded { run_id: Arc::clone(&self.context.run_id), end });
-        // What its disk refused may have room now, and the documents have it.
-        let written =
-            self.index.flush().or_else(|_| write_again(&*self.metadata, store, &self.header.id));
-        Ok(written.err())
+        let written = self.index.flush();
+        if is_told && written.is_ok() {
+            return Ok(None);
+        }
+        // What its disk refused may have room now, and the documents have it. What they lack, the
+        // index does not keep.
+        Ok(write_again(&*self.metadata, store, &self.header.id).err())
     }
 }
 

@@ -36,6 +36,10 @@ pub struct PlannedStep {
     /// What is known of its items, if it is mapped and its list is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<PlannedItems>,
+    /// Why it would start Python anew where others are forked from a process that has imported
+    /// their modules; its orchestrator knows, and who asks it fills this in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_anew: Option<String>,
     /// Where a whole file counts, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -91,7 +95,8 @@ pub fn plan(
         }
         let source = deployment.sources.get(&step.source);
         let notes = source.map(|source| source.notes.clone()).unwrap_or_default();
-        planned.push(PlannedStep { step: step.name.clone(), verdict, reason, items, notes });
+        let (step, starts_anew) = (step.name.clone(), None);
+        planned.push(PlannedStep { step, verdict, reason, items, starts_anew, notes });
     }
     Ok(planned)
 }

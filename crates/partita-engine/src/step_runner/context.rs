@@ -220,15 +220,23 @@ impl RunContext {
         }
     }
 
-    /// Tries a few times to write what could not be written: the disk may have room again.
-    pub(crate) fn write_rest(&self) {
+    /// Tries a few times to write what could not be written: the disk may have room again. Returns
+    /// whether all events are.
+    ///
+    /// # Errors
+    /// If a document cannot be written.
+    pub(crate) fn write_rest(&self) -> Result<bool> {
         let mut unwritten = locked(&self.unwritten);
+        let mut outcome = Ok(());
         for _ in 0..TRIES {
             self.write_events(&mut unwritten);
-            let is_left =
-                |(path, bytes): &(String, Bytes)| self.store.write(path, bytes.clone()).is_err();
-            unwritten.documents.retain(is_left);
+            outcome = Ok(());
+            unwritten.documents.retain(|(path, bytes)| {
+                let written = self.store.write(path, bytes.clone());
+                written.map_err(|error| outcome = Err(error)).is_err()
+            });
         }
+        outcome.map(|()| unwritten.lines.is_empty())
     }
 
     fn write_events(&self, unwritten: &mut Unwritten) {

@@ -14,6 +14,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -58,8 +59,23 @@ pub(super) enum Taken {
     Theirs(Option<Lease>),
 }
 
-/// Takes the lease kept at `path`, whose folder exists.
+/// How often it is looked whether an engine that was killed has ended, and how long between.
+const LOOKS: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Takes the lease kept at `path`, whose folder exists. The system takes its time to end a process
+/// that was killed; for one that has it, this waits a second.
 pub(super) fn take(path: &Path) -> std::io::Result<Taken> {
+    for _ in 0..LOOKS {
+        match take_now(path)? {
+            Taken::Theirs(Some(lease)) if is_ending(&lease) => std::thread::sleep(PAUSE),
+            taken => return Ok(taken),
+        }
+    }
+    take_now(path)
+}
+
+fn take_now(path: &Path) -> std::io::Result<Taken> {
     let mut held = held();
     if held.contains(path) {
         return Ok(Taken::Theirs(Some(lease())));
@@ -137,14 +153,34 @@ fn is_locked(lock: FcntlArg<'_>, file: &File) -> std::io::Result<bool> {
 
 /// Returns whether the process that a lease names may be alive; of another machine's, nobody knows.
 fn is_alive(lease: &Lease) -> bool {
-    if lease.host != host() {
-        return true;
-    }
-    let state = std::fs::read_to_string(format!("/proc/{}/stat", lease.pid));
-    // The state follows the name, which is in parentheses and may hold some itself.
-    state.is_ok_and(|text| {
-        text.rsplit(") ").next().is_some_and(|rest| !rest.starts_with(['Z', 'X']))
-    })
+    lease.host != host() || status(lease).is_some_and(|text| !has_ended(&text))
+}
+
+/// Returns whether the process that a lease names is about to be gone, or is.
+fn is_ending(lease: &Lease) -> bool {
+    lease.host == host() && status(lease).is_none_or(|text| has_ended(&text) || is_killed(&text))
+}
+
+/// Returns what the system says of the process that a lease names, if there is one.
+fn status(lease: &Lease) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/{}/status", lease.pid)).ok()
+}
+
+/// Returns a line of what the system says of a process.
+fn line<'a>(status: &'a str, key: &str) -> Option<&'a str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    line.map(str::trim)
+}
+
+fn has_ended(status: &str) -> bool {
+    line(status, "State").is_none_or(|state| state.starts_with(['Z', 'X']))
+}
+
+/// Returns whether a process is to be killed and has not ended: nothing takes that back.
+fn is_killed(status: &str) -> bool {
+    let pending = ["SigPnd", "ShdPnd"].into_iter().filter_map(|key| line(status, key));
+    let mut sets = pending.filter_map(|set| u64::from_str_radix(set, 16).ok());
+    sets.any(|set| set & (1 << (libc::SIGKILL - 1)) != 0)
 }
 
 fn lease() -> Lease {
@@ -175,5 +211,28 @@ fn lock(byte: libc::off_t) -> libc::flock {
         l_start: byte,
         l_len: 1,
         l_pid: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks what is found in the status of a process: whether it has ended, and whether it is
+    /// about to.
+    fn check(state: &str, pending: &str, shared: &str, expected: (bool, bool)) {
+        let text =
+            format!("Name:\tState:\nState:\t{state}\nSigPnd:\t{pending}\nShdPnd:\t{shared}\n");
+        assert_eq!((has_ended(&text), is_killed(&text)), expected, "{text}");
+    }
+
+    #[test]
+    fn a_process_that_was_killed_is_known_before_it_has_ended() {
+        let none = "0000000000000000";
+        check("S (sleeping)", none, none, (false, false));
+        check("Z (zombie)", none, none, (true, false));
+        check("R (running)", "0000000000000100", none, (false, true));
+        check("D (disk sleep)", none, "0000000000000100", (false, true));
+        check("R (running)", "0000000000004002", none, (false, false));
     }
 }

@@ -13,7 +13,7 @@ use partita_engine::step_runner::RunContext;
 use serde::Serialize;
 
 use super::config::ProcessOrchestratorConfig;
-use super::lock::ProcessLock;
+use super::lock::{MARK, ProcessLock};
 use super::output::Echo;
 
 /// The variables by which numerical libraries are told how many threads to use.
@@ -116,6 +116,7 @@ impl Setup {
             .args(["-m", PYTHON_ENTRYPOINT])
             .args(attempt.entrypoint_arguments(self.context.store.uri()))
             .env(TERMS_VARIABLE, serde_json::to_string(terms)?)
+            .env(MARK, lock.path())
             .envs(self.environment(threads(attempt.step())))
             .stdin(Stdio::from(lock.file().try_clone()?))
             .stdout(stdout.try_clone()?)

@@ -1,14 +1,15 @@
 //! The launcher of the `process` orchestrator, as the engine sees it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Reports, StepLauncher};
 use partita_core::name::slug;
-use partita_core::stack::Component;
+use partita_core::stack::{Component, Stack};
 use partita_engine::step_runner::RunContext;
 
+use super::NAME;
 use super::config::ProcessOrchestratorConfig;
 use super::entrypoint::Setup;
 use super::lock::ProcessLock;
@@ -65,7 +66,7 @@ impl ProcessLauncher {
         let config = ProcessOrchestratorConfig::of(&orchestrator.config)
             .map_err(|reason| OpenError::BadConfig { name: name(), reason })?;
         let failed = |error| OpenError::Failed { name: name(), error };
-        let lock = format!("{}.{}", place.context.run_id, slug(&orchestrator.name));
+        let lock = lock_of(&place.context.run_id, &orchestrator.name);
         let lock = ProcessLock::take(&place.locks, &lock).map_err(failed)?;
         let setup = Setup {
             context: place.context,
@@ -77,6 +78,22 @@ impl ProcessLauncher {
         let (mailbox, supervisor) = supervisor::start(setup, lock).map_err(failed)?;
         Ok(Self { mailbox, supervisor: Some(supervisor) })
     }
+}
+
+/// Ends the processes that an engine which died has left of a run. Nobody else may drive the run
+/// meanwhile; `locks` tells which runs have processes on this machine.
+///
+/// # Errors
+/// If they do not end.
+pub fn end_left(stack: &Stack, run_id: &str, locks: &Path) -> std::io::Result<()> {
+    for orchestrator in stack.orchestrators.iter().filter(|found| found.flavor == NAME) {
+        ProcessLock::take(locks, &lock_of(run_id, &orchestrator.name))?.end_marked()?;
+    }
+    Ok(())
+}
+
+fn lock_of(run_id: &str, orchestrator: &str) -> String {
+    format!("{run_id}.{}", slug(orchestrator))
 }
 
 impl StepLauncher for ProcessLauncher {

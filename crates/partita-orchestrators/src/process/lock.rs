@@ -3,15 +3,21 @@
 //! The lock belongs to an open file, which is the standard input of every process of the run (it is
 //! empty, so that they read nothing). So it is held until the last of them has ended, whoever
 //! started it and whatever became of that; only then may another engine start steps of the run.
+//! A program may have given its standard input away. So the lock is named in the environment of all
+//! of them as well, where the next engine finds those that nobody was left to end.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+/// The environment variable that names the lock of the run that a process belongs to.
+pub(super) const MARK: &str = "PARTITA_PROCESS_LOCK";
 
 /// How long the processes of an engine that died may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,7 +37,8 @@ impl ProcessLock {
     /// that the system has not ended with it are killed.
     pub(super) fn take(folder: &Path, run_id: &str) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        remove_unheld(folder);
+        let folder = fs::canonicalize(folder)?;
+        remove_unheld(&folder);
         let path = folder.join(run_id);
         let begun = Instant::now();
         loop {
@@ -42,10 +49,10 @@ impl ProcessLock {
                 Ok(()) if is_at(&file, &path) => return Ok(Self { file, path }),
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => {
-                    return Err(still_held(&path));
+                    return Err(still_there(&found(&path, holds)?));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    end(&holders(&path)?);
+                    end(&found(&path, holds)?);
                     std::thread::sleep(LOOK);
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -53,9 +60,30 @@ impl ProcessLock {
         }
     }
 
+    /// Ends what is left of an earlier engine of the run and does not hold the lock.
+    pub(super) fn end_marked(&self) -> io::Result<()> {
+        let begun = Instant::now();
+        loop {
+            let left = found(&self.path, is_marked)?;
+            if left.is_empty() {
+                return Ok(());
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(still_there(&left));
+            }
+            end(&left);
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// Returns the file, to be the standard input of a process.
     pub(super) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Returns its path, to be named in the environment of a process.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -65,12 +93,14 @@ impl Drop for ProcessLock {
     }
 }
 
-/// Removes the locks that engines left when they were killed: nobody may take up their runs again.
+/// Removes the locks that engines left when they were killed, and ends what is left of their runs:
+/// nobody may take them up again.
 fn remove_unheld(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     for path in entries.map(|entry| entry.path()) {
         let Ok(file) = File::open(&path) else { continue };
         if file.try_lock().is_ok() && is_at(&file, &path) {
+            end(&found(&path, is_marked).unwrap_or_default());
             let _ = fs::remove_file(&path);
         }
     }
@@ -82,9 +112,8 @@ fn is_at(file: &File, path: &Path) -> bool {
     file.is_ok_and(|file| there.is_ok_and(|there| file == there))
 }
 
-fn still_held(path: &Path) -> io::Error {
-    let holders = holders(path).unwrap_or_default();
-    let processes: Vec<String> = holders.iter().map(Pid::to_string).collect();
+fn still_there(left: &[Pid]) -> io::Error {
+    let processes: Vec<String> = left.iter().map(Pid::to_string).collect();
     io::Error::new(
         io::ErrorKind::TimedOut,
         format!(
@@ -94,15 +123,30 @@ fn still_held(path: &Path) -> io::Error {
     )
 }
 
-/// Returns the other processes whose standard input is the file: those of the run.
-fn holders(path: &Path) -> io::Result<Vec<Pid>> {
-    let (path, own) = (fs::canonicalize(path)?, Pid::this());
+/// Returns the other processes that belong to the lock at `path`, in the way that `belongs` says of
+/// their folders below `/proc`. Whoever is one of them itself finds none, nor those it runs in.
+fn found(path: &Path, belongs: fn(&Path, &Path) -> bool) -> io::Result<Vec<Pid>> {
+    if std::env::var_os(MARK).is_some_and(|own| path == Path::new(&own)) {
+        return Ok(Vec::new());
+    }
+    let own = Pid::this();
     let processes = fs::read_dir("/proc")?.filter_map(Result::ok).filter_map(|entry| {
         let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?);
-        let input = fs::read_link(entry.path().join("fd/0")).ok()?;
-        (input == path && pid != own).then_some(pid)
+        (pid != own && belongs(&entry.path(), path)).then_some(pid)
     });
     Ok(processes.collect())
+}
+
+/// Returns whether the standard input of a process is the lock.
+fn holds(process: &Path, lock: &Path) -> bool {
+    fs::read_link(process.join("fd/0")).is_ok_and(|input| input == lock)
+}
+
+/// Returns whether a process was started with the lock's name in its environment.
+fn is_marked(process: &Path, lock: &Path) -> bool {
+    let mark = [MARK.as_bytes(), b"=", lock.as_os_str().as_bytes()].concat();
+    let environment = fs::read(process.join("environ")).unwrap_or_default();
+    environment.split(|&byte| byte == 0).any(|variable| variable == mark)
 }
 
 fn end(processes: &[Pid]) {
@@ -129,6 +173,28 @@ mod tests {
         assert_eq!(left.wait().unwrap().signal(), Some(9));
         drop(lock);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_program_that_gave_its_standard_input_away_is_ended_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = fs::canonicalize(folder.path()).unwrap().join("run");
+        let start = || {
+            let mut program = Command::new("sleep");
+            program.arg("60").env(MARK, &path).stdin(Stdio::null()).spawn().unwrap()
+        };
+        let mut left = start();
+        let lock = ProcessLock::take(folder.path(), "run").unwrap();
+        // Its parent reaps it while it is waited for.
+        let waits = std::thread::spawn(move || left.wait().unwrap().signal());
+        lock.end_marked().unwrap();
+        assert_eq!(waits.join().unwrap(), Some(9));
+        drop(lock);
+        // Nobody takes this run up, but another one begins.
+        fs::write(&path, "").unwrap();
+        let mut left = start();
+        drop(ProcessLock::take(folder.path(), "other").unwrap());
+        assert_eq!(left.wait().unwrap().signal(), Some(9));
     }
 
     #[test]

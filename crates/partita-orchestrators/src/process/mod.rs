@@ -20,11 +20,12 @@ mod zygote;
 
 use std::collections::BTreeMap;
 
+use partita_core::deployment::Step;
 use partita_core::literal::Literal;
 use partita_core::stack::{Capabilities, ComponentType, Flavor};
 
 pub use config::ProcessOrchestratorConfig;
-pub use launcher::{OpenError, Place, ProcessLauncher};
+pub use launcher::{OpenError, Place, ProcessLauncher, end_left};
 pub use output::Echo;
 
 /// The name of the flavor.
@@ -58,4 +59,11 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
         gpus: Some(u32::try_from(config.gpus().len()).unwrap_or(u32::MAX)),
         allow_unenforced: false,
     })
+}
+
+/// Returns why an orchestrator with this configuration, which forks steps, would not fork this one,
+/// as far as that is known before it runs.
+pub fn starts_anew(config: &BTreeMap<String, Literal>, step: &Step) -> Option<&'static str> {
+    let config = ProcessOrchestratorConfig::of(config).ok()?;
+    config.warm.then(|| entrypoint::needs_own_start(step)).flatten()
 }

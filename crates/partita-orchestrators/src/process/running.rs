@@ -176,7 +176,7 @@ impl Running {
 }
 
 /// Sends a signal to a process that is not reaped, and to all of its group.
-fn kill_group(child: &Child, signal: Signal) {
+pub(super) fn kill_group(child: &Child, signal: Signal) {
     if let Ok(pid) = i32::try_from(child.id()) {
         let _ = killpg(Pid::from_raw(pid), signal);
     }

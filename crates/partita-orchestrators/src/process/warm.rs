@@ -38,11 +38,9 @@ enum State {
 impl Warm {
     pub(super) fn new(setup: &Setup) -> Self {
         let deployment = &setup.context.deployment;
-        let is_default = deployment.stack.orchestrator().map(|default| &default.name)
-            == Some(&setup.orchestrator);
-        let is_ours = |step: &Step| match &step.config.orchestrator {
-            Some(orchestrator) => *orchestrator == setup.orchestrator,
-            None => is_default,
+        let is_ours = |step: &Step| {
+            let found = deployment.stack.orchestrator_named(step.config.orchestrator.as_deref());
+            found.is_some_and(|found| found.name == setup.orchestrator)
         };
         let mut known = std::collections::HashSet::new();
         let steps = deployment.steps.iter().enumerate();
@@ -56,7 +54,7 @@ impl Warm {
     /// Starts the zygote if there is none; returns whether it forks steps.
     pub(super) fn start(&mut self, setup: &Setup, lock: &ProcessLock) -> bool {
         if matches!(self.state, State::None) {
-            self.state = match Zygote::start(setup, &self.steps, lock.file()) {
+            self.state = match Zygote::start(setup, &self.steps, lock) {
                 Ok(zygote) => State::Live { zygote, overdue_at: Instant::now() + PATIENCE },
                 Err(_) => State::Unusable,
             };

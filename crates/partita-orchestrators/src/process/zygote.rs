@@ -3,13 +3,13 @@
 //! Both sides send one JSON object a packet over a socket that keeps packets apart; the descriptors
 //! of a step's output travel with the request to start it.
 
-use std::fs::File;
 use std::io::{IoSlice, PipeWriter};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recv, sendmsg, socketpair,
 };
@@ -17,6 +17,8 @@ use partita_core::launcher::Attempt;
 use serde::{Deserialize, Serialize};
 
 use super::entrypoint::{Setup, Terms};
+use super::lock::{MARK, ProcessLock};
+use super::running::kill_group;
 
 /// Longest message, in bytes.
 const MESSAGE_LIMIT: usize = 1 << 16;
@@ -83,7 +85,11 @@ pub(super) struct Zygote {
 
 impl Zygote {
     /// Starts one and tells it what to import.
-    pub(super) fn start(setup: &Setup, steps: &[usize], lock: &File) -> std::io::Result<Self> {
+    pub(super) fn start(
+        setup: &Setup,
+        steps: &[usize],
+        lock: &ProcessLock,
+    ) -> std::io::Result<Self> {
         let (socket, theirs) = socketpair(
             AddressFamily::Unix,
             SockType::SeqPacket,
@@ -92,6 +98,7 @@ impl Zygote {
         )?;
         let process = Command::new(&setup.interpreter)
             .args(["-m", "partita.workers.zygote"])
+            .env(MARK, lock.path())
             .envs(setup.forking_environment())
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
@@ -106,7 +113,7 @@ impl Zygote {
             run_id: &run.run_id,
             steps,
         };
-        zygote.send(&open, &[lock.as_fd()])?;
+        zygote.send(&open, &[lock.file().as_fd()])?;
         Ok(zygote)
     }
 
@@ -153,14 +160,14 @@ impl Zygote {
         drop(self.socket);
         if !self.is_ready {
             // It may be busy with an import that does not end.
-            let _ = self.process.kill();
+            kill_group(&self.process, Signal::SIGKILL);
         }
         let _ = self.process.wait();
     }
 
-    /// Ends one that cannot be relied on any more.
+    /// Ends one that cannot be relied on any more, and who watches over it.
     pub(super) fn kill(mut self) {
-        let _ = self.process.kill();
+        kill_group(&self.process, Signal::SIGKILL);
         let _ = self.process.wait();
     }
 

@@ -54,6 +54,11 @@ fn plugin(
     Start::of(&flavor, interpreter).map_err(|error| LauncherError::Plugin { name: name(), error })
 }
 
+/// Returns the folder that tells which runs have processes on this machine.
+pub(super) fn locks(prepared: &Prepared) -> PathBuf {
+    prepared.session.home().path().join("processes")
+}
+
 /// Returns the launchers of a run, those of flavor `local` being `local`.
 ///
 /// # Errors
@@ -74,7 +79,7 @@ pub(super) fn open(
             process::NAME => {
                 let place = Place {
                     context: Arc::clone(context),
-                    locks: prepared.session.home().path().join("processes"),
+                    locks: locks(prepared),
                     interpreter: interpreter.clone(),
                     echo: Arc::clone(&echo),
                 };

@@ -11,9 +11,11 @@ use partita_engine::cache::ResumedFrom;
 use partita_engine::metadata::RunView;
 use partita_engine::runs::{self, LiveRun};
 use partita_engine::store::Documents;
+use partita_orchestrators::process;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::launchers::locks;
 use super::{Prepared, execute, interpreter, launchers, parse, prepare, start};
 use crate::errors::partita_error;
 use crate::staging::Literals;
@@ -58,7 +60,10 @@ pub(crate) fn resume<'py>(
     }
     launchers::check(&prepared, &interpreter(py)?).map_err(|error| partita_error(py, error))?;
     let metadata = Arc::clone(prepared.session.home().metadata());
-    let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata)
+    let locks = locks(&prepared);
+    let end_left = || process::end_left(&earlier.stack, &run.id, &locks);
+    let live = py
+        .detach(|| LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata, end_left))
         .map_err(|error| partita_error(py, error))?;
     drop(held);
     execute(py, live, &prepared, caller)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: Longest message from the orchestrator, in bytes.
 MESSAGE_LIMIT = 1 << 16
 
+#: The environment variable that names the lock of the run that a process belongs to.
+MARK = "PARTITA_PROCESS_LOCK"
+
 
 class Zygote:
     """The loop that forks steps and tells how they end."""
@@ -84,8 +87,7 @@ class Zygote:
         self._run = _native.RunEntry(
             request["artifact_store"], request["deployment_id"], request["run_id"]
         )
-        if request["steps"]:  # An import may never end.
-            _native.end_with_parent(True)
+        watcher = self._watch() if request["steps"] else None
         for number in request["steps"]:
             entry = self._run.step_at(number, None)
             try:
@@ -97,8 +99,30 @@ class Zygote:
                 stream.flush()  # What waits here would be printed by every step.
         gc.collect()
         gc.freeze()  # What all steps share is not written to, and so not copied.
-        _native.end_with_parent(False)  # From here on the socket tells, and there is time to tidy.
+        if watcher is not None:  # From here on the socket tells, and there is time to tidy.
+            _native.end_with_parent(False)
+            os.kill(watcher, signal.SIGKILL)
+            os.waitpid(watcher, 0)
         self._say("ready")
+
+    def _watch(self) -> int:
+        """Forks a process that tidies up if the engine dies meanwhile; returns its id.
+
+        This process imports, which may never end; until it has, it ends with its engine.
+        """
+        engine = os.pidfd_open(os.getppid())
+        watcher = os.fork()
+        if watcher == 0:
+            self._connection.close()
+            select.select([engine], [], [])
+            self._end_all()
+            os._exit(0)
+        os.close(engine)
+        _native.end_with_parent(True)
+        if any(event & select.POLLHUP for _, event in self._poll.poll(0)):
+            self._end_all()  # It has died before anybody watched it, and so does the watcher.
+            os._exit(0)
+        return watcher
 
     def _start(self, request: dict[str, Any], descriptors: list[int]) -> None:
         job = request["job"]
@@ -160,14 +184,23 @@ class Zygote:
             _reap(pid)
 
     def _others(self) -> Iterator[int]:
-        """Yields the processes whose standard input is the run's lock."""
+        """Yields the run's other processes: its lock is their input, or in their environment."""
         if self._lock < 0:
             return
         lock = os.readlink(f"/proc/self/fd/{self._lock}")
+        mark = os.fsencode(f"{MARK}={lock}")
+        own = (os.getpid(), os.getpgrp())  # Who watches is of the group of whom it watches over.
         for name in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):  # It has ended, or is another user's.
-                if os.readlink(f"/proc/{name}/fd/0") == lock:
+                if int(name) not in own and (
+                    os.readlink(f"/proc/{name}/fd/0") == lock or mark in _environment(name)
+                ):
                     yield int(name)
+
+
+def _environment(process: str) -> list[bytes]:
+    with open(f"/proc/{process}/environ", "rb") as file:
+        return file.read().split(b"\0")
 
 
 def _threads() -> int:

@@ -98,7 +98,7 @@ fn refusals_say_what_to_do() {
     );
     check(
         index.save_stack(&stack("mine", &["gpu"]), Save::Register),
-        "there is a stack `mine` already; choose another name, or change it with `partita stack update mine`",
+        "the stack `mine` is there already; choose another name, or change it with `partita stack update mine`",
     );
     check(
         index.save_stack(&stack("a\nb", &["gpu"]), Save::Register),

@@ -218,15 +218,26 @@ fn the_previous_result_of_a_step_is_the_latest_committed_one() {
 }
 
 #[test]
-fn an_error_of_the_writer_is_kept_for_whoever_flushes() {
+fn what_the_index_refused_is_written_before_what_came_later() {
     let home = Home::new();
     let engine = Engine::start(&home, 0, &chain(&["load"]));
     let other = rusqlite::Connection::open(home.database()).expect("opened");
-    other.execute_batch("DROP TABLE run_metadata").expect("dropped");
-    let (key, value) = ("seed".to_owned(), "7".to_owned());
-    engine.writer.record(Change::RunMetadata { run_id: engine.run_id.clone(), key, value });
+    let refuse = "BEGIN SELECT RAISE(ABORT, 'there is no room'); END";
+    let trigger = format!("CREATE TRIGGER full BEFORE INSERT ON run_metadata {refuse}");
+    other.execute_batch(&trigger).expect("refused");
+    let (run_id, key, value) = (engine.run_id.clone(), "seed".to_owned(), "7".to_owned());
+    engine.writer.record(Change::RunMetadata { run_id: run_id.clone(), key, value });
     assert!(engine.writer.flush().is_err());
+    let (status, error) = (RunStatus::Completed, None);
+    let end = RunEnd { version: VERSION, status, ended_at: Timestamp(9), error };
+    engine.writer.record(Change::RunEnded { run_id: run_id.clone(), end });
+    assert!(engine.writer.flush().is_err());
+    // Else nobody would look whether all of it is there.
+    let shown = || home.index.run(&run_id).expect("an answer").expect("a run");
+    assert_eq!(shown().status, RunStatus::Running);
+    other.execute_batch("DROP TRIGGER full").expect("taken");
     assert!(engine.writer.flush().is_ok());
+    assert_eq!((shown().status, shown().metadata.len()), (RunStatus::Completed, 1));
 }
 
 #[test]
