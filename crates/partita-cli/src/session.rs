@@ -122,8 +122,12 @@ impl Session {
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self, component: &Component) -> Result<(), SessionError> {
-        if component.component_type == ComponentType::ArtifactStore {
-            self.home.check_artifact_store(component)?;
+        match component.component_type {
+            ComponentType::ArtifactStore => self.home.check_artifact_store(component)?,
+            ComponentType::Orchestrator => match capabilities(component) {
+                Ok(_) | Err(SessionError::UnknownFlavor { .. }) => {}
+                Err(wrong) => return Err(wrong),
+            },
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ pub mod launcher;
 pub mod literal;
 pub mod name;
 pub mod run;
+pub mod secret;
 pub mod settings;
 mod shown;
 pub mod spec;
