@@ -1,13 +1,15 @@
 //! Opens the orchestrators of a run's stack.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use partita_core::launcher::StepLauncher;
+use partita_core::stack::Component;
 use partita_engine::step_runner::RunContext;
 use partita_orchestrators::launchers::Launchers;
 use partita_orchestrators::local::{self, LocalLauncher};
-use partita_orchestrators::process::{self, Echo, OpenError, Place, ProcessLauncher};
+use partita_orchestrators::process::{self, Echo, Place, ProcessLauncher};
 
 use super::Prepared;
 
@@ -21,7 +23,7 @@ pub(super) fn open(
     local: &LocalLauncher,
     interpreter: PathBuf,
     echo: Arc<dyn Echo>,
-) -> Result<Launchers, OpenError> {
+) -> Result<Launchers, String> {
     let mut launchers: Vec<(String, Box<dyn StepLauncher>)> = Vec::new();
     for orchestrator in &prepared.stack.orchestrators {
         let launcher: Box<dyn StepLauncher> = match orchestrator.flavor.as_str() {
@@ -33,7 +35,9 @@ pub(super) fn open(
                     interpreter: interpreter.clone(),
                     echo: Arc::clone(&echo),
                 };
-                Box::new(ProcessLauncher::open(orchestrator, place)?)
+                let filled = filled(orchestrator, context)?;
+                let opened = ProcessLauncher::open(&filled, place);
+                Box::new(opened.map_err(|error| redacted(&error.to_string(), context))?)
             }
             // Nothing here implements it, so that the compiler has let no step name it.
             _ => continue,
@@ -41,4 +45,17 @@ pub(super) fn open(
         launchers.push((orchestrator.name.clone(), launcher));
     }
     Ok(Launchers::new(launchers))
+}
+
+/// Returns an orchestrator as its implementation gets it: with values in place of references.
+fn filled<'o>(
+    orchestrator: &'o Component,
+    context: &RunContext,
+) -> Result<Cow<'o, Component>, String> {
+    let Some(secrets) = context.secrets() else { return Ok(Cow::Borrowed(orchestrator)) };
+    secrets.fill_component(orchestrator).map(Cow::Owned).map_err(|error| error.to_string())
+}
+
+fn redacted(text: &str, context: &RunContext) -> String {
+    context.secrets().map_or(text.into(), |secrets| secrets.redacted(text)).into_owned()
 }

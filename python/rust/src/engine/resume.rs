@@ -56,11 +56,12 @@ pub(crate) fn resume<'py>(
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id, from_step };
         return start(py, prepared, Some(from), held, caller);
     }
+    let secrets = prepared.secrets(py)?;
     let metadata = Arc::clone(prepared.session.home().metadata());
     let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata)
         .map_err(|error| partita_error(py, error))?;
     drop(held);
-    execute(py, live, &prepared, caller)
+    execute(py, live, &prepared, secrets, caller)
 }
 
 /// Checks that a deployment has a step.

@@ -8,6 +8,7 @@ import sys
 
 from partita import _native
 from partita.capture import tell
+from partita.errors import PartitaError
 from partita.termination import Termination
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ class Terms:
         self._memory: int | None = found.get("memory")
         self._gpus: str | None = found.get("gpus")
         self._parent: int | None = found.get("parent")
+        self._secrets: str | None = found.get("secrets")
 
     @classmethod
     def from_environment(cls) -> Terms:
@@ -60,6 +62,23 @@ class Terms:
         if self.is_recorded and isinstance(stdout, io.TextIOWrapper):
             stdout.reconfigure(line_buffering=True)  # A line is recorded when it is printed.
 
+    def hand_secrets(self, entry: _native.StepEntry) -> None:
+        """Gives a step the values of the secrets that it takes, from where the launcher put them.
+
+        Raises:
+            PartitaError: They are not there.
+        """
+        if self._secrets is None:
+            return
+        try:
+            with open(self._secrets, "rb") as handed:
+                entry.give_secrets(handed.read())
+        except OSError as error:
+            raise PartitaError(
+                f"the secrets of step `{entry.step_name}` cannot be read from the orchestrator's "
+                f"process: {error.strerror}; let processes of one user see one another."
+            ) from None
+
 
 def attempt(
     entry: _native.StepEntry, number: int | None, terms: Terms
@@ -73,6 +92,7 @@ def attempt(
     """
     from partita.entrypoints.loading import EntryCaller
 
+    terms.hand_secrets(entry)
     termination = Termination()
     caller = EntryCaller(entry, termination, is_recorded=terms.is_recorded)
     with termination:
