@@ -26,6 +26,7 @@ pub(super) fn open(
 ) -> Result<Launchers, String> {
     let mut launchers: Vec<(String, Box<dyn StepLauncher>)> = Vec::new();
     for orchestrator in &prepared.stack.orchestrators {
+        let filled = filled(orchestrator, context)?;
         let launcher: Box<dyn StepLauncher> = match orchestrator.flavor.as_str() {
             local::NAME => Box::new(local.clone()),
             process::NAME => {
@@ -35,7 +36,6 @@ pub(super) fn open(
                     interpreter: interpreter.clone(),
                     echo: Arc::clone(&echo),
                 };
-                let filled = filled(orchestrator, context)?;
                 let opened = ProcessLauncher::open(&filled, place);
                 Box::new(opened.map_err(|error| redacted(&error.to_string(), context))?)
             }

@@ -9,9 +9,12 @@ use partita_engine::secrets::{ExposeSecret, LONGEST, SecretStore, SecretString, 
 use crate::context::Context;
 use crate::error::CommandError;
 
+const AFTER_HELP: &str = "`{{NAME.KEY}}` stands for the value in parameters of pipelines and in configurations of components. A value on the command line is refused, and no verb shows one again.";
+
 /// Stores a value, in place of the one that is there. On a terminal it is asked for and not shown;
 /// elsewhere, and with `KEY=-`, it is read from standard input, without a line break at its end.
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// The secret: a letter, then letters, digits, `_` and `-`.
     #[arg(value_name = "NAME")]
