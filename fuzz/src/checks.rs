@@ -14,6 +14,7 @@ use partita_core::digest::Digest;
 use partita_core::launcher::Unit;
 use partita_core::literal::{Kind, Literal};
 use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult};
+use partita_core::secret::{self, Reference};
 use partita_core::settings::{Memory, Span};
 use partita_core::spec::PipelineSpec;
 use partita_core::stack::{Capabilities, Stack};
@@ -161,6 +162,16 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
     Some((spec.ok()?, request))
 }
 
+/// A reference to a secret that is filled with its own text stays one, and nothing else changes.
+fn references(literal: &Literal) {
+    let own = |reference: &Reference| Ok::<_, serde_json::Error>(reference.to_string());
+    let filled = secret::filled(literal, own).ok();
+    let found = filled.as_ref().map(secret::references);
+    assert_eq!(found, Some(secret::references(literal)), "other references come of it");
+    assert_eq!(filled.map(|filled| filled.kind()), Some(literal.kind()), "it became another kind");
+    let _ = secret::mixed(literal);
+}
+
 /// A literal is refused, or keeps its value and kind without its white space.
 pub fn literal(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -175,6 +186,7 @@ pub fn literal(data: &[u8]) {
         let again = list.ok().and_then(|list| list.items());
         assert_eq!(again, Some(items), "its items make another list");
     }
+    references(&literal);
     let value = |text| serde_json::from_str::<serde_json::Value>(text);
     let (Ok(value), Ok(compact)) = (value(text), value(literal.text())) else { return };
     assert_eq!(value, compact, "white space was part of the value");

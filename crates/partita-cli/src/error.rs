@@ -8,6 +8,7 @@ use partita_cli::session::SessionError;
 use partita_cli::terminal;
 use partita_engine::home::HomeError;
 use partita_engine::metadata::MetadataError;
+use partita_engine::secrets::SecretError;
 use partita_engine::store::StoreError;
 
 /// The pipeline or its configuration failed.
@@ -118,5 +119,14 @@ impl From<HomeError> for CommandError {
 impl From<SessionError> for CommandError {
     fn from(error: SessionError) -> Self {
         Self::of(error.is_unreachable(), &error)
+    }
+}
+
+impl From<SecretError> for CommandError {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Metadata(error) => error.into(),
+            error => Self::of(false, &error),
+        }
     }
 }

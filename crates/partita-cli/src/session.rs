@@ -123,13 +123,14 @@ impl Session {
     /// What is wrong with it.
     pub fn check(&self, component: &Component) -> Result<(), SessionError> {
         match component.component_type {
-            ComponentType::ArtifactStore => Ok(self.home.check_artifact_store(component)?),
+            ComponentType::ArtifactStore => self.home.check_artifact_store(component)?,
             ComponentType::Orchestrator => match self.capabilities_of(component) {
                 // Its schema is all that is known of it here.
-                Ok(_) | Err(SessionError::UnknownFlavor { .. }) => Ok(()),
-                Err(error) => Err(error),
+                Ok(_) | Err(SessionError::UnknownFlavor { .. }) => {}
+                Err(wrong) => return Err(wrong),
             },
         }
+        Ok(())
     }
 
     /// Returns what a stack's default orchestrator can do.

@@ -12,6 +12,7 @@ pub mod literal;
 pub mod name;
 pub mod run;
 pub mod schema;
+pub mod secret;
 pub mod settings;
 mod shown;
 pub mod spec;

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use partita_core::secret::Reference;
 use partita_core::stack::{Component, ComponentType, Flavor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metadata::{MetadataError, Registry, Runs, SqliteMetadataStore};
+use crate::secrets::SecretStore;
 use crate::store::{ArtifactStore, Durability, LocalArtifactStore, StoreError};
 
 /// The name of the flavor of artifact stores in local folders.
@@ -77,6 +79,10 @@ impl LocalArtifactStoreConfig {
         let text = serde_json::to_vec(&component.config).map_err(|error| error.to_string())?;
         let config: Self = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
         match &config.path {
+            Some(path) if Reference::parse(path).is_some() => Err(format!(
+                "`path` is `{path}`, and a place is told in documents and messages, so that it can be \
+                 no secret; write it out"
+            )),
             Some(path) if !Path::new(path).is_absolute() => Err(format!(
                 "`path` is `{path}`, which would be another folder in each working directory; \
                  give an absolute path"
@@ -124,6 +130,11 @@ impl Home {
     /// Returns the registry and run index.
     pub fn metadata(&self) -> &Arc<SqliteMetadataStore> {
         &self.metadata
+    }
+
+    /// Returns the secrets.
+    pub fn secrets(&self) -> SecretStore<'_> {
+        SecretStore::new(&self.path, &*self.metadata)
     }
 
     /// Opens the artifact store that a component describes. Its folder is made with the first thing

@@ -11,5 +11,6 @@ pub mod limits;
 pub mod metadata;
 pub mod runs;
 pub mod schedule;
+pub mod secrets;
 pub mod step_runner;
 pub mod store;

@@ -10,6 +10,8 @@ use partita_core::digest::{Digest, InvalidDigest};
 use partita_core::launcher::Attempt;
 use partita_core::literal::Literal;
 use partita_core::run::Failure;
+use partita_core::secret;
+use partita_engine::secrets::Secrets;
 use partita_engine::step_runner::{
     self as runner, Content, INLINE_LIMIT, InputValue, LogStream, NewOutput, Notes, Returned,
     Stager, StepLog, Stopped,
@@ -21,6 +23,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use serde::de::DeserializeOwned;
 
 use crate::errors::partita_error;
+use crate::redaction::Redactor;
 use crate::value;
 
 /// What the Python runner gets to call a step once.
@@ -34,6 +37,8 @@ pub(crate) struct StepCall {
     stager: Stager,
     store: Arc<dyn ArtifactStore>,
     trusted: bool,
+    /// The values of secrets that its parameters may refer to.
+    secrets: Option<Arc<Secrets>>,
     /// What is drawn on the terminal, in a process that draws.
     progress: Option<Arc<Progress>>,
     staged: Mutex<HashMap<String, Staging>>,
@@ -78,7 +83,23 @@ impl StepCall {
         INLINE_LIMIT
     }
 
-    /// Returns the literal values that the step is called with.
+    /// Returns the parameters that refer to secrets, with the values in place of the references.
+    fn secret_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let parameters = PyDict::new(py);
+        for (name, literal) in &self.attempt.step().parameters {
+            if !secret::references(literal).is_empty() {
+                parameters.set_item(name, self.decode_filled(py, literal)?)?;
+            }
+        }
+        Ok(parameters)
+    }
+
+    /// Returns what takes secrets out of what the step prints, if it may take any.
+    fn redactor(&self) -> Option<Redactor> {
+        self.secrets.clone().map(Redactor::of)
+    }
+
+    /// Returns the literal values that the step is called with; references to secrets as such.
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let parameters = PyDict::new(py);
         for (name, literal) in &self.attempt.step().parameters {
@@ -156,6 +177,21 @@ impl StepCall {
 }
 
 impl StepCall {
+    /// Returns a literal of the pipeline, with values in place of references to secrets.
+    fn decode_filled<'py>(
+        &self,
+        py: Python<'py>,
+        literal: &Literal,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if secret::references(literal).is_empty() {
+            return decode(py, literal);
+        }
+        let nothing = Secrets::default();
+        let secrets = self.secrets.as_deref().unwrap_or(&nothing);
+        let filled = secrets.fill(literal).map_err(|error| partita_error(py, error))?;
+        decode(py, &filled)
+    }
+
     fn load_value<'py>(
         &self,
         py: Python<'py>,
@@ -170,7 +206,7 @@ impl StepCall {
                 .collect::<PyResult<Vec<_>>>()
         };
         match input {
-            InputValue::Literal(literal) => decode(py, literal),
+            InputValue::Literal(literal) => self.decode_filled(py, literal),
             InputValue::Artifact(version) => self.load_artifact(py, name, version, load),
             InputValue::Element { list, .. } => self.load_artifact(py, name, list, load),
             InputValue::List(items) => Ok(PyList::new(py, all(items)?)?.into_any()),
@@ -323,6 +359,7 @@ impl runner::StepCaller for PyCaller<'_, '_> {
             stager: call.stager(),
             store: Arc::clone(self.store),
             trusted: self.trusted,
+            secrets: call.secrets.map(Arc::clone),
             progress: self.progress.map(Arc::clone),
             staged: Mutex::default(),
         };

@@ -27,6 +27,7 @@ use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Overrides};
 use partita_engine::drive::{CancelHandle, Observer, RunOutcome};
 use partita_engine::limits::HomeLimits;
 use partita_engine::runs::{self, Executed, LiveRun, NewRun, RunError, Verdict};
+use partita_engine::secrets::{SecretError, Secrets};
 use partita_engine::step_runner::{RunContext, run_attempt};
 use partita_engine::store::{ArtifactStore, Hold};
 use partita_orchestrators::local::{self, LocalLauncher, LocalSteps, Next};
@@ -87,6 +88,12 @@ impl Prepared {
         });
         std::iter::once(self.capabilities).chain(others).collect()
     }
+
+    /// Returns the values of the secrets that the deployment refers to.
+    fn secrets(&self, py: Python<'_>) -> PyResult<Option<Secrets>> {
+        let secrets = self.session.home().secrets();
+        secrets.resolve(&self.compiled.deployment).map_err(|error| partita_error(py, error))
+    }
 }
 
 /// How a run ended, for Python.
@@ -135,6 +142,10 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
             .collect(),
     };
     let compiled = partita_engine::compile::compile(request.spec, &compile).map_err(report)?;
+    session.home().secrets().check(&compiled.deployment).map_err(|error| match error {
+        SecretError::Missing(missing) => report(missing),
+        error => partita_error(py, error),
+    })?;
     let style = Style { quiet: request.quiet, verbose: request.verbose, raises: request.raises };
     Ok(Prepared {
         session,
@@ -177,6 +188,7 @@ fn start<'py>(
         user: std::env::var("USER").ok(),
         resumed_from,
     };
+    let secrets = prepared.secrets(py)?;
     let metadata = Arc::clone(prepared.session.home().metadata());
     let live = py
         .detach(|| LiveRun::begin(new, Arc::clone(&prepared.store), metadata))
@@ -185,7 +197,7 @@ fn start<'py>(
     if let Some(channel) = prepared.detach {
         detach(&live.header().name, channel).map_err(|error| partita_error(py, error))?;
     }
-    execute(py, live, &prepared, caller)
+    execute(py, live, &prepared, secrets, caller)
 }
 
 /// Tells whoever started this process what its run is called, and leaves the terminal.
@@ -203,9 +215,13 @@ fn execute<'py>(
     py: Python<'py>,
     live: LiveRun,
     prepared: &Prepared,
+    secrets: Option<Secrets>,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let context = Arc::clone(live.context());
+    if let Some(secrets) = secrets {
+        context.give_secrets(secrets);
+    }
     let header = live.header().clone();
     let deployment: Arc<Deployment> = Arc::clone(&context.deployment);
     let progress = Arc::new(Progress::new(&live, prepared.style));

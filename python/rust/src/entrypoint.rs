@@ -6,6 +6,7 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use partita_core::launcher::{Outcome, Unit};
 use partita_core::run::Failure;
+use partita_engine::secrets::Secrets;
 use partita_engine::step_runner::{Entered, RunEntry, StepEntry, Try};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -126,6 +127,13 @@ impl PyStepEntry {
     /// Returns whether the artifact store says how an attempt that did not succeed ended.
     fn is_recorded(&self, attempt: u32) -> bool {
         self.0.is_recorded(attempt)
+    }
+
+    /// Takes the values of the secrets that the step takes, as its launcher hands them over.
+    fn give_secrets(&self, py: Python<'_>, handed: &[u8]) -> PyResult<()> {
+        let secrets = Secrets::decode(handed).map_err(|error| partita_error(py, error))?;
+        self.0.run_entry().give_secrets(secrets);
+        Ok(())
     }
 
     /// Runs the step unless it is done; `attempt` is its number, or `None` for the next one. Whoever

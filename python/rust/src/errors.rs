@@ -7,6 +7,7 @@ use partita_core::status::UnknownStatus;
 use partita_engine::home::HomeError;
 use partita_engine::metadata::MetadataError;
 use partita_engine::runs::RunError;
+use partita_engine::secrets::SecretError;
 use partita_engine::step_runner::{EntryError, InputError};
 use partita_engine::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
@@ -42,6 +43,13 @@ impl Trouble for InputError {
 
 impl Trouble for EntryError {}
 impl Trouble for LauncherError {}
+
+impl Trouble for SecretError {
+    fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Metadata(error) if error.is_unreachable())
+    }
+}
+
 impl Trouble for UnknownStatus {}
 impl Trouble for String {}
 impl Trouble for &str {}

@@ -10,6 +10,7 @@ mod engine;
 mod entrypoint;
 mod errors;
 mod look;
+mod redaction;
 mod staging;
 mod value;
 mod wakeup;
@@ -39,6 +40,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<call::StepCall>()?;
     module.add_class::<entrypoint::PyRunEntry>()?;
     module.add_class::<entrypoint::PyStepEntry>()?;
+    module.add_class::<redaction::Redactor>()?;
     module.add_class::<staging::Literals>()?;
     module.add_class::<staging::Staging>()?;
     module.add_function(wrap_pyfunction!(describe_bug, module)?)?;

@@ -65,6 +65,7 @@ class Caller:
         self._is_recorded = is_recorded
         self._data_type: Any = None
         self._list: tuple[str, Any] | None = None  # The one that items are taken from.
+        self._redactor: _native.Redactor | None = None  # Of the latest attempt.
         self._contexts: dict[str, context.StepContext] = {}  # Of the latest attempts, for hooks.
         self.exceptions: dict[str, BaseException] = {}
 
@@ -93,16 +94,17 @@ class Caller:
     def _call(self, call: _native.StepCall) -> list[Saved]:
         step = self._steps[call.step_name]
         parameters = call.parameters()
-        current = context.StepContext(call, call.run_name, parameters)
+        self._redactor = call.redactor()
+        current = context.StepContext(call, call.run_name, parameters, self._redactor)
         if step.on_success is not None or step.on_failure is not None:
             self._contexts[call.step_name] = current
-        values = {**parameters, **self._inputs(step, call)}
+        values = {**parameters, **call.secret_parameters(), **self._inputs(step, call)}
         positional = [values.pop(name) for name in step.signature.positional_only]
         outer = context.enter(current)
         try:
             if self._is_recorded:
                 return self._run(step, call, current, positional, values)
-            with Capture(call.log, call.printed), Input(call.reads):
+            with Capture(call.log, call.printed, self._redactor), Input(call.reads):
                 return self._run(step, call, current, positional, values)
         finally:
             context.enter(outer)
@@ -143,11 +145,11 @@ class Caller:
 
     def describe(self, step_name: str, error: BaseException) -> tuple[str, str, str | None]:
         """Returns an exception's type, its message and the author's part of its traceback."""
-        self.exceptions[step_name] = error
+        redact = self._without_secrets(step_name, error)
         kind = type(error)
         own = kind.__module__.startswith("partita.") or kind.__module__ == "partita"
         if own and (not isinstance(error, PartitaError) or frames.keep_to_message(error)):
-            return ("partita", str(error), None)
+            return ("partita", redact(str(error)), None)
         name = kind.__qualname__
         if kind.__module__ not in ("builtins", "__main__"):
             name = f"{kind.__module__}.{name}"
@@ -155,7 +157,20 @@ class Caller:
             message = f"the step called `sys.exit({error.code!r})`; return or raise instead"
         else:
             message = _message(error)
-        return (_told(name), _told(message), _traceback(error))
+        told = _traceback(error)
+        return (_told(name), _told(redact(message)), _told(redact(told)) if told else None)
+
+    def _without_secrets(self, step_name: str, error: BaseException) -> Callable[[str], str]:
+        """Keeps a step's exception for who raises it; returns what cleans text about it."""
+        self.exceptions[step_name] = error
+        redactor = self._redactor
+        if redactor is None:
+            return str
+        from partita import redaction
+
+        if not redaction.clean(error, redactor):
+            del self.exceptions[step_name]  # Whoever shows it would show a secret.
+        return lambda text: redactor.text(text.encode("utf-8", "backslashreplace").decode())
 
     def _call_hook(self, kind: str, step_name: str, hook: Callable[[], object]) -> None:
         current = self._contexts.pop(step_name, None)
@@ -165,7 +180,8 @@ class Caller:
         try:
             hook()
         except Exception as error:
-            tell(f"warning: the hook `{kind}` of step `{step_name}` raised {error!r}")
+            raised = repr(error) if self._redactor is None else self._redactor.text(repr(error))
+            tell(f"warning: the hook `{kind}` of step `{step_name}` raised {raised}")
             raise  # The run's events keep it.
         finally:
             context.enter(outer)
@@ -311,7 +327,7 @@ def _traceback(error: BaseException) -> str | None:
 
     entries = traceback.TracebackException(type(error), error, error.__traceback__)
     others = _leave_out_own_frames(entries)
-    return _told("".join(entries.format())) if others else None
+    return "".join(entries.format()) if others else None
 
 
 def _message(error: BaseException) -> str:

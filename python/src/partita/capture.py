@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, TextIO
 
+    from partita import _native
+
 #: The captures that are entered, by the thread that entered them.
 _entered: dict[int, Capture] = {}
 _lock = RLock()
@@ -41,6 +43,7 @@ class Tee:
         """Takes the stream, or `None` where the process was started without it."""
         self.stream: Any = stream
         self._name = name
+        self._key = name  # Of what it writes, for redactors.
         self._bytes: _TeeBytes | None = None
 
     @property
@@ -58,7 +61,19 @@ class Tee:
         """Writes and records text."""
         capture = mine(_entered)
         if capture is None:
-            return self._put(data)
+            return self._put(_without_secrets(data))
+        if capture.redactor is not None:
+            self.tell(capture, capture.redactor.take(self._key, self._encoded(data)))
+            capture.waiting[self._key] = self
+            return len(data)
+        return self._tell(capture, data)
+
+    def tell(self, capture: Capture, data: bytes) -> None:
+        """Writes and records what a redactor lets pass."""
+        if data:
+            self._tell(capture, self._decoded(data))
+
+    def _tell(self, capture: Capture, data: Any) -> int:
         capture.has_printed = True
         text = self._text(data)
         try:
@@ -72,6 +87,12 @@ class Tee:
 
     def _text(self, data: Any) -> str:
         return data
+
+    def _encoded(self, data: Any) -> bytes:
+        return data.encode("utf-8", "surrogatepass")
+
+    def _decoded(self, data: bytes) -> Any:
+        return data.decode("utf-8", "surrogatepass")
 
     def _put(self, data: Any) -> int:
         if self.stream is None:
@@ -107,11 +128,18 @@ class _TeeBytes(Tee):
         import codecs
 
         super().__init__(stream, name)
+        self._key = f"{name}.buffer"
         # A letter's bytes may come with two writes.
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
     def _text(self, data: Any) -> str:
         return self._decoder.decode(data)
+
+    def _encoded(self, data: Any) -> bytes:
+        return bytes(data)
+
+    def _decoded(self, data: bytes) -> Any:
+        return data
 
 
 class Capture:
@@ -120,10 +148,23 @@ class Capture:
     Pipelines in several threads may each enter one.
     """
 
-    def __init__(self, log: Callable[[str, str], None], printed: Callable[[str], None]) -> None:
-        """Takes what is told of each text before it is written, and of its stream afterwards."""
+    def __init__(
+        self,
+        log: Callable[[str, str], None],
+        printed: Callable[[str], None],
+        redactor: _native.Redactor | None = None,
+    ) -> None:
+        """Takes what is told of each text before it is written, and of its stream afterwards.
+
+        Args:
+            log: Is told of a text.
+            printed: Is told that the text is out.
+            redactor: Takes out what nobody may see.
+        """
         self.log = log
         self.printed = printed
+        self.redactor = redactor
+        self.waiting: dict[str, Tee] = {}  # Where what a redactor holds back belongs.
         self.has_printed = False
         self._outer: Capture | None = None
 
@@ -137,6 +178,9 @@ class Capture:
             self._outer = replace(_entered, self)
 
     def __exit__(self, *_: object) -> None:
+        if self.redactor is not None:
+            for key, rest in self.redactor.finish():
+                self.waiting[key].tell(self, rest)
         if self.has_printed:  # What a step prints is seen when it ends, not when the process does.
             for stream in (sys.stdout, sys.stderr):
                 if isinstance(stream, Tee):
@@ -146,6 +190,19 @@ class Capture:
             # Streams that a step put in place and left there would silence the next one.
             if not _entered and _streams is not None:
                 sys.stdout, sys.stderr = _streams
+
+
+def _without_secrets(data: Any) -> Any:
+    """Returns what a thread prints of which it is not known whose step it belongs to."""
+    for capture in list(_entered.values()):
+        if capture.redactor is None:
+            continue
+        encoded = bytes(data) if not isinstance(data, str) else data.encode("utf-8", "replace")
+        text = encoded.decode("utf-8", "replace")
+        told = capture.redactor.text(text)
+        if told != text:
+            data = told if isinstance(data, str) else told.encode()
+    return data
 
 
 def _tee(stream: TextIO | None, name: str) -> Tee:

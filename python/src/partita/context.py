@@ -27,11 +27,15 @@ class StepContext:
         step_name: The step invocation's name.
         attempt: The attempt's number, from 1.
         item: The item, from 0, if the step is mapped; else `None`.
-        parameters: The literal values that the step was called with.
+        parameters: The literal values that the step was called with; secrets as references.
     """
 
     def __init__(
-        self, call: _native.StepCall, run_name: str, parameters: Mapping[str, Any]
+        self,
+        call: _native.StepCall,
+        run_name: str,
+        parameters: Mapping[str, Any],
+        redactor: _native.Redactor | None = None,
     ) -> None:
         """Describes a call; the runner makes it."""
         self.run_id = call.run_id
@@ -44,6 +48,7 @@ class StepContext:
         self.metadata: dict[str, Any] = {}
         self.folders: dict[str, str] = {}
         self._call: _native.StepCall | None = call
+        self._redactor = redactor
 
     def add_metadata(self, metadata: Mapping[str, Any] | None = None, /, **values: Any) -> None:
         """Notes values about this step run.
@@ -64,6 +69,14 @@ class StepContext:
         if name not in self.folders:
             self.folders[name] = call.stage(f"{name} (files)")
         return self.folders[name]
+
+    def without_secrets(self, metadata: dict[str, Any]) -> dict[str, Any]:
+        """Returns metadata without the values of secrets that the step takes."""
+        if self._redactor is None:
+            return metadata
+        from partita import redaction
+
+        return redaction.plain(metadata, self._redactor)
 
     def end(self) -> None:
         """Refuses from now on what would not be kept; hooks are called after that."""
@@ -112,7 +125,8 @@ def log_metadata(metadata: Mapping[str, Any], *, run: PipelineRun | str | None =
         get_step_context().add_metadata(metadata)
         return
     reference = run if isinstance(run, str) else run.id
-    data = _native.encode_value(plain(metadata))
+    values, current = plain(metadata), mine(_running)
+    data = _native.encode_value(current.without_secrets(values) if current else values)
     _native.add_run_metadata(reference, data or b"{}")
 
 

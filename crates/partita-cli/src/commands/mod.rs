@@ -9,6 +9,7 @@ mod init;
 mod plan;
 mod run;
 mod runs;
+mod secret;
 mod stack;
 mod store;
 
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Configure artifact stores.
     #[command(subcommand)]
     ArtifactStore(component::Verb),
+    /// Store what documents refer to and never hold.
+    #[command(subcommand)]
+    Secret(secret::Verb),
     /// Look after what is stored.
     #[command(subcommand)]
     Store(store::Verb),
@@ -74,6 +78,7 @@ pub(crate) fn run(
         Command::ArtifactStore(verb) => {
             component::run(ComponentType::ArtifactStore, verb, context, configuration)
         }
+        Command::Secret(verb) => secret::run(verb, context),
         Command::Store(verb) => store::run(verb, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Completions(args) => completions::run(args, context),

@@ -96,7 +96,7 @@ pub enum MetadataError {
     },
     /// A file that is not a database, or no longer one.
     #[error(
-        "the metadata store `{path}` is not a database that Partita can read ({reason}); move the file away and type `partita store rebuild`: runs and artifacts come back, stacks and components have to be registered again"
+        "the metadata store `{path}` is not a database that Partita can read ({reason}); move the file away and type `partita store rebuild`: runs and artifacts come back, stacks and components have to be registered again, and secrets stored"
     )]
     Corrupt {
         /// The database.

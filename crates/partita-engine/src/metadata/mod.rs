@@ -1,6 +1,6 @@
 //! The metadata store: an index of runs, and the home of the registry.
 //!
-//! The registry (stacks, components, flavors) is original here. Everything about runs, artifacts
+//! The registry (stacks, components, flavors, secrets) is original here. Everything about runs, artifacts
 //! and lineage is copied from the documents in artifact stores, so that it can be asked quickly;
 //! [`Runs`] keeps the copy true and makes it again.
 
@@ -11,6 +11,7 @@ mod lineage;
 mod registry;
 mod replay;
 mod runs;
+mod secrets;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,8 @@ pub use lineage::Artifacts;
 pub use registry::{DEFAULT, Registry, Save, StackReferences};
 pub(crate) use runs::write_again;
 pub use runs::{Rebuilt, Runs, Stores};
+pub(crate) use secrets::missing as missing_secret;
+pub use secrets::{SealedSecrets, SecretRow};
 pub use sqlite::SqliteMetadataStore;
 pub use views::{
     ArtifactView, AttemptStatus, AttemptView, HookFailure, InputView, Lineage, LineageStep,
@@ -33,10 +36,10 @@ pub use writer::IndexWriter;
 
 use partita_core::status::RunStatus;
 
-/// Keeps the registry and the index of runs.
-pub trait MetadataStore: Registry + RunIndex {}
+/// Keeps the registry, secrets and the index of runs.
+pub trait MetadataStore: Registry + SealedSecrets + RunIndex {}
 
-impl<T: Registry + RunIndex> MetadataStore for T {}
+impl<T: Registry + SealedSecrets + RunIndex> MetadataStore for T {}
 
 /// Which runs a list shows; everything that is not given is not asked for.
 #[derive(Debug, Clone, Default)]

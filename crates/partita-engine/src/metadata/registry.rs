@@ -46,7 +46,8 @@ pub trait Registry: Send + Sync {
     /// Stores a component under its type and name.
     ///
     /// # Errors
-    /// If there is one on [`Save::Register`], or none on [`Save::Update`].
+    /// If there is one on [`Save::Register`], none on [`Save::Update`], or its configuration refers
+    /// to a secret that is not there.
     fn save_component(&self, component: &Component, save: Save) -> Result<()>;
 
     /// Deletes a component.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use partita_core::artifact::ArtifactVersion;
@@ -17,6 +17,7 @@ use super::Committed;
 use super::inputs::{self, InputError, InputValue};
 use super::mapped::{Expansion, Item};
 use crate::clock;
+use crate::secrets::Secrets;
 use crate::store::{ArtifactStore, Documents, Result, StoreError, layout};
 
 /// One run, as its attempts see it.
@@ -34,6 +35,7 @@ pub struct RunContext {
     item_commits: Mutex<HashMap<Unit, Committed>>,
     expansions: Mutex<HashMap<usize, Arc<Expansion>>>,
     unwritten: Mutex<Unwritten>,
+    secrets: OnceLock<Arc<Secrets>>,
 }
 
 /// How often it is tried at a run's end to write what could not be written before.
@@ -72,7 +74,19 @@ impl RunContext {
             item_commits: Mutex::default(),
             expansions: Mutex::default(),
             unwritten: Mutex::default(),
+            secrets: OnceLock::new(),
         }
+    }
+
+    /// Gives it the values of the secrets that its deployment, or the step that runs here, refers
+    /// to. The first that are given stay.
+    pub fn give_secrets(&self, secrets: Secrets) {
+        let _ = self.secrets.set(Arc::new(secrets));
+    }
+
+    /// Returns the values of secrets that it was given.
+    pub fn secrets(&self) -> Option<&Arc<Secrets>> {
+        self.secrets.get()
     }
 
     /// Remembers the commit of a step or an item.

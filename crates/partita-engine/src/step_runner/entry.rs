@@ -13,6 +13,7 @@ use super::{InputError, RunContext, StepCaller, gather, run_attempt};
 use crate::cache::CacheResolver;
 use crate::drive::{Resolution, Resolver};
 use crate::home::LocalArtifactStoreConfig;
+use crate::secrets::Secrets;
 use crate::store::{ArtifactStore, Documents, LocalArtifactStore, StoreError, layout};
 
 /// Why a step entrypoint cannot begin.
@@ -145,6 +146,11 @@ impl RunEntry {
     /// Returns what the run executes.
     pub fn deployment(&self) -> &Arc<Deployment> {
         &self.context.deployment
+    }
+
+    /// Takes the values of secrets that the step that runs here was handed.
+    pub fn give_secrets(&self, secrets: Secrets) {
+        self.context.give_secrets(secrets);
     }
 
     /// Returns the run's header.

@@ -13,7 +13,7 @@ use crate::store::{Result, StoreError};
 /// A value that a step takes from elsewhere, found but not loaded.
 #[derive(Debug, Clone)]
 pub enum InputValue {
-    /// A literal inside a list or a mapping.
+    /// A literal that the pipeline was written with; text in it may refer to a secret.
     Literal(Literal),
     /// An artifact version.
     Artifact(Box<ArtifactVersion>),

@@ -10,6 +10,7 @@ use partita_core::deployment::Input;
 use partita_core::launcher::{Attempt, Unit};
 use partita_core::literal::{Kind, Literal};
 use partita_core::run::{StepResult, VERSION};
+use partita_core::secret;
 use partita_core::status::StepStatus;
 
 use super::artifacts::{artifact_name, load_folder, publish};
@@ -115,21 +116,28 @@ fn items_of(
             .map(|item| Item::alone(Input::Artifact(item.clone())))
             .collect()));
     }
-    if let Some(value) = &version.value {
-        return Ok(literals(value).ok_or_else(|| value.kind().name().to_owned()));
-    }
-    if version.format == JSON {
-        let value = stored_literal(context, &version)?;
-        return Ok(literals(&value).ok_or_else(|| value.kind().name().to_owned()));
+    let value = match &version.value {
+        Some(value) => Some(value.clone()),
+        None if version.format == JSON => Some(stored_literal(context, &version)?),
+        None => None,
+    };
+    if let Some(value) = value {
+        let Some(items) = literals(&value) else { return Ok(Err(value.kind().name().to_owned())) };
+        // What a step made may look like a reference to a secret, and is none.
+        let is_plain = secret::references(&value).is_empty();
+        return Ok(Ok(if is_plain { items } else { elements(version, items.len()) }));
     }
     let name = version.type_name.strip_prefix("builtins.").unwrap_or(&version.type_name).to_owned();
     if ["dict", "set", "frozenset", "str", "bytes"].contains(&name.as_str()) {
         return Ok(Err(name));
     }
     let Some(length) = length(&version) else { return Ok(Err(name)) };
-    let list = Arc::new(version);
-    let element = |index| Item::Element { list: Arc::clone(&list), index };
-    Ok(Ok((0..length).map(element).collect()))
+    Ok(Ok(elements(version, length as usize)))
+}
+
+fn elements(list: ArtifactVersion, length: usize) -> Vec<Item> {
+    let list = Arc::new(list);
+    (0_u32..).take(length).map(|index| Item::Element { list: Arc::clone(&list), index }).collect()
 }
 
 fn stored_literal(context: &RunContext, version: &ArtifactVersion) -> Result<Literal, StoreError> {

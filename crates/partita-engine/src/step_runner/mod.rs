@@ -34,6 +34,7 @@ pub(crate) use mapped::{Gathered, gather, gathered};
 pub use notes::Notes;
 
 use crate::clock;
+use crate::secrets::{Outgoing, Secrets};
 use crate::store::{ArtifactStore, Staging, StoreError, layout};
 
 /// The language's side of a step.
@@ -67,6 +68,8 @@ pub struct StepCall<'a> {
     pub log: Arc<StepLog>,
     /// Where what it says of itself goes.
     pub notes: Arc<Notes>,
+    /// The values of secrets that it may take.
+    pub secrets: Option<&'a Arc<Secrets>>,
     store: &'a Arc<dyn ArtifactStore>,
 }
 
@@ -182,11 +185,13 @@ pub fn run_attempt(
         inputs: &known.inputs,
         log: Arc::clone(&log),
         notes: Arc::clone(&notes),
+        secrets: context.secrets(),
         store: &context.store,
     };
     let returned = caller.call(&call);
     log.finish();
     known.metadata = notes.take();
+    let returned = without_secrets(context, returned, &mut known);
     let ended = returned.and_then(|returned| {
         commit::commit(context, attempt, &known, returned).map_err(Stopped::from)
     });
@@ -196,6 +201,20 @@ pub fn run_attempt(
             Outcome::Completed(Some(result))
         }
         Err(stopped) => stop(context, attempt, &known, stopped, caller),
+    }
+}
+
+/// Takes the values of secrets out of what an attempt leaves behind.
+fn without_secrets(
+    context: &RunContext,
+    returned: Result<Returned, Stopped>,
+    known: &mut Known,
+) -> Result<Returned, Stopped> {
+    let Some(secrets) = context.secrets() else { return returned };
+    secrets.redact_metadata(&mut known.metadata);
+    match returned {
+        Ok(returned) => returned.checked(secrets),
+        Err(stopped) => Err(stopped.checked(secrets)?),
     }
 }
 
@@ -229,6 +248,10 @@ fn stop(
 
 fn hook_ran(context: &RunContext, attempt: &Attempt, hook: &str, outcome: Result<(), String>) {
     if let Err(error) = outcome {
+        let error = match context.secrets() {
+            Some(secrets) => secrets.redacted(&error).into_owned(),
+            None => error,
+        };
         let step = Some(attempt.step().name.clone());
         context.note(EventKind::HookFailed {
             step,

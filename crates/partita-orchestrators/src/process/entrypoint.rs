@@ -13,6 +13,7 @@ use partita_engine::step_runner::RunContext;
 use serde::Serialize;
 
 use super::config::ProcessOrchestratorConfig;
+use super::handed::Handed;
 use super::lock::{MARK, ProcessLock};
 use super::output::Echo;
 
@@ -55,16 +56,20 @@ pub(super) struct Terms {
     gpus: Option<String>,
     /// The process with which it ends.
     parent: u32,
+    /// Where the process finds the values of the secrets that the step takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secrets: Option<String>,
 }
 
 impl Terms {
-    pub(super) fn of(attempt: &Attempt, gpus: Option<&[String]>) -> Self {
+    pub(super) fn of(attempt: &Attempt, gpus: Option<&[String]>, handed: Option<&Handed>) -> Self {
         Self {
             cache_reason: attempt.cache_reason.as_deref().map(str::to_owned),
             is_last: attempt.is_last,
             memory: attempt.step().config.resources.memory.map(|memory| memory.0),
             gpus: gpus.map(|ids| ids.join(",")),
             parent: std::process::id(),
+            secrets: handed.map(Handed::path),
         }
     }
 }

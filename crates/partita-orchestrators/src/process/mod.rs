@@ -9,6 +9,7 @@
 
 mod config;
 mod entrypoint;
+mod handed;
 mod launcher;
 mod lock;
 mod machine;

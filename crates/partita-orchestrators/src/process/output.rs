@@ -2,13 +2,14 @@
 //!
 //! The step never waits for the log: its pipes are read as they fill, whatever becomes of the lines.
 
-use std::io::{ErrorKind, PipeReader, Read};
+use std::io::{ErrorKind, PipeReader, PipeWriter, Read, pipe};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use partita_core::settings::Memory;
+use partita_engine::secrets::{Redaction, Secrets};
 use partita_engine::step_runner::{LogStream, StepLog};
 
 use super::config::ProcessOrchestratorConfig;
@@ -25,6 +26,15 @@ const LINE_LIMIT: usize = 1 << 16;
 /// Bytes that are read at a time.
 const CHUNK: usize = 1 << 16;
 
+/// The pipes of a process: those that are read, and its own.
+pub(super) type Pipes = ([PipeReader; 2], [PipeWriter; 2]);
+
+/// Returns both ends of the pipes of a process: those that are read, and its own.
+pub(super) fn pipes() -> std::io::Result<Pipes> {
+    let ((stdout, out), (stderr, err)) = (pipe()?, pipe()?);
+    Ok(([stdout, stderr], [out, err]))
+}
+
 /// Both streams of one attempt.
 pub(super) struct Output {
     streams: [Stream; 2],
@@ -36,6 +46,7 @@ struct Stream {
     pipe: Option<PipeReader>,
     /// What was read of a line that has not ended.
     open: Vec<u8>,
+    redaction: Redaction,
 }
 
 /// Where lines go.
@@ -44,6 +55,8 @@ struct Sink {
     log: StepLog,
     echo: Arc<dyn Echo>,
     budget: Budget,
+    /// The secrets of the run, which no line tells.
+    secrets: Option<Arc<Secrets>>,
 }
 
 impl Output {
@@ -54,13 +67,20 @@ impl Output {
         log: StepLog,
         echo: Arc<dyn Echo>,
         config: &ProcessOrchestratorConfig,
+        secrets: Option<&Arc<Secrets>>,
     ) -> std::io::Result<Self> {
         for pipe in &pipes {
             fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         }
         let [stdout, stderr] = pipes;
-        let stream = |kind, pipe| Stream { kind, pipe: Some(pipe), open: Vec::new() };
-        let sink = Sink { step, log, echo, budget: Budget::of(config) };
+        let stream = |kind, pipe| Stream {
+            kind,
+            pipe: Some(pipe),
+            open: Vec::new(),
+            redaction: Redaction::default(),
+        };
+        let secrets = secrets.map(Arc::clone);
+        let sink = Sink { step, log, echo, budget: Budget::of(config), secrets };
         Ok(Self {
             streams: [stream(LogStream::Stdout, stdout), stream(LogStream::Stderr, stderr)],
             sink,
@@ -89,6 +109,7 @@ impl Output {
     pub(super) fn finish(mut self, buffer: &mut Vec<u8>) {
         for stream in &mut self.streams {
             while stream.read(buffer, &mut self.sink) {}
+            stream.release(&mut self.sink);
             let open = std::mem::take(&mut stream.open);
             if !open.is_empty() {
                 self.sink.line(stream.kind, last_drawn(&open));
@@ -105,12 +126,31 @@ impl Stream {
         let Some(pipe) = &mut self.pipe else { return false };
         match pipe.read(buffer) {
             Ok(0) => self.pipe = None,
-            Ok(count) => self.take(&buffer[..count], sink),
+            Ok(count) => self.redact(&buffer[..count], sink),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
             Err(_) => self.pipe = None,
         }
         self.pipe.is_some()
+    }
+
+    /// Takes what was read, without the values of secrets.
+    fn redact(&mut self, data: &[u8], sink: &mut Sink) {
+        match sink.secrets.clone().as_deref().and_then(Secrets::redactor) {
+            Some(redactor) => {
+                let told = self.redaction.take(redactor, data);
+                self.take(&told, sink);
+            }
+            None => self.take(data, sink),
+        }
+    }
+
+    /// Takes what has waited for the rest of a value that did not come.
+    fn release(&mut self, sink: &mut Sink) {
+        if let Some(redactor) = sink.secrets.clone().as_deref().and_then(Secrets::redactor) {
+            let rest = self.redaction.finish(redactor);
+            self.take(&rest, sink);
+        }
     }
 
     fn take(&mut self, mut data: &[u8], sink: &mut Sink) {

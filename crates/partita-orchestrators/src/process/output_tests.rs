@@ -4,6 +4,8 @@ use std::io::{Write, pipe};
 use std::num::NonZeroU32;
 use std::sync::Mutex;
 
+use partita_core::secret::Reference;
+use partita_engine::secrets::SecretString;
 use partita_engine::store::{ArtifactStore, Durability, LocalArtifactStore};
 
 use super::*;
@@ -25,14 +27,25 @@ impl Echo for Heard {
 
 /// Returns the lines of the log of a step that prints `printed`.
 fn logged(printed: &[u8], config: &ProcessOrchestratorConfig, echo: Arc<dyn Echo>) -> Vec<String> {
+    logged_of(printed.chunks(1 << 15), config, echo, None)
+}
+
+/// Returns the lines of the log of a step that prints `parts` in a run that uses `secrets`.
+fn logged_of<'p>(
+    parts: impl Iterator<Item = &'p [u8]>,
+    config: &ProcessOrchestratorConfig,
+    echo: Arc<dyn Echo>,
+    secrets: Option<&Arc<Secrets>>,
+) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let store = LocalArtifactStore::open(folder.path(), Durability::Process).unwrap();
     let store: Arc<dyn ArtifactStore> = Arc::new(store);
     let ((stdout, mut out), (stderr, err)) = (pipe().unwrap(), pipe().unwrap());
     let log = StepLog::new(Arc::clone(&store), "log.jsonl".to_owned());
-    let mut output = Output::new("train".to_owned(), [stdout, stderr], log, echo, config).unwrap();
+    let step = "train".to_owned();
+    let mut output = Output::new(step, [stdout, stderr], log, echo, config, secrets).unwrap();
     let mut buffer = Vec::new();
-    for part in printed.chunks(1 << 15) {
+    for part in parts {
         out.write_all(part).unwrap();
         output.read(0, &mut buffer);
     }
@@ -107,4 +120,19 @@ fn lines_above_the_rate_are_counted_in_the_log_and_still_shown() {
     assert_eq!(lines.iter().filter(|line| *line == "x").count() as u64 + left_out, 500);
     assert!(left_out > 0);
     assert_eq!(heard.0.lock().unwrap().len(), 500);
+}
+
+#[test]
+fn neither_the_log_nor_the_echo_tells_a_secret_that_comes_bit_by_bit() {
+    let reference = Reference { name: "hub".to_owned(), key: "token".to_owned() };
+    let value = SecretString::from("first line\nsecond line");
+    let secrets = Arc::new(Secrets::new([(reference, value)].into()).unwrap());
+    let heard = Arc::new(Heard::default());
+    let printed = b"a first line\nsecond line b\nonly the second line\nfirst li\nfirst";
+    let config = ProcessOrchestratorConfig::default();
+    let lines = logged_of(printed.chunks(3), &config, Arc::clone(&heard) as _, Some(&secrets));
+    let expected =
+        ["a {{hub.token}} b", "only the {{hub.token}}", "first li", "first"].map(str::to_owned);
+    assert_eq!(lines, expected);
+    assert_eq!(*heard.0.lock().unwrap(), expected.map(|line| format!("train: {line}")));
 }

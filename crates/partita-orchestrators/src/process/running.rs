@@ -12,6 +12,7 @@ use partita_core::launcher::{Attempt, Outcome, Reports};
 use partita_core::run::Failure;
 
 use super::entrypoint::Terms;
+use super::handed::Handed;
 use super::output::Output;
 use super::zygote::Zygote;
 
@@ -20,6 +21,8 @@ pub(super) struct Running {
     pub(super) attempt: Attempt,
     pub(super) reports: Arc<dyn Reports>,
     pub(super) terms: Terms,
+    /// What its process finds the values of secrets in, until it has ended.
+    pub(super) _handed: Option<Handed>,
     pub(super) process: Process,
     pub(super) output: Output,
     /// The graphics processors that it has for itself.

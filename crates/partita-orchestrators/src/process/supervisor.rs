@@ -3,7 +3,6 @@
 //! It waits for everything at once: what the engine asks, what the zygote says, what steps print.
 
 use std::collections::BTreeMap;
-use std::io::{PipeReader, PipeWriter, pipe};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -22,8 +21,9 @@ use partita_engine::store::layout;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::entrypoint::{Setup, Terms, needs_own_start};
+use super::handed::Handed;
 use super::lock::ProcessLock;
-use super::output::Output;
+use super::output::{Output, pipes};
 use super::running::{Ended, Process, Running, Stop};
 use super::warm::Warm;
 use super::zygote::{Heard, Message};
@@ -190,14 +190,16 @@ impl Supervisor {
             Some(item) => format!("{}[{item}]", step.name),
             None => step.name.clone(),
         };
-        let output = Output::new(label, pipes, log, echo, &self.setup.config)?;
+        let handed = Handed::to(step, run.secrets())?;
+        let output = Output::new(label, pipes, log, echo, &self.setup.config, run.secrets())?;
         let wanted = usize::try_from(step.config.resources.gpus()).unwrap_or(usize::MAX);
         let gpus = self.free_gpus.drain(..wanted.min(self.free_gpus.len())).collect::<Vec<_>>();
-        let terms = Terms::of(&attempt, self.has_gpus.then_some(&gpus[..]));
+        let terms = Terms::of(&attempt, self.has_gpus.then_some(&gpus[..]), handed.as_ref());
         let running = Running {
             attempt,
             reports,
             terms,
+            _handed: handed,
             process: Process::Waiting { pipes: writers, is_asked: false },
             output,
             gpus,
@@ -389,12 +391,4 @@ impl Supervisor {
 
 fn not_started(error: &std::io::Error) -> String {
     format!("its process could not be started: {error}")
-}
-
-type Pipes = ([PipeReader; 2], [PipeWriter; 2]);
-
-/// Returns both ends of the pipes of a process.
-fn pipes() -> std::io::Result<Pipes> {
-    let ((stdout, out), (stderr, err)) = (pipe()?, pipe()?);
-    Ok(([stdout, stderr], [out, err]))
 }

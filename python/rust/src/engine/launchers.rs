@@ -1,5 +1,6 @@
 //! Opens the orchestrators of a run's stack.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,12 +8,12 @@ use partita_cli::session::SessionError;
 use partita_core::launcher::{Attempt, StepLauncher};
 use partita_core::stack::Component;
 use partita_engine::drive::{Observer, RunEvent};
+use partita_engine::secrets::SecretError;
 use partita_engine::step_runner::{LogStream, RunContext, StepLog};
 use partita_engine::store::layout;
 use partita_orchestrators::launchers::Launchers;
 use partita_orchestrators::local::{self, LocalLauncher};
-use partita_orchestrators::process::{self, Echo, OpenError, Place, ProcessLauncher};
-
+use partita_orchestrators::process::{self, Echo, Place, ProcessLauncher};
 use partita_plugin::message::Open;
 use partita_plugin::{OpenRun, Patience, PluginLauncher, Record, Start, StartError, StepEnds};
 
@@ -21,8 +22,10 @@ use super::Prepared;
 /// Why an orchestrator cannot start anything here.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LauncherError {
+    #[error("{0}")]
+    Process(String),
     #[error(transparent)]
-    Process(#[from] OpenError),
+    Secret(#[from] SecretError),
     #[error(transparent)]
     Session(#[from] SessionError),
     #[error("the orchestrator `{name}` cannot run anything: {error}")]
@@ -74,6 +77,7 @@ pub(super) fn open(
     let mut observer = StepObserver(Vec::new());
     let mut launchers: Vec<(String, Box<dyn StepLauncher>)> = Vec::new();
     for orchestrator in &prepared.stack.orchestrators {
+        let filled = filled(orchestrator, context)?;
         let launcher: Box<dyn StepLauncher> = match orchestrator.flavor.as_str() {
             local::NAME => Box::new(local.clone()),
             process::NAME => {
@@ -83,14 +87,17 @@ pub(super) fn open(
                     interpreter: interpreter.clone(),
                     echo: Arc::clone(&echo),
                 };
-                Box::new(ProcessLauncher::open(orchestrator, place)?)
+                let opened = ProcessLauncher::open(&filled, place);
+                Box::new(opened.map_err(|error| {
+                    LauncherError::Process(redacted(&error.to_string(), context))
+                })?)
             }
             _ => {
                 let start = plugin(prepared, orchestrator, &interpreter)?;
                 let record = Arc::new(PluginRecord::new(orchestrator, context, &echo));
                 let launcher = PluginLauncher::new(OpenRun {
                     start,
-                    open: opening(orchestrator, context),
+                    open: opening(&filled, context),
                     interpreter: interpreter.clone(),
                     deployment: Arc::clone(&context.deployment),
                     committed: committed.to_vec(),
@@ -154,6 +161,7 @@ impl PluginRecord {
 
 impl Record for PluginRecord {
     fn printed(&self, line: &str) {
+        let line = &redacted(line, &self.context);
         self.echo.line(&self.name, LogStream::Stderr, line);
         self.log.write(LogStream::Stderr, &format!("{line}\n"));
     }
@@ -165,8 +173,21 @@ impl Record for PluginRecord {
         // What the step's own entrypoint recorded has the same lines, with their times.
         if store.read(&path).is_err() {
             let log = StepLog::new(Arc::clone(store), path);
-            log.write(LogStream::Stdout, text);
+            log.write(LogStream::Stdout, &redacted(text, &self.context));
             log.finish();
         }
     }
+}
+
+/// Returns an orchestrator as its implementation gets it: with values in place of references.
+fn filled<'o>(
+    orchestrator: &'o Component,
+    context: &RunContext,
+) -> Result<Cow<'o, Component>, SecretError> {
+    let Some(secrets) = context.secrets() else { return Ok(Cow::Borrowed(orchestrator)) };
+    secrets.fill_component(orchestrator).map(Cow::Owned)
+}
+
+fn redacted(text: &str, context: &RunContext) -> String {
+    context.secrets().map_or(text.into(), |secrets| secrets.redacted(text)).into_owned()
 }

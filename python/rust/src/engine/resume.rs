@@ -59,6 +59,7 @@ pub(crate) fn resume<'py>(
         return start(py, prepared, Some(from), held, caller);
     }
     launchers::check(&prepared, &interpreter(py)?).map_err(|error| partita_error(py, error))?;
+    let secrets = prepared.secrets(py)?;
     let metadata = Arc::clone(prepared.session.home().metadata());
     let locks = locks(&prepared);
     let end_left = || process::end_left(&earlier.stack, &run.id, &locks);
@@ -66,7 +67,7 @@ pub(crate) fn resume<'py>(
         .detach(|| LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata, end_left))
         .map_err(|error| partita_error(py, error))?;
     drop(held);
-    execute(py, live, &prepared, caller)
+    execute(py, live, &prepared, secrets, caller)
 }
 
 /// Checks that a deployment has a step.

@@ -10,6 +10,7 @@ import sys
 from partita import _native
 from partita.capture import tell
 from partita.entrypoints.loading import EntryCaller
+from partita.errors import PartitaError
 from partita.termination import Termination
 
 TYPE_CHECKING = False
@@ -48,6 +49,7 @@ class Terms:
         self._memory: int | None = found.get("memory")
         self._gpus: str | None = found.get("gpus")
         self._parent: int | None = parent or found.get("parent")
+        self._secrets: str | None = found.get("secrets")
 
     @classmethod
     def from_environment(cls) -> Terms:
@@ -66,6 +68,23 @@ class Terms:
         if self._memory is not None:
             _limit_memory(self._memory)
 
+    def hand_secrets(self, entry: _native.StepEntry) -> None:
+        """Gives a step the values of the secrets that it takes, from where the launcher put them.
+
+        Raises:
+            PartitaError: They are not there.
+        """
+        if self._secrets is None:
+            return
+        try:
+            with open(self._secrets, "rb") as handed:
+                entry.give_secrets(handed.read())
+        except OSError as error:
+            raise PartitaError(
+                f"the secrets of step `{entry.step_name}` cannot be read from the orchestrator's "
+                f"process: {error.strerror}; let processes of one user see one another."
+            ) from None
+
 
 def attempt(
     entry: _native.StepEntry, number: int | None, terms: Terms
@@ -77,6 +96,7 @@ def attempt(
         SystemExit: SIGTERM interrupted it.
         KeyboardInterrupt: Ctrl-C did.
     """
+    terms.hand_secrets(entry)
     termination = Termination()
     caller = EntryCaller(entry, termination, is_recorded=terms.is_recorded)
     with termination:

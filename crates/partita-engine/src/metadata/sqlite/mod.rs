@@ -6,6 +6,7 @@ mod migrations;
 mod queries;
 mod record;
 mod registry;
+mod secrets;
 mod steps;
 
 use std::fs::DirBuilder;

@@ -6,9 +6,11 @@ use partita_core::stack::{Component, ComponentType, Flavor, Stack};
 use rusqlite::{Connection, Row, params};
 
 use super::record::{column, json};
+use super::secrets::secrets;
 use super::{Attempted, Durability, SqliteMetadataStore};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::registry::{Item, Registry, Save, StackReferences};
+use crate::metadata::secrets::check_component;
 
 impl Registry for SqliteMetadataStore {
     fn components(&self, kind: ComponentType) -> Result<Vec<Component>> {
@@ -25,6 +27,7 @@ impl Registry for SqliteMetadataStore {
                 .map(|known| known.name)
                 .collect();
             check_presence(item, &component.name, &names, save)?;
+            check_component(component, &secrets(transaction)?)?;
             transaction.execute(
                 "INSERT OR REPLACE INTO components (type, name, flavor, config) VALUES (?, ?, ?, ?)",
                 params![
@@ -207,7 +210,10 @@ fn component(row: &Row<'_>, kind: ComponentType) -> rusqlite::Result<Component> 
     Ok(Component { name: row.get(0)?, component_type: kind, flavor: row.get(1)?, config })
 }
 
-fn components(connection: &Connection, kind: ComponentType) -> Attempted<Vec<Component>> {
+pub(super) fn components(
+    connection: &Connection,
+    kind: ComponentType,
+) -> Attempted<Vec<Component>> {
     let mut statement = connection.prepare_cached(
         "SELECT name, flavor, config FROM components WHERE type = ? ORDER BY name",
     )?;

@@ -1,0 +1,72 @@
+//! The values of secrets on their way to the process of a step.
+//!
+//! They are in memory alone, which the engine keeps open, and no process inherits: the step's opens
+//! it by its name under `/proc`, as only processes of the same user can.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use partita_core::deployment::Step;
+use partita_core::secret;
+use partita_engine::secrets::Secrets;
+
+/// The values that one attempt takes, for as long as this is kept.
+pub(super) struct Handed(File);
+
+impl Handed {
+    /// Returns what an attempt at `step` takes of `secrets`; `None` if it takes nothing.
+    pub(super) fn to(step: &Step, secrets: Option<&Arc<Secrets>>) -> io::Result<Option<Self>> {
+        let Some(secrets) = secrets else { return Ok(None) };
+        let taken = secret::taken_by(step);
+        if taken.is_empty() {
+            return Ok(None);
+        }
+        let values = secrets.encode(&taken).map_err(io::Error::other)?;
+        let mut file = File::from(memfd_create("partita-secrets", MFdFlags::MFD_CLOEXEC)?);
+        file.write_all(&values)?;
+        Ok(Some(Self(file)))
+    }
+
+    /// Returns where the process of the step finds them.
+    pub(super) fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+    use partita_core::secret::Reference;
+    use partita_engine::secrets::SecretString;
+
+    use super::*;
+
+    fn step(parameters: &str) -> Step {
+        let text = format!(r#"{{"name":"fetch","source":"main:fetch","parameters":{parameters}}}"#);
+        serde_json::from_str(&text).expect("a step")
+    }
+
+    fn secrets() -> Arc<Secrets> {
+        let reference = |key: &str| Reference { name: "hub".to_owned(), key: key.to_owned() };
+        let value = |key: &str| (reference(key), SecretString::from(format!("value of {key}")));
+        Arc::new(Secrets::new([value("token"), value("other")].into()).expect("secrets"))
+    }
+
+    #[test]
+    fn a_step_gets_what_it_takes_and_no_process_inherits_it() {
+        let taking = step(r#"{"token":"{{hub.token}}"}"#);
+        let handed = Handed::to(&taking, Some(&secrets())).expect("made").expect("handed over");
+        let read = std::fs::read_to_string(handed.path()).expect("read");
+        assert_eq!(read, r#"[["hub","token","value of token"]]"#);
+        let flags = fcntl(handed.0.as_fd(), FcntlArg::F_GETFD).expect("flags");
+        assert!(FdFlag::from_bits_retain(flags).contains(FdFlag::FD_CLOEXEC));
+        let plain = step(r#"{"token":"hub"}"#);
+        assert!(Handed::to(&plain, Some(&secrets())).expect("nothing").is_none());
+        assert!(Handed::to(&taking, None).expect("nothing").is_none());
+    }
+}
