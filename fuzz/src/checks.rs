@@ -18,7 +18,7 @@ use partita_core::settings::{Memory, Span};
 use partita_core::spec::PipelineSpec;
 use partita_core::stack::{Capabilities, Stack};
 use partita_core::time::Timestamp;
-use partita_engine::compile::{CompileRequest, ConfigFile, Overrides, compile};
+use partita_engine::compile::{CompileRequest, ConfigFile, FlavorSettings, Overrides, compile};
 use partita_engine::schedule::{Plan, Scheduler};
 use partita_engine::step_runner::load_folder;
 use partita_engine::store::{
@@ -153,6 +153,7 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
             allow_unenforced: false,
         },
         other_capabilities: BTreeMap::new(),
+        flavor_settings: FlavorSettings::default(),
         config: Some(config),
         overrides: Overrides::default(),
         source_root: PathBuf::from("/nonexistent"),

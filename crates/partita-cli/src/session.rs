@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use partita_core::stack::{Capabilities, Component, ComponentType, Flavor, Stack};
+use partita_engine::compile::FlavorSettings;
 use partita_engine::home::{Home, HomeError};
 use partita_engine::metadata::{MetadataError, Registry};
 use partita_engine::store::ArtifactStore;
@@ -159,6 +160,20 @@ impl Session {
             }
         }
         Ok(others)
+    }
+
+    /// Returns what settings flavors of orchestrators take.
+    ///
+    /// # Errors
+    /// If the registry cannot be read.
+    pub fn flavor_settings(&self) -> Result<FlavorSettings, SessionError> {
+        let built_in = partita_orchestrators::flavors();
+        let flavors = self.home.metadata().flavors(ComponentType::Orchestrator, &built_in)?;
+        let names = flavors.iter().map(|flavor| flavor.name.clone()).collect();
+        let schemas = flavors.into_iter().filter_map(|flavor| {
+            Some((flavor.name, flavor.plugin.and_then(|plugin| plugin.settings_schema)?))
+        });
+        Ok(FlavorSettings { schemas: schemas.collect(), flavors: names })
     }
 
     /// Returns the flavor of an orchestrator that is not built in.
