@@ -87,7 +87,9 @@ impl Shared {
             logs: can.logs || has(capability::LOGS),
             status: can.status || has(capability::STATUS),
         };
-        let Opened { mode, poll_interval, .. } = opened;
+        let mode = opened.mode;
+        // What is no length of time would be no poll at all.
+        let poll_interval = opened.poll_interval.max(0.001);
         state.plugin = Plugin::Open { process, can, mode, poll_interval };
         self.settled.notify_all();
         if mode == Mode::Direct {
