@@ -260,3 +260,21 @@ def test_settings_of_a_flavor_reach_the_orchestrator(
     refused = project.run("main.py:settled").refusal
     assert "`priorty` is no setting of orchestrator `own` (flavor `mine`)" in refused
     assert "did you mean `priority`?" in refused
+
+
+def test_a_direct_orchestrator_may_run_one_step_of_a_pipeline(
+    project: Project, command: str
+) -> None:
+    use_flavor(project, command)
+    partita(command, "orchestrator", "register", "here", "--flavor=local")
+    partita(
+        command, "stack", "register", "two", "-o", "here", "-o", "own", "-a", "default", "--set"
+    )
+    main = project.folder / "main.py"
+    main.write_text(
+        main.read_text().replace("@step\ndef add", '@step(orchestrator="own")\ndef add')
+    )
+    done = project.run()
+    assert done.code == 0, done
+    made, added = (line.split()[1] for line in project.lines())
+    assert made != added
