@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -243,3 +244,16 @@ def test_an_orchestrator_as_the_page_of_the_earlier_system_has_it_runs_a_pipelin
     done = project.run()
     assert done.code == 0 and "one needs 2" in done.err, done
     assert project.statuses() == {"one": "completed"}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
+def test_a_flavor_in_a_source_root_of_another_user_is_not_loaded(
+    project: Project, command: str
+) -> None:
+    use_flavor(project, command)
+    os.chown(project.folder / ".partita", 65534, 65534)
+    done = told(command, *REGISTER, SOURCE)
+    assert done.code == 1 and "belongs to another user" in done.err, done
+    os.chdir("/")
+    done = told(command, "orchestrator", "flavor", "update", "mine")
+    assert done.code == 1 and "belongs to another user" in done.err, done
