@@ -14,17 +14,20 @@ use partita_core::digest::Digest;
 use partita_core::launcher::Unit;
 use partita_core::literal::{Kind, Literal};
 use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult};
+use partita_core::schema::Schema;
 use partita_core::secret::{self, Reference};
 use partita_core::settings::{Memory, Span};
 use partita_core::spec::PipelineSpec;
 use partita_core::stack::{Capabilities, Stack};
 use partita_core::time::Timestamp;
-use partita_engine::compile::{CompileRequest, ConfigFile, Overrides, compile};
+use partita_engine::compile::{CompileRequest, ConfigFile, FlavorSettings, Overrides, compile};
 use partita_engine::schedule::{Plan, Scheduler};
 use partita_engine::step_runner::load_folder;
 use partita_engine::store::{
     ArtifactStore, Documents, Durability, LocalArtifactStore, StoreError, layout, read_document,
 };
+use partita_plugin::frame::Frame;
+use partita_plugin::message::{Description, Status, Welcome};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -32,14 +35,34 @@ use serde::de::DeserializeOwned;
 pub type Check = fn(&[u8]);
 
 /// Every check by its name, which its target and the folder of its seeds have too.
-pub const CHECKS: [(&str, Check); 6] = [
+pub const CHECKS: [(&str, Check); 7] = [
     ("config_file", config_file),
     ("deployment", deployment),
     ("documents", documents),
     ("literal", literal),
+    ("plugin_messages", plugin_messages),
     ("quantities", quantities),
     ("store_paths", store_paths),
 ];
+
+/// A line of a plugin is refused, or is a message that is written and read back as it is, and answers in
+/// it are refused or read. A schema in it accepts or refuses any key, and says something of all.
+pub fn plugin_messages(data: &[u8]) {
+    let Ok(frame) = Frame::read(data) else { return };
+    let line = frame.line();
+    assert_eq!(line.iter().filter(|&&byte| byte == b'\n').count(), 1, "it is not one line");
+    assert_eq!(Frame::read(&line).as_ref(), Ok(&frame), "it reads back as another one");
+    let Frame::Response { result: Ok(result), .. } = frame else { return };
+    let _ = serde_json::from_value::<Welcome>(result.clone());
+    let _ = serde_json::from_value::<Status>(result.clone());
+    let Ok(description) = serde_json::from_value::<Description>(result) else { return };
+    let _ = description.supply.capabilities();
+    let schema = Schema::of(&description.config_schema);
+    for key in schema.keys() {
+        assert!(!key.expected.is_empty(), "nothing is expected");
+        let _ = (schema.suggestion(&key.name), schema.read(&key.name, "1"));
+    }
+}
 
 /// A deployment is refused, or reads back the same and can be scheduled or is refused for its graph.
 pub fn deployment(data: &[u8]) {
@@ -154,6 +177,7 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
             allow_unenforced: false,
         },
         other_capabilities: BTreeMap::new(),
+        flavor_settings: FlavorSettings::default(),
         config: Some(config),
         overrides: Overrides::default(),
         source_root: PathBuf::from("/nonexistent"),

@@ -127,9 +127,10 @@ def write_flavor(project: Project, implementation: str = DIRECT) -> None:
 SOURCE = "flavors.my_flavor.MyOrchestratorFlavor"
 
 
-def use_flavor(project: Project, command: str, implementation: str = DIRECT) -> None:
-    """Makes a stack with an orchestrator of the flavor the active one."""
-    write_flavor(project, implementation)
+def use_flavor(project: Project, command: str, implementation: str | None = DIRECT) -> None:
+    """Makes a stack with an orchestrator of the flavor the active one; writes it unless it is there."""
+    if implementation is not None:
+        write_flavor(project, implementation)
     project.write("main.py", PIPELINE)
     partita(command, "orchestrator", "flavor", "register", SOURCE)
     partita(command, "orchestrator", "register", "own", "--flavor=mine", "--queue=a100")

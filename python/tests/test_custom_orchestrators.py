@@ -12,8 +12,9 @@ import time
 import pytest
 
 from conftest import PATIENCE, Project, finish, interrupt
-from custom_flavors import DIRECT, LAUNCHER, use_flavor
+from custom_flavors import DIRECT, LAUNCHER, use_flavor, write_flavor
 from partita import Client
+from process_stack import partita
 
 STARTS_ENTRYPOINTS = """
     import subprocess
@@ -203,3 +204,77 @@ def test_a_step_that_kills_a_direct_orchestrator_fails_and_the_run_with_it(
     done = finish(run)
     assert done.code == 1 and "was ended by SIGKILL" in done.err, done
     assert Client().get_run("latest").status == "failed"
+
+
+SETTINGS = """
+    @step(settings={"orchestrator": MySettings(partition="long")})
+    def tuned() -> int:
+        return 1
+
+    @pipeline(settings={"orchestrator.mine": {"priority": 3}, "orchestrator": {"partition": "any"}})
+    def settled():
+        tuned()
+"""
+
+SETTINGS_CLASS = """
+    from partita.config import BaseSettings
+
+    class MySettings(BaseSettings):
+        partition: str = "short"
+        priority: int = 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("implementation", "of"), [(DIRECT, "step"), (LAUNCHER, "attempt")], ids=["direct", "launcher"]
+)
+def test_settings_of_a_flavor_reach_the_orchestrator(
+    project: Project, command: str, implementation: str, of: str
+) -> None:
+    note = f"open('settings.txt', 'w').write(repr(self.get_settings({of})))"
+    for line in ("self.run_step(step)", "process = subprocess.Popen"):
+        implementation = implementation.replace(line, f"{note}; {line}")
+    write_flavor(project, implementation)
+    flavor = project.folder / "flavors/my_flavor.py"
+    settings = textwrap.indent(
+        textwrap.dedent("""
+        @property
+        def settings_class(self):
+            from flavors.settings import MySettings
+            return MySettings
+        """),
+        "    ",
+    )
+    flavor.write_text(flavor.read_text() + settings)
+    project.write("flavors/settings.py", SETTINGS_CLASS)
+    use_flavor(project, command, None)
+    described = partita(command, "orchestrator", "flavor", "describe", "mine")
+    assert "partition" in described and "priority" in described
+    main = project.folder / "main.py"
+    imports = "from flavors.settings import MySettings\n"
+    main.write_text(imports + main.read_text() + textwrap.dedent(SETTINGS))
+    done = project.run("main.py:settled")
+    assert done.code == 0, done
+    assert project.lines("settings.txt") == ["MySettings(partition='long', priority=3)"]
+    main.write_text(main.read_text().replace('"priority": 3', '"priorty": 3'))
+    refused = project.run("main.py:settled").refusal
+    assert "`priorty` is no setting of orchestrator `own` (flavor `mine`)" in refused
+    assert "did you mean `priority`?" in refused
+
+
+def test_a_direct_orchestrator_may_run_one_step_of_a_pipeline(
+    project: Project, command: str
+) -> None:
+    use_flavor(project, command)
+    partita(command, "orchestrator", "register", "here", "--flavor=local")
+    partita(
+        command, "stack", "register", "two", "-o", "here", "-o", "own", "-a", "default", "--set"
+    )
+    main = project.folder / "main.py"
+    main.write_text(
+        main.read_text().replace("@step\ndef add", '@step(orchestrator="own")\ndef add')
+    )
+    done = project.run()
+    assert done.code == 0, done
+    made, added = (line.split()[1] for line in project.lines())
+    assert made != added

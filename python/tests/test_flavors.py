@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -168,3 +169,91 @@ def test_importing_an_orchestrators_base_imports_no_pydantic(project: Project) -
         "-c", "import implementation, partita.stack, sys; print('pydantic' in sys.modules)"
     )
     assert done.out == "False\n", done
+
+
+PAGE = """
+    from abc import ABC
+    from typing import Any, Dict, Type
+
+    from partita.models import PipelineDeploymentResponseModel
+    from partita.enums import StackComponentType
+    from partita.stack import StackComponent, StackComponentConfig, Stack, Flavor
+    from partita.orchestrators import (
+        BaseOrchestrator,
+        BaseOrchestratorConfig,
+        BaseOrchestratorFlavor,
+    )
+
+    assert issubclass(BaseOrchestrator, StackComponent)
+    assert issubclass(BaseOrchestratorConfig, StackComponentConfig)
+    assert issubclass(BaseOrchestratorFlavor, Flavor)
+
+    class PageOrchestrator(BaseOrchestrator, ABC):
+        def prepare_or_run_pipeline(
+            self,
+            deployment: PipelineDeploymentResponseModel,
+            stack: Stack,
+            environment: Dict[str, str],
+        ) -> Any:
+            for step in deployment.steps.values():
+                if self.requires_resources_in_orchestration_environment(step):
+                    print(step.config.name, "needs", step.config.resource_settings.cpu_count)
+                self.run_step(step)
+
+    class PageOrchestratorFlavor(BaseOrchestratorFlavor):
+        @property
+        def name(self) -> str:
+            return "page"
+
+        @property
+        def type(self) -> StackComponentType:
+            return StackComponentType.ORCHESTRATOR
+
+        @property
+        def config_class(self) -> Type[BaseOrchestratorConfig]:
+            return BaseOrchestratorConfig
+
+        @property
+        def implementation_class(self) -> Type["BaseOrchestrator"]:
+            return PageOrchestrator
+"""
+
+
+def test_an_orchestrator_as_the_page_of_the_earlier_system_has_it_runs_a_pipeline(
+    project: Project, command: str
+) -> None:
+    project.write(".partita/config.toml", "")
+    project.write("flavors/page.py", PAGE)
+    project.write(
+        "main.py",
+        """
+        from partita import ResourceSettings, pipeline, step
+
+        @step(settings={"resources": ResourceSettings(cpu_count=2)})
+        def one() -> int:
+            return 1
+
+        @pipeline
+        def line():
+            one()
+        """,
+    )
+    partita(command, *REGISTER, "flavors.page.PageOrchestratorFlavor")
+    partita(command, "orchestrator", "register", "page", "--flavor=page")
+    partita(command, "stack", "register", "page", "-o", "page", "-a", "default", "--set")
+    done = project.run()
+    assert done.code == 0 and "one needs 2" in done.err, done
+    assert project.statuses() == {"one": "completed"}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
+def test_a_flavor_in_a_source_root_of_another_user_is_not_loaded(
+    project: Project, command: str
+) -> None:
+    use_flavor(project, command)
+    os.chown(project.folder / ".partita", 65534, 65534)
+    done = told(command, *REGISTER, SOURCE)
+    assert done.code == 1 and "belongs to another user" in done.err, done
+    os.chdir("/")
+    done = told(command, "orchestrator", "flavor", "update", "mine")
+    assert done.code == 1 and "belongs to another user" in done.err, done

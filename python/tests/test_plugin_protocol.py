@@ -70,7 +70,10 @@ def test_a_flavor_answers_what_registration_asks(project: Project, monkeypatch: 
 
 def test_launchers_see_what_the_golden_files_tell() -> None:
     launch = next(f for f in frames("run", "partita: ") if f["method"] == "launch")["params"]
-    attempt, resources = Attempt(launch["attempt"]), Resources(launch["resources"])
+    attempt, resources = (
+        Attempt(launch["attempt"], launch["settings"]),
+        Resources(launch["resources"]),
+    )
     assert (attempt.id, attempt.step_name, attempt.item, attempt.number) == (
         "r1/0/1",
         "train",

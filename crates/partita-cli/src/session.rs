@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use partita_core::stack::{Capabilities, Component, ComponentType, Flavor, Stack};
+use partita_engine::compile::FlavorSettings;
 use partita_engine::home::{Home, HomeError};
 use partita_engine::metadata::{MetadataError, Registry};
 use partita_engine::store::ArtifactStore;
@@ -124,11 +125,12 @@ impl Session {
     pub fn check(&self, component: &Component) -> Result<(), SessionError> {
         match component.component_type {
             ComponentType::ArtifactStore => self.home.check_artifact_store(component)?,
-            ComponentType::Orchestrator => match self.capabilities_of(component) {
-                // Its schema is all that is known of it here.
-                Ok(_) | Err(SessionError::UnknownFlavor { .. }) => {}
-                Err(wrong) => return Err(wrong),
-            },
+            ComponentType::Orchestrator => {
+                // Of others, the schema is all that is known here.
+                if let Some(Err(reason)) = partita_orchestrators::capabilities(component) {
+                    return Err(bad_config(component, reason));
+                }
+            }
         }
         Ok(())
     }
@@ -166,6 +168,20 @@ impl Session {
         Ok(others)
     }
 
+    /// Returns what settings flavors of orchestrators take.
+    ///
+    /// # Errors
+    /// If the registry cannot be read.
+    pub fn flavor_settings(&self) -> Result<FlavorSettings, SessionError> {
+        let built_in = partita_orchestrators::flavors();
+        let flavors = self.home.metadata().flavors(ComponentType::Orchestrator, &built_in)?;
+        let names = flavors.iter().map(|flavor| flavor.name.clone()).collect();
+        let schemas = flavors.into_iter().filter_map(|flavor| {
+            Some((flavor.name, flavor.plugin.and_then(|plugin| plugin.settings_schema)?))
+        });
+        Ok(FlavorSettings { schemas: schemas.collect(), flavors: names })
+    }
+
     /// Returns the flavor of an orchestrator that is not built in.
     ///
     /// # Errors
@@ -191,14 +207,11 @@ impl Session {
                 })
             }
         };
-        found.map_err(|reason| {
-            HomeError::BadConfig {
-                kind: orchestrator.component_type,
-                name: orchestrator.name.clone(),
-                reason,
-                verb: orchestrator.component_type.verb(),
-            }
-            .into()
-        })
+        found.map_err(|reason| bad_config(orchestrator, reason))
     }
+}
+
+fn bad_config(component: &Component, reason: String) -> SessionError {
+    let kind = component.component_type;
+    HomeError::BadConfig { kind, name: component.name.clone(), reason, verb: kind.verb() }.into()
 }

@@ -199,6 +199,9 @@ pub struct StepConfig {
     /// What it needs of a machine.
     #[serde(skip_serializing_if = "is_default")]
     pub resources: Resources,
+    /// The settings of its orchestrator's flavor.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, Literal>,
     /// Named limits, each with the number of steps under it that may run at once, in all runs of a
     /// home together.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -220,6 +223,7 @@ impl Default for StepConfig {
             timeout: None,
             orchestrator: None,
             resources: Resources::default(),
+            settings: BTreeMap::new(),
             limits: BTreeMap::new(),
             hooks: Hooks::default(),
         }

@@ -99,3 +99,8 @@ fn quantities_are_refused_or_read_back_the_same() {
 fn no_path_leads_out_of_a_store() {
     check("store_paths", 300);
 }
+
+#[test]
+fn messages_of_plugins_are_refused_or_read_back_the_same() {
+    check("plugin_messages", 5_000);
+}

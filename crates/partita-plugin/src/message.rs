@@ -256,6 +256,9 @@ pub struct Launch {
     pub environment: BTreeMap<String, String>,
     /// What the step asks for.
     pub resources: Resources,
+    /// The step's settings of the flavor.
+    #[serde(default)]
+    pub settings: BTreeMap<String, Literal>,
 }
 
 /// An attempt, as backends know it.

@@ -40,6 +40,11 @@ pub trait OrchestratorFlavor {
         Supply::default()
     }
 
+    /// Returns the JSON Schema of its settings on pipelines and steps, if it takes any.
+    fn settings_schema(&self) -> Option<Value> {
+        None
+    }
+
     /// Returns what is wrong with a configuration that fits the schema.
     fn check(&self, _config: &Self::Config) -> Vec<Problem> {
         Vec::new()
@@ -215,7 +220,7 @@ impl<F: OrchestratorFlavor> Session<F> {
             docs_url: None,
             logo_url: None,
             config_schema: schemars::schema_for!(F::Config).to_value(),
-            settings_schema: None,
+            settings_schema: self.flavor.settings_schema(),
             supply: self.flavor.supply(),
         }
     }

@@ -128,6 +128,7 @@ fn prepare(py: Python<'_>, request: Request) -> PyResult<Prepared> {
         stack: stack.clone(),
         capabilities,
         other_capabilities: other_capabilities.clone(),
+        flavor_settings: session.flavor_settings().map_err(|error| partita_error(py, error))?,
         config,
         overrides: Overrides {
             parameters: request.parameters.into_iter().collect(),

@@ -11,6 +11,9 @@ use super::messages::{quoted, suggestion};
 use super::options::{Options, Placed, Scope, elsewhere, keys_in, known};
 use super::values::{self, Refusal};
 
+/// How a key of `settings` begins that is for one flavor alone.
+const FLAVOR: &str = "orchestrator.";
+
 /// Reads the layers of one pipeline or step.
 pub(super) struct LayerReader<'a> {
     /// Whose options they are: ``step `train` ``.
@@ -38,7 +41,11 @@ impl LayerReader<'_> {
     fn section(&mut self, prefix: &str, nodes: &Section, into: &mut Options) {
         for (key, node) in nodes {
             let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-            // A key with a dot in it must not pass for a path.
+            if let ("settings", Some(flavor)) = (prefix, key.strip_prefix(FLAVOR)) {
+                self.orchestrator_settings(flavor, node, into);
+                continue;
+            }
+            // Any other key with a dot in it must not pass for a path.
             let option = known(&path).filter(|_| !key.contains('.'));
             match option {
                 Some(option) if option.scope == Scope::Step || self.scope == Scope::Pipeline => {
@@ -96,6 +103,7 @@ impl LayerReader<'_> {
                 into.gpu_class = self.placed(path, node, values::filled_text);
             }
             "settings.resources.memory" => into.memory = self.placed(path, node, values::memory),
+            "settings.orchestrator" => self.orchestrator_settings("", node, into),
             "failure_mode" => into.failure_mode = self.value(path, node, values::failure_mode),
             "run_name" => into.run_name = self.value(path, node, values::run_name),
             "parameters" => self.parameters(node, into),
@@ -106,6 +114,19 @@ impl LayerReader<'_> {
                 }
             }
         }
+    }
+
+    /// Takes in settings for the orchestrators of one flavor, or of any.
+    fn orchestrator_settings(&mut self, flavor: &str, node: &Node, into: &mut Options) {
+        if is_absent(node) {
+            return;
+        }
+        let Some(nodes) = self.nodes("settings.orchestrator", node) else { return };
+        let values = nodes.iter().filter_map(|(key, node)| {
+            let value = Literal::parse(&json(node)).ok()?;
+            Some((key.clone(), Placed { value, location: self.place(node) }))
+        });
+        into.orchestrator_settings.insert(flavor.to_owned(), values.collect());
     }
 
     fn parameters(&mut self, node: &Node, into: &mut Options) {

@@ -32,6 +32,7 @@ mod layers;
 mod mapped;
 mod messages;
 mod options;
+mod orchestrator_settings;
 mod settings;
 mod values;
 mod yaml;
@@ -51,10 +52,12 @@ use partita_core::stack::{Capabilities, Stack};
 
 pub use config_file::ConfigFile;
 pub use options::{OPTIONS, OptionKey, Scope};
+pub use orchestrator_settings::FlavorSettings;
 
 use capabilities::CapabilityChecker;
 use graph::{Graph, Names};
 use inputs::InputChecker;
+use orchestrator_settings::SettingsChecker;
 use settings::{ConfigMaker, Settings};
 
 /// What a pipeline is compiled for and with.
@@ -67,6 +70,8 @@ pub struct CompileRequest {
     /// What the stack's other orchestrators can do for single steps, by name; a step that names one
     /// that is not here is refused.
     pub other_capabilities: BTreeMap<String, Capabilities>,
+    /// What settings flavors of orchestrators take.
+    pub flavor_settings: FlavorSettings,
     /// The configuration file, if one was given.
     pub config: Option<ConfigFile>,
     /// What the command line, or the call that starts the run, says.
@@ -138,12 +143,15 @@ fn plan(spec: &PipelineSpec, request: &CompileRequest, report: &mut Report) -> P
     settings.check_steps(&names, report);
     settings.check_parameters(spec, report);
     let mut capabilities = CapabilityChecker::new(request, report);
+    let mut own_settings = SettingsChecker::new(request);
     let mut configs = ConfigMaker::new(request);
     let mut inputs = InputChecker::new(spec, &names);
     let steps = spec.steps.iter().map(|step| {
         let mut options = settings.of_step(step, report);
         let mut config = configs.make(step, &options, report);
         config.orchestrator = capabilities.check(step, spec.sources.get(&step.source), &options);
+        let orchestrator = config.orchestrator.as_deref();
+        config.settings = own_settings.check(step, &options, orchestrator, report);
         if let Some(definition) = spec.definitions.get(&step.source) {
             config.hooks = definition.hooks.clone();
         }

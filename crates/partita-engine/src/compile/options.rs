@@ -6,6 +6,8 @@ use partita_core::diagnostic::Location;
 use partita_core::literal::Literal;
 use partita_core::settings::{FailureMode, Memory, Resources, Retry, Span};
 
+use super::orchestrator_settings::OrchestratorSettings;
+
 /// Where an option may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -37,7 +39,7 @@ const fn pipeline(path: &'static str, takes: &'static str) -> OptionKey {
 const SPAN: &str = "seconds, or a number and a unit such as `30s`, `10m`, `2h` or `7d`";
 
 /// Every known option, sorted by path.
-pub const OPTIONS: [OptionKey; 22] = [
+pub const OPTIONS: [OptionKey; 23] = [
     step("cache_environment", "a list of names of environment variables"),
     step("cache_expiry", SPAN),
     step("cache_files", "a list of paths"),
@@ -52,7 +54,8 @@ pub const OPTIONS: [OptionKey; 22] = [
     step("retry.delay", "a number of seconds"),
     step("retry.max_retries", "a whole number"),
     pipeline("run_name", "text"),
-    step("settings", "the key `resources`"),
+    step("settings", "the keys `orchestrator` and `resources`"),
+    step("settings.orchestrator", "keys and values of the orchestrator's flavor"),
     step("settings.resources", "the keys `cpu_count`, `gpu_count`, `gpu_class` and `memory`"),
     step("settings.resources.cpu_count", "a number"),
     step("settings.resources.gpu_class", "text"),
@@ -115,6 +118,7 @@ pub(super) struct Options {
     pub(super) gpu_count: Option<Placed<u32>>,
     pub(super) gpu_class: Option<Placed<String>>,
     pub(super) memory: Option<Placed<Memory>>,
+    pub(super) orchestrator_settings: OrchestratorSettings,
     /// Values of a step's inputs.
     pub(super) parameters: BTreeMap<String, Placed<Literal>>,
     /// Values of the pipeline's parameters, which its steps do not inherit.
@@ -148,6 +152,10 @@ impl Options {
         put(&mut self.gpu_count, &later.gpu_count);
         put(&mut self.gpu_class, &later.gpu_class);
         put(&mut self.memory, &later.memory);
+        for (flavor, settings) in &later.orchestrator_settings {
+            let own = self.orchestrator_settings.entry(flavor.clone()).or_default();
+            own.extend(settings.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
         for (name, value) in &later.parameters {
             self.parameters.insert(name.clone(), value.clone());
         }

@@ -65,6 +65,7 @@ impl Flight {
                 gpu_class: config.resources.gpu_class.clone(),
                 timeout: config.timeout.map(|timeout| timeout.0),
             },
+            settings: config.settings.clone(),
         }
     }
 

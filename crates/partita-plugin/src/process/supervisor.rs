@@ -1,6 +1,6 @@
 //! The thread that owns a plugin's process.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -56,8 +56,8 @@ pub(super) fn run(
 /// A question that has no answer yet.
 struct Pending {
     method: &'static str,
+    asked: Instant,
     patience: Option<Duration>,
-    due: Option<Instant>,
     answer: Answer,
 }
 
@@ -68,8 +68,10 @@ struct Supervisor {
     stderr: Lines<ChildStderr>,
     /// What is not written yet.
     outgoing: Vec<u8>,
-    pending: HashMap<u64, Pending>,
+    /// By id, and so in the order in which they were asked.
+    pending: BTreeMap<u64, Pending>,
     next_id: u64,
+    last_answer: Instant,
     mailbox: Mailbox,
     inbox: Receiver<Order>,
     patience: Patience,
@@ -100,8 +102,9 @@ impl Supervisor {
             stdin: Some(stdin),
             child,
             outgoing: Vec::new(),
-            pending: HashMap::new(),
+            pending: BTreeMap::new(),
             next_id: 1,
+            last_answer: Instant::now(),
             mailbox,
             inbox,
             patience,
@@ -145,7 +148,7 @@ impl Supervisor {
         if let Some(stdin) = self.stdin.as_ref().filter(|_| !self.outgoing.is_empty()) {
             fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLOUT));
         }
-        let due = self.pending.values().filter_map(|pending| pending.due).chain(self.kill_at);
+        let due = self.oldest().map(|(_, due)| due).into_iter().chain(self.kill_at);
         let timeout = due.min().map_or(PollTimeout::NONE, |due| {
             let left = due.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
@@ -191,8 +194,15 @@ impl Supervisor {
         self.next_id += 1;
         let frame = Frame::Request { id: id.into(), method: method.to_owned(), params };
         self.outgoing.extend(frame.line());
-        let due = patience.map(|patience| Instant::now() + patience);
-        self.pending.insert(id, Pending { method, patience, due, answer });
+        self.pending.insert(id, Pending { method, asked: Instant::now(), patience, answer });
+    }
+
+    /// Returns the question that has waited longest, and when it is overdue. A plugin may take one
+    /// after another: as long as it answers, what it has not come to is not late.
+    fn oldest(&self) -> Option<(&Pending, Instant)> {
+        let mut timed = self.pending.values().filter_map(|one| Some((one, one.patience?)));
+        let (oldest, patience) = timed.next()?;
+        Some((oldest, oldest.asked.max(self.last_answer) + patience))
     }
 
     /// Closes the plugin's standard input, which tells it to end.
@@ -253,6 +263,7 @@ impl Supervisor {
             Frame::Request { id, method, params } => self.listener.asked(id, &method, params),
             Frame::Notification { method, params } => self.listener.notified(&method, params),
             Frame::Response { id, result } => {
+                self.last_answer = Instant::now();
                 let pending = id.as_u64().and_then(|id| self.pending.remove(&id));
                 match pending {
                     Some(pending) => (pending.answer)(result.map_err(CallError::Refused)),
@@ -271,8 +282,7 @@ impl Supervisor {
             let why = if self.is_closing { "did not end" } else { "closed its standard output" };
             return Some(self.with_last_words(why.to_owned()));
         }
-        let is_overdue = |pending: &&Pending| pending.due.is_some_and(|due| due <= now);
-        let late = self.pending.values().find(is_overdue)?;
+        let (late, _) = self.oldest().filter(|(_, due)| *due <= now)?;
         let seconds = late.patience.unwrap_or_default().as_secs_f64();
         let why = format!("did not answer `{}` within {seconds} s", late.method);
         Some(self.with_last_words(why))
@@ -301,7 +311,7 @@ impl Supervisor {
         self.reap();
         self.hear_errors();
         let _ = self.mailbox.why.set(why.clone());
-        for (_, pending) in self.pending.drain() {
+        for pending in std::mem::take(&mut self.pending).into_values() {
             (pending.answer)(Err(CallError::Gone(why.clone())));
         }
         self.listener.gone(&why);

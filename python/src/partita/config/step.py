@@ -16,6 +16,7 @@ class StepConfiguration:
         name: The step's name.
         parameters: The values that it is called with.
         resource_settings: What it needs of a machine.
+        settings: Under `orchestrator` the settings of its orchestrator's flavor.
     """
 
     def __init__(self, document: dict[str, Any]) -> None:
@@ -23,6 +24,8 @@ class StepConfiguration:
         config: dict[str, Any] = document.get("config", {})
         self.name: str = document["name"]
         self.parameters: dict[str, Any] = document.get("parameters", {})
+        own: dict[str, Any] = config.get("settings", {})
+        self.settings: dict[str, dict[str, Any]] = {"orchestrator": own} if own else {}
         self.resource_settings = ResourceSettings(**config.get("resources", {}))
 
 

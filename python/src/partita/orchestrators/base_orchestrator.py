@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from partita.errors import PartitaError
+from partita.orchestrators.jobs import Attempt
 from partita.stack.stack_component import StackComponent
 
 TYPE_CHECKING = False
@@ -10,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from partita.config import Step
+    from partita.config import BaseSettings, Step
     from partita.enums import JobStatus
     from partita.models import PipelineDeploymentResponseModel
-    from partita.orchestrators.jobs import Attempt, JobReport, Resources
+    from partita.orchestrators.jobs import JobReport, Resources
     from partita.stack.stack import Stack
     from partita.stack.stack_validator import StackValidator
 
@@ -40,12 +41,33 @@ class BaseOrchestrator(StackComponent):
     poll_interval: float = 1.0
 
     _run_id: str = ""
+    _settings_class: type[BaseSettings] | None = None
     _run_step: Callable[[str], None] | None = None
 
     @property
     def validator(self) -> StackValidator | None:
         """What it asks of the stack that it is in."""
         return None
+
+    @property
+    def settings_class(self) -> type[BaseSettings] | None:
+        """The class of its settings on pipelines and steps, which its flavor names."""
+        return self._settings_class
+
+    def get_settings(self, of: Step | Attempt) -> Any:
+        """Returns the settings of a step, or an attempt, as the class of the flavor has them.
+
+        Raises:
+            PartitaError: The flavor has no settings.
+        """
+        if self._settings_class is None:
+            raise PartitaError(
+                f"the flavor `{self.flavor}` has no settings; name their class in its "
+                "`settings_class`."
+            )
+        is_attempt = isinstance(of, Attempt)
+        values = of.settings if is_attempt else of.config.settings.get("orchestrator", {})
+        return self._settings_class(**values)
 
     def get_orchestrator_run_id(self) -> str:
         """Returns the id of the run: the same for all its steps, and another for each run."""

@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
+    from partita.config import BaseSettings
     from partita.orchestrators.base_orchestrator import BaseOrchestrator
     from partita.orchestrators.base_orchestrator_config import BaseOrchestratorConfig
 
@@ -80,6 +81,11 @@ class BaseOrchestratorFlavor(Flavor):
         from partita.orchestrators.base_orchestrator_config import BaseOrchestratorConfig
 
         return BaseOrchestratorConfig
+
+    @property
+    def settings_class(self) -> type[BaseSettings] | None:
+        """The class of its settings on pipelines and steps, if it takes any."""
+        return None
 
     @property
     def supply(self) -> Supply:

@@ -18,10 +18,12 @@ class Attempt:
         step_name: The step.
         item: The item, from 0, of a mapped step.
         number: From 1.
+        settings: The step's settings of the orchestrator's flavor.
     """
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], settings: dict[str, Any]) -> None:
         """Reads what the plugin protocol says."""
+        self.settings = settings
         self.id: str = document["id"]
         self.run_id: str = document["run_id"]
         self.step_name: str = document["step"]

@@ -87,3 +87,5 @@ class Channel:
                 else:
                     self._requests.put(message)
         self._requests.put(None)
+        for answer in list(self._answers.values()):
+            answer.put({"error": {"message": "Partita does not listen any more."}})

@@ -80,6 +80,7 @@ class Host:
             "type": flavor.type.value,
             "description": " ".join(documentation.split()),
             "config_schema": self._config_class().model_json_schema(),
+            "settings_schema": _schema(flavor.settings_class),
             "supply": flavor.supply.document(),
             "docs_url": flavor.docs_url,
             "logo_url": flavor.logo_url,
@@ -120,6 +121,10 @@ class Host:
                 "subclass of `BaseOrchestratorConfig`"
             )
         return found
+
+
+def _schema(settings_class: Any) -> dict[str, Any] | None:
+    return None if settings_class is None else settings_class.model_json_schema()
 
 
 def _problems() -> Any:

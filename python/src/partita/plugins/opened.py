@@ -56,6 +56,7 @@ class Opened:
         self._deployment = PipelineDeploymentResponseModel(document)
         self._stack = _stack(document["stack"], self._orchestrator, store)
         self._orchestrator._run_id = params["run_id"]  # pyright: ignore[reportPrivateUsage]
+        self._orchestrator._settings_class = flavor.settings_class  # pyright: ignore[reportPrivateUsage]
         if self._is_direct:
             steps = DirectSteps(run, channel)
             self._orchestrator._run_step = steps.run  # pyright: ignore[reportPrivateUsage]
@@ -85,7 +86,7 @@ class Opened:
 
     def launch(self, params: dict[str, Any]) -> object:
         """Starts an attempt."""
-        attempt = Attempt(params["attempt"])
+        attempt = Attempt(params["attempt"], params.get("settings", {}))
         job: Any = self._orchestrator.launch(
             attempt, params["command"], params["environment"], Resources(params["resources"])
         )

@@ -19,6 +19,7 @@ def load_flavor(source: str, root: str) -> BaseOrchestratorFlavor:
         PartitaError: There is none, or what is there is none.
     """
     module_name, _, name = source.rpartition(".")
+    source_root.find(root)  # It may have come to belong to somebody else.
     target.put_first(root)
     try:
         module = target.import_module(module_name, module_name, root=root)

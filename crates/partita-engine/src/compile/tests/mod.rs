@@ -17,7 +17,7 @@ use partita_core::spec::{PipelineSpec, StepSpec};
 use partita_core::stack::{Capabilities, Component, ComponentType, Stack};
 use serde_json::{Value, json};
 
-use super::{CompileRequest, ConfigFile, Overrides};
+use super::{CompileRequest, ConfigFile, FlavorSettings, Overrides};
 
 /// Returns a spec of `steps`, each with a definition of its own.
 fn spec(steps: Vec<Value>) -> PipelineSpec {
@@ -112,6 +112,7 @@ fn request() -> CompileRequest {
             allow_unenforced: false,
         },
         other_capabilities: BTreeMap::from([("docker".to_owned(), ABLE)]),
+        flavor_settings: FlavorSettings::default(),
         config: None,
         overrides: Overrides::default(),
         source_root: PathBuf::from("/nowhere"),

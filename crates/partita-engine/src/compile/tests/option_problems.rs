@@ -14,7 +14,7 @@ fn unknown_keys_name_the_nearest_known_one_with_file_and_line() {
         &[
             "run.yaml:1: `enable_cahce` is not an option of pipeline `digits`; did you mean `enable_cache`?",
             "run.yaml:2: `memory` is not an option of pipeline `digits`; did you mean `settings.resources.memory`?",
-            "run.yaml:8: `docker` is not a key of `settings` of pipeline `digits`; the only one is `resources`",
+            "run.yaml:8: `docker` is not a key of `settings` of pipeline `digits`; known are `orchestrator`, `resources`",
             "run.yaml:9: `cpus` is not a key of `settings.resources` of pipeline `digits`; \
              known are `cpu_count`, `gpu_class`, `gpu_count`, `memory`",
             "run.yaml:6: `failure_mode` cannot be set on step `train`; it applies to the pipeline as a whole; set it there",
@@ -268,4 +268,63 @@ fn steps_name_orchestrators_of_the_stack_that_can_serve_them() {
         &bare,
         &["stack `default` has no orchestrator; update the stack with one, or choose another"],
     );
+}
+
+/// Returns a request whose default orchestrator takes settings.
+fn request_with_settings() -> CompileRequest {
+    let schema = json!({
+        "properties": { "queue": { "type": "string" }, "nodes": { "type": "integer" } },
+        "additionalProperties": false,
+    });
+    let schemas = BTreeMap::from([("local".to_owned(), schema)]);
+    let flavors = vec!["local".to_owned(), "slurm".to_owned()];
+    CompileRequest { flavor_settings: FlavorSettings { schemas, flavors }, ..request() }
+}
+
+#[test]
+fn settings_of_a_flavor_are_checked_by_its_schema() {
+    for (settings, told) in [
+        (
+            json!({"orchestrator": {"quue": "a"}}),
+            "`quue` is no setting of orchestrator `default` (flavor `local`); did you mean `queue`?",
+        ),
+        (
+            json!({"orchestrator": {"nodes": "two"}}),
+            "the setting `nodes` of orchestrator `default` (flavor `local`) is a whole number, not `\"two\"`; \
+             `partita orchestrator flavor describe local` shows the settings",
+        ),
+        (
+            json!({"orchestrator.lcal": {"queue": "a"}}),
+            "`settings` has keys for `lcal`, which is no flavor; did you mean `local`?",
+        ),
+        (
+            json!({"orchestrator": 5}),
+            "`settings.orchestrator` of step `a` takes keys and values of the orchestrator's flavor, not `5`",
+        ),
+    ] {
+        let steps = vec![with_options("a", json!({ "settings": settings }))];
+        check_with(spec(steps), &request_with_settings(), &[&format!("digits.py:5: {told}")]);
+    }
+    let steps = vec![with_options("a", json!({"settings": {"orchestrator": {"queue": "a"}}}))];
+    check(
+        steps,
+        &[
+            "digits.py:5: orchestrator `default` (flavor `local`) takes no settings, and got `queue`; \
+             take them away, or say for which flavor they are, as in `orchestrator.FLAVOR`",
+        ],
+    );
+}
+
+#[test]
+fn settings_of_a_flavor_are_layered_key_by_key_and_the_flavors_own_win() {
+    let settings = json!({
+        "orchestrator": {"queue": "any", "nodes": 1},
+        "orchestrator.local": {"queue": "own"},
+        "orchestrator.slurm": {"partition": "x"},
+    });
+    let steps = vec![with_options("a", json!({ "settings": settings }))];
+    let compiled = crate::compile::compile(spec(steps), &request_with_settings()).unwrap();
+    let settings = &compiled.deployment.steps[0].config.settings;
+    let texts: Vec<_> = settings.iter().map(|(key, value)| (key.as_str(), value.text())).collect();
+    assert_eq!(texts, [("nodes", "1"), ("queue", "\"own\"")]);
 }

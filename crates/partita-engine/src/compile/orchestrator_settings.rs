@@ -1,0 +1,132 @@
+//! Checks the settings that a flavor of orchestrators has of its own, against the flavor's schema.
+
+use std::collections::{BTreeMap, HashSet};
+
+use partita_core::diagnostic::{Diagnostic, Location, Report};
+use partita_core::literal::Literal;
+use partita_core::schema::Schema;
+use partita_core::spec::StepSpec;
+use partita_core::stack::Component;
+
+use super::CompileRequest;
+use super::messages::{quoted, suggestion};
+use super::options::{Options, Placed};
+
+/// The flavors whose settings a pipeline may hold.
+#[derive(Debug, Clone, Default)]
+pub struct FlavorSettings {
+    /// The JSON Schemas of settings, by flavor; a flavor without one takes none.
+    pub schemas: BTreeMap<String, serde_json::Value>,
+    /// The names of all flavors of orchestrators.
+    pub flavors: Vec<String>,
+}
+
+/// Settings of orchestrators, by flavor; under an empty name those for whatever flavor runs the step.
+pub(super) type OrchestratorSettings = BTreeMap<String, BTreeMap<String, Placed<Literal>>>;
+
+/// Checks the settings of each step, and tells what several inherit once.
+pub(super) struct SettingsChecker<'a> {
+    request: &'a CompileRequest,
+    told: HashSet<(Option<(String, u64)>, String)>,
+}
+
+impl<'a> SettingsChecker<'a> {
+    pub(super) fn new(request: &'a CompileRequest) -> Self {
+        Self { request, told: HashSet::new() }
+    }
+
+    /// Returns the settings of a step for the orchestrator with this name, or the default one.
+    pub(super) fn check(
+        &mut self,
+        step: &StepSpec,
+        options: &Options,
+        orchestrator: Option<&str>,
+        report: &mut Report,
+    ) -> BTreeMap<String, Literal> {
+        let all = &options.orchestrator_settings;
+        let FlavorSettings { schemas, flavors } = &self.request.flavor_settings;
+        let names: Vec<&str> = flavors.iter().map(String::as_str).collect();
+        for (flavor, settings) in all {
+            if !flavor.is_empty() && !names.contains(&flavor.as_str()) {
+                let what =
+                    format!("`settings` has keys for {}, which is no flavor", quoted(flavor));
+                let place = settings.values().find_map(|placed| placed.location.as_ref());
+                self.tell(what, suggestion(flavor, &names), place, step, report);
+            }
+        }
+        let mut components = self.request.stack.orchestrators.iter();
+        let found = components.find(|one| orchestrator.is_none_or(|name| one.name == name));
+        let Some(component) = found else { return BTreeMap::new() };
+        let mut settings = BTreeMap::new();
+        for group in [all.get(""), all.get(&component.flavor)].into_iter().flatten() {
+            settings.extend(group);
+        }
+        match schemas.get(&component.flavor) {
+            Some(schema) => {
+                self.check_keys(&Schema::of(schema), &settings, component, step, report)
+            }
+            None => {
+                if let Some((key, placed)) = settings.iter().next() {
+                    let what =
+                        format!("{} takes no settings, and got {}", named(component), quoted(key));
+                    let help = "take them away, or say for which flavor they are, as in `orchestrator.FLAVOR`";
+                    self.tell(what, help.to_owned(), placed.location.as_ref(), step, report);
+                }
+            }
+        }
+        let values = settings.into_iter().map(|(key, placed)| (key.clone(), placed.value.clone()));
+        values.collect()
+    }
+
+    fn check_keys(
+        &mut self,
+        schema: &Schema<'_>,
+        settings: &BTreeMap<&String, &Placed<Literal>>,
+        component: &Component,
+        step: &StepSpec,
+        report: &mut Report,
+    ) {
+        let owner = named(component);
+        for (key, placed) in settings {
+            let place = placed.location.as_ref();
+            if !schema.knows(key) {
+                let what = format!("{} is no setting of {owner}", quoted(key));
+                self.tell(what, schema.suggestion(key), place, step, report);
+            } else if let Err(expected) = schema.check(key, &placed.value) {
+                let got = quoted(placed.value.text());
+                let what =
+                    format!("the setting {} of {owner} is {expected}, not {got}", quoted(key));
+                self.tell(what, self.look(component), place, step, report);
+            }
+        }
+        let given = settings.iter().map(|(key, placed)| ((*key).clone(), placed.value.clone()));
+        for key in schema.missing(&given.collect()) {
+            let what = format!("{owner} needs the setting {}", quoted(key));
+            let help = "give it in `settings`, under `orchestrator`".to_owned();
+            self.tell(what, help, None, step, report);
+        }
+    }
+
+    fn look(&self, component: &Component) -> String {
+        format!("`partita orchestrator flavor describe {}` shows the settings", component.flavor)
+    }
+
+    fn tell(
+        &mut self,
+        what: String,
+        help: String,
+        place: Option<&Location>,
+        step: &StepSpec,
+        report: &mut Report,
+    ) {
+        let place = place.or(step.location.as_ref());
+        let key = place.map(|place| (place.file.clone(), place.line));
+        if self.told.insert((key, what.clone())) {
+            report.push(Diagnostic::new(what).help(help).at(place.cloned()));
+        }
+    }
+}
+
+fn named(component: &Component) -> String {
+    format!("orchestrator {} (flavor {})", quoted(&component.name), quoted(&component.flavor))
+}
