@@ -46,6 +46,20 @@ pub struct OpenRun {
     pub patience: Patience,
     /// Takes what it prints.
     pub record: Arc<dyn Record>,
+    /// Hands attempts their secrets.
+    pub hand: Hand,
+}
+
+/// Returns where the process of an attempt finds the values of the secrets that it takes; `None` if
+/// it takes none.
+pub type Hand = Box<dyn Fn(&Attempt) -> std::io::Result<Option<Handed>> + Send + Sync>;
+
+/// Where the values of secrets are found, for as long as this is kept.
+pub struct Handed {
+    /// The path that the step entrypoint reads.
+    pub path: String,
+    /// What keeps them there.
+    pub kept: Box<dyn std::any::Any + Send>,
 }
 
 /// Keeps what a plugin and its jobs print.
@@ -124,7 +138,10 @@ impl StepLauncher for PluginLauncher {
         let mut state = self.0.state();
         self.0.ensure_started(&mut state).map_err(LaunchError::Refused)?;
         let step = attempt.step;
-        let flight = Flight::new(attempt, Arc::clone(reports), Stage::Waiting);
+        let handed = (self.0.run.hand)(&attempt).map_err(|error| {
+            LaunchError::Refused(format!("its secrets cannot be handed over: {error}"))
+        })?;
+        let flight = Flight::new(attempt, Arc::clone(reports), Stage::Waiting, handed);
         state.flights.insert(id.clone(), flight);
         match &state.plugin {
             Plugin::Open { mode: Mode::Launcher, .. } => self.0.dispatch(&mut state, &id),
@@ -186,7 +203,7 @@ impl StepLauncher for PluginLauncher {
         let found = found.map_err(|error| LaunchError::Unreachable(self.0.said(&error)))?;
         Ok(found.job.map(|job| {
             let stage = Stage::Running { job };
-            let flight = Flight::new(attempt.clone(), Arc::clone(reports), stage);
+            let flight = Flight::new(attempt.clone(), Arc::clone(reports), stage, None);
             self.0.state().flights.insert(id.clone(), flight);
             id
         }))

@@ -18,7 +18,7 @@ mod registration;
 mod serve;
 mod start;
 
-pub use launcher::{OpenRun, PluginLauncher, Record, StepEnds};
+pub use launcher::{Hand, Handed, OpenRun, PluginLauncher, Record, StepEnds};
 pub use patience::Patience;
 pub use process::{CallError, Listener, PluginProcess};
 pub use registration::{Registration, RegistrationError};

@@ -6,6 +6,7 @@
 
 mod error;
 mod forms;
+mod handed;
 mod outgoing;
 mod redactor;
 mod resolved;
@@ -15,6 +16,7 @@ mod tests;
 mod vault;
 
 pub use error::SecretError;
+pub use handed::Handed;
 pub(crate) use outgoing::Outgoing;
 pub use redactor::{Redaction, Redactor};
 pub use resolved::Secrets;

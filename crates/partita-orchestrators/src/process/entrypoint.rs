@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use partita_core::deployment::Step;
 use partita_core::launcher::{Attempt, PYTHON_ENTRYPOINT, TERMS_VARIABLE};
+use partita_engine::secrets::Handed;
 use partita_engine::step_runner::RunContext;
 use serde::Serialize;
 
 use super::config::ProcessOrchestratorConfig;
-use super::handed::Handed;
 use super::lock::{MARK, ProcessLock};
 use super::output::Echo;
 

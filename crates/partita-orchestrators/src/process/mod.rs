@@ -9,7 +9,6 @@
 
 mod config;
 mod entrypoint;
-mod handed;
 mod launcher;
 mod lock;
 mod machine;

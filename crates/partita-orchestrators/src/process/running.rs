@@ -10,9 +10,9 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use partita_core::launcher::{Attempt, Outcome, Reports};
 use partita_core::run::Failure;
+use partita_engine::secrets::Handed;
 
 use super::entrypoint::Terms;
-use super::handed::Handed;
 use super::output::Output;
 use super::zygote::Zygote;
 

@@ -15,13 +15,13 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use partita_core::launcher::{Attempt, Job, Outcome, Reports};
 use partita_core::run::Failure;
+use partita_engine::secrets::Handed;
 use partita_engine::step_runner::StepLog;
 use partita_engine::store::layout;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::entrypoint::{Setup, Terms, needs_own_start};
-use super::handed::Handed;
 use super::lock::ProcessLock;
 use super::output::{Output, pipes};
 use super::running::{Ended, Process, Running, Stop};

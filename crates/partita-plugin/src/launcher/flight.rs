@@ -7,7 +7,7 @@ use partita_core::launcher::{Attempt, Outcome, PYTHON_ENTRYPOINT, Reports, TERMS
 use partita_core::run::Failure;
 use serde::Serialize;
 
-use super::OpenRun;
+use super::{Handed, OpenRun};
 use crate::message::{AttemptInfo, Launch, Resources, Status, StepAttempt};
 
 /// An attempt that was launched.
@@ -21,6 +21,7 @@ pub(super) struct Flight {
     pub(super) is_asked: bool,
     /// Why its backend could not be asked the last time.
     pub(super) unreachable: Option<String>,
+    handed: Option<Handed>,
 }
 
 pub(super) enum Stage {
@@ -40,11 +41,17 @@ struct Terms<'a> {
     is_last: bool,
     memory: Option<u64>,
     is_recorded: bool,
+    secrets: Option<&'a str>,
 }
 
 impl Flight {
-    pub(super) fn new(attempt: Attempt, reports: Arc<dyn Reports>, stage: Stage) -> Self {
-        Self { attempt, reports, stage, cancels: 0, is_asked: false, unreachable: None }
+    pub(super) fn new(
+        attempt: Attempt,
+        reports: Arc<dyn Reports>,
+        stage: Stage,
+        handed: Option<Handed>,
+    ) -> Self {
+        Self { attempt, reports, stage, cancels: 0, is_asked: false, unreachable: None, handed }
     }
 
     /// Returns what the plugin is told of it.
@@ -93,6 +100,7 @@ impl Flight {
             is_last: attempt.is_last,
             memory: attempt.step().config.resources.memory.map(|memory| memory.0),
             is_recorded: false,
+            secrets: self.handed.as_ref().map(|handed| &*handed.path),
         };
         let terms = serde_json::to_string(&terms).unwrap_or_default();
         BTreeMap::from([(TERMS_VARIABLE.to_owned(), terms)])

@@ -79,6 +79,7 @@ impl Folder {
         let patience = Patience { answer, end, ..Patience::default() };
         let record = Arc::clone(&printed) as _;
         let run = OpenRun {
+            hand: Box::new(|_| Ok(None)),
             start,
             open,
             interpreter: "python".into(),

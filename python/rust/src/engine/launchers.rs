@@ -8,14 +8,16 @@ use partita_cli::session::SessionError;
 use partita_core::launcher::{Attempt, StepLauncher};
 use partita_core::stack::Component;
 use partita_engine::drive::{Observer, RunEvent};
-use partita_engine::secrets::SecretError;
+use partita_engine::secrets::{self, SecretError};
 use partita_engine::step_runner::{LogStream, RunContext, StepLog};
 use partita_engine::store::layout;
 use partita_orchestrators::launchers::Launchers;
 use partita_orchestrators::local::{self, LocalLauncher};
 use partita_orchestrators::process::{self, Echo, Place, ProcessLauncher};
 use partita_plugin::message::Open;
-use partita_plugin::{OpenRun, Patience, PluginLauncher, Record, Start, StartError, StepEnds};
+use partita_plugin::{
+    Hand, Handed, OpenRun, Patience, PluginLauncher, Record, Start, StartError, StepEnds,
+};
 
 use super::Prepared;
 
@@ -103,6 +105,7 @@ pub(super) fn open(
                     committed: committed.to_vec(),
                     patience: Patience::default(),
                     record,
+                    hand: hand(context),
                 });
                 observer.0.push(launcher.step_ends());
                 Box::new(launcher)
@@ -125,6 +128,15 @@ impl Observer for StepObserver {
             }
         }
     }
+}
+
+/// Returns what hands attempts of plugins their secrets.
+fn hand(context: &Arc<RunContext>) -> Hand {
+    let context = Arc::clone(context);
+    Box::new(move |attempt| {
+        let handed = secrets::Handed::to(attempt.step(), context.secrets())?;
+        Ok(handed.map(|handed| Handed { path: handed.path(), kept: Box::new(handed) }))
+    })
 }
 
 /// Returns what a plugin is told of a run.

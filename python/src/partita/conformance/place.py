@@ -9,7 +9,7 @@ import signal
 import subprocess
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,13 +65,23 @@ class Place:
         path.write_text(textwrap.dedent(text), encoding="utf-8")
         return path
 
-    def begin(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    def begin(
+        self,
+        *arguments: str,
+        variables: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
+    ) -> subprocess.Popen[str]:
         """Starts the `partita` command, in a process group of its own."""
         started = subprocess.Popen(
             [self._command, *arguments],
             cwd=self.folder,
-            env={**os.environ, "PARTITA_HOME": str(self._home), "NO_COLOR": "1", **variables},
-            stdin=subprocess.DEVNULL,
+            env={
+                **os.environ,
+                "PARTITA_HOME": str(self._home),
+                "NO_COLOR": "1",
+                **(variables or {}),
+            },
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
@@ -81,14 +91,18 @@ class Place:
         self._groups.append(started.pid)
         return started
 
-    def end(self, started: subprocess.Popen[str]) -> Ended:
+    def give(self, *arguments: str, given: str) -> Ended:
+        """Runs the `partita` command with something on its standard input."""
+        return self.end(self.begin(*arguments, stdin=subprocess.PIPE), given)
+
+    def end(self, started: subprocess.Popen[str], given: str | None = None) -> Ended:
         """Waits for a command to end.
 
         Raises:
             Unexpected: It does not.
         """
         try:
-            out, err = started.communicate(timeout=PATIENCE)
+            out, err = started.communicate(given, timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             raise Unexpected(
                 f"`{' '.join(map(str, started.args))}` to end",  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
@@ -97,18 +111,24 @@ class Place:
             ) from None
         return Ended(started.returncode, out, err)
 
-    def partita(self, *arguments: str, **variables: str) -> Ended:
+    def partita(self, *arguments: str, variables: Mapping[str, str] | None = None) -> Ended:
         """Runs the `partita` command to its end."""
-        return self.end(self.begin(*arguments, **variables))
+        return self.end(self.begin(*arguments, variables=variables))
 
-    def run(self, text: str, *options: str, code: int = 0, **variables: str) -> Any:
+    def run(
+        self,
+        text: str,
+        *options: str,
+        code: int = 0,
+        variables: Mapping[str, str] | None = None,
+    ) -> Any:
         """Runs a pipeline; returns its run.
 
         Args:
             text: The file that defines it.
             *options: More of what the command is told.
             code: The exit code that it should end with.
-            **variables: What is added to the environment.
+            variables: What is added to the environment.
 
         Raises:
             NotClaimed: It was refused before it ran.
@@ -116,7 +136,7 @@ class Place:
         """
         self.write("main.py", text)
         before = self.last_run_id()
-        ended = self.partita("run", "main.py", *options, **variables)
+        ended = self.partita("run", "main.py", *options, variables=variables)
         if self.last_run_id() == before:
             raise NotClaimed(ended.err.strip())
         check_code(ended, code)
@@ -140,6 +160,10 @@ class Place:
     def attempts(self, step: str) -> list[dict[str, Any]]:
         """Returns what `runs describe` says of the attempts at a step of that run."""
         return self.described()["steps"][step]["attempts"]
+
+    def files(self) -> list[Path]:
+        """Returns all files of the home."""
+        return [path for path in self._home.rglob("*") if path.is_file()]
 
     def wait_for(self, what: str, look: Callable[[], Found]) -> Found:
         """Waits until `look` finds something, and returns it.
@@ -184,12 +208,9 @@ class Place:
         for group in self._groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
-        for name in self._left():
+        for name in self.signals.iterdir():
             with contextlib.suppress(OSError):
                 os.unlink(name)
-
-    def _left(self) -> Iterator[Path]:
-        yield from self.signals.iterdir()
 
 
 PROCESSES = """

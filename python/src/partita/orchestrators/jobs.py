@@ -69,11 +69,12 @@ class JobReport:
 
         Args:
             status: Where it stands.
-            exit_code: The exit code of its command.
+            exit_code: The exit code of its command, or the negative number of the signal that
+                ended it, as `subprocess` has it; it is recorded as shells have it, 128 and more.
             message: What went wrong.
         """
         self.status = status
-        self.exit_code = exit_code
+        self.exit_code = 128 - exit_code if exit_code is not None and exit_code < 0 else exit_code
         self.message = message
 
     def document(self) -> dict[str, Any]:

@@ -13,4 +13,5 @@ THEMES = (
     "logs",
     "runs",
     "ending",
+    "secrets",
 )

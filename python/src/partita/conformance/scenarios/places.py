@@ -49,8 +49,7 @@ def variables_of_the_environment_arrive(place: Place) -> None:
         def surroundings():
             look()
     """,
-        CONFORMANCE_ODD=odd,
-        CONFORMANCE_BIG="x" * 100_000,
+        variables={"CONFORMANCE_ODD": odd, "CONFORMANCE_BIG": "x" * 100_000},
     )
     expect(
         "the variables",

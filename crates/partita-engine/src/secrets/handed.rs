@@ -11,14 +11,18 @@ use std::sync::Arc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use partita_core::deployment::Step;
 use partita_core::secret;
-use partita_engine::secrets::Secrets;
+
+use super::Secrets;
 
 /// The values that one attempt takes, for as long as this is kept.
-pub(super) struct Handed(File);
+pub struct Handed(File);
 
 impl Handed {
     /// Returns what an attempt at `step` takes of `secrets`; `None` if it takes nothing.
-    pub(super) fn to(step: &Step, secrets: Option<&Arc<Secrets>>) -> io::Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn to(step: &Step, secrets: Option<&Arc<Secrets>>) -> io::Result<Option<Self>> {
         let Some(secrets) = secrets else { return Ok(None) };
         let taken = secret::taken_by(step);
         if taken.is_empty() {
@@ -31,7 +35,7 @@ impl Handed {
     }
 
     /// Returns where the process of the step finds them.
-    pub(super) fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
     }
 }
@@ -42,7 +46,7 @@ mod tests {
 
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
     use partita_core::secret::Reference;
-    use partita_engine::secrets::SecretString;
+    use secrecy::SecretString;
 
     use super::*;
 
