@@ -144,9 +144,9 @@ fn a_plugin_that_does_not_answer_is_ended() {
 #[test]
 fn a_plugin_may_take_one_question_after_another() {
     check_within(
-        Duration::from_secs(2),
+        Duration::from_secs(4),
         "status",
-        r#"launch) attempt_of; sleep 1.2; answer "$id" '{"job":"7"}'
+        r#"launch) attempt_of; sleep 2.4; answer "$id" '{"job":"7"}'
             status "$attempt" '{"state":"completed"}' ;;"#,
         ["0/1 completed", "1/1 completed"],
     );
