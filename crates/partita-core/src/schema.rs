@@ -214,9 +214,10 @@ impl<'a> Schema<'a> {
             }
         }
         match schema.get("type") {
-            Some(Value::String(word)) => type_words(word).to_owned(),
+            Some(Value::String(word)) => type_words(word, schema).to_owned(),
             Some(Value::Array(all)) => {
-                either(all.iter().filter_map(Value::as_str).map(|word| type_words(word).to_owned()))
+                let words = all.iter().filter_map(Value::as_str);
+                either(words.map(|word| type_words(word, schema).to_owned()))
             }
             _ => "a value".to_owned(),
         }
@@ -246,13 +247,16 @@ fn has_type(wanted: &Value, value: &Value) -> bool {
     }
 }
 
-fn type_words(word: &str) -> &str {
+/// Returns a type of a schema in words.
+fn type_words<'w>(word: &'w str, schema: &Value) -> &'w str {
+    let is_of_texts = schema.pointer("/items/type").and_then(Value::as_str) == Some("string");
     match word {
         "string" => "text",
         "boolean" => "`true` or `false`",
         "null" => "`null`",
         "number" => "a number",
         "integer" => "a whole number",
+        "array" if is_of_texts => "a list such as `[\"a\", \"b\"]`",
         "array" => "a list such as `[1, 2]`",
         "object" => "an object such as `{\"key\": 1}`",
         other => other,
@@ -287,7 +291,8 @@ mod tests {
                 "nodes": { "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "null" }] },
                 "mode": { "$ref": "#/$defs/Mode" },
                 "limits": { "type": "object", "additionalProperties": { "type": "number" } },
-                "fast": { "type": "boolean" }
+                "fast": { "type": "boolean" },
+                "gpus": { "type": ["array", "null"], "items": { "type": "string" } }
             },
             "$defs": { "Mode": { "oneOf": [{ "const": "safe" }, { "const": "quick" }] } },
             "required": ["queue"],
@@ -323,6 +328,7 @@ mod tests {
         check("mode", "sage", Err("`safe` or `quick`"));
         check("limits", r#"{"cpu": "4"}"#, Err("an object"));
         check("fast", "maybe", Err("`true` or `false`"));
+        check("gpus", "[0]", Err("a list such as `[\"a\", \"b\"]` or `null`"));
     }
 
     #[test]
