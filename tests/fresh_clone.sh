@@ -24,4 +24,4 @@ if [ -n "$left" ]; then
     printf 'error: `make %s` left files that .gitignore does not know:\n%s\n' "$target" "$left" >&2
     exit 1
 fi
-printf 'A fresh clone of %s passes `make %s`.\n' "$(git -C "$root" rev-parse --short HEAD)" "$target"
+printf 'A fresh clone of %s passes `make %s`.\n' "$(git -C "$place/partita" rev-parse --short HEAD)" "$target"

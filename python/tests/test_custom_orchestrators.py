@@ -278,3 +278,36 @@ def test_a_direct_orchestrator_may_run_one_step_of_a_pipeline(
     assert done.code == 0, done
     made, added = (line.split()[1] for line in project.lines())
     assert made != added
+
+
+UNREACHABLE_ONCE = LAUNCHER.replace(
+    "            code = self.jobs[job_id].poll()\n",
+    """            if not getattr(self, "asked", False):
+                self.asked = True
+                raise ERROR("the queue is away")
+            code = self.jobs[job_id].poll()
+""",
+).replace(
+    "self.jobs[job_id].terminate()", "print('cancelled', job_id); self.jobs[job_id].terminate()"
+)
+
+
+def test_a_backend_that_cannot_be_reached_is_asked_again(project: Project, command: str) -> None:
+    use_flavor(project, command, UNREACHABLE_ONCE.replace("ERROR", "ConnectionError"))
+    done = project.run()
+    assert done.code == 0, done
+    assert "cancelled" not in done.err
+
+
+def test_a_job_of_which_nothing_can_be_said_is_cancelled(project: Project, command: str) -> None:
+    use_flavor(project, command, UNREACHABLE_ONCE.replace("ERROR", "RuntimeError"))
+    main = project.folder / "main.py"
+    slow = "def make(count: int) -> list[int]:\n    import time; time.sleep(PATIENCE)\n"
+    slow = slow.replace("PATIENCE", str(PATIENCE))
+    text = main.read_text()
+    main.write_text(text.replace("def make(count: int) -> list[int]:\n", slow))
+    assert slow in main.read_text()
+    done = project.run()
+    assert done.code == 1, done
+    assert "RuntimeError: the queue is away" in done.err
+    assert "own | cancelled" in done.err

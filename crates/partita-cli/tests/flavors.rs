@@ -128,6 +128,20 @@ fn an_update_tells_which_components_no_longer_validate() {
 }
 
 #[test]
+fn a_key_that_a_flavor_has_no_more_can_be_taken_away() {
+    let machine = Machine::new();
+    let path = queue(&machine);
+    register(&machine, &path);
+    machine.ok(&["orchestrator", "register", "one", "--flavor=queue", "--queue=a", "--nodes=2"]);
+    queue_with(&machine, &SCHEMA.replace("nodes", "hosts"));
+    machine.ok(&["orchestrator", "flavor", "update", "queue"]);
+    machine.refuses(&["orchestrator", "update", "one", "--unset=nope"], 2, "no key `nope`");
+    machine.ok(&["orchestrator", "update", "one", "--unset=nodes", "--hosts=3"]);
+    let described = machine.ok(&["orchestrator", "describe", "one"]);
+    assert!(described.contains("hosts") && !described.contains("nodes"), "{described}");
+}
+
+#[test]
 fn a_flavor_in_use_and_one_that_is_built_in_stay() {
     let machine = Machine::new();
     register(&machine, &queue(&machine));

@@ -13,8 +13,8 @@ use super::CompileRequest;
 use super::messages::{listed, quoted, suggestion};
 use super::options::Options;
 
-const HELP: &str = "take the request away, use an orchestrator that can, or one registered with \
-                    `--allow_unenforced=true` to have it ignored";
+const HELP: &str = "take the request away, or use an orchestrator that can; one of flavor `local` \
+                    that is registered with `--allow_unenforced=true` ignores it";
 
 /// One request that an orchestrator cannot meet, as several steps may make it.
 #[derive(PartialEq, Eq, Hash)]

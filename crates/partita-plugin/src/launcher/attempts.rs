@@ -99,6 +99,11 @@ impl Shared {
                 flight.unreachable = Some(message);
             }
             Err(error) => {
+                // Whatever it does now, nobody would hear of its end.
+                if let Stage::Running { job } = &flight.stage {
+                    let job = job.clone();
+                    self.ask_cancel(&state, &job);
+                }
                 drop(state);
                 let (name, why) = (&self.run.open.component, self.said(&error));
                 let message =

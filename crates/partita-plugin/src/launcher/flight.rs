@@ -123,10 +123,12 @@ impl Flight {
 
 /// Returns the failure of a job that ended and did not complete.
 pub(super) fn failure(status: Status) -> Failure {
-    let message = match (status.message, status.exit_code) {
+    // Who starts processes often has the negative number of the signal that ended one.
+    let exit_code = status.exit_code.map(|code| if code < 0 { 128 - code } else { code });
+    let message = match (status.message, exit_code) {
         (Some(message), _) => message,
         (None, Some(code)) => format!("its job ended with exit code {code}"),
         (None, None) => "its job failed, and the orchestrator does not say why".to_owned(),
     };
-    Failure { exit_code: status.exit_code, ..Failure::ours(message) }
+    Failure { exit_code, ..Failure::ours(message) }
 }

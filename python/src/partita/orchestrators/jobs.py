@@ -74,7 +74,7 @@ class JobReport:
             message: What went wrong.
         """
         self.status = status
-        self.exit_code = 128 - exit_code if exit_code is not None and exit_code < 0 else exit_code
+        self.exit_code = exit_code
         self.message = message
 
     def document(self) -> dict[str, Any]:

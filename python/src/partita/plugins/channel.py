@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: The codes of errors.
-METHOD_NOT_FOUND, FAILED = -32601, -32000
+METHOD_NOT_FOUND, FAILED, UNREACHABLE = -32601, -32000, -32001
 
 
 class Channel:

@@ -8,7 +8,7 @@ import traceback
 from partita import _native
 from partita.errors import PartitaError
 from partita.plugins import source as sources
-from partita.plugins.channel import METHOD_NOT_FOUND
+from partita.plugins.channel import METHOD_NOT_FOUND, UNREACHABLE
 from partita.plugins.opened import Opened
 
 TYPE_CHECKING = False
@@ -55,6 +55,8 @@ class Host:
                 if error.__cause__ is not None:
                     traceback.print_exception(error.__cause__)
                 self._channel.refuse(request, str(error))
+            except (ConnectionError, TimeoutError) as error:  # It is asked again.
+                self._channel.refuse(request, f"{type(error).__name__}: {error}", UNREACHABLE)
             except (Exception, SystemExit, KeyboardInterrupt) as error:
                 traceback.print_exc()
                 self._channel.refuse(request, f"{type(error).__name__}: {error}")

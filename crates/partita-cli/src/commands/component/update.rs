@@ -40,8 +40,10 @@ pub(crate) fn run(
     let keys = Keys::of(&flavor);
     let before = component.clone();
     for key in &args.unset {
-        keys.check(key)?;
-        component.config.remove(key);
+        // A key that the flavor has no more can be taken away all the same.
+        if component.config.remove(key).is_none() {
+            keys.check(key)?;
+        }
     }
     component.config.extend(keys.configure(&configuration)?);
     keys.check_required(&component.config)?;

@@ -186,7 +186,7 @@ fn key_files_that_are_not_there_are_told_once_a_list() {
 
 #[test]
 fn a_stack_that_cannot_do_what_is_asked_is_refused() {
-    const HELP: &str = "take the request away, use an orchestrator that can, or one registered with `--allow_unenforced=true` to have it ignored";
+    const HELP: &str = "take the request away, or use an orchestrator that can; one of flavor `local` that is registered with `--allow_unenforced=true` ignores it";
     let resources = json!({"cpu_count": 8, "gpu_class": "a100", "memory": "1.5GB"});
     let demanding = || {
         vec![
