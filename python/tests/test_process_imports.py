@@ -100,3 +100,32 @@ def test_a_plan_says_which_steps_start_python_anew(
     assert ("starts Python anew" in shown) == warm
     assert project.run().code == 0
     assert set(planned().values()) == {None}
+
+
+BARE = """
+    import gc
+    import sys
+    from partita import pipeline, step
+
+    @step
+    def seen() -> list:
+        return [gc.isenabled(), sys.path, sorted({"functools", "typing", "runpy"} & set(sys.modules))]
+
+    @pipeline
+    def main():
+        seen()
+"""
+
+
+def test_a_step_that_starts_anew_imports_little_and_finds_python_as_usual(
+    project: Project, command: str
+) -> None:
+    use_process(command, warm=False)
+    project.write("main.py", BARE)
+    finished = project.python("-m", "partita", "run", json.dumps({"target": "main.py"}))
+    assert finished.code == 0, finished
+    collects, path, imported = Client().get_run("latest").steps["seen"].outputs["output"].load()
+    bare = project.python("-c", "import sys; print(*sorted(sys.modules))").out.split()
+    assert collects
+    assert "" not in path, "imports would follow the working directory"
+    assert [name for name in imported if name not in bare] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -263,3 +265,16 @@ def test_plain_annotations_are_read_without_typing_and_others_with_it(project: P
     project.write("main.py", text)
     finished = project.python("main.py")
     assert finished.code == 0, finished
+
+
+def test_steps_and_pipelines_look_like_their_functions() -> None:
+    def train(rows: int) -> int:
+        """Trains."""
+        return rows
+
+    train.owner = "us"  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
+    for made in (step(train), pipeline(train)):
+        expected: Any = functools.update_wrapper(lambda: None, train)
+        for name in ("__module__", "__name__", "__qualname__", "__doc__", "__wrapped__", "owner"):
+            assert getattr(made, name) == getattr(expected, name)
+        assert inspect.signature(made) == inspect.signature(train)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-
 from partita import _native, frames, source_root, tracing
 from partita.errors import PipelineError
-from partita.step import check_hooks, check_name
+from partita.step import check_hooks, check_name, resemble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ class Pipeline:
 
     def __init__(self, function: Callable[..., Any], *, name: str, options: dict[str, Any]) -> None:
         """Makes a pipeline of a function; authors use the decorator `pipeline`."""
-        functools.update_wrapper(self, function)
+        resemble(self, function)
         self.entrypoint = function
         self.__partita_pipeline__ = function
         self.name = name
@@ -163,7 +161,9 @@ def trace(
     """Runs a pipeline's function once and returns what it calls."""
     from partita.literals import save_literal
 
-    found = tracing.Trace(root, functools.partial(save_literal, target.name, root, literals))
+    found = tracing.Trace(
+        root, lambda place, value: save_literal(target.name, root, literals, place, value)
+    )
     try:
         found.run(target.entrypoint, arguments)
     except BaseException:

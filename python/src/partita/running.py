@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 
 from partita import _native, frames, source_root, tracing
 from partita.caller import Caller, call_failure_hook
@@ -174,8 +173,8 @@ def _finish(
     error.__cause__ = caller.exceptions.get(name)
     if pipeline.on_failure is not None:
         on_failure = pipeline.on_failure
-        hook = partial(call_failure_hook, on_failure, error.__cause__ or error)
-        _hook("on_failure", finished, hook)
+        cause = error.__cause__ or error
+        _hook("on_failure", finished, lambda: call_failure_hook(on_failure, cause))
     raise error
 
 

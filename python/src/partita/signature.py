@@ -7,7 +7,6 @@ a file of steps costs next to nothing.
 from __future__ import annotations
 
 import sys
-from types import NoneType, UnionType
 
 from partita.errors import PipelineError
 from partita.source_root import class_name
@@ -20,8 +19,10 @@ if TYPE_CHECKING:
 #: The name of a single output that its author did not name.
 OUTPUT = "output"
 
+_NONE, _UNION = type(None), type(int | None)
+
 _KINDS = {
-    NoneType: "None",
+    _NONE: "None",
     bool: "bool",
     int: "int",
     float: "float",
@@ -123,7 +124,7 @@ def _classes(function: Callable[..., Any]) -> dict[str, Any] | None:
     for name, annotation in function.__annotations__.items():
         if isinstance(annotation, str):
             annotation = eval(annotation, function.__globals__)  # As `typing` does itself.
-        types[name] = NoneType if annotation is None else annotation
+        types[name] = _NONE if annotation is None else annotation
     are_classes = all(type(found) is type for found in types.values())
     return types if are_classes else None
 
@@ -132,7 +133,7 @@ def _outputs(step: str, types: dict[str, Any]) -> list[Output]:
     if "return" not in types:
         return [Output(OUTPUT, None)]
     annotation = types["return"]
-    if annotation in (None, NoneType):
+    if annotation in (None, _NONE):
         return []
     members = getattr(annotation, "__args__", ())
     if _origin(annotation) is not tuple or not members or members[-1] is Ellipsis:
@@ -167,7 +168,7 @@ def _members(annotation: Any) -> tuple[Any, ...]:
     annotation = _plain(annotation)
     if annotation is None:
         return ()
-    is_union = isinstance(annotation, UnionType)
+    is_union = isinstance(annotation, _UNION)
     if not is_union and getattr(annotation, "__origin__", None) is not None:
         import typing
 

@@ -15,6 +15,10 @@ from partita.entrypoints.step_entrypoint_configuration import (
 )
 from partita.errors import PartitaError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 USAGE, CANCELLED = 2, 130
 
 
@@ -85,5 +89,12 @@ def _code(arguments: list[str]) -> int:
         return error.code
 
 
-if __name__ == "__main__":
+def start() -> NoReturn:
+    """Runs the step that the arguments of this process name, and ends the process."""
+    if sys.path[:1] == [""]:  # After `-c`; as `-m` has it, it stays where the process began.
+        sys.path[0] = os.getcwd()
     leave(_code(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    start()
