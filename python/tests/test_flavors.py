@@ -117,23 +117,14 @@ def test_an_update_takes_in_a_changed_config_class(project: Project, command: st
         ("flavors.other.Thing", "x = (", "SyntaxError"),
         (
             "flavors.other.Thing",
-            "from partita.orchestrators import BaseOrchestratorFlavor\n"
-            "class Thing(BaseOrchestratorFlavor):\n    name = 'x'\n    config_class = dict\n",
-            "no subclass of `BaseOrchestratorConfig`",
+            "def f(:",
+            "; it was loaded by Python 3.",
         ),
         (
             "flavors.other.Thing",
             "from partita.orchestrators import BaseOrchestratorFlavor\n"
-            "class Thing(BaseOrchestratorFlavor): ...\n",
-            "`Thing` has no `name`",
-        ),
-        (
-            "flavors.other.Thing",
-            "from partita.enums import StackComponentType\n"
-            "from partita.orchestrators import BaseOrchestratorFlavor\n"
-            "class Thing(BaseOrchestratorFlavor):\n"
-            "    name, type = 'x', StackComponentType.ARTIFACT_STORE\n",
-            "flavor of type `artifact_store`",
+            "class Thing(BaseOrchestratorFlavor):\n    name = 'x'\n",
+            "the flavor `flavors.other.Thing` has no `implementation_class`; return",
         ),
         (
             "flavors.other.Thing",
@@ -151,6 +142,109 @@ def test_what_is_no_flavor_is_refused_in_one_paragraph(
     assert part in done.refusal
     flavors = json.loads(partita(command, "orchestrator", "flavor", "list", "--output", "json"))
     assert len(flavors) == 2
+
+
+THING = """
+    from partita.enums import StackComponentType
+    from partita.orchestrators import BaseOrchestratorFlavor, Supply
+
+    class Thing(BaseOrchestratorFlavor):
+        name = "x"
+        implementation_class = property(lambda self: None)
+        {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("name = 5", "the `name` of the flavor `flavors.other.Thing` is `5`, and must be a text"),
+        ("name = 'my queue'", "its name is refused because it has ` `"),
+        ("name = property(lambda self: 1 / 0)", "the `name` of the flavor `flavors.other.Thing` raised ZeroDivisionError"),
+        ("name = BaseOrchestratorFlavor.name", "`Thing` has no `name`"),
+        ("type = StackComponentType.ARTIFACT_STORE", "flavor of type `artifact_store`"),
+        ("type = 'orchestrator'", "and must be a `StackComponentType`"),
+        ("config_class = dict", "and must be a subclass of `BaseOrchestratorConfig`"),
+        ("config_class = property(lambda self: 1 / 0)", "the `config_class` of the flavor `flavors.other.Thing` raised Zero"),
+        ("settings_class = dict", "and must be a subclass of `BaseSettings`"),
+        ("supply = {'gpus': 1}", "and must be a `Supply`"),
+        ("supply = Supply(max_parallelism=0)", "`supply.max_parallelism` is a whole number of at least 1"),
+        ("supply = Supply(gpus=0.5)", "`supply.gpus` is a whole number"),
+        ("supply = property(lambda self: Supply(max_paralelism=4))", "unexpected keyword argument 'max_paralelism'"),
+        ("docs_url = 7", "the `docs_url` of the flavor `flavors.other.Thing` is `7`"),
+        ("__init__ = lambda self, more: None", "the flavor `flavors.other.Thing` cannot be made: TypeError"),
+    ],
+)  # fmt: skip
+def test_a_flavor_that_says_something_wrong_of_itself_is_refused_by_property(
+    project: Project, command: str, line: str, part: str
+) -> None:
+    write_flavor(project)
+    project.write("flavors/other.py", THING.format(line))
+    assert part in told(command, *REGISTER, "flavors.other.Thing").refusal
+    flavors = json.loads(partita(command, "orchestrator", "flavor", "list", "--output", "json"))
+    assert len(flavors) == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "part"),
+    [
+        ("output: str", "the configuration key `output`, which could never be set"),
+        ("call: Callable[[], int]", "has a field that cannot be configured"),
+    ],
+)
+def test_a_config_class_that_nobody_could_configure_is_refused(
+    project: Project, command: str, field: str, part: str
+) -> None:
+    write_flavor(project)
+    config = project.folder / "flavors/config.py"
+    config.write_text(
+        "from collections.abc import Callable\n"
+        + config.read_text().replace("nodes: int = 1", field)
+    )
+    assert part in told(command, *REGISTER, SOURCE).refusal
+
+
+def test_two_flavors_of_one_name_are_refused_and_the_first_one_stays(
+    project: Project, command: str
+) -> None:
+    write_flavor(project)
+    partita(command, *REGISTER, SOURCE)
+    project.write("flavors/other.py", THING.format("name = 'mine'"))
+    refused = told(command, *REGISTER, "flavors.other.Thing").refusal
+    assert "the orchestrator flavor `mine` is there already" in refused
+    assert SOURCE in partita(command, "orchestrator", "flavor", "describe", "mine")
+
+
+def test_a_validator_that_raises_what_no_validator_should_is_a_problem_of_the_configuration(
+    project: Project, command: str
+) -> None:
+    write_flavor(project)
+    config = project.folder / "flavors/config.py"
+    config.write_text(config.read_text().replace("raise ValueError(", "raise KeyError("))
+    partita(command, *REGISTER, SOURCE)
+    done = told(command, "orchestrator", "register", "own", "--flavor=mine", "--queue=closed")
+    assert done.code == 2, done
+    assert "a check of `MyOrchestratorConfig` raised KeyError: 'the queue is closed'" in done.err
+    assert "own" not in partita(command, "orchestrator", "list")
+
+
+def test_a_component_that_no_longer_fits_its_flavor_runs_nothing(
+    project: Project, command: str
+) -> None:
+    use_flavor(project, command)
+    config = project.folder / "flavors/config.py"
+    config.write_text(config.read_text().replace("nodes: int = 1", "partition: str"))
+    told(command, "orchestrator", "flavor", "update", "mine")
+    for refused in (
+        project.run(),
+        project.verb("compile", target="main.py"),
+        project.verb("plan", target="main.py"),
+    ):
+        assert "the orchestrator `own` no longer validates: `partition` is missing" in refused.refusal
+        assert "`partita orchestrator update own --partition=VALUE`" in refused.err
+    assert Client().list_runs() == []
+    partita(command, "orchestrator", "update", "own", "--partition=long")
+    assert project.run().code == 0
 
 
 def test_what_a_flavor_prints_and_reads_is_not_the_protocols(

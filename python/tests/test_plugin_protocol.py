@@ -33,6 +33,7 @@ FLAVOR = """
 
         name, config_class = "queue", Config
         supply = Supply(max_parallelism=8, gpus=2, memory="any")
+        implementation_class = None
 """
 
 

@@ -2,6 +2,7 @@
 
 pub mod bug;
 pub mod count;
+pub mod fit;
 pub mod format;
 pub mod places;
 pub mod plan_view;

@@ -10,6 +10,7 @@ use partita_engine::home::{Home, HomeError};
 use partita_engine::metadata::{MetadataError, Registry};
 use partita_engine::store::ArtifactStore;
 
+use crate::fit::{self, Unfit};
 use crate::places;
 
 /// Why a session cannot do what it was asked.
@@ -25,6 +26,9 @@ pub enum SessionError {
     /// A configuration file is wrong.
     #[error("{0}")]
     Config(String),
+    /// A component does not fit its flavor.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// The stack's orchestrator has a flavor that is neither built in nor registered.
     #[error(
         "the orchestrator `{name}` has the flavor `{flavor}`, which is not registered; register it with `partita orchestrator flavor register`, or choose another stack with `--stack`"
@@ -44,7 +48,7 @@ impl SessionError {
         match self {
             Self::Home(error) => error.is_unreachable(),
             Self::Metadata(error) => error.is_unreachable(),
-            Self::Config(_) | Self::UnknownFlavor { .. } => false,
+            Self::Config(_) | Self::Unfit(_) | Self::UnknownFlavor { .. } => false,
         }
     }
 }
@@ -201,8 +205,9 @@ impl Session {
         let found = match partita_orchestrators::capabilities(orchestrator) {
             Some(found) => found,
             None => {
-                let plugin = self.registered_flavor(orchestrator)?.plugin;
-                plugin.map(|plugin| plugin.capabilities).ok_or_else(|| {
+                let flavor = self.registered_flavor(orchestrator)?;
+                fit::check(orchestrator, &flavor)?;
+                flavor.plugin.map(|plugin| plugin.capabilities).ok_or_else(|| {
                     format!("its flavor `{}` has no implementation", orchestrator.flavor)
                 })
             }

@@ -87,6 +87,31 @@ fn components_are_checked_by_schema_and_by_the_flavor_itself() {
 }
 
 #[test]
+fn a_value_out_of_bounds_and_a_key_given_twice_are_told_as_what_they_are() {
+    let machine = Machine::new();
+    let bounded = SCHEMA.replace("\"default\":1", "\"minimum\":1,\"maximum\":8");
+    register(&machine, &queue_with(&machine, &bounded));
+    let with = |options: &[&'static str]| {
+        [&["orchestrator", "register", "q", "--flavor=queue", "--queue=a"], options].concat()
+    };
+    machine.refuses(&with(&["--nodes=0"]), 2, "`nodes` is a whole number from 1 to 8, not `0`");
+    machine.refuses(&with(&["--nodes=1", "--nodes=2"]), 2, "is given twice, as `1` and as `2`");
+    machine.refuses(&with(&["--queue", "b"]), 2, "`--queue` is given twice");
+}
+
+#[test]
+fn a_wrong_answer_about_a_configuration_is_refused() {
+    let machine = Machine::new();
+    let content = QUEUE.replace("NAME", "queue").replace("TYPE", "orchestrator");
+    let content =
+        content.replace("SCHEMA", SCHEMA).replace("{\"problems\":[]}", "{\"problems\":7}");
+    register(&machine, &program(&machine, "queue", &content));
+    let given = ["orchestrator", "register", "q", "--flavor=queue", "--queue=a"];
+    machine.refuses(&given, 1, "answered `validate` with what is no answer to that: `problems` is");
+    assert_eq!(machine.json(&["orchestrator", "list"]).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn components_are_configured_where_the_plugin_is_gone_or_another() {
     let machine = Machine::new();
     let path = queue(&machine);
@@ -113,13 +138,14 @@ fn an_update_tells_which_components_no_longer_validate() {
     let machine = Machine::new();
     let path = queue(&machine);
     register(&machine, &path);
-    for (name, option) in [("one", "--queue=a"), ("two", "--nodes=2")] {
-        machine.ok(&["orchestrator", "register", name, "--flavor=queue", "--queue=a", option]);
+    for (name, options) in [("one", &["--queue=a"][..]), ("two", &["--queue=a", "--nodes=2"])] {
+        machine.ok(&[&["orchestrator", "register", name, "--flavor=queue"], options].concat());
     }
     queue_with(&machine, &SCHEMA.replace("integer", "string").replace("\"default\":1", "\"x\":1"));
     let updated = machine.run(&["orchestrator", "flavor", "update", "queue"]);
     assert_eq!(updated.code, 0, "{updated:?}");
     assert!(updated.stderr.contains("the orchestrator `two` no longer validates: `nodes` is text"));
+    assert!(updated.stderr.contains("`partita orchestrator update two --nodes=VALUE`"));
     assert!(!updated.stderr.contains("`one`"), "{updated:?}");
     machine.refuses(&["orchestrator", "flavor", "update", "local"], 1, "is built in");
     let other = QUEUE.replace("NAME", "other").replace("TYPE", "orchestrator");
@@ -174,12 +200,26 @@ fn what_is_no_flavor_is_refused_in_one_paragraph_and_leaves_nothing() {
     check("no program\n", "cannot be started");
     check(&good.replace("NAME", "local"), "built-in orchestrator flavor `local`");
     check(&good.replace("NAME", "a\\u0007b"), "control character");
-    check(&good.replace("NAME", ""), "name");
+    check(&good.replace("NAME", ""), "its name is refused because it is empty");
+    check(&good.replace("NAME", "my queue"), "its name is refused because it has ` `");
+    check(&good.replace("NAME", "{{a.b}}"), "its name is refused because it has `{`");
+    check(&good.replace("NAME", "-x"), "its name is refused because it has `-`");
+    check(&good.replace("NAME", &"x".repeat(300)), "it has 300 characters");
     check(
         &QUEUE.replace("NAME", "x").replace("TYPE", "artifact_store").replace("SCHEMA", "{}"),
         "flavor of type `artifact_store`",
     );
     check(&good.replace("NAME", "x").replace(":{}}", ":[]}"), "no JSON Schema");
+    for key in ["flavor", "help", "quiet", "unset", "output"] {
+        let schema = format!(r#":{{"properties":{{"{key}":{{"type":"string"}}}}}}}}"#);
+        let told = format!("configuration key `{key}`, which could never be set");
+        check(&good.replace("NAME", "x").replace(":{}}", &schema), &told);
+    }
+    let supply = r#":{},"supply":{"max_parallelism":0}}"#;
+    check(
+        &good.replace("NAME", "x").replace(":{}}", supply),
+        "`supply.max_parallelism` is a whole",
+    );
     let large = format!("#!/bin/sh\n{}", good.replace("NAME", "x").replace(
         "answer \"$id\" '{\"name\"",
         "printf '{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"name\":\"x\",\"type\":\"orchestrator\",\"config_schema\":{\"description\":\"%05000000d\"}}}\\n' \"$id\" 0; : '{\"name\"",

@@ -25,6 +25,11 @@ pub enum InvalidName {
     /// [`LATEST_RUN`], as the name of a run.
     #[error("`{LATEST_RUN}` stands for the latest run")]
     Latest,
+    /// A character that the name of a flavor does not have.
+    #[error(
+        "it has `{0}`; a flavor's name has letters, digits, `_`, `-` and `.` alone, and begins with a letter or a digit"
+    )]
+    NotOfFlavor(char),
 }
 
 /// Checks a name of a run, pipeline, step, artifact, stack or component: any text of 1 to 256
@@ -53,6 +58,20 @@ pub fn check(name: &str) -> Result<(), InvalidName> {
 /// What is wrong with the name.
 pub fn check_run(name: &str) -> Result<(), InvalidName> {
     if name == LATEST_RUN { Err(InvalidName::Latest) } else { check(name) }
+}
+
+/// Checks the name of a flavor, which options and keys of settings hold: as [`check`] does, and that
+/// it is one word.
+///
+/// # Errors
+/// What is wrong with the name.
+pub fn check_flavor(name: &str) -> Result<(), InvalidName> {
+    check(name)?;
+    let begins = |c: char| c.is_alphanumeric();
+    let goes_on = |c: char| begins(c) || matches!(c, '_' | '-' | '.');
+    let mut letters = name.chars().enumerate();
+    let odd = letters.find(|&(at, c)| if at == 0 { !begins(c) } else { !goes_on(c) });
+    odd.map_or(Ok(()), |(_, odd)| Err(InvalidName::NotOfFlavor(odd)))
 }
 
 /// Returns a path segment of at most 80 safe characters (`a-z A-Z 0-9 . _ -`) for `name`.
@@ -117,6 +136,25 @@ mod tests {
         assert_eq!(slug("train_2"), "train_2");
         assert_ne!(slug("a/b"), slug("a b"));
         assert_ne!(slug(&slug("a/b")), slug("a/b"));
+    }
+
+    #[test]
+    fn the_name_of_a_flavor_is_one_word() {
+        for name in ["queue", "vm_kubernetes", "a-b.c", "grün", "7"] {
+            assert_eq!(check_flavor(name), Ok(()), "{name}");
+        }
+        let odd = |name: &str, odd: char| {
+            assert_eq!(check_flavor(name), Err(InvalidName::NotOfFlavor(odd)), "{name}");
+        };
+        odd("my queue", ' ');
+        odd("-x", '-');
+        odd(".x", '.');
+        odd("a/b", '/');
+        odd("a\u{202e}b", '\u{202e}');
+        odd("{{a.b}}", '{');
+        assert_eq!(check_flavor(" "), Err(InvalidName::Empty));
+        assert_eq!(check_flavor("a\nb"), Err(InvalidName::ControlCharacter(1)));
+        assert_eq!(check_flavor(&"x".repeat(257)), Err(InvalidName::TooLong(257)));
     }
 
     #[test]

@@ -4,15 +4,24 @@
 //! constants, references, alternatives, bounds, nested lists and objects. Whatever else a schema
 //! says, the flavor's own configuration class checks.
 
+mod faults;
+#[cfg(test)]
+mod tests;
+mod words;
+
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::{Map, Value};
 
 use crate::literal::Literal;
 use crate::name::nearest;
+use words::Words;
 
 /// References that may follow one another.
 const DEPTH: usize = 32;
+/// Characters of a refused value that a message shows.
+const SHOWN: usize = 80;
 
 /// The schema of an object of keys and values.
 pub struct Schema<'a> {
@@ -33,10 +42,25 @@ pub struct Key {
     pub description: String,
 }
 
+/// A value that a schema does not accept; shown as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Where it is, as in `limits.cpu`.
+    pub path: String,
+    /// What is wrong there, as in ``is a number, not `"4"` ``.
+    pub what: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.path, self.what)
+    }
+}
+
 impl<'a> Schema<'a> {
     /// Returns the schema of a document, which is a JSON Schema.
     pub fn of(document: &'a Value) -> Self {
-        Self { document, properties: document.get("properties").and_then(Value::as_object) }
+        Self { document, properties: properties(document) }
     }
 
     /// Returns the keys, in the order of the document.
@@ -47,7 +71,7 @@ impl<'a> Schema<'a> {
         let required = self.required();
         let key = |(name, schema): (&String, &Value)| Key {
             name: name.clone(),
-            expected: self.expected(schema, DEPTH),
+            expected: Words(self).expected(schema, DEPTH),
             default: match schema.get("default") {
                 Some(default) => default.to_string(),
                 None if required.contains(&name.as_str()) => "(required)".to_owned(),
@@ -88,31 +112,37 @@ impl<'a> Schema<'a> {
     /// Reads a value that was typed: as JSON where that fits, else as text.
     ///
     /// # Errors
-    /// What is expected, in words.
-    pub fn read(&self, key: &str, text: &str) -> Result<Literal, String> {
+    /// What is wrong with it.
+    pub fn read(&self, key: &str, text: &str) -> Result<Literal, Mismatch> {
         let schema = self.property(key);
         let as_text = Value::String(text.to_owned());
         let as_json = serde_json::from_str::<Value>(text).ok();
         // Where text is wanted, `1` and `true` are text; `null` is still no text at all.
         let value = if self.accepts(schema, &as_text, DEPTH) && as_json != Some(Value::Null) {
-            Some(as_text)
+            Some(&as_text)
         } else {
-            let mut readings = as_json.into_iter().chain([as_text]);
+            let mut readings = as_json.iter().chain([&as_text]);
             readings.find(|value| self.accepts(schema, value, DEPTH))
         };
         let literal = value.and_then(|value| Literal::parse(&value.to_string()).ok());
-        literal.ok_or_else(|| self.expected(schema, DEPTH))
+        literal.ok_or_else(|| {
+            self.mismatch(schema, as_json.as_ref().unwrap_or(&as_text), key.to_owned(), DEPTH)
+        })
     }
 
     /// Checks the value of a key.
     ///
     /// # Errors
-    /// What is expected, in words.
-    pub fn check(&self, key: &str, value: &Literal) -> Result<(), String> {
+    /// What is wrong with it.
+    pub fn check(&self, key: &str, value: &Literal) -> Result<(), Mismatch> {
         let schema = self.property(key);
-        let accepted = serde_json::from_str::<Value>(value.text())
-            .is_ok_and(|value| self.accepts(schema, &value, DEPTH));
-        if accepted { Ok(()) } else { Err(self.expected(schema, DEPTH)) }
+        match serde_json::from_str::<Value>(value.text()) {
+            Ok(value) if self.accepts(schema, &value, DEPTH) => Ok(()),
+            Ok(value) => Err(self.mismatch(schema, &value, key.to_owned(), DEPTH)),
+            Err(error) => {
+                Err(Mismatch { path: key.to_owned(), what: format!("is no JSON: {error}") })
+            }
+        }
     }
 
     /// Returns the keys that have to be there and are not.
@@ -127,8 +157,7 @@ impl<'a> Schema<'a> {
             if !self.knows(key) {
                 return Some(format!("there is no key `{key}`; {}", self.suggestion(key)));
             }
-            let expected = self.check(key, value).err()?;
-            Some(format!("`{key}` is {expected}, not `{}`", value.text()))
+            Some(self.check(key, value).err()?.to_string())
         });
         missing.chain(wrong).collect()
     }
@@ -139,8 +168,7 @@ impl<'a> Schema<'a> {
     }
 
     fn required(&self) -> Vec<&'a str> {
-        let required = self.document.get("required").and_then(Value::as_array);
-        required.map(|keys| keys.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+        required(self.document).collect()
     }
 
     fn accepts(&self, schema: &Value, value: &Value, depth: usize) -> bool {
@@ -196,32 +224,88 @@ impl<'a> Schema<'a> {
         self.document.pointer(reference.as_str()?.strip_prefix('#')?)
     }
 
-    /// Returns what a schema accepts, in words.
-    fn expected(&self, schema: &Value, depth: usize) -> String {
-        let Some(depth) = depth.checked_sub(1) else { return "a value".to_owned() };
+    /// Says what is wrong with a value that the schema does not accept, as deep in it as that is.
+    fn mismatch(&self, schema: &Value, value: &Value, path: String, depth: usize) -> Mismatch {
+        let flat = |path: String| {
+            let expected = Words(self).expected(schema, DEPTH);
+            Mismatch { path, what: format!("is {expected}, not `{}`", shown(value)) }
+        };
+        let Some(depth) = depth.checked_sub(1) else { return flat(path) };
         if let Some(referred) = schema.get("$ref").and_then(|reference| self.referred(reference)) {
-            return self.expected(referred, depth);
+            return self.mismatch(referred, value, path, depth);
         }
-        if let Some(only) = schema.get("const") {
-            return format!("`{}`", plain(only));
+        if let Some(only) = alternative(schema).filter(|_| value.is_object() || value.is_array()) {
+            return self.mismatch(only, value, path, depth);
         }
-        if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-            return either(words.iter().map(|word| format!("`{}`", plain(word))));
-        }
-        for key in ["anyOf", "oneOf", "allOf"] {
-            if let Some(all) = schema.get(key).and_then(Value::as_array) {
-                return either(all.iter().map(|one| self.expected(one, depth)));
+        let wrong = |schema: &&Value, value: &Value| !self.accepts(schema, value, depth);
+        match (value, schema.get("type").and_then(Value::as_str)) {
+            (Value::Array(items), Some("array")) => {
+                let wanted = schema.get("items");
+                let mut items = items.iter().enumerate();
+                let found = wanted.and_then(|wanted| {
+                    items
+                        .find(|(_, item)| wrong(&wanted, item))
+                        .map(|(at, item)| (wanted, at, item))
+                });
+                match found {
+                    Some((wanted, at, item)) => {
+                        self.mismatch(wanted, item, format!("{path}[{at}]"), depth)
+                    }
+                    None => flat(path),
+                }
             }
-        }
-        match schema.get("type") {
-            Some(Value::String(word)) => type_words(word, schema).to_owned(),
-            Some(Value::Array(all)) => {
-                let words = all.iter().filter_map(Value::as_str);
-                either(words.map(|word| type_words(word, schema).to_owned()))
+            (Value::Object(object), Some("object")) => {
+                let inside = Schema { document: self.document, properties: properties(schema) };
+                if let Some(key) = required(schema).find(|key| !object.contains_key(*key)) {
+                    return Mismatch {
+                        path: format!("{path}.{key}"),
+                        what: "is missing".to_owned(),
+                    };
+                }
+                let more = schema.get("additionalProperties");
+                let of = |key: &String| inside.properties.and_then(|known| known.get(key)).or(more);
+                let mut all = object.iter().filter_map(|(key, value)| Some((key, of(key)?, value)));
+                match all.find(|(_, wanted, value)| wrong(wanted, value)) {
+                    Some((key, Value::Bool(_), _)) => {
+                        let what = format!("is no key of it; {}", inside.suggestion(key));
+                        Mismatch { path: format!("{path}.{key}"), what }
+                    }
+                    Some((key, wanted, value)) => {
+                        self.mismatch(wanted, value, format!("{path}.{key}"), depth)
+                    }
+                    None => flat(path),
+                }
             }
-            _ => "a value".to_owned(),
+            _ => flat(path),
         }
     }
+}
+
+/// Returns the one alternative of a schema that may also be `null`.
+fn alternative(schema: &Value) -> Option<&Value> {
+    let all = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
+    let is_null = |one: &&Value| one.get("type").and_then(Value::as_str) == Some("null");
+    let mut others = all.iter().filter(|one| !is_null(one));
+    others.next().filter(|_| others.next().is_none())
+}
+
+fn properties(schema: &Value) -> Option<&Map<String, Value>> {
+    schema.get("properties").and_then(Value::as_object)
+}
+
+fn required(schema: &Value) -> impl Iterator<Item = &str> {
+    let required = schema.get("required").and_then(Value::as_array);
+    required.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Returns a value as JSON, cut to a readable length.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn has_keys(wanted: &Value, object: &Map<String, Value>) -> bool {
@@ -244,112 +328,5 @@ fn has_type(wanted: &Value, value: &Value) -> bool {
             _ => true,
         },
         _ => true,
-    }
-}
-
-/// Returns a type of a schema in words.
-fn type_words<'w>(word: &'w str, schema: &Value) -> &'w str {
-    let is_of_texts = schema.pointer("/items/type").and_then(Value::as_str) == Some("string");
-    match word {
-        "string" => "text",
-        "boolean" => "`true` or `false`",
-        "null" => "`null`",
-        "number" => "a number",
-        "integer" => "a whole number",
-        "array" if is_of_texts => "a list such as `[\"a\", \"b\"]`",
-        "array" => "a list such as `[1, 2]`",
-        "object" => "an object such as `{\"key\": 1}`",
-        other => other,
-    }
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn either(words: impl Iterator<Item = String>) -> String {
-    let mut words: Vec<String> = words.collect();
-    words.dedup();
-    match words.pop() {
-        Some(last) if words.is_empty() => last,
-        Some(last) => format!("{} or {last}", words.join(", ")),
-        None => "a value".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn document() -> Value {
-        json!({
-            "properties": {
-                "queue": { "type": "string" },
-                "path": { "type": ["string", "null"] },
-                "nodes": { "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "null" }] },
-                "mode": { "$ref": "#/$defs/Mode" },
-                "limits": { "type": "object", "additionalProperties": { "type": "number" } },
-                "fast": { "type": "boolean" },
-                "gpus": { "type": ["array", "null"], "items": { "type": "string" } }
-            },
-            "$defs": { "Mode": { "oneOf": [{ "const": "safe" }, { "const": "quick" }] } },
-            "required": ["queue"],
-            "additionalProperties": false
-        })
-    }
-
-    fn check(key: &str, text: &str, expected: Result<&str, &str>) {
-        let document = document();
-        let read = Schema::of(&document).read(key, text);
-        match (read, expected) {
-            (Ok(value), Ok(literal)) => assert_eq!(value.text(), literal),
-            (Err(words), Err(part)) => assert!(words.contains(part), "{words}"),
-            (read, _) => panic!("`{key}={text}` was read as {read:?}"),
-        }
-    }
-
-    #[test]
-    fn values_get_the_type_that_the_schema_wants() {
-        check("queue", "5", Ok("\"5\""));
-        check("queue", "a b", Ok("\"a b\""));
-        check("path", "null", Ok("null"));
-        check("path", "/data", Ok("\"/data\""));
-        check("nodes", "3", Ok("3"));
-        check("mode", "safe", Ok("\"safe\""));
-        check("limits", r#"{"cpu": 4}"#, Ok(r#"{"cpu":4}"#));
-        check("fast", "false", Ok("false"));
-    }
-
-    #[test]
-    fn wrong_values_are_refused_with_what_is_expected() {
-        check("nodes", "0", Err("a whole number or `null`"));
-        check("mode", "sage", Err("`safe` or `quick`"));
-        check("limits", r#"{"cpu": "4"}"#, Err("an object"));
-        check("fast", "maybe", Err("`true` or `false`"));
-        check("gpus", "[0]", Err("a list such as `[\"a\", \"b\"]` or `null`"));
-    }
-
-    #[test]
-    fn problems_name_keys_that_are_wrong_unknown_or_missing() {
-        let document = document();
-        let value = |text: &str| Literal::parse(text).expect("JSON");
-        let values = BTreeMap::from([
-            ("fsat".to_owned(), value("true")),
-            ("nodes".to_owned(), value("0")),
-            ("fast".to_owned(), value("false")),
-        ]);
-        assert_eq!(
-            Schema::of(&document).problems(&values),
-            [
-                "`queue` is missing",
-                "there is no key `fsat`; did you mean `fast`?",
-                "`nodes` is a whole number or `null`, not `0`",
-            ]
-        );
-        let open = json!({ "additionalProperties": { "type": "integer" } });
-        let problems = Schema::of(&open).problems(&values);
-        assert_eq!(problems.len(), 2, "{problems:?}");
     }
 }

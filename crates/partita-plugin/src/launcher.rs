@@ -13,6 +13,7 @@ mod life;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use partita_core::deployment::Deployment;
 use partita_core::launcher::{
@@ -26,6 +27,9 @@ use crate::start::Start;
 use desk::Desk;
 pub use direct::StepEnds;
 use flight::{Flight, Stage};
+
+/// How long a plugin lives on that was told twice to end its attempts, or that did not end them.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// How often a plugin that had begun may die in a run before it is given up.
 const MOST_LOSSES: u32 = 3;
@@ -100,6 +104,15 @@ enum Plugin {
     Unusable(String),
 }
 
+impl Plugin {
+    /// Has its process end at once, if it has one.
+    fn hurry(&self) {
+        if let Self::Opening { process, .. } | Self::Open { process, .. } = self {
+            process.hurry(AT_ONCE);
+        }
+    }
+}
+
 /// What the plugin can do besides what every one can.
 #[derive(Debug, Clone, Copy, Default)]
 struct Can {
@@ -126,7 +139,13 @@ impl PluginLauncher {
 impl Drop for PluginLauncher {
     fn drop(&mut self) {
         let unusable = Plugin::Unusable("the run is over".to_owned());
-        let plugin = std::mem::replace(&mut self.0.state().plugin, unusable);
+        let mut state = self.0.state();
+        let plugin = std::mem::replace(&mut state.plugin, unusable);
+        if !state.flights.is_empty() {
+            // The engine has given them up: it had its time.
+            plugin.hurry();
+        }
+        drop(state);
         // Its end is waited for, and it may have something to tell meanwhile.
         drop(plugin);
     }
@@ -160,18 +179,23 @@ impl StepLauncher for PluginLauncher {
         let mut state = self.0.state();
         let Some(flight) = state.flights.get_mut(job) else { return Ok(()) };
         flight.cancels += 1;
+        let is_impatient = flight.is_impatient();
+        if is_impatient {
+            state.plugin.hurry();
+        }
+        let Some(flight) = state.flights.get(job) else { return Ok(()) };
         match &flight.stage {
-            Stage::Waiting => {
+            Stage::Launching if !is_impatient => {} // It is cancelled as soon as it has a job.
+            Stage::Waiting | Stage::Launching => {
                 let flight = state.flights.remove(job);
                 drop(state);
                 if let Some(flight) = flight {
                     flight.report(Outcome::Cancelled);
                 }
             }
-            Stage::Launching => {} // Its job is cancelled as soon as it has one.
             Stage::Running { job: backend_job } => {
                 let backend_job = backend_job.clone();
-                self.0.ask_cancel(&state, &backend_job);
+                self.0.ask_cancel(&state, &backend_job, is_impatient.then_some(job));
             }
         }
         Ok(())

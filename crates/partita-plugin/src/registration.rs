@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use partita_core::literal::Literal;
+use partita_core::schema::Schema;
 use partita_core::stack::{ComponentType, Flavor, Origin, Plugin};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::message::{Description, Hello, PROTOCOL, Problem, Validate, Validated, Welcome, method};
 use crate::patience::Patience;
-use crate::process::{Answers, CallError, Listener, PluginProcess, unknown_method};
+use crate::process::{Answers, CallError, Listener, PluginProcess, problems_as, unknown_method};
 use crate::start::{Start, StartError};
 
 /// Bytes that a flavor's schemas may have: 1 MiB.
@@ -21,9 +25,12 @@ pub enum RegistrationError {
     /// It may not be started.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// It does not start, or does not do as the protocol says.
+    /// It does not start, cannot be loaded here, or has ended.
     #[error("{0}")]
     Failed(String),
+    /// It answers what is no answer.
+    #[error("{0}")]
+    Malformed(String),
 }
 
 /// A plugin that is asked about its flavor.
@@ -54,8 +61,9 @@ impl Registration {
     /// # Errors
     /// If it has none that can be registered.
     pub fn describe(&self, source: String, origin: Origin) -> Result<Flavor, RegistrationError> {
-        let found: Description = self.call(method::DESCRIBE, &Value::Null)?;
         let refuse = |why: String| RegistrationError::Failed(format!("{} {why}", self.what));
+        let answer: Value = self.call(method::DESCRIBE, &Value::Null)?;
+        let found = read_description(&answer).map_err(refuse)?;
         if found.component_type != ComponentType::Orchestrator.as_str() {
             return Err(refuse(format!(
                 "is a flavor of type `{}`; only flavors of type `orchestrator` can be registered",
@@ -94,16 +102,18 @@ impl Registration {
         self.call::<_, Validated>(method::VALIDATE, &request).map(|answer| answer.problems)
     }
 
-    fn call<Q: serde::Serialize, A: serde::de::DeserializeOwned + Send + 'static>(
+    fn call<Q: serde::Serialize, A: DeserializeOwned + JsonSchema + Send + 'static>(
         &self,
         method: &'static str,
         request: &Q,
     ) -> Result<A, RegistrationError> {
         self.process.call(method, request, self.patience.start).map_err(|error| {
-            RegistrationError::Failed(match error {
-                CallError::Refused(error) => error.message,
-                error => format!("{} {error}", self.what),
-            })
+            let told = format!("{} {error}", self.what);
+            match error {
+                CallError::Refused(error) => RegistrationError::Failed(error.message),
+                CallError::Gone(_) => RegistrationError::Failed(told),
+                CallError::Malformed { .. } => RegistrationError::Malformed(told),
+            }
         })
     }
 }
@@ -124,15 +134,28 @@ pub(crate) fn check_version(welcome: &Welcome) -> Result<(), String> {
     ))
 }
 
-fn check_schema(key: &str, schema: &Value) -> Result<(), String> {
-    if !schema.is_object() {
-        return Err(format!("has a `{key}` that is no JSON Schema; it must be an object"));
+/// Reads what a plugin says of its flavor, after a check of all that it claims.
+fn read_description(answer: &Value) -> Result<Description, String> {
+    let wrong = |problem| format!("describes its flavor wrongly: {problem}");
+    if let Some(problem) = problems_as::<Description>(answer) {
+        return Err(wrong(problem));
     }
+    let found = Description::deserialize(answer).map_err(|error| wrong(error.to_string()))?;
+    if let Some(key) = found.supply.fraction() {
+        return Err(wrong(format!("`supply.{key}` is a whole number, or `\"any\"`")));
+    }
+    Ok(found)
+}
+
+fn check_schema(key: &str, schema: &Value) -> Result<(), String> {
     let bytes = schema.to_string().len();
     if bytes > SCHEMA_BYTES {
         return Err(format!(
             "has a `{key}` of {bytes} bytes; a schema has at most {SCHEMA_BYTES}, so move data that is in it somewhere else"
         ));
+    }
+    if let Some(fault) = Schema::of(schema).fault() {
+        return Err(format!("has a `{key}` that is no JSON Schema of an object: {fault}"));
     }
     Ok(())
 }

@@ -98,7 +98,7 @@ fn a_refused_launch_is_a_failed_attempt() {
     check(
         "status",
         r#"launch) answer "$id" '{"jobs":[]}' ;;"#,
-        ["missing field `job`", "1/1 failed"],
+        ["is no answer to that: `job` is missing", "1/1 failed"],
     );
 }
 
@@ -113,6 +113,34 @@ fn a_cancelled_attempt_ends_as_cancelled() {
     let job = launcher.launch(attempt(0, 1), &reports).unwrap();
     launcher.cancel(&job).unwrap();
     assert_eq!(end(&reported), "0/1 cancelled");
+}
+
+#[test]
+fn an_attempt_that_is_cancelled_twice_is_over_whatever_the_plugin_does() {
+    let check = |cases: &str| {
+        let folder = Folder::new();
+        let (run, _) = folder.run(folder.plugin("status\",\"find", cases), LONG);
+        let launcher = PluginLauncher::new(run);
+        let (reports, reported) = reports();
+        let job = launcher.launch(attempt(0, 1), &reports).unwrap();
+        while !folder.path("launched").exists() {
+            std::thread::yield_now();
+        }
+        launcher.cancel(&job).unwrap();
+        assert!(reported.is_empty());
+        launcher.cancel(&job).unwrap();
+        assert_eq!(end(&reported), "0/1 cancelled");
+    };
+    check(r#"launch) : > FOLDER/launched; answer "$id" '{"job":"7"}' ;;"#);
+    check(
+        r#"launch) : > FOLDER/launched; answer "$id" '{"job":"7"}' ;;
+        cancel) refuse "$id" -32000 "not now" ;;"#,
+    );
+    check(
+        r#"launch) : > FOLDER/launched; answer "$id" '{"job":"7"}' ;;
+        cancel) read -r line; read -r line ;;"#,
+    );
+    check("launch) : > FOLDER/launched; read -r line; read -r line ;;");
 }
 
 #[test]

@@ -43,10 +43,72 @@ fn a_plugin_that_hangs_is_ended() {
 
 #[test]
 fn a_plugin_that_answers_something_else_is_refused() {
-    check(r#"describe) answer "$id" '[]' ;;"#, "what is no answer to that");
-    check(r#"describe) answer "$id" '{"name":5}' ;;"#, "what is no answer to that");
+    let wrong = "describes its flavor wrongly: ";
+    check(r#"describe) answer "$id" '[]' ;;"#, &format!("{wrong}it is no object"));
+    check(
+        r#"describe) answer "$id" '{"name":5}' ;;"#,
+        "`type` is missing; `config_schema` is missing",
+    );
+    check(r#"describe) answer "$id" '{"name":5}' ;;"#, "`name` is text, not `5`");
+    check(
+        r#"hello) answer "$id" '{"protocol":"one"}' ;;"#,
+        "`protocol` is a whole number of at least 0",
+    );
     check(r#"describe) refuse "$id" -32000 "no driver here" ;;"#, "no driver here");
+}
+
+#[test]
+fn a_plugin_that_does_not_keep_to_the_protocol_is_told_in_one_paragraph() {
+    check(r#"hello) answer "$id" '{"protocol":2}' ;;"#, "speaks version 2 of the plugin protocol");
+    check(
+        r#"hello) echo "no queue" >&2; exit 3 ;;"#,
+        "ended with exit code 3; the last that it wrote",
+    );
     check("describe) exit 3 ;;", "ended with exit code 3");
+    check("describe) kill -9 $$ ;;", "was ended by SIGKILL");
+    check("describe) echo Loading ;;", "wrote `Loading` to its standard output");
     check("describe) head -c 100000000 /dev/zero ;;", "more than 16 MiB");
     check("describe) exec >&- ; read -r line ;;", "closed its standard output");
+}
+
+/// Checks what becomes of a flavor that is described with these keys besides the usual ones.
+fn check_described(keys: &str, expected: &str) {
+    let answer = format!(r#"{{"name":"queue","type":"orchestrator",{keys}}}"#);
+    check(&format!(r#"describe) answer "$id" '{answer}' ;;"#), expected);
+}
+
+#[test]
+fn a_supply_that_cannot_be_meant_is_refused_by_key() {
+    let check = |supply: &str, expected: &str| {
+        check_described(&format!(r#""config_schema":{{}},"supply":{supply}"#), expected);
+    };
+    check(r#"{"max_parallelism":0}"#, "`supply.max_parallelism` is a whole number of at least 1");
+    check(r#"{"max_parallelism":"4"}"#, "`supply.max_parallelism` is a whole number");
+    check(
+        r#"{"max_paralelism":4}"#,
+        "`supply.max_paralelism` is no key of it; did you mean `max_parallelism`?",
+    );
+    check(r#"{"grace":-1}"#, "`supply.grace` is a number of at least 0, not `-1`");
+    check(r#"{"memory":"2GB"}"#, "`supply.memory` is a number of at least 0 or `any`");
+    check(r#"{"gpus":0.5}"#, "`supply.gpus` is a whole number, or `\"any\"`");
+}
+
+#[test]
+fn a_schema_that_is_none_is_refused() {
+    let check = |schema: &str, expected: &str| {
+        check_described(&format!(r#""config_schema":{schema}"#), expected);
+        let settings = format!(r#""config_schema":{{}},"settings_schema":{schema}"#);
+        check_described(&settings, &expected.replace("config_schema", "settings_schema"));
+    };
+    check(r#"{"type":"array"}"#, "has a `config_schema` that is no JSON Schema of an object");
+    check(r##"{"properties":{"a":{"$ref":"#/$defs/Gone"}}}"##, "refers to `#/$defs/Gone`");
+    check(r#"{"properties":{"a":{"type":"whole"}}}"#, "there is no such type");
+    check("5", "`#` is no schema");
+}
+
+#[test]
+fn a_schema_of_5_mb_is_refused() {
+    let cases = r#"describe) padding=$(head -c 5000000 /dev/zero | tr '\0' x)
+        answer "$id" '{"name":"queue","type":"orchestrator","config_schema":{"title":"'"$padding"'"}}' ;;"#;
+    check(cases, "has a `config_schema` of 5000012 bytes; a schema has at most 1048576");
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use partita_core::diagnostic::{Diagnostic, Location, Report};
 use partita_core::literal::Literal;
-use partita_core::schema::Schema;
+use partita_core::schema::{Mismatch, Schema};
+use partita_core::secret;
 use partita_core::spec::StepSpec;
 use partita_core::stack::Component;
 
@@ -92,10 +93,15 @@ impl<'a> SettingsChecker<'a> {
             if !schema.knows(key) {
                 let what = format!("{} is no setting of {owner}", quoted(key));
                 self.tell(what, schema.suggestion(key), place, step, report);
-            } else if let Err(expected) = schema.check(key, &placed.value) {
-                let got = quoted(placed.value.text());
-                let what =
-                    format!("the setting {} of {owner} is {expected}, not {got}", quoted(key));
+            } else if let Some(reference) = secret_in(&placed.value) {
+                let setting = quoted(key);
+                let what = format!(
+                    "the setting {setting} of {owner} refers to the secret `{reference}`, and settings take no secrets"
+                );
+                let help = "refer to it in the orchestrator's configuration or in a parameter of the step, which are handed over privately";
+                self.tell(what, help.to_owned(), place, step, report);
+            } else if let Err(Mismatch { path, what }) = schema.check(key, &placed.value) {
+                let what = format!("the setting {} of {owner} {what}", quoted(&path));
                 self.tell(what, self.look(component), place, step, report);
             }
         }
@@ -125,6 +131,12 @@ impl<'a> SettingsChecker<'a> {
             report.push(Diagnostic::new(what).help(help).at(place.cloned()));
         }
     }
+}
+
+/// Returns a reference to a secret that a setting holds.
+fn secret_in(value: &Literal) -> Option<String> {
+    let found = secret::references(value).first().map(ToString::to_string);
+    found.or_else(|| secret::mixed(value))
 }
 
 fn named(component: &Component) -> String {

@@ -209,7 +209,11 @@ impl Item {
     }
 
     pub(super) fn check_name(self, name: &str) -> Result<()> {
-        name::check(name).map_err(|error| {
+        let checked = match self {
+            Self::Flavor(_) => name::check_flavor(name),
+            Self::Component(_) | Self::Stack => name::check(name),
+        };
+        checked.map_err(|error| {
             let reason = format!("its name is refused because {error}");
             self.invalid(name, reason, "choose another name")
         })

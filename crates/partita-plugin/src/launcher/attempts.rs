@@ -34,7 +34,7 @@ impl Shared {
             Ok(Launched { job }) => {
                 flight.stage = Stage::Running { job: job.clone() };
                 if flight.cancels > 0 {
-                    self.ask_cancel(&state, &job);
+                    self.ask_cancel(&state, &job, None);
                 }
             }
             Err(CallError::Gone(_)) => {}
@@ -48,12 +48,20 @@ impl Shared {
         }
     }
 
-    pub(super) fn ask_cancel(&self, state: &State, job: &str) {
+    /// Asks the plugin to end a job. The attempt `over`, of which somebody is impatient, is over once
+    /// it has answered.
+    pub(super) fn ask_cancel(self: &Arc<Self>, state: &State, job: &str, over: Option<&str>) {
         if let Plugin::Open { process, .. } = &state.plugin {
             let request = JobRequest { job: job.to_owned() };
-            // A plugin that refuses has its grace, as one that accepts and does nothing.
             let patience = Some(self.run.patience.answer);
-            process.ask(method::CANCEL, &request, patience, |_: Result<Value, _>| ());
+            let (shared, over) = (Arc::downgrade(self), over.map(str::to_owned));
+            let answer = with(shared, move |shared, _: Result<Value, CallError>| {
+                // A plugin that refuses has its grace, as one that accepts and does nothing.
+                if let Some(id) = over {
+                    shared.finish(&id, Outcome::Cancelled);
+                }
+            });
+            process.ask(method::CANCEL, &request, patience, answer);
         }
     }
 
@@ -102,7 +110,7 @@ impl Shared {
                 // Whatever it does now, nobody would hear of its end.
                 if let Stage::Running { job } = &flight.stage {
                     let job = job.clone();
-                    self.ask_cancel(&state, &job);
+                    self.ask_cancel(&state, &job, None);
                 }
                 drop(state);
                 let (name, why) = (&self.run.open.component, self.said(&error));

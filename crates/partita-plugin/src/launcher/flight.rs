@@ -54,6 +54,11 @@ impl Flight {
         Self { attempt, reports, stage, cancels: 0, is_asked: false, unreachable: None, handed }
     }
 
+    /// Returns whether its cancellation was asked for more than once.
+    pub(super) fn is_impatient(&self) -> bool {
+        self.cancels > 1
+    }
+
     /// Returns what the plugin is told of it.
     pub(super) fn launch(&self, run: &OpenRun) -> Launch {
         let attempt = &self.attempt;

@@ -139,6 +139,7 @@ impl Shared {
         state.desk.forget();
         // What it had is looked for once the next one is open; what it was not given waits for that.
         let is_kept = |flight: &Flight| match mode {
+            _ if flight.is_impatient() => false,
             Mode::Launcher => can.find,
             Mode::Direct => matches!(flight.stage, Stage::Waiting),
         };
@@ -168,7 +169,7 @@ impl Shared {
                         flight.is_asked = false;
                         flight.stage = Stage::Running { job: job.clone() };
                         if flight.cancels > 0 {
-                            shared.ask_cancel(&state, &job);
+                            shared.ask_cancel(&state, &job, None);
                         }
                     }
                 }

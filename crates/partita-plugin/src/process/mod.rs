@@ -16,6 +16,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 use nix::sys::eventfd::EventFd;
+use partita_core::literal::Literal;
+use partita_core::schema::Schema;
+use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -68,6 +71,8 @@ enum Order {
         answer: Answer,
     },
     Send(Frame),
+    /// It is killed unless it ends within this time.
+    Hurry(Duration),
     /// The process has ended and waits to be reaped.
     Exited,
     Close,
@@ -150,7 +155,7 @@ impl PluginProcess {
 
     /// Asks something; `answer` is called once, on the supervisor's thread. A plugin that takes
     /// longer than `patience` is ended.
-    pub fn ask<Q: Serialize, A: DeserializeOwned>(
+    pub fn ask<Q: Serialize, A: DeserializeOwned + JsonSchema>(
         &self,
         method: &'static str,
         params: &Q,
@@ -159,21 +164,27 @@ impl PluginProcess {
     ) {
         let params = match serde_json::to_value(params) {
             Ok(params) => params,
-            Err(error) => return answer(Err(malformed(method, &error))),
+            Err(error) => return answer(Err(malformed(method, error.to_string()))),
         };
         let answer = move |result: Result<Value, CallError>| {
             answer(result.and_then(|value| {
-                serde_json::from_value(value).map_err(|error| malformed(method, &error))
+                A::deserialize(&value)
+                    .map_err(|error| malformed(method, wrong::<A>(&value, &error)))
             }));
         };
         self.mailbox.send(Order::Ask { method, params, patience, answer: Box::new(answer) });
+    }
+
+    /// Has it killed unless it ends within this time.
+    pub(crate) fn hurry(&self, within: Duration) {
+        self.mailbox.send(Order::Hurry(within));
     }
 
     /// Asks something and waits for the answer.
     ///
     /// # Errors
     /// Why there is none.
-    pub fn call<Q: Serialize, A: DeserializeOwned + Send + 'static>(
+    pub fn call<Q: Serialize, A: DeserializeOwned + JsonSchema + Send + 'static>(
         &self,
         method: &'static str,
         params: &Q,
@@ -185,8 +196,26 @@ impl PluginProcess {
     }
 }
 
-fn malformed(method: &str, error: &serde_json::Error) -> CallError {
-    CallError::Malformed { method: method.to_owned(), reason: error.to_string() }
+fn malformed(method: &str, reason: String) -> CallError {
+    CallError::Malformed { method: method.to_owned(), reason }
+}
+
+/// Says why a value is no `T`.
+fn wrong<T: JsonSchema>(value: &Value, error: &serde_json::Error) -> String {
+    problems_as::<T>(value).unwrap_or_else(|| error.to_string())
+}
+
+/// Returns what is wrong with a value that should be a `T`, an object, in one sentence.
+pub(crate) fn problems_as<T: JsonSchema>(value: &Value) -> Option<String> {
+    let Some(object) = value.as_object() else { return Some("it is no object".to_owned()) };
+    let literal = |value: &Value| Literal::parse(&value.to_string()).ok();
+    let values = object.iter().filter_map(|(key, value)| Some((key.clone(), literal(value)?)));
+    let schema = schema_for!(T).to_value();
+    let known = Schema::of(&schema);
+    // What is not known of an answer is passed over.
+    let values = values.filter(|(key, _)| known.names().any(|name| name == key));
+    let problems = known.problems(&values.collect());
+    (!problems.is_empty()).then(|| problems.join("; "))
 }
 
 impl Drop for PluginProcess {

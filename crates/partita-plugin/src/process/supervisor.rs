@@ -80,6 +80,8 @@ struct Supervisor {
     /// When it is killed, once it was told to end or has closed its output.
     kill_at: Option<Instant>,
     is_closing: bool,
+    /// Whether its output has ended.
+    is_silent: bool,
     is_reaped: bool,
 }
 
@@ -112,6 +114,7 @@ impl Supervisor {
             last_printed: None,
             kill_at: None,
             is_closing: false,
+            is_silent: false,
             is_reaped: false,
         };
         supervisor.watch()?;
@@ -167,6 +170,7 @@ impl Supervisor {
                     self.ask(method, params, patience, answer);
                 }
                 Order::Send(frame) => self.outgoing.extend(frame.line()),
+                Order::Hurry(within) => self.kill_within(within),
                 Order::Exited => has_exited = true,
                 Order::Close => self.close(),
             }
@@ -210,7 +214,13 @@ impl Supervisor {
         self.is_closing = true;
         self.write();
         self.stdin = None;
-        self.kill_at = Some(Instant::now() + self.patience.end);
+        self.kill_within(self.patience.end);
+    }
+
+    /// Has the process killed once this time is over, or earlier if that is so already.
+    fn kill_within(&mut self, time: Duration) {
+        let at = Instant::now() + time;
+        self.kill_at = Some(self.kill_at.map_or(at, |earlier| earlier.min(at)));
     }
 
     fn write(&mut self) {
@@ -250,8 +260,9 @@ impl Supervisor {
                 Line::None => return None,
                 Line::End => {
                     // What its exit code says is better; it is given a moment to end.
-                    let soon = Instant::now() + self.patience.end;
-                    self.kill_at.get_or_insert(soon);
+                    if !std::mem::replace(&mut self.is_silent, true) {
+                        self.kill_within(self.patience.end);
+                    }
                     return None;
                 }
             }
@@ -279,7 +290,11 @@ impl Supervisor {
     fn overdue(&self) -> Option<String> {
         let now = Instant::now();
         if self.kill_at.is_some_and(|at| at <= now) {
-            let why = if self.is_closing { "did not end" } else { "closed its standard output" };
+            let why = match (self.is_closing, self.is_silent) {
+                (true, _) => "did not end",
+                (false, true) => "closed its standard output",
+                (false, false) => "did not end what was cancelled",
+            };
             return Some(self.with_last_words(why.to_owned()));
         }
         let (late, _) = self.oldest().filter(|(_, due)| *due <= now)?;

@@ -9,6 +9,7 @@ from partita import _native
 from partita.errors import PartitaError
 from partita.plugins import source as sources
 from partita.plugins.channel import METHOD_NOT_FOUND, UNREACHABLE
+from partita.plugins.described import Described
 from partita.plugins.opened import Opened
 
 TYPE_CHECKING = False
@@ -75,67 +76,46 @@ class Host:
         return {"protocol": PROTOCOL, "capabilities": []}
 
     def _describe(self, _: dict[str, Any]) -> object:
-        flavor = self.flavor
-        documentation = (type(flavor).__doc__ or "").strip().partition("\n\n")[0]
-        described = {
-            "name": flavor.name,
-            "type": flavor.type.value,
-            "description": " ".join(documentation.split()),
-            "config_schema": self._config_class().model_json_schema(),
-            "settings_schema": _schema(flavor.settings_class),
-            "supply": flavor.supply.document(),
-            "docs_url": flavor.docs_url,
-            "logo_url": flavor.logo_url,
-        }
-        return {key: value for key, value in described.items() if value is not None}
+        return self._described().document()
 
     def _validate(self, params: dict[str, Any]) -> object:
-        try:
-            self._config(params["config"])
-        except _problems() as error:
-            return {"problems": [_problem(found) for found in error.errors()]}
-        return {"problems": []}
+        return {"problems": self._checked(params["config"])[1]}
 
     def _open(self, params: dict[str, Any]) -> object:
-        try:
-            config = self._config(params["config"])
-        except _problems() as error:
+        config, problems = self._checked(params["config"])
+        if problems:
             told = "; ".join(
-                f"`{p.get('field')}`: {p['message']}" for p in map(_problem, error.errors())
+                f"`{problem['field']}`: {problem['message']}"
+                if "field" in problem
+                else problem["message"]
+                for problem in problems
             )
             raise PartitaError(
                 f"the orchestrator `{params['component']}` has a wrong configuration: {told}; "
                 f"correct it with `partita orchestrator update {params['component']}`"
-            ) from None
+            )
         self._opened = Opened(self.flavor, config, params, self._channel)
         return self._opened.answer()
 
-    def _config(self, values: dict[str, Any]) -> Any:
-        return self._config_class()(**values)
+    def _described(self) -> Described:
+        return Described(self.flavor, self._source)
 
-    def _config_class(self) -> Any:
-        from partita.orchestrators.base_orchestrator_config import BaseOrchestratorConfig
+    def _checked(self, values: dict[str, Any]) -> tuple[Any, list[dict[str, str]]]:
+        """Returns a configuration, or what is wrong with it."""
+        config_class = self._described().config_class()
+        from pydantic import ValidationError
 
-        found: Any = self.flavor.config_class
-        if not isinstance(found, type) or not issubclass(found, BaseOrchestratorConfig):
-            raise PartitaError(
-                f"the `config_class` of the flavor `{self.flavor.name}` is `{found!r}`, and no "
-                "subclass of `BaseOrchestratorConfig`"
-            )
-        return found
-
-
-def _schema(settings_class: Any) -> dict[str, Any] | None:
-    return None if settings_class is None else settings_class.model_json_schema()
-
-
-def _problems() -> Any:
-    from pydantic import ValidationError
-
-    return ValidationError
+        try:
+            return config_class(**values), []
+        except ValidationError as error:
+            return None, [_problem(found) for found in error.errors()]
+        except Exception as error:  # A validator that is wrong itself.
+            traceback.print_exc()
+            told = f"{type(error).__name__}: {error}"
+            return None, [{"message": f"a check of `{config_class.__qualname__}` raised {told}"}]
 
 
-def _problem(found: dict[str, Any]) -> dict[str, str]:
+def _problem(found: Any) -> dict[str, str]:
     place = ".".join(str(part) for part in found["loc"])
     message = str(found["msg"]).removeprefix("Value error, ")
     return {"field": place, "message": message} if place else {"message": message}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from partita import source_root, target
 from partita.errors import PartitaError
 from partita.orchestrators.base_orchestrator import BaseOrchestrator
@@ -25,7 +27,7 @@ def load_flavor(source: str, root: str) -> BaseOrchestratorFlavor:
         module = target.import_module(module_name, module_name, root=root)
     except target.AuthorError as error:
         cause = error.__cause__ or error
-        told = f"{type(cause).__name__}: {cause}"
+        told = f"{type(cause).__name__}: {cause}{_loader(cause)}"
         raise PartitaError(f"`{module_name}` cannot be loaded: {told}") from cause
     except PartitaError:
         place = source_root.described(root)
@@ -45,7 +47,19 @@ def load_flavor(source: str, root: str) -> BaseOrchestratorFlavor:
             f"`{source}` is {what} and no subclass of `BaseOrchestratorFlavor`; name the class "
             "that brings configuration and implementation together"
         )
-    return found()
+    try:
+        return found()
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise PartitaError(f"the flavor `{source}` cannot be made: {told}") from error
+
+
+def _loader(error: BaseException) -> str:
+    """Says which Python failed, where another one may not."""
+    if not isinstance(error, (ImportError, SyntaxError)):
+        return ""
+    version = ".".join(map(str, sys.version_info[:2]))
+    return f"; it was loaded by Python {version}, `{sys.executable}`"
 
 
 def _is_flavor(value: object) -> bool:
@@ -65,7 +79,7 @@ def load_implementation(flavor: BaseOrchestratorFlavor) -> type[BaseOrchestrator
     try:
         found: Any = flavor.implementation_class
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
+        told = f"{type(error).__name__}: {error}{_loader(error)}"
         raise PartitaError(
             f"the implementation of the flavor `{flavor.name}` cannot be loaded: {told}"
         ) from error

@@ -37,7 +37,7 @@ pub(crate) fn split_configuration(
                         .and_then(|word| Some((option, word.into_string().ok()?))),
                 };
                 match typed {
-                    Some((key, value)) => configuration.push((key.replace('-', "_"), value)),
+                    Some((key, value)) => configuration.push((key.to_owned(), value)),
                     None => problem = problem.or_else(|| Some(without_value(option))),
                 }
             }
@@ -60,28 +60,52 @@ fn without_value(option: &str) -> CommandError {
     ))
 }
 
+/// The verbs that configure a component.
+const VERBS: [&[&str]; 3] = [&["register"], &["update"], &["flavor", "test"]];
+
 /// Returns the options that the parser knows, if this command line configures a component.
 fn known_options(words: &[OsString]) -> Option<HashSet<String>> {
-    let mut nouns =
-        words.iter().skip(1).filter_map(|word| word.to_str()).filter(|word| !word.starts_with('-'));
-    let noun =
-        nouns.next().filter(|noun| ComponentType::ALL.iter().any(|kind| kind.verb() == *noun))?;
+    let words = words.iter().skip(1).filter_map(|word| word.to_str());
+    let nouns: Vec<&str> = words.filter(|word| !word.starts_with('-')).take(3).collect();
+    let (noun, rest) = nouns.split_first()?;
+    let kind = ComponentType::ALL.into_iter().find(|kind| kind.verb() == *noun)?;
+    let verb = VERBS.into_iter().find(|verb| rest.starts_with(verb))?;
+    options_of(kind, verb)
+}
+
+/// Returns the options of a verb of a component type, and those that every verb has.
+fn options_of(kind: ComponentType, verb: &[&str]) -> Option<HashSet<String>> {
     let mut cli = Cli::command();
     cli.build();
-    let command = cli.find_subcommand(noun)?;
-    let command = match nouns.next()? {
-        verb @ ("register" | "update") => command.find_subcommand(verb)?,
-        "flavor" if nouns.next()? == "test" => {
-            command.find_subcommand("flavor")?.find_subcommand("test")?
-        }
-        _ => return None,
-    };
-    let mut known: HashSet<String> = command
-        .get_arguments()
-        .filter_map(|argument| argument.get_long().map(str::to_owned))
-        .collect();
+    let of_type = cli.find_subcommand(kind.verb())?;
+    let command = verb.iter().try_fold(of_type, |command, word| command.find_subcommand(word))?;
+    let long = command.get_arguments().filter_map(|argument| argument.get_long());
+    let mut known: HashSet<String> = long.map(str::to_owned).collect();
     known.extend(["help", "version", "quiet", "verbose"].map(str::to_owned));
     Some(known)
+}
+
+/// Returns the key of a flavor that was typed; in it `-` and `_` are the same.
+pub(super) fn same_key(typed: &str, key: &str) -> bool {
+    typed.replace('-', "_") == key.replace('-', "_")
+}
+
+/// Says why a key can never be typed as an option, if it cannot.
+pub(super) fn untypable(kind: ComponentType, key: &str) -> Option<String> {
+    let taken = VERBS.into_iter().find(|verb| {
+        let known = options_of(kind, verb).unwrap_or_default();
+        known.iter().any(|option| same_key(option, key))
+    });
+    if let Some(verb) = taken {
+        let verb = verb.join(" ");
+        return Some(format!(
+            "`partita {} {verb}` has an option `--{key}` of its own",
+            kind.verb()
+        ));
+    }
+    let is_odd = |c: char| c == '=' || c.is_whitespace() || c.is_control();
+    (key.is_empty() || key.starts_with('-') || key.contains(is_odd))
+        .then(|| "no option can be called that".to_owned())
 }
 
 #[cfg(test)]
@@ -103,7 +127,7 @@ mod tests {
         check(
             "partita -v artifact-store register --path=/a=b big --flavor=local --trust-pickles=false",
             "partita -v artifact-store register big --flavor=local",
-            &[("path", "/a=b"), ("trust_pickles", "false")],
+            &[("path", "/a=b"), ("trust-pickles", "false")],
         );
         check(
             "partita orchestrator register x --flavor local -- --y=1",
@@ -127,6 +151,22 @@ mod tests {
             &[],
         );
         check("partita run a.py --x=1", "partita run a.py --x=1", &[]);
+    }
+
+    #[test]
+    fn keys_that_options_of_the_verbs_hide_cannot_be_typed() {
+        let kind = ComponentType::Orchestrator;
+        for key in ["flavor", "help", "quiet", "verbose", "version", "unset", "output", "scenario"]
+        {
+            let why = untypable(kind, key).expect("it is taken");
+            assert!(why.contains(&format!("`--{key}` of its own")), "{why}");
+        }
+        for key in ["", "-x", "a b", "a=b", "a\nb"] {
+            assert_eq!(untypable(kind, key).as_deref(), Some("no option can be called that"));
+        }
+        for key in ["queue", "max-jobs", "gr\u{fc}n", "f", "name"] {
+            assert_eq!(untypable(kind, key), None);
+        }
     }
 
     #[test]

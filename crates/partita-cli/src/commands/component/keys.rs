@@ -7,7 +7,11 @@ use partita_core::schema::Schema;
 use partita_core::stack::Flavor;
 
 use super::Configuration;
+use super::configuration::same_key;
 use crate::error::CommandError;
+
+/// Characters of a value that a message shows.
+const SHOWN: usize = 80;
 
 /// The keys of a flavor's configuration.
 pub(super) struct Keys<'a> {
@@ -26,15 +30,32 @@ impl<'a> Keys<'a> {
         given: &Configuration,
     ) -> Result<BTreeMap<String, Literal>, CommandError> {
         let mut config = BTreeMap::new();
-        for (key, text) in given {
-            self.check(key)?;
-            let value = self.schema.read(key, text).map_err(|expected| {
-                let shown: String = text.chars().take(80).collect();
-                self.refuse(format!("`--{key}={shown}` is wrong: `{key}` is {expected}"))
+        let mut before = BTreeMap::new();
+        for (typed, text) in given {
+            let key = self.key(typed);
+            self.check(&key)?;
+            let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
+            if let Some(other) = before.insert(key.clone(), text) {
+                let (one, two) = (shown(other), shown(text));
+                return Err(self.refuse(format!(
+                    "`--{typed}` is given twice, as `{one}` and as `{two}`; give it once"
+                )));
+            }
+            let value = self.schema.read(&key, text).map_err(|wrong| {
+                self.refuse(format!("`--{typed}={}` is wrong: {wrong}", shown(text)))
             })?;
-            config.insert(key.clone(), value);
+            config.insert(key, value);
         }
         Ok(config)
+    }
+
+    /// Returns the key that was typed: `-` may stand for `_`.
+    pub(super) fn key(&self, typed: &str) -> String {
+        let is_it = |key: &&str| *key == typed;
+        let mut names = self.schema.names();
+        let meant =
+            names.find(is_it).or_else(|| self.schema.names().find(|key| same_key(typed, key)));
+        meant.map_or_else(|| typed.replace('-', "_"), str::to_owned)
     }
 
     /// Checks that a key is one of the flavor's.
@@ -61,11 +82,6 @@ impl<'a> Keys<'a> {
         let Flavor { component_type, name, .. } = self.flavor;
         let missing = missing.join(" and ");
         Err(self.refuse(format!("the {component_type} flavor `{name}` needs {missing}")))
-    }
-
-    /// Returns everything that is wrong with a configuration.
-    pub(super) fn problems(&self, config: &BTreeMap<String, Literal>) -> Vec<String> {
-        self.schema.problems(config)
     }
 
     /// Returns the error for a configuration that this flavor does not take.

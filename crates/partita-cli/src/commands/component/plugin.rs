@@ -80,20 +80,52 @@ fn describe_executable(path: &Path) -> Result<Flavor, RegistrationError> {
     plugin.describe(path.display().to_string(), Origin::Executable { digest })
 }
 
-/// Returns what a flavor's own checks find wrong with a configuration, or `None` for one that has
-/// none, or that cannot be asked: that is warned of.
+/// Checks a configuration that fits its flavor's schema with the flavor's own checks, where that is
+/// possible.
+pub(super) fn check(
+    flavor: &Flavor,
+    config: &BTreeMap<String, Literal>,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let problems = problems(flavor, config, context)?;
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Keys::of(flavor).refuse(format!("the configuration is wrong: {}", problems.join("; "))))
+}
+
+/// Returns what a flavor's own checks find wrong with a configuration that fits its schema; that they
+/// cannot be asked is warned of.
+pub(super) fn problems_of(
+    flavor: &Flavor,
+    config: &BTreeMap<String, Literal>,
+    context: &Context,
+) -> Vec<String> {
+    problems(flavor, config, context).unwrap_or_else(|error| {
+        context.warn(&format!("{NOT_ASKED}: {error}"));
+        Vec::new()
+    })
+}
+
+/// What is said where a flavor's own checks are not asked.
+const NOT_ASKED: &str = "the configuration is checked against the stored schema alone";
+
+/// Asks a flavor's own checks. That its implementation cannot be loaded here is warned of; that it
+/// answers what is no answer is an error.
 fn problems(
     flavor: &Flavor,
     config: &BTreeMap<String, Literal>,
     context: &Context,
-) -> Option<Vec<Problem>> {
-    flavor.plugin.as_ref()?;
+) -> Result<Vec<String>, RegistrationError> {
+    if flavor.plugin.is_none() {
+        return Ok(Vec::new());
+    }
     match asked(flavor, config) {
-        Ok(problems) => Some(problems),
+        Ok(problems) => Ok(problems.iter().map(told).collect()),
+        Err(error @ RegistrationError::Malformed(_)) => Err(error),
         Err(error) => {
-            let why = "the configuration is checked against the stored schema alone";
-            context.warn(&format!("{why}: {error}"));
-            None
+            context.warn(&format!("{NOT_ASKED}: {error}"));
+            Ok(Vec::new())
         }
     }
 }
@@ -105,34 +137,6 @@ fn asked(
     let python = python::find().map(|found| found.path).unwrap_or_else(|_| "python3".into());
     let start = Start::of(flavor, &python)?;
     Registration::open(&start, Patience::default())?.validate(config)
-}
-
-/// Checks a configuration that fits its flavor's schema with the flavor's own checks, where that is
-/// possible.
-pub(super) fn check(
-    flavor: &Flavor,
-    config: &BTreeMap<String, Literal>,
-    context: &Context,
-) -> Result<(), CommandError> {
-    let problems = problems(flavor, config, context).unwrap_or_default();
-    if problems.is_empty() {
-        return Ok(());
-    }
-    let told: Vec<String> = problems.iter().map(told).collect();
-    Err(Keys::of(flavor).refuse(format!("the configuration is wrong: {}", told.join("; "))))
-}
-
-/// Returns everything that is wrong with the configuration of a component of a flavor.
-pub(super) fn all_problems(
-    flavor: &Flavor,
-    config: &BTreeMap<String, Literal>,
-    context: &Context,
-) -> Vec<String> {
-    let problems_of_schema = Keys::of(flavor).problems(config);
-    if !problems_of_schema.is_empty() {
-        return problems_of_schema;
-    }
-    problems(flavor, config, context).unwrap_or_default().iter().map(told).collect()
 }
 
 fn told(problem: &Problem) -> String {

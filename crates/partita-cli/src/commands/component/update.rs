@@ -41,8 +41,10 @@ pub(crate) fn run(
     let before = component.clone();
     for key in &args.unset {
         // A key that the flavor has no more can be taken away all the same.
-        if component.config.remove(key).is_none() {
-            keys.check(key)?;
+        let meant = keys.key(key);
+        let removed = component.config.remove(key).or_else(|| component.config.remove(&meant));
+        if removed.is_none() {
+            keys.check(&meant)?;
         }
     }
     component.config.extend(keys.configure(&configuration)?);

@@ -294,6 +294,12 @@ fn settings_of_a_flavor_are_checked_by_its_schema() {
              `partita orchestrator flavor describe local` shows the settings",
         ),
         (
+            json!({"orchestrator": {"queue": "{{hub.token}}"}}),
+            "the setting `queue` of orchestrator `default` (flavor `local`) refers to the secret \
+             `{{hub.token}}`, and settings take no secrets; refer to it in the orchestrator's \
+             configuration or in a parameter of the step, which are handed over privately",
+        ),
+        (
             json!({"orchestrator.lcal": {"queue": "a"}}),
             "`settings` has keys for `lcal`, which is no flavor; did you mean `local`?",
         ),

@@ -8,9 +8,11 @@ mod test;
 mod update;
 
 use clap::Subcommand;
-use partita_core::stack::ComponentType;
+use partita_core::schema::Schema;
+use partita_core::stack::{ComponentType, Flavor};
 
 use super::Configuration;
+use super::configuration::untypable;
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -53,6 +55,19 @@ fn check_kind(kind: ComponentType) -> Result<(), CommandError> {
         ComponentType::Orchestrator => Ok(()),
         ComponentType::ArtifactStore => Err(CommandError::usage(format!(
             "flavors of type {kind} are built in; only flavors of orchestrators can be registered"
+        ))),
+    }
+}
+
+/// Refuses a flavor with a key that nobody could ever type.
+fn check_keys(flavor: &Flavor) -> Result<(), CommandError> {
+    let kind = flavor.component_type;
+    let schema = Schema::of(&flavor.config_schema);
+    match schema.names().find_map(|key| Some((key, untypable(kind, key)?))) {
+        None => Ok(()),
+        Some((key, why)) => Err(CommandError::failed(format!(
+            "the {kind} flavor `{}` has the configuration key `{key}`, which could never be set: {why}; call the key something else",
+            flavor.name
         ))),
     }
 }

@@ -20,6 +20,7 @@ pub(crate) struct Args {
 pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<(), CommandError> {
     super::check_kind(kind)?;
     let flavor = plugin::describe(&args.source, context)?;
+    super::check_keys(&flavor)?;
     let session = context.session()?;
     session.home().metadata().save_flavor(&flavor, &built_in_flavors(), Save::Register)?;
     context.say(&format!(

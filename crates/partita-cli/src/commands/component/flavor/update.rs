@@ -1,6 +1,7 @@
 //! `partita orchestrator flavor update`: takes a flavor in anew, and says whom that concerns.
 
-use partita_core::stack::{ComponentType, Flavor};
+use partita_cli::fit;
+use partita_core::stack::{Component, ComponentType, Flavor};
 use partita_engine::metadata::{Registry, Save};
 
 use crate::commands::component::{built_in_flavors, plugin};
@@ -42,6 +43,7 @@ pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<
             kind.verb()
         )));
     }
+    super::check_keys(&flavor)?;
     metadata.save_flavor(&flavor, &built_in_flavors(), Save::Update)?;
     context.say(&format!("the {kind} flavor `{}` is updated", flavor.name));
     let components = metadata.components(kind)?;
@@ -51,14 +53,17 @@ pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<
     Ok(())
 }
 
-fn tell_problems(flavor: &Flavor, component: &partita_core::stack::Component, context: &Context) {
-    let problems = plugin::all_problems(flavor, &component.config, context);
+fn tell_problems(flavor: &Flavor, component: &Component, context: &Context) {
+    if let Err(unfit) = fit::check(component, flavor) {
+        return context.warn(&unfit.to_string());
+    }
+    let problems = plugin::problems_of(flavor, &component.config, context);
     if !problems.is_empty() {
         let (kind, name) = (component.component_type, &component.name);
         context.warn(&format!(
-            "the {kind} `{name}` no longer validates: {}; change it with `partita {} update {name}`",
+            "the {kind} `{name}` no longer validates: {}; change it with `{}`",
             problems.join("; "),
-            kind.verb()
+            fit::mend(component, &[])
         ));
     }
 }

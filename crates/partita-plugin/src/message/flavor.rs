@@ -1,0 +1,147 @@
+//! What is said of a flavor, outside of runs.
+
+use std::collections::BTreeMap;
+
+use partita_core::literal::Literal;
+use partita_core::stack::Capabilities;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The answer to `describe`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Description {
+    /// The flavor's name.
+    pub name: String,
+    /// The component type of its instances; `orchestrator`.
+    #[serde(rename = "type")]
+    pub component_type: String,
+    /// One sentence on what it does.
+    #[serde(default)]
+    pub description: String,
+    /// Where its documentation is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docs_url: Option<String>,
+    /// Where its logo is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo_url: Option<String>,
+    /// The JSON Schema of a component's configuration.
+    pub config_schema: Value,
+    /// The JSON Schema of its settings on pipelines and steps; absent if it takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_schema: Option<Value>,
+    /// What its steps may ask for.
+    #[serde(default)]
+    pub supply: Supply,
+}
+
+/// What steps may ask of an orchestrator; a pipeline that asks for more is refused. A key that is not
+/// known is an error: what is claimed is kept to, or not claimed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Supply {
+    /// Steps at once; absent for as many as are ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_parallelism: Option<usize>,
+    /// Seconds that an attempt may take to end once it was cancelled.
+    #[schemars(range(min = 0))]
+    pub grace: f64,
+    /// Processor cores of the steps that run at once.
+    pub cpus: Amount,
+    /// Bytes of memory of the steps that run at once.
+    pub memory: Amount,
+    /// Graphics processors of the steps that run at once.
+    pub gpus: Amount,
+}
+
+/// Nothing.
+const NONE: Amount = Amount::Number(0.0);
+/// As much as anyone asks for.
+const ANY: Amount = Amount::Any(Any::Any);
+
+impl Default for Supply {
+    /// Returns what is taken of a plugin that says nothing: no graphics processors, and no memory
+    /// that anyone enforces.
+    fn default() -> Self {
+        Self { max_parallelism: None, grace: 10.0, cpus: ANY, memory: NONE, gpus: NONE }
+    }
+}
+
+impl Supply {
+    /// Returns what the compiler checks pipelines against.
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            max_parallelism: self.max_parallelism,
+            timeouts: true,
+            grace: self.grace,
+            loads_steps_again: true,
+            cpus: self.cpus.number(),
+            memory: self.memory.number().map(|bytes| bytes as u64),
+            gpus: self.gpus.number().map(|count| count as u32),
+            allow_unenforced: false,
+        }
+    }
+}
+
+impl Supply {
+    /// Returns the key of what is claimed in parts, and comes in wholes alone.
+    pub(crate) fn fraction(&self) -> Option<&'static str> {
+        let whole = [("memory", self.memory), ("gpus", self.gpus)];
+        let is_part = |amount: Amount| amount.number().is_some_and(|number| number.fract() != 0.0);
+        whole.into_iter().find(|(_, amount)| is_part(*amount)).map(|(key, _)| key)
+    }
+}
+
+/// A number, or `"any"`: as much as anyone asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Amount {
+    /// So much.
+    Number(#[schemars(range(min = 0))] f64),
+    /// As much as anyone asks for.
+    Any(Any),
+}
+
+impl Amount {
+    /// Returns the number, or `None` if it is as much as anyone asks for.
+    fn number(self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Any(Any::Any) => None,
+        }
+    }
+}
+
+/// The word `any`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Any {
+    /// As much as anyone asks for.
+    Any,
+}
+
+/// `validate`: a configuration that fits the schema.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Validate {
+    /// The configuration.
+    pub config: BTreeMap<String, Literal>,
+}
+
+/// The answer to `validate`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Validated {
+    /// What is wrong; nothing if it is right.
+    #[serde(default)]
+    pub problems: Vec<Problem>,
+}
+
+/// Something wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// The key; absent if it is several together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What is wrong with it.
+    pub message: String,
+}
