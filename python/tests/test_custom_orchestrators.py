@@ -160,7 +160,7 @@ WAITING = """
 
 
 def begin_waiting(
-    project: Project, command: str, implementation: str
+    project: Project, command: str, implementation: str | None
 ) -> tuple[subprocess.Popen[str], int]:
     use_flavor(project, command, implementation)
     main = project.folder / "main.py"
@@ -180,6 +180,60 @@ def test_ctrl_c_cancels_what_runs(project: Project, command: str, implementation
     assert done.code == 130, done
     assert Client().get_run("latest").status == "cancelled"
     assert project.statuses() == {"waits": "cancelled"}
+
+
+#: Ways not to cancel a job.
+CANCELS_NOTHING = {
+    "does nothing": "pass",
+    "raises": "raise RuntimeError('there is no such job')",
+    "hangs": "import threading; threading.Event().wait()",
+}
+
+
+def begin_uncancellable(
+    project: Project, command: str, cancel: str, grace: float
+) -> subprocess.Popen[str]:
+    implementation = LAUNCHER.replace("self.jobs[job_id].terminate()", cancel)
+    write_flavor(project, implementation)
+    flavor = project.folder / "flavors/my_flavor.py"
+    flavor.write_text(flavor.read_text().replace("Supply(", f"Supply(grace={grace}, "))
+    return begin_waiting(project, command, None)[0]
+
+
+@pytest.mark.parametrize("cancel", CANCELS_NOTHING.values(), ids=CANCELS_NOTHING)
+def test_a_run_whose_orchestrator_does_not_cancel_ends_within_the_grace_of_its_flavor(
+    project: Project, command: str, cancel: str
+) -> None:
+    run = begin_uncancellable(project, command, cancel, grace=0.1)
+    began = time.monotonic()
+    done = interrupt(run)
+    assert time.monotonic() - began < 30, done  # What is given to steps that nothing can end.
+    assert done.code == 130, done
+    assert Client().get_run("latest").status == "cancelled"
+    assert project.statuses() == {"waits": "cancelled"}
+
+
+@pytest.mark.parametrize("cancel", CANCELS_NOTHING.values(), ids=CANCELS_NOTHING)
+def test_a_second_ctrl_c_ends_a_run_at_once_whatever_its_orchestrator_does(
+    project: Project, command: str, cancel: str
+) -> None:
+    run = begin_uncancellable(project, command, cancel, grace=3600)
+    run.send_signal(signal.SIGINT)
+    assert run.stderr is not None
+    while "cancelling" not in run.stderr.readline():
+        assert run.poll() is None
+    done = interrupt(run)
+    assert done.code == 130, done
+    assert Client().get_run("latest").status == "cancelled"
+    assert project.statuses() == {"waits": "cancelled"}
+
+
+def test_a_run_that_completes_in_spite_of_ctrl_c_has_done_what_it_was_asked(
+    project: Project, command: str
+) -> None:
+    run = begin_uncancellable(project, command, "open('go.txt', 'w').close()", grace=3600)
+    done = interrupt(run)
+    assert (done.code, Client().get_run("latest").status) == (0, "completed"), done
 
 
 @pytest.mark.parametrize("implementation", [DIRECT, LAUNCHER], ids=["direct", "launcher"])

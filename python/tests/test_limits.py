@@ -67,8 +67,10 @@ def test_a_place_is_free_again_however_its_holder_ends(
     holder = run_until_ready(project, "waits | ready")
     waiting = project.begin("-m", "partita", "run", '{"target": "main.py"}')
     assert waiting.stderr is not None
-    while not waiting.stderr.readline().startswith("before: completed"):
+    while not (line := waiting.stderr.readline()).startswith("waits: waits"):
         assert waiting.poll() is None
+    held = Client().list_runs()[1].name
+    assert line == f"waits: waits for the limit `licence`; run `{held}` holds it\n"
     assert Client().get_run("latest").steps["waits"].status == "waiting"
     holder.send_signal(number)
     holder.communicate()

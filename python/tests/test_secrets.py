@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import PATIENCE, Project
+from conftest import PATIENCE, Project, finish
+from custom_flavors import use_flavor
 from partita import Client
 from process_stack import partita, use_process
 from secret_steps import TELLING, check_untold, store
@@ -394,3 +395,56 @@ def _take_terminal() -> None:
     import fcntl
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+#: A queue that starts a job when somebody looks: at once if the door is open.
+QUEUES = """
+    import json
+    import os
+    import subprocess
+    from pathlib import Path
+    from partita.orchestrators import BaseOrchestrator, JobReport
+
+    class MyOrchestrator(BaseOrchestrator):
+        poll_interval = 0.01
+
+        def launch(self, attempt, command, environment, resources):
+            Path("job.new").write_text(json.dumps([command, environment]))
+            os.rename("job.new", "job.json")
+            return attempt.id
+
+        def poll(self, job_id):
+            if not os.path.exists("open"):
+                return "active"
+            command, environment = json.loads(Path("job.json").read_text())
+            code = subprocess.run(command, env={**os.environ, **environment}).returncode
+            return JobReport("completed" if code == 0 else "failed", exit_code=code)
+
+        def cancel(self, job_id):
+            pass
+"""
+
+
+def test_a_job_that_waits_longer_than_its_engine_lives_says_that_its_secrets_are_gone(
+    project: Project, command: str
+) -> None:
+    store(command, VALUE)
+    use_flavor(project, command, QUEUES)
+    project.write("main.py", LENGTH)
+    engine = project.begin("-m", "partita", "run", '{"target": "main.py"}')
+    job, end = project.folder / "job.json", time.monotonic() + PATIENCE
+    while not job.exists():
+        assert time.monotonic() < end and engine.poll() is None, finish(engine)
+    engine.kill()
+    finish(engine)
+    words, environment = json.loads(job.read_text())
+    done = subprocess.run(words, env={**os.environ, **environment}, capture_output=True, text=True)
+    gone = "the secrets of step `length` are gone with the engine of the run"
+    assert done.returncode == 1 and gone in done.stderr, done
+    assert "`partita runs resume main-" in done.stderr, done
+    job.unlink()
+    (project.folder / "open").touch()
+    resumed = project.resume(Client().get_run("latest").id)
+    assert resumed.code == 0, resumed
+    first, second = Client().get_run("latest").steps["length"].attempts
+    assert gone in first["error"] and second["status"] == "completed"

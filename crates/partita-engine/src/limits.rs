@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use partita_core::deployment::Deployment;
 use partita_core::name::slug;
 use partita_core::run::Failure;
 
-use crate::drive::{Limits, LimitsHandle, Places};
+use crate::drive::{Limits, LimitsHandle, Places, Reached, Taken};
 use crate::store::{FolderWatch, Watch};
 
 /// How long a step waits at most before it looks for a place again, whether it was told of one or
@@ -32,16 +32,18 @@ pub struct HomeLimits {
     /// The folder of all limits of the home.
     folder: PathBuf,
     deployment: Arc<Deployment>,
+    /// The run's name, which its places tell to those that wait.
+    name: String,
     run: Mutex<Option<LimitsHandle>>,
     watching: Once,
     is_over: Arc<AtomicBool>,
 }
 
 impl HomeLimits {
-    /// Returns the limits of a run; `folder` is that of all limits of its home.
-    pub fn new(folder: PathBuf, deployment: Arc<Deployment>) -> Self {
-        let (run, watching) = (Mutex::new(None), Once::new());
-        Self { folder, deployment, run, watching, is_over: Arc::default() }
+    /// Returns the limits of the run with this name; `folder` is that of all limits of its home.
+    pub fn new(folder: PathBuf, deployment: Arc<Deployment>, name: &str) -> Self {
+        let (run, watching, name) = (Mutex::new(None), Once::new(), name.to_owned());
+        Self { folder, deployment, name, run, watching, is_over: Arc::default() }
     }
 
     /// Has a thread tell the run when a place may be free. What becomes free from now on is told.
@@ -73,20 +75,20 @@ impl Drop for HomeLimits {
 }
 
 impl Limits for HomeLimits {
-    fn take(&self, step: usize) -> Result<Option<Places>, Failure> {
+    fn take(&self, step: usize) -> Result<Taken, Failure> {
         let limits = &self.deployment.steps[step].config.limits;
         if limits.is_empty() {
-            return Ok(Some(Places::default()));
+            return Ok(Taken::Places(Places::default()));
         }
         let failed = |error| {
             let folder = self.folder.display();
             Failure::ours(format!("the limits in `{folder}` cannot be used: {error}"))
         };
-        if let Some(places) = take_all(&self.folder, limits).map_err(failed)? {
-            return Ok(Some(places));
+        if let Taken::Places(places) = take_all(&self.folder, limits, &self.name).map_err(failed)? {
+            return Ok(Taken::Places(places));
         }
         self.watch();
-        take_all(&self.folder, limits).map_err(failed)
+        take_all(&self.folder, limits, &self.name).map_err(failed)
     }
 
     fn listen(&self, run: LimitsHandle) {
@@ -94,20 +96,33 @@ impl Limits for HomeLimits {
     }
 }
 
-/// Takes a place under each limit, or none at all.
-fn take_all(folder: &Path, limits: &BTreeMap<String, u32>) -> io::Result<Option<Places>> {
+/// Takes a place under each limit for the run with this name, or none at all.
+fn take_all(folder: &Path, limits: &BTreeMap<String, u32>, run: &str) -> io::Result<Taken> {
     let mut locked = Vec::with_capacity(limits.len());
     for (name, &most) in limits {
         let folder = folder.join(slug(name));
         fs::create_dir_all(&folder)?;
         match lock_one(&folder, most)? {
             Some(place) => locked.push(place),
-            None => return Ok(None),
+            None => {
+                let (limit, holders) = (name.clone(), holders(&folder, most));
+                return Ok(Taken::Reached(Reached { limit, holders }));
+            }
         }
     }
-    let held = locked.into_iter().map(|(lock, path)| Place::hold(lock, &path));
+    let held = locked.into_iter().map(|(lock, path)| Place::hold(lock, &path, run));
     let boxed = held.map(|place| place.map(|place| Box::new(place) as Box<dyn Send>));
-    boxed.collect::<io::Result<_>>().map(|places| Some(Places::of(places)))
+    boxed.collect::<io::Result<_>>().map(|places| Taken::Places(Places::of(places)))
+}
+
+/// Returns the names of the runs that hold the places in a limit's folder, as far as they tell.
+fn holders(folder: &Path, most: u32) -> Vec<String> {
+    let read = |number: u32| fs::read_to_string(folder.join(number.to_string())).ok();
+    let mut holders: Vec<String> =
+        (0..most).filter_map(read).filter(|name| !name.is_empty()).collect();
+    holders.sort_unstable();
+    holders.dedup();
+    holders
 }
 
 /// Locks the first free place under a limit.
@@ -143,8 +158,11 @@ struct Place {
 }
 
 impl Place {
-    fn hold(lock: File, path: &Path) -> io::Result<Self> {
-        let held = OpenOptions::new().write(true).custom_flags(O_NOFOLLOW).open(path)?;
+    fn hold(lock: File, path: &Path, run: &str) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let mut held = options.write(true).truncate(true).custom_flags(O_NOFOLLOW).open(path)?;
+        // It is there for people; a full disk keeps nobody from the place.
+        let _ = held.write_all(run.as_bytes());
         Ok(Self { lock, _held: held })
     }
 }
@@ -162,7 +180,13 @@ mod tests {
 
     fn take(folder: &Path, limits: &[(&str, u32)]) -> Option<Places> {
         let limits = limits.iter().map(|(name, most)| ((*name).to_owned(), *most)).collect();
-        take_all(folder, &limits).expect("the folder can be written to")
+        match take_all(folder, &limits, "mine").expect("the folder can be written to") {
+            Taken::Places(places) => Some(places),
+            Taken::Reached(reached) => {
+                assert_eq!(reached.holders, ["mine"]);
+                None
+            }
+        }
     }
 
     #[test]

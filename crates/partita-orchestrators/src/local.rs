@@ -45,6 +45,9 @@ pub fn flavor() -> Flavor {
     }
 }
 
+/// Seconds that a step has to end once it is interrupted: nothing can end it but itself.
+const GRACE: f64 = 30.0;
+
 /// Returns what an orchestrator with this configuration can do.
 ///
 /// # Errors
@@ -54,7 +57,7 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
     Ok(Capabilities {
         max_parallelism: Some(1),
         timeouts: false,
-        grace: 0.0,
+        grace: GRACE,
         loads_steps_again: false,
         cpus: Some(std::thread::available_parallelism().map_or(1, NonZero::get) as f64),
         memory: Some(0),

@@ -241,7 +241,7 @@ fn execute<'py>(
     let (launchers, step_observer) = opened.map_err(|error| partita_error(py, error))?;
     let capabilities = prepared.all_capabilities();
     let limits = prepared.session.home().path().join("limits");
-    let limits = HomeLimits::new(limits, Arc::clone(&deployment));
+    let limits = HomeLimits::new(limits, Arc::clone(&deployment), &header.name);
     let outcome = std::thread::scope(|scope| {
         let (send_handle, handle) = mpsc::channel::<CancelHandle>();
         let observers: [Arc<dyn Observer>; 3] =

@@ -86,6 +86,11 @@ impl PyStepEntry {
     }
 
     #[getter]
+    fn run_name(&self) -> &str {
+        &self.0.run_entry().header().name
+    }
+
+    #[getter]
     fn step_name(&self) -> &str {
         &self.0.step().name
     }
@@ -134,6 +139,11 @@ impl PyStepEntry {
         let secrets = Secrets::decode(handed).map_err(|error| partita_error(py, error))?;
         self.0.run_entry().give_secrets(secrets);
         Ok(())
+    }
+
+    /// Records why an attempt cannot be made here.
+    fn refuse(&self, attempt: u32, why: &str) {
+        self.0.refuse(attempt, why);
     }
 
     /// Runs the step unless it is done; `attempt` is its number, or `None` for the next one. Whoever

@@ -52,6 +52,7 @@ class RunEntry:
 class StepEntry:
     pipeline_name: str
     pipeline_source: str
+    run_name: str
     step_name: str
     source: str
     file: str | None
@@ -61,6 +62,7 @@ class StepEntry:
 
     def is_recorded(self, attempt: int) -> bool: ...
     def give_secrets(self, handed: bytes) -> None: ...
+    def refuse(self, attempt: int, why: str) -> None: ...
     def run(
         self,
         attempt: int | None,

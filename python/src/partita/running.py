@@ -115,7 +115,7 @@ def run(
     caller = Caller(request.steps, request.source_root, termination)
     with termination, LogHandlers():
         outcome = _native.run(request.document, request.literals, caller)
-    return _finish(pipeline, caller, outcome, termination)
+    return _finish(pipeline, caller, outcome, termination, is_script=command_line is None)
 
 
 def resume(
@@ -135,11 +135,16 @@ def resume(
         outcome = _native.resume(
             request.document, request.literals, run_id, command_line.get("from_step"), caller
         )
-    return _finish(pipeline, caller, outcome, termination)
+    return _finish(pipeline, caller, outcome, termination, is_script=False)
 
 
 def _finish(
-    pipeline: Pipeline, caller: Caller, outcome: bytes, termination: Termination
+    pipeline: Pipeline,
+    caller: Caller,
+    outcome: bytes,
+    termination: Termination,
+    *,
+    is_script: bool,
 ) -> PipelineRun:
     from partita.client import Client, PipelineRun
 
@@ -163,7 +168,8 @@ def _finish(
     if ended["status"] == "completed":
         if pipeline.on_success is not None:
             _hook("on_success", finished, pipeline.on_success)
-        if ended["interrupted"]:  # It came too late to stop the run; the script still ends.
+        # It came too late to stop the run; a script still ends, and has more to do than that.
+        if ended["interrupted"] and is_script:
             raise termination.exception(f"run `{finished.name}` had just completed")
         return finished
     if ended["status"] == "cancelled":

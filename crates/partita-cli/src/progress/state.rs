@@ -113,7 +113,7 @@ impl State {
                 self.running.insert(*step, at);
             }
             // Its step runs already.
-            RunEvent::StepStarted { item: Some(_), .. } => {}
+            RunEvent::StepStarted { item: Some(_), .. } | RunEvent::HeldBack { .. } => {}
             RunEvent::AttemptFailed { step, item, attempt, .. } => {
                 self.last_attempt = *attempt;
                 if item.is_none() {

@@ -4,7 +4,7 @@ use anstyle::AnsiColor;
 use partita_core::launcher::Unit;
 use partita_core::run::Failure;
 use partita_core::status::{RunStatus, StepStatus};
-use partita_engine::drive::RunEvent;
+use partita_engine::drive::{Reached, RunEvent};
 
 use super::Style;
 use super::state::State;
@@ -33,6 +33,11 @@ pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLoo
     match event {
         RunEvent::StepStarted { .. } | RunEvent::StepExpanded { .. } => {
             if look.is_drawn || style.quiet { Vec::new() } else { begun(state, event) }
+        }
+        RunEvent::HeldBack { .. } if style.quiet => Vec::new(),
+        RunEvent::HeldBack { step, item, reached } => {
+            let name = unit_name(state, Unit { step: *step, item: *item });
+            vec![look.marked("-", AnsiColor::Yellow, &format!("{name}: {}", waits(reached)))]
         }
         RunEvent::AttemptFailed { retry_in: None, .. } => Vec::new(),
         RunEvent::AttemptFailed { .. } if style.quiet => Vec::new(),
@@ -66,6 +71,21 @@ pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLoo
         }
         RunEvent::RunEnded { status, .. } => run_ended(state, *status, look),
     }
+}
+
+/// Says which limit a step waits for, and who holds it.
+fn waits(Reached { limit, holders }: &Reached) -> String {
+    let limit = escaped(limit);
+    let held = match holders.as_slice() {
+        [] => "all of its places are taken".to_owned(),
+        [one] => format!("run `{}` holds it", escaped(one)),
+        many => {
+            let names: Vec<String> =
+                many.iter().map(|name| format!("`{}`", escaped(name))).collect();
+            format!("runs {} hold it", names.join(", "))
+        }
+    };
+    format!("waits for the limit `{limit}`; {held}")
 }
 
 /// Returns what is said of the beginning of a step; nothing of an item's.

@@ -262,7 +262,10 @@ impl CacheResolver {
         let Some((run_id, deployment_id)) = previous else {
             return Err("there is no earlier result".to_owned());
         };
-        let unknown = || format!("its earlier result, of run {run_id}, cannot be compared");
+        let unknown = || {
+            let run = self.run_name(&run_id);
+            format!("its earlier result, of run `{run}`, cannot be compared")
+        };
         let earlier = self.earlier(&deployment_id).ok_or_else(unknown)?;
         let index = earlier.indices.get(&after.name).ok_or_else(unknown)?;
         let commit = self.documents().commit(&run_id, *index, &after.name);
@@ -274,7 +277,8 @@ impl CacheResolver {
             &Invocation { deployment: &self.context.deployment, step: after, inputs: &now },
         );
         if found.is_empty() && inputs.is_some() {
-            return Err(format!("the earlier result, of run {run_id}, was not kept in the cache"));
+            let run = self.run_name(&run_id);
+            return Err(format!("the earlier result, of run `{run}`, was not kept in the cache"));
         }
         Ok(found)
     }

@@ -2,7 +2,7 @@
 
 mod questions;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::clock::{Clock, SystemClock};
 use super::failures::{self, FailedItems};
 use super::flights::{Cancel, Flights, Launch, Polled};
 use super::inbox::{self, CancelHandle, Message, Reporter};
-use super::limits::Limits;
+use super::limits::{Limits, Reached, Taken};
 use super::observe::{Observer, RunEvent, RunOutcome};
 use super::resolve::Resolver;
 use super::timers::{Due, Timers};
@@ -62,6 +62,8 @@ pub struct Driver<'a> {
     failed: Vec<(usize, Arc<Failure>)>,
     /// The last attempt that a limit held back; its timers are not set.
     held_back: Option<(usize, u32)>,
+    /// The limits that it was told of that the run waits for them.
+    told_limits: HashSet<String>,
     /// The first failed item of each mapped step that is not at its end, and how many there are.
     failed_items: HashMap<usize, FailedItems>,
     polling: bool,
@@ -94,6 +96,7 @@ impl<'a> Driver<'a> {
             failures: HashMap::new(),
             failed: Vec::new(),
             held_back: None,
+            told_limits: HashSet::new(),
             failed_items: HashMap::new(),
             polling: false,
             cancel_seen: false,
@@ -228,11 +231,11 @@ impl<'a> Driver<'a> {
         self.held_back = None;
         let unit = self.scheduler.unit(step);
         let places = match self.drive.limits.take(unit.step) {
-            Ok(Some(places)) => places,
-            Ok(None) => {
+            Ok(Taken::Places(places)) => places,
+            Ok(Taken::Reached(reached)) => {
                 self.held_back = Some((step, attempt));
                 self.events.push_back(Event::HeldBack { step, attempt });
-                return;
+                return self.tell_held_back(unit, reached);
             }
             Err(failure) => {
                 self.failures.insert(step, Arc::new(failure));
@@ -247,6 +250,12 @@ impl<'a> Driver<'a> {
         let reason = self.reasons[step].clone();
         let launch = self.flights.begin(step, unit, attempt, is_last, reason, places);
         self.launched(step, attempt, launch);
+    }
+
+    fn tell_held_back(&mut self, Unit { step, item }: Unit, reached: Reached) {
+        if self.flights.is_empty() && self.told_limits.insert(reached.limit.clone()) {
+            self.tell(&RunEvent::HeldBack { step, item, reached });
+        }
     }
 
     fn launched(&mut self, step: usize, attempt: u32, launch: Launch) {
@@ -357,11 +366,11 @@ impl<'a> Driver<'a> {
 
     /// Returns the failure of an attempt and keeps it in case it is the step's last.
     fn failure(&mut self, step: usize, cause: Cause) -> Arc<Failure> {
-        let plan = self.scheduler.plan();
+        let grace = self.scheduler.grace(step);
         let timeout = self.scheduler.rules(step).timeout.unwrap_or_default();
         let failure = match (cause, self.failures.get(&step)) {
             (Cause::Reported | Cause::Lost, Some(failure)) => return Arc::clone(failure),
-            (Cause::Lost, None) => failures::never_confirmed(timeout, plan.grace),
+            (Cause::Lost, None) => failures::never_confirmed(timeout, grace),
             (Cause::TimedOut, _) => failures::timed_out(timeout),
             (Cause::Reported, None) => failures::not_committed(self.drive.deployment),
         };

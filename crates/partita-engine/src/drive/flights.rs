@@ -229,6 +229,11 @@ impl<'a> Flights<'a> {
         }
     }
 
+    /// Returns whether nothing is launched, or about to be.
+    pub(super) fn is_empty(&self) -> bool {
+        self.flights.is_empty()
+    }
+
     /// Ends an attempt here; returns whether it was cancelled, or `None` if it was over already.
     pub(super) fn end(&mut self, step: usize, number: u32) -> Option<bool> {
         self.flights.get(&step).filter(|flight| flight.attempt == number)?;

@@ -10,15 +10,33 @@ use super::inbox::LimitsHandle;
 ///
 /// Called on the driver's thread, so it must be quick.
 pub trait Limits: Send + Sync {
-    /// Takes a place under each limit of a step; `None` if one of them is reached. Then whoever
+    /// Takes a place under each limit of a step, unless one of them is reached. Then whoever
     /// listens is told when it may have room again.
     ///
     /// # Errors
     /// If that cannot be found out; the attempt fails.
-    fn take(&self, step: usize) -> Result<Option<Places>, Failure>;
+    fn take(&self, step: usize) -> Result<Taken, Failure>;
 
     /// Says who is to be told of room.
     fn listen(&self, run: LimitsHandle);
+}
+
+/// What came of asking for places.
+#[derive(Debug)]
+pub enum Taken {
+    /// They are taken.
+    Places(Places),
+    /// There is none left under a limit.
+    Reached(Reached),
+}
+
+/// A limit under which no place is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// Its name.
+    pub limit: String,
+    /// The names of the runs that hold its places, as far as they are known.
+    pub holders: Vec<String>,
 }
 
 /// Places under limits, given back when dropped.
@@ -43,8 +61,8 @@ impl fmt::Debug for Places {
 pub struct NoLimits;
 
 impl Limits for NoLimits {
-    fn take(&self, _step: usize) -> Result<Option<Places>, Failure> {
-        Ok(Some(Places::default()))
+    fn take(&self, _step: usize) -> Result<Taken, Failure> {
+        Ok(Taken::Places(Places::default()))
     }
 
     fn listen(&self, _run: LimitsHandle) {}

@@ -20,6 +20,6 @@ mod tests;
 pub use driver::{Drive, Driver};
 pub use handover::Handover;
 pub use inbox::{CancelHandle, LimitsHandle};
-pub use limits::{Limits, NoLimits, Places};
+pub use limits::{Limits, NoLimits, Places, Reached, Taken};
 pub use observe::{Observer, RunEvent, RunOutcome};
 pub use resolve::{Resolution, Resolver};

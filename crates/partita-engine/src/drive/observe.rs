@@ -5,6 +5,7 @@ use std::sync::Arc;
 use partita_core::run::{Failure, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 
+use super::limits::Reached;
 use crate::schedule::{Because, Counts};
 
 /// Follows a run: the index writer, the event log and the progress display are observers.
@@ -35,6 +36,16 @@ pub enum RunEvent {
         item: Option<u32>,
         /// The attempt's number.
         attempt: u32,
+    },
+    /// A step, or an item of one, waits for a place under a limit, and nothing else of the run goes
+    /// on; told once for each limit.
+    HeldBack {
+        /// The step.
+        step: usize,
+        /// The item, if the step is mapped.
+        item: Option<u32>,
+        /// What it waits for.
+        reached: Reached,
     },
     /// An attempt failed.
     AttemptFailed {

@@ -25,6 +25,9 @@ use crate::schedule::{Plan, Pool};
 use crate::step_runner::RunContext;
 use crate::store::{ArtifactStore, Documents, LeaseGuard, Staging, StoreError, encode, layout};
 
+/// How long the end of an attempt may be on its way from its orchestrator to here.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
+
 /// Why a run could not begin, go on or end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -277,12 +280,13 @@ impl LiveRun {
                 .and_then(NonZeroUsize::new)
                 .unwrap_or(NonZeroUsize::MAX),
             supply: able.supply(),
+            grace: Duration::try_from_secs_f64(able.grace)
+                .unwrap_or_default()
+                .saturating_add(TOLD_WITHIN),
         };
         let pools = capabilities.iter().map(pool).collect();
         let mut plan = Plan::of(&self.context.deployment, pools)
             .map_err(|error| RunError::Internal(error.to_string()))?;
-        let grace = capabilities.iter().map(|able| able.grace).fold(0.0, f64::max);
-        plan.grace += Duration::try_from_secs_f64(grace).unwrap_or_default();
         for (index, step) in plan.steps.iter_mut().enumerate() {
             step.committed = self.before.committed[index];
             step.first_attempt = self.before.first_attempts[index];

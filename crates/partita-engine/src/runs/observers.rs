@@ -159,7 +159,7 @@ impl Observer for Recorder {
             RunEvent::CancelRequested => {
                 self.context.note(EventKind::CancelRequested);
             }
-            RunEvent::RunEnded { .. } => {}
+            RunEvent::HeldBack { .. } | RunEvent::RunEnded { .. } => {}
         }
     }
 }

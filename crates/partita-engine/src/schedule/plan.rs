@@ -25,8 +25,6 @@ pub struct Plan {
     pub failure_mode: FailureMode,
     /// The places where attempts run, at least one.
     pub pools: Vec<Pool>,
-    /// How long a cancelled attempt may take to end before it is given up.
-    pub grace: Duration,
 }
 
 /// A place where attempts run: one orchestrator.
@@ -36,12 +34,17 @@ pub struct Pool {
     pub max_parallelism: NonZeroUsize,
     /// What the attempts that run at once may ask for together.
     pub supply: Amounts,
+    /// How long a cancelled attempt may take to end before it is given up.
+    pub grace: Duration,
 }
 
 impl Pool {
+    /// The time that a cancelled attempt has where its pool does not say.
+    pub const GRACE: Duration = Duration::from_secs(30);
+
     /// Returns a pool that bounds nothing but how many attempts run at once.
     pub fn of(max_parallelism: NonZeroUsize) -> Self {
-        Self { max_parallelism, supply: Amounts::BOUNDLESS }
+        Self { max_parallelism, supply: Amounts::BOUNDLESS, grace: Self::GRACE }
     }
 }
 
@@ -97,9 +100,6 @@ impl Default for StepPlan {
 }
 
 impl Plan {
-    /// The time that a cancelled attempt has to end, beyond that which its orchestrator gives it.
-    pub const GRACE: Duration = Duration::from_secs(30);
-
     /// Returns the plan of a deployment that nothing has run of yet; `pools` are the orchestrators
     /// of its stack, in order.
     ///
@@ -131,7 +131,6 @@ impl Plan {
             begun_items: HashMap::new(),
             failure_mode: deployment.pipeline.failure_mode,
             pools,
-            grace: Self::GRACE,
         })
     }
 }

@@ -148,7 +148,7 @@ fn begun_items() -> impl Strategy<Value = HashMap<Unit, BegunItem>> {
 
 fn pool((slots, millicores): (usize, u64)) -> Pool {
     let supply = Amounts { millicores, ..Amounts::default() };
-    Pool { max_parallelism: NonZeroUsize::new(slots).expect("at least one"), supply }
+    Pool { supply, ..Pool::of(NonZeroUsize::new(slots).expect("at least one")) }
 }
 
 fn graphs() -> impl Strategy<Value = Vec<Vec<usize>>> {
@@ -184,7 +184,6 @@ proptest! {
             begun_items,
             failure_mode,
             pools: slots.into_iter().map(pool).collect(),
-            grace: Duration::from_secs(30),
         };
         let scheduler = Scheduler::new(plan.clone());
         Game { scheduler, referee: Referee::new(upstream, plan), actions: Vec::new(), is_full: false }

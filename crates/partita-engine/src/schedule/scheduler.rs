@@ -1,12 +1,14 @@
 //! The scheduler: the one place that decides what a run does next.
 
+use std::time::Duration;
+
 use partita_core::launcher::Unit;
 use partita_core::settings::FailureMode;
 use partita_core::status::{RunStatus, StepStatus};
 
 use super::event::{Action, Because, Cause, Event, Outcome, Resolved, Timer};
 use super::items::Items;
-use super::plan::{BegunItem, Plan, StepPlan};
+use super::plan::{BegunItem, Plan, Pool, StepPlan};
 use super::slots::Slots;
 use super::state::{Counts, Phase, StepState, Stop};
 
@@ -257,9 +259,14 @@ impl Scheduler {
 
     fn cancel(&mut self, step: usize, attempt: u32, why: Stop, actions: &mut Vec<Action>) {
         self.set(step, StepState::Stopping { attempt, why });
-        let after = self.plan.grace;
+        let after = self.grace(step);
         actions.push(Action::Cancel { step, attempt });
         actions.push(Action::SetTimer { step, attempt, timer: Timer::Grace, after });
+    }
+
+    /// Returns how long a cancelled attempt at a step or an item may take to end.
+    pub fn grace(&self, step: usize) -> Duration {
+        self.plan.pools.get(self.rules(step).pool).map_or(Pool::GRACE, |pool| pool.grace)
     }
 
     pub(super) fn succeed(&mut self, step: usize, status: StepStatus, actions: &mut Vec<Action>) {

@@ -24,7 +24,6 @@ fn plan(upstream: &[&[usize]], failure_mode: FailureMode) -> Plan {
         begun_items: HashMap::new(),
         failure_mode,
         pools: slots(2),
-        grace: Duration::from_secs(30),
     }
 }
 

@@ -232,6 +232,11 @@ impl StepEntry {
         matches!(self.result(number), Ok(Some(_)))
     }
 
+    /// Records why an attempt cannot be made here.
+    pub fn refuse(&self, number: u32, why: &str) {
+        super::record_lost(&self.run.context, self.unit(), number, &Failure::ours(why));
+    }
+
     fn result(&self, number: u32) -> Result<Option<StepResult>, StoreError> {
         let context = &self.run.context;
         let documents = Documents::new(&*context.store);

@@ -64,11 +64,11 @@ pub enum StoreError {
     },
     /// The run is driven by another engine.
     #[error(
-        "run `{run_id}` is driven by process {pid} on `{host}` since {since}; wait for it, or end that process"
+        "run `{run}` is driven by process {pid} on `{host}` since {since}; wait for it, or end that process"
     )]
     LeaseHeld {
-        /// The run.
-        run_id: String,
+        /// The run's name, or its id if it has none yet.
+        run: String,
         /// The engine's process.
         pid: u32,
         /// Its machine.

@@ -43,6 +43,9 @@ pub fn flavor() -> Flavor {
     }
 }
 
+/// Seconds in which a busy machine ends a process that was killed when its grace was over.
+const ENDING: f64 = 30.0;
+
 /// Returns what an orchestrator with this configuration can do on this machine.
 ///
 /// # Errors
@@ -52,7 +55,7 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
     Ok(Capabilities {
         max_parallelism: Some(config.max_parallelism()),
         timeouts: true,
-        grace: config.grace.0,
+        grace: config.grace.0 + ENDING,
         loads_steps_again: true,
         cpus: Some(config.cpus()),
         memory: Some(config.memory()),

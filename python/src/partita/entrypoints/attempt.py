@@ -23,6 +23,9 @@ FAILED, BUG = 1, 70
 #: The environment variable in which a launcher says what the options of an entrypoint do not.
 VARIABLE = "PARTITA_ATTEMPT"
 
+#: How the memory is called that an engine hands secrets over in.
+HANDED = "/memfd:partita-secrets"
+
 
 class Terms:
     """What a launcher that starts processes says of an attempt.
@@ -76,12 +79,24 @@ class Terms:
         """
         if self._secrets is None:
             return
+        what = f"the secrets of step `{entry.step_name}`"
         try:
+            # The number of an engine that is gone may be another process's by now.
+            if not os.readlink(self._secrets).startswith(HANDED):
+                raise FileNotFoundError
             with open(self._secrets, "rb") as handed:
                 entry.give_secrets(handed.read())
+        except FileNotFoundError:
+            from shlex import quote
+
+            raise PartitaError(
+                f"{what} are gone with the engine of the run, which ended before the step began; "
+                f"resume the run with `partita runs resume {quote(entry.run_name)}`, which hands them over "
+                "anew."
+            ) from None
         except OSError as error:
             raise PartitaError(
-                f"the secrets of step `{entry.step_name}` cannot be read from the orchestrator's "
+                f"{what} cannot be read from the orchestrator's "
                 f"process: {error.strerror}; let processes of one user see one another."
             ) from None
 
@@ -96,7 +111,13 @@ def attempt(
         SystemExit: SIGTERM interrupted it.
         KeyboardInterrupt: Ctrl-C did.
     """
-    terms.hand_secrets(entry)
+    try:
+        terms.hand_secrets(entry)
+    except PartitaError as error:
+        if number is None:
+            raise
+        entry.refuse(number, str(error))
+        return "failed", (str(error), None)
     termination = Termination()
     caller = EntryCaller(entry, termination, is_recorded=terms.is_recorded)
     with termination:

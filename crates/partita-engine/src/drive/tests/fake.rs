@@ -18,7 +18,8 @@ use partita_core::time::Timestamp;
 use super::super::clock::Clock;
 use super::super::inbox::Message;
 use super::super::{
-    CancelHandle, Limits, LimitsHandle, Observer, Places, Resolution, Resolver, RunEvent,
+    CancelHandle, Limits, LimitsHandle, Observer, Places, Reached, Resolution, Resolver, RunEvent,
+    Taken,
 };
 use super::documents::deployment;
 
@@ -318,10 +319,14 @@ impl StepLauncher for Script {
 }
 
 impl Limits for Script {
-    fn take(&self, step: usize) -> Result<Option<Places>, Failure> {
+    fn take(&self, step: usize) -> Result<Taken, Failure> {
         let is_limited = !self.deployment.steps[step].config.limits.is_empty();
         let is_full = self.state().now < self.full_until;
-        Ok((!is_limited || !is_full).then(Places::default))
+        if !is_limited || !is_full {
+            return Ok(Taken::Places(Places::default()));
+        }
+        let limit = "licence".to_owned();
+        Ok(Taken::Reached(Reached { limit, holders: vec!["other".to_owned()] }))
     }
 
     fn listen(&self, run: LimitsHandle) {
@@ -364,6 +369,10 @@ impl Observer for Script {
             }
             RunEvent::StepExpanded { step, items, committed } => {
                 format!("{} has {items} items, {committed} committed", name(*step))
+            }
+            RunEvent::HeldBack { step, item, reached } => {
+                let unit = Unit { step: *step, item: *item };
+                format!("{} waits for {}, held by {:?}", name(unit), reached.limit, reached.holders)
             }
             RunEvent::AttemptFailed { step, item, attempt, failure, retry_in } => {
                 let unit = Unit { step: *step, item: *item };

@@ -137,7 +137,8 @@ fn a_step_under_a_limit_waits_without_holding_up_others_or_losing_time() {
             .config(0, limited(Some(Span(10.0))))
             .act(0, [Hang])
             .config(1, limited(None)),
-        "0s launch c.1
+        "0s a waits for licence, held by [\"other\"]
+         0s launch c.1
          0s c completed
          60s launch a.1
          70s cancel 0.1

@@ -19,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::paths::{resolved, uri};
+use super::documents::Documents;
 use super::files::Files;
 use super::lease::{self, Taken};
 use super::watch::FolderWatch;
@@ -307,7 +308,9 @@ impl ArtifactStore for LocalArtifactStore {
         match taken.map_err(|error| self.failed(&path, &error))? {
             Taken::Mine(guard) => Ok(guard),
             Taken::Theirs(lease) => Err(StoreError::LeaseHeld {
-                run_id: run_id.to_owned(),
+                run: Documents::new(self)
+                    .run_header(run_id)
+                    .map_or_else(|_| run_id.to_owned(), |header| header.name),
                 pid: lease.as_ref().map_or(0, |lease| lease.pid),
                 host: lease.as_ref().map_or("this machine", |lease| &lease.host).to_owned(),
                 since: lease.map_or_else(|| "just now".to_owned(), |lease| lease.since.to_string()),
