@@ -251,3 +251,31 @@ fn two_flavors_of_one_name_are_refused() {
     register(&machine, &path);
     machine.refuses(&[&REGISTER[..], &[path.as_str()]].concat(), 1, "flavor update queue");
 }
+
+#[test]
+fn doctor_looks_whether_flavors_are_what_they_were_and_components_fit_them() {
+    let machine = Machine::new();
+    let path = queue(&machine);
+    register(&machine, &path);
+    machine.ok(&["orchestrator", "register", "q", "--flavor=queue", "--queue=a", "--nodes=2"]);
+    let check = |row: &str, verdict: &str, part: &str| {
+        let checks = machine.run(&["doctor", "--output", "json"]).stdout;
+        let checks: serde_json::Value = serde_json::from_str(&checks).expect("JSON");
+        let all = checks.as_array().expect("a list");
+        let found = all.iter().find(|check| check["name"] == row).expect("a row");
+        assert_eq!(found["verdict"], verdict, "{found}");
+        let told = format!("{}; {}", found["message"], found["help"]);
+        assert!(told.contains(part), "{told}");
+    };
+    check("flavors", "ok", "1 is registered, and is as it was then");
+    check("components", "ok", "3 are configured");
+    queue_with(&machine, &SCHEMA.replace("integer", "string"));
+    check("flavors", "warning", "`partita orchestrator flavor update queue` takes that in");
+    machine.ok(&["orchestrator", "flavor", "update", "queue"]);
+    check("flavors", "ok", "");
+    check("components", "problem", "`q` no longer validates: `nodes` is text, not `2`");
+    check("components", "problem", "`partita orchestrator update q --nodes=VALUE`");
+    std::fs::remove_file(&path).expect("removed");
+    check("flavors", "problem", "there is no such file");
+    check("flavors", "problem", "`partita orchestrator flavor update queue SOURCE`");
+}

@@ -133,3 +133,35 @@ fn the_place_of_an_artifact_store_is_no_secret() {
     let words = ["artifact-store", "register", "x", "--flavor=local", "--path={{hub.token}}"];
     machine.refuses(&words, 1, "it can be no secret; write it out");
 }
+
+#[test]
+fn doctor_looks_whether_what_is_stored_can_be_decrypted() {
+    use std::fs::{Permissions, read, remove_file, set_permissions, write};
+    use std::os::unix::fs::PermissionsExt;
+
+    let machine = Machine::new();
+    let check = |verdict: &str, part: &str| {
+        let checks = machine.run(&["doctor", "--output", "json"]).stdout;
+        let checks: serde_json::Value = serde_json::from_str(&checks).expect("JSON");
+        let all = checks.as_array().expect("a list");
+        let found = all.iter().find(|check| check["name"] == "secrets").expect("a row");
+        assert_eq!(found["verdict"], verdict, "{found}");
+        assert!(found["message"].as_str().is_some_and(|told| told.contains(part)), "{found}");
+    };
+    check("ok", "none is stored");
+    assert_eq!(set(&machine, "token", VALUE.as_bytes()).code, 0);
+    check("ok", "1 value is stored, and can be decrypted");
+    let path = machine.home().join("secrets.key");
+    let key = read(&path).expect("a key");
+    set_permissions(&path, Permissions::from_mode(0o644)).expect("changed");
+    check("problem", "others than its owner may read or change it; see who it belongs to");
+    remove_file(&path).expect("removed");
+    check("problem", "it is not there; bring it back");
+    let mut other = key.clone();
+    other[0] ^= 1;
+    write(&path, &other).expect("written");
+    set_permissions(&path, Permissions::from_mode(0o600)).expect("changed");
+    check("problem", "`hub.token` cannot be decrypted with the key in");
+    write(&path, &key).expect("written");
+    check("ok", "1 value is stored, and can be decrypted");
+}

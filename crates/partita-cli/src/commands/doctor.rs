@@ -1,5 +1,7 @@
 //! `partita doctor`: checks that everything here works.
 
+mod registry;
+
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -106,6 +108,7 @@ fn checks(context: &Context) -> Vec<Check> {
             checks.push(artifact_store(&session).unwrap_or_else(|e| Check::of(STORE, Err(e))));
             checks.push(room(session.home().path()));
             checks.push(interrupted(&session));
+            checks.extend(registry::checks(&session));
         }
         Err(error) => checks.push(Check::of("home", Err(error))),
     }

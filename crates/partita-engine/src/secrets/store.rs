@@ -117,6 +117,16 @@ impl<'a> SecretStore<'a> {
         Secrets::new(self.values(references)?).map(Some)
     }
 
+    /// Sees whether everything that is stored can be decrypted, and returns how much that is.
+    ///
+    /// # Errors
+    /// [`SecretError::BadKey`] or [`SecretError::Undecipherable`] with what is in the way first.
+    pub fn check_all(&self) -> Result<usize, SecretError> {
+        let known: BTreeSet<Reference> =
+            self.list()?.into_iter().map(|row| row.reference).collect();
+        self.values(known).map(|values| values.len())
+    }
+
     pub(super) fn values(
         &self,
         references: BTreeSet<Reference>,

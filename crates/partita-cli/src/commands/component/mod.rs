@@ -19,6 +19,7 @@ use partita_core::stack::{ComponentType, Flavor};
 use crate::context::Context;
 use crate::error::CommandError;
 pub(crate) use configuration::{Configuration, split_configuration};
+pub(crate) use plugin::describe_again;
 pub(crate) use view::ComponentView;
 
 /// What to do with components of a type.
@@ -87,7 +88,7 @@ pub(crate) fn run(
 }
 
 /// Returns the flavors that need no registration.
-fn built_in_flavors() -> Vec<Flavor> {
+pub(crate) fn built_in_flavors() -> Vec<Flavor> {
     let mut flavors = partita_orchestrators::flavors();
     flavors.extend(partita_engine::home::artifact_store_flavors());
     flavors

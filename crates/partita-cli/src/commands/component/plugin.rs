@@ -30,7 +30,7 @@ pub(super) fn describe(source: &str, context: &Context) -> Result<Flavor, Comman
 }
 
 /// Returns what a registered flavor's implementation says now.
-pub(super) fn describe_again(flavor: &Flavor) -> Result<Flavor, CommandError> {
+pub(crate) fn describe_again(flavor: &Flavor) -> Result<Flavor, CommandError> {
     match flavor.plugin.as_ref().map(|plugin| &plugin.origin) {
         Some(Origin::Python { source_root }) => {
             describe_class(&flavor.source, Path::new(source_root))
