@@ -178,3 +178,59 @@ def test_ctrl_c_ends_the_steps_of_a_plugin(project: Project, plugin: Path) -> No
     done = interrupt(run)
     assert done.code == 130, done
     assert Client().get_run("latest").status == "cancelled"
+
+
+#: A plugin in nothing but shell, which does as `misdeed.sh` says once that is there.
+MISDEED = r"""#!/bin/sh
+answer() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$1"; }
+protocol=1
+opening() { :; }
+launching() { :; }
+polling() { :; }
+while IFS= read -r line; do
+    id=${line#*'"id":'}; id=${id%%,*}
+    method=${line#*'"method":"'}; method=${method%%'"'*}
+    case $method in
+    hello) [ -e misdeed.sh ] && . ./misdeed.sh; answer "{\"protocol\":$protocol}" ;;
+    describe) answer '{"name":"shell","type":"orchestrator","config_schema":{}}' ;;
+    validate) answer '{"problems":[]}' ;;
+    open) opening; answer '{"poll_interval":0.01}' ;;
+    launch) launching; answer '{"job":"1"}' ;;
+    poll) polling; answer '{"state":"active"}' ;;
+    *) answer '{}' ;;
+    esac
+done
+"""
+
+
+@pytest.mark.parametrize(
+    ("misdeed", "part"),
+    [
+        ("protocol=2", "speaks version 2 of the plugin protocol"),
+        ("echo busy >&2; exit 3", "ended with exit code 3; the last that it wrote is `busy`"),
+        ("opening() { exit 4; }", "ended with exit code 4"),
+        ("launching() { exit 5; }", "ended with exit code 5"),
+        ("launching() { kill -9 $$; }", "was ended by SIGKILL"),
+        ("launching() { echo Loading; }", "wrote `Loading` to its standard output"),
+        ("launching() { head -c 100000000 /dev/zero; }", "sent a message of more than 16 MiB"),
+        ("launching() { exec >&-; }", "closed its standard output"),
+        ("launching() { answer []; answer 5; }", "`launch` with what is no answer to that: it is"),
+        ("polling() { answer 5; }", "answered `poll` with what is no answer to that: it is no"),
+        ("""polling() { answer '{"state":"idle"}'; }""", "no answer to that: `state` is `active`"),
+    ],
+)
+def test_a_plugin_that_does_wrong_in_a_run_fails_it_in_one_paragraph(
+    project: Project, command: str, misdeed: str, part: str
+) -> None:
+    plugin = project.write("plugin.sh", MISDEED)
+    plugin.chmod(0o755)
+    register(command, plugin)
+    project.write("main.py", PIPELINE)
+    project.write("misdeed.sh", misdeed + "\n")
+    done = project.run()
+    assert done.code == 1, done
+    done.check_no_faults()
+    told = [line for line in done.err.splitlines() if line.startswith("make: failed")]
+    assert len(told) == 1 and part in told[0], done
+    assert Client().get_run("latest").status == "failed"
+    assert project.statuses() == {"make": "failed", "add": "skipped"}
