@@ -448,3 +448,16 @@ def test_a_job_that_waits_longer_than_its_engine_lives_says_that_its_secrets_are
     assert resumed.code == 0, resumed
     first, second = Client().get_run("latest").steps["length"].attempts
     assert gone in first["error"] and second["status"] == "completed"
+
+
+def test_a_secret_that_would_have_to_go_to_another_machine_is_refused_before_the_run(
+    project: Project, command: str
+) -> None:
+    store(command, VALUE)
+    use_flavor(project, command)
+    config = project.folder / "flavors/config.py"
+    config.write_text(config.read_text() + "\n    @property\n    def is_remote(self): return True\n")
+    project.write("main.py", LENGTH)
+    refused = project.run().refusal
+    assert "`own` runs steps on other machines, where the secret `{{hub.token}}` of step" in refused
+    assert Client().list_runs() == []

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::message::{Description, Hello, PROTOCOL, Problem, Validate, Validated, Welcome, method};
+use crate::message::{Description, Hello, PROTOCOL, Validate, Validated, Welcome, method};
 use crate::patience::Patience;
 use crate::process::{Answers, CallError, Listener, PluginProcess, problems_as, unknown_method};
 use crate::start::{Start, StartError};
@@ -90,16 +90,15 @@ impl Registration {
         })
     }
 
-    /// Returns what the flavor's own checks find wrong with a configuration.
+    /// Returns what the flavor itself says of a configuration.
     ///
     /// # Errors
     /// If it cannot be asked.
     pub fn validate(
         &self,
         config: &BTreeMap<String, Literal>,
-    ) -> Result<Vec<Problem>, RegistrationError> {
-        let request = Validate { config: config.clone() };
-        self.call::<_, Validated>(method::VALIDATE, &request).map(|answer| answer.problems)
+    ) -> Result<Validated, RegistrationError> {
+        self.call(method::VALIDATE, &Validate { config: config.clone() })
     }
 
     fn call<Q: serde::Serialize, A: DeserializeOwned + JsonSchema + Send + 'static>(

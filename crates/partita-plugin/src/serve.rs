@@ -181,7 +181,7 @@ impl<F: OrchestratorFlavor> Session<F> {
                     Ok(config) => self.flavor.check(&config),
                     Err(error) => vec![Problem { field: None, message: error.message }],
                 };
-                said(&Validated { problems })
+                said(&Validated { problems, ..Validated::default() })
             }
             method::OPEN => {
                 let run: Open = read(params)?;

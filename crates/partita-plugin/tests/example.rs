@@ -30,8 +30,8 @@ fn the_example_says_what_it_is_and_checks_configurations() {
     let capabilities = flavor.plugin.unwrap().capabilities;
     assert_eq!((capabilities.memory, capabilities.gpus), (None, Some(0)));
     let nice = |text: &str| BTreeMap::from([("nice".to_owned(), Literal::parse(text).unwrap())]);
-    assert_eq!(plugin.validate(&nice("5")).unwrap(), []);
-    let problems = plugin.validate(&nice("20")).unwrap();
+    assert_eq!(plugin.validate(&nice("5")).unwrap().problems, []);
+    let problems = plugin.validate(&nice("20")).unwrap().problems;
     assert_eq!(problems[0].field.as_deref(), Some("nice"));
 }
 

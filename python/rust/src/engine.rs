@@ -181,7 +181,9 @@ fn start<'py>(
     held: Option<Hold>,
     caller: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    launchers::check(&prepared, &interpreter(py)?).map_err(|error| partita_error(py, error))?;
+    let interpreter = interpreter(py)?;
+    py.detach(|| launchers::check(&prepared, &interpreter))
+        .map_err(|error| partita_error(py, error))?;
     let new = NewRun {
         deployment: Arc::new(prepared.compiled.deployment.clone()),
         name: prepared.compiled.run_name.take(),

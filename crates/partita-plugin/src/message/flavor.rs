@@ -134,6 +134,9 @@ pub struct Validated {
     /// What is wrong; nothing if it is right.
     #[serde(default)]
     pub problems: Vec<Problem>,
+    /// Whether steps run on other machines, which cannot read what this one hands over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_remote: bool,
 }
 
 /// Something wrong with a configuration.

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use partita_cli::session::SessionError;
+use partita_core::deployment::{Deployment, Step};
 use partita_core::launcher::{Attempt, StepLauncher};
+use partita_core::secret::{self, Reference};
 use partita_core::stack::Component;
 use partita_engine::drive::{Observer, RunEvent};
 use partita_engine::secrets::{self, SecretError};
@@ -16,7 +18,8 @@ use partita_orchestrators::local::{self, LocalLauncher};
 use partita_orchestrators::process::{self, Echo, Place, ProcessLauncher};
 use partita_plugin::message::Open;
 use partita_plugin::{
-    Hand, Handed, OpenRun, Patience, PluginLauncher, Record, Start, StartError, StepEnds,
+    Hand, Handed, OpenRun, Patience, PluginLauncher, Record, Registration, Start, StartError,
+    StepEnds,
 };
 
 use super::Prepared;
@@ -32,6 +35,10 @@ pub(crate) enum LauncherError {
     Session(#[from] SessionError),
     #[error("the orchestrator `{name}` cannot run anything: {error}")]
     Plugin { name: String, error: StartError },
+    #[error(
+        "the orchestrator `{name}` runs steps on other machines, where the secret `{reference}` of step `{step}` cannot be handed over; let the step run on an orchestrator of this machine, with `@step(orchestrator=…)`, or find the value where it runs"
+    )]
+    Remote { name: String, reference: Reference, step: String },
 }
 
 /// Checks, before a run begins, that what it runs on is there.
@@ -40,8 +47,37 @@ pub(crate) enum LauncherError {
 /// If it is not.
 pub(super) fn check(prepared: &Prepared, interpreter: &Path) -> Result<(), LauncherError> {
     let orchestrators = prepared.stack.orchestrators.iter();
-    let mut plugins = orchestrators.filter(|orchestrator| !is_built_in(orchestrator));
-    plugins.try_for_each(|orchestrator| plugin(prepared, orchestrator, interpreter).map(drop))
+    for orchestrator in orchestrators.filter(|orchestrator| !is_built_in(orchestrator)) {
+        let start = plugin(prepared, orchestrator, interpreter)?;
+        check_secrets(&prepared.compiled.deployment, orchestrator, &start)?;
+    }
+    Ok(())
+}
+
+/// Refuses steps with secrets on an orchestrator that says that it runs them elsewhere. It is asked if
+/// there are such steps; what cannot be asked tells why when the run opens it.
+fn check_secrets(
+    deployment: &Deployment,
+    orchestrator: &Component,
+    start: &Start,
+) -> Result<(), LauncherError> {
+    let is_here = |step: &&Step| {
+        let named = deployment.stack.orchestrator_named(step.config.orchestrator.as_deref());
+        named.is_some_and(|named| named.name == orchestrator.name)
+    };
+    let mut steps = deployment.steps.iter().filter(is_here);
+    let Some((step, reference)) =
+        steps.find_map(|step| Some((step, secret::taken_by(step).pop_first()?)))
+    else {
+        return Ok(());
+    };
+    let asked = Registration::open(start, Patience::default())
+        .and_then(|plugin| plugin.validate(&orchestrator.config));
+    if asked.is_ok_and(|said| said.is_remote) {
+        let (name, step) = (orchestrator.name.clone(), step.name.clone());
+        return Err(LauncherError::Remote { name, reference, step });
+    }
+    Ok(())
 }
 
 fn is_built_in(orchestrator: &Component) -> bool {

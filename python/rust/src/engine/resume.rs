@@ -58,7 +58,9 @@ pub(crate) fn resume<'py>(
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id, from_step };
         return start(py, prepared, Some(from), held, caller);
     }
-    launchers::check(&prepared, &interpreter(py)?).map_err(|error| partita_error(py, error))?;
+    let interpreter = interpreter(py)?;
+    py.detach(|| launchers::check(&prepared, &interpreter))
+        .map_err(|error| partita_error(py, error))?;
     let secrets = prepared.secrets(py)?;
     let metadata = Arc::clone(prepared.session.home().metadata());
     let locks = locks(&prepared);

@@ -79,7 +79,9 @@ class Host:
         return self._described().document()
 
     def _validate(self, params: dict[str, Any]) -> object:
-        return {"problems": self._checked(params["config"])[1]}
+        config, problems = self._checked(params["config"])
+        is_remote = config is not None and config.is_remote
+        return {"problems": problems, **({"is_remote": True} if is_remote else {})}
 
     def _open(self, params: dict[str, Any]) -> object:
         config, problems = self._checked(params["config"])

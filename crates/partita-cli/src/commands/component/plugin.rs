@@ -136,7 +136,7 @@ fn asked(
 ) -> Result<Vec<Problem>, RegistrationError> {
     let python = python::find().map(|found| found.path).unwrap_or_else(|_| "python3".into());
     let start = Start::of(flavor, &python)?;
-    Registration::open(&start, Patience::default())?.validate(config)
+    Ok(Registration::open(&start, Patience::default())?.validate(config)?.problems)
 }
 
 fn told(problem: &Problem) -> String {
