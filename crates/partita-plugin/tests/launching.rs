@@ -152,7 +152,10 @@ fn what_does_not_speak_the_protocol_is_told_in_one_paragraph() {
         "ended with exit code 3; the last that it wrote is `no queue`",
     );
     gone(r#"hello) echo "Loading …" ;;"#, "wrote `Loading …` to its standard output");
-    gone(r#"open) refuse "$id" -32000 "the queue is closed" ;;"#, "failed: the queue is closed");
+    gone(
+        r#"open) refuse "$id" -32000 "the queue is closed" ;;"#,
+        "the orchestrator `queue` cannot be opened: the queue is closed",
+    );
     gone("open) exec >&- ; read -r line ;;", "closed its standard output");
     gone(r#"launch) exit 0 ;;"#, "ended with exit code 0");
     gone(r#"launch) kill -9 $$ ;;"#, "was ended by SIGKILL");

@@ -73,7 +73,10 @@ impl Shared {
         let opened = match answer {
             Ok(opened) => opened,
             Err(CallError::Gone(_)) => return,
-            Err(error) => return self.give_up(self.said(&error)),
+            Err(error) => {
+                let (name, why) = (&self.run.open.component, self.said(&error));
+                return self.give_up(format!("the orchestrator `{name}` cannot be opened: {why}"));
+            }
         };
         let mut state = self.state();
         let opening = std::mem::replace(&mut state.plugin, Plugin::Closed);

@@ -93,7 +93,7 @@ class Host:
                 for problem in problems
             )
             raise PartitaError(
-                f"the orchestrator `{params['component']}` has a wrong configuration: {told}; "
+                f"its configuration is wrong: {told}; "
                 f"correct it with `partita orchestrator update {params['component']}`"
             )
         self._opened = Opened(self.flavor, config, params, self._channel)
