@@ -120,7 +120,10 @@ def test_a_step_that_fails_is_retried_and_fails_the_run_as_the_mode_says(
         (DIRECT.replace("self.run_step(step)", "import os; os._exit(7)"), "ended with exit code 7"),
         (DIRECT.replace("prepare_or_run_pipeline", "prepare"), "implements neither"),
         (LAUNCHER.replace("return attempt.id", "return 5"), "must return the job's id"),
-        (LAUNCHER.replace("return JobStatus.ACTIVE", "return 'dreaming'"), "dreaming"),
+        (LAUNCHER.replace("return JobStatus.ACTIVE", "return 'dreaming'"), "`MyOrchestrator.poll` returned `'dreaming'`, and must return"),
+        (LAUNCHER.replace("return JobStatus.ACTIVE", "return JobReport('active', message=5)"), "poll` returned `JobReport('active', exit_code=None, message=5)`"),
+        (LAUNCHER + "        def wait(self, job_id): pass\n", "cannot be waited for: `MyOrchestrator.wait` returned `None`"),
+        (LAUNCHER + "        def wait(self, job_id): raise OSError('gone')\n", "cannot be waited for: OSError: gone"),
         ("MyOrchestrator = 5", "no subclass of `BaseOrchestrator`"),
         (
             DIRECT

@@ -264,7 +264,9 @@ def test_a_component_that_no_longer_fits_its_flavor_runs_nothing(
         project.verb("compile", target="main.py"),
         project.verb("plan", target="main.py"),
     ):
-        assert "the orchestrator `own` no longer validates: `partition` is missing" in refused.refusal
+        assert (
+            "the orchestrator `own` no longer validates: `partition` is missing" in refused.refusal
+        )
         assert "`partita orchestrator update own --partition=VALUE`" in refused.err
     assert Client().list_runs() == []
     partita(command, "orchestrator", "update", "own", "--partition=long")

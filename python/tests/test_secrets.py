@@ -456,7 +456,9 @@ def test_a_secret_that_would_have_to_go_to_another_machine_is_refused_before_the
     store(command, VALUE)
     use_flavor(project, command)
     config = project.folder / "flavors/config.py"
-    config.write_text(config.read_text() + "\n    @property\n    def is_remote(self): return True\n")
+    config.write_text(
+        config.read_text() + "\n    @property\n    def is_remote(self): return True\n"
+    )
     project.write("main.py", LENGTH)
     refused = project.run().refusal
     assert "`own` runs steps on other machines, where the secret `{{hub.token}}` of step" in refused

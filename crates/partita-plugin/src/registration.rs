@@ -6,13 +6,14 @@ use partita_core::literal::Literal;
 use partita_core::schema::Schema;
 use partita_core::stack::{ComponentType, Flavor, Origin, Plugin};
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::message::{Description, Hello, PROTOCOL, Validate, Validated, Welcome, method};
 use crate::patience::Patience;
-use crate::process::{Answers, CallError, Listener, PluginProcess, problems_as, unknown_method};
+use crate::process::{
+    Answers, CallError, Listener, PluginProcess, problems_as, read, unknown_method,
+};
 use crate::start::{Start, StartError};
 
 /// Bytes that a flavor's schemas may have: 1 MiB.
@@ -135,11 +136,11 @@ pub(crate) fn check_version(welcome: &Welcome) -> Result<(), String> {
 
 /// Reads what a plugin says of its flavor, after a check of all that it claims.
 fn read_description(answer: &Value) -> Result<Description, String> {
-    let wrong = |problem| format!("describes its flavor wrongly: {problem}");
+    let wrong = |problem: String| format!("describes its flavor wrongly: {problem}");
     if let Some(problem) = problems_as::<Description>(answer) {
         return Err(wrong(problem));
     }
-    let found = Description::deserialize(answer).map_err(|error| wrong(error.to_string()))?;
+    let found: Description = read(answer).map_err(wrong)?;
     if let Some(key) = found.supply.fraction() {
         return Err(wrong(format!("`supply.{key}` is a whole number, or `\"any\"`")));
     }

@@ -158,6 +158,10 @@ fn what_does_not_speak_the_protocol_is_told_in_one_paragraph() {
     );
     gone("open) exec >&- ; read -r line ;;", "closed its standard output");
     gone(r#"launch) exit 0 ;;"#, "ended with exit code 0");
+    gone(
+        r#"launch) attempt_of; answer "$id" '{"job":"7"}'; status "$attempt" '{"state":"idle"}' ;;"#,
+        "sent a `status` that is none: `status.state` is `active`, `completed`, `failed` or `cancelled`",
+    );
     gone(r#"launch) kill -9 $$ ;;"#, "was ended by SIGKILL");
     gone(r#"launch) head -c 100000000 /dev/zero ;;"#, "more than 16 MiB");
 }

@@ -11,7 +11,7 @@ use super::flight::{Flight, Stage};
 use super::{Plugin, Shared, State, with};
 use crate::frame::RpcError;
 use crate::message::{StepAnswer, StepRequest, method};
-use crate::process::{Answers, CallError};
+use crate::process::{Answers, CallError, read};
 
 /// Takes note of how steps end, for an orchestrator that asks for them.
 pub struct StepEnds(Weak<Shared>);
@@ -93,8 +93,7 @@ impl Shared {
 
     pub(super) fn asked_for_step(&self, id: Value, params: Value, answers: &Answers) {
         let mut state = self.state();
-        let name = serde_json::from_value::<StepRequest>(params);
-        let name = name.map_err(|error| RpcError::failed(error.to_string()));
+        let name = read::<StepRequest>(&params).map_err(RpcError::failed);
         match name.and_then(|request| state.desk.step(&request.step)) {
             Err(error) => answers.answer::<Value>(id, Err(error)),
             Ok(step) => match state.desk.end_of(step) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::flight::{Flight, Stage};
 use super::{Can, MOST_LOSSES, Plugin, Shared, State, with};
 use crate::message::{Find, Found, Mode, Opened, StatusOf, Welcome, capability, method};
-use crate::process::{Answers, CallError, Listener, PluginProcess, unknown_method};
+use crate::process::{Answers, CallError, Listener, PluginProcess, read, unknown_method};
 use crate::registration::{check_version, hello};
 
 impl Shared {
@@ -200,10 +200,12 @@ impl Listener for Ear {
     fn notified(&mut self, method: &str, params: Value) {
         let Some(shared) = self.shared.upgrade() else { return };
         if method == method::STATUS {
-            match serde_json::from_value::<StatusOf>(params) {
+            match read::<StatusOf>(&params) {
                 Ok(StatusOf { attempt, status }) => shared.stands(&attempt, status),
-                Err(error) => {
-                    shared.run.record.printed(&format!("partita: a wrong `status`: {error}"));
+                // The end of some attempt is lost with it, and nobody would hear of it again.
+                Err(why) => {
+                    let what = &shared.run.start.what;
+                    shared.give_up(format!("{what} sent a `status` that is none: {why}"));
                 }
             }
         }

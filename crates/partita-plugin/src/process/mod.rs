@@ -167,10 +167,9 @@ impl PluginProcess {
             Err(error) => return answer(Err(malformed(method, error.to_string()))),
         };
         let answer = move |result: Result<Value, CallError>| {
-            answer(result.and_then(|value| {
-                A::deserialize(&value)
-                    .map_err(|error| malformed(method, wrong::<A>(&value, &error)))
-            }));
+            answer(
+                result.and_then(|value| read(&value).map_err(|reason| malformed(method, reason))),
+            );
         };
         self.mailbox.send(Order::Ask { method, params, patience, answer: Box::new(answer) });
     }
@@ -200,9 +199,10 @@ fn malformed(method: &str, reason: String) -> CallError {
     CallError::Malformed { method: method.to_owned(), reason }
 }
 
-/// Says why a value is no `T`.
-fn wrong<T: JsonSchema>(value: &Value, error: &serde_json::Error) -> String {
-    problems_as::<T>(value).unwrap_or_else(|| error.to_string())
+/// Reads a value, or says why it is no `T`.
+pub(crate) fn read<T: DeserializeOwned + JsonSchema>(value: &Value) -> Result<T, String> {
+    T::deserialize(value)
+        .map_err(|error| problems_as::<T>(value).unwrap_or_else(|| error.to_string()))
 }
 
 /// Returns what is wrong with a value that should be a `T`, an object, in one sentence.

@@ -91,8 +91,8 @@ class Terms:
 
             raise PartitaError(
                 f"{what} are gone with the engine of the run, which ended before the step began; "
-                f"resume the run with `partita runs resume {quote(entry.run_name)}`, which hands them over "
-                "anew."
+                f"resume the run with `partita runs resume {quote(entry.run_name)}`, which hands "
+                "them over anew."
             ) from None
         except OSError as error:
             raise PartitaError(

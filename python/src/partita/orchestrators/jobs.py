@@ -82,3 +82,6 @@ class JobReport:
         told = {"exit_code": self.exit_code, "message": self.message}
         state = getattr(self.status, "value", self.status)
         return {"state": state, **{key: value for key, value in told.items() if value is not None}}
+
+    def __repr__(self) -> str:
+        return f"JobReport({self.status!r}, exit_code={self.exit_code!r}, message={self.message!r})"

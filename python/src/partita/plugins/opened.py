@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Thread
 
 from partita import _native
-from partita.enums import StackComponentType
+from partita.enums import JobStatus, StackComponentType
 from partita.errors import PartitaError
 from partita.models import PipelineDeploymentResponseModel
 from partita.orchestrators.jobs import Attempt, JobReport, Resources
@@ -101,7 +101,7 @@ class Opened:
 
     def poll(self, params: dict[str, Any]) -> object:
         """Says where a job stands."""
-        return _report(self._orchestrator.poll(params["job"]))
+        return self._report("poll", self._orchestrator.poll(params["job"]))
 
     def cancel(self, params: dict[str, Any]) -> object:
         """Asks a job to end."""
@@ -119,11 +119,28 @@ class Opened:
         """Returns what a job printed."""
         return {"text": self._orchestrator.logs(params["job"])}
 
+    def _report(self, method: str, returned: Any) -> dict[str, Any]:
+        report = returned if isinstance(returned, JobReport) else JobReport(returned)
+        document = report.document()
+        is_right = (
+            document["state"] in [status.value for status in JobStatus]
+            and isinstance(document.get("exit_code", 0), int)
+            and isinstance(document.get("message", ""), str)
+        )
+        if not is_right:
+            raise PartitaError(
+                f"`{self._kind.__qualname__}.{method}` returned `{returned!r}`, and must return "
+                "where the job stands: a `JobStatus`, or a `JobReport` with one, a number as "
+                "`exit_code` and a text as `message`"
+            )
+        return document
+
     def _wait(self, attempt: str, job: str) -> None:
         try:
-            status = _report(self._orchestrator.wait(job))
+            status = self._report("wait", self._orchestrator.wait(job))
         except Exception as error:
-            message = f"it cannot be waited for: {type(error).__name__}: {error}"
+            kind = "" if isinstance(error, PartitaError) else f"{type(error).__name__}: "
+            message = f"it cannot be waited for: {kind}{error}"
             status = {"state": "failed", "message": message}
         self._channel.notify("status", {"attempt": attempt, "status": status})
 
@@ -143,11 +160,6 @@ def _is_direct(kind: type[BaseOrchestrator]) -> bool:
             "either `prepare_or_run_pipeline`, or `launch`, `poll` and `cancel`"
         )
     return is_direct
-
-
-def _report(status: Any) -> dict[str, Any]:
-    report = status if isinstance(status, JobReport) else JobReport(status)
-    return report.document()
 
 
 def _stack(document: dict[str, Any], orchestrator: BaseOrchestrator, uri: str) -> Stack:
