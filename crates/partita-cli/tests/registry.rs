@@ -73,8 +73,11 @@ fn wrong_configuration_is_a_usage_error_that_names_what_is_meant() {
     let check = |option: &str, part: &str| {
         machine.refuses(&["orchestrator", "register", "x", "--flavor=process", option], 1, part);
     };
-    check("--memory=lots", "`lots` is not an amount of memory");
-    check("--grace=-1", "`-1` is not a length of time");
+    check(
+        "--memory=lots",
+        "`memory`: `lots` is not an amount of memory; write a number and a unit, such as `512MiB` or `1.5GB`; see",
+    );
+    check("--grace=-1", "`grace`: `-1` is not a length of time");
     check("--cpu_count=-1", "must be a number above 0");
     assert_eq!(machine.json(&["artifact-store", "list"]).as_array().map(Vec::len), Some(1));
 }

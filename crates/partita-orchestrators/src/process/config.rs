@@ -54,8 +54,16 @@ impl ProcessOrchestratorConfig {
     /// # Errors
     /// What is wrong with it.
     pub fn of(config: &BTreeMap<String, Literal>) -> Result<Self, String> {
-        let text = serde_json::to_vec(config).map_err(|error| error.to_string())?;
-        let config: Self = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+        let read = |config: &BTreeMap<String, Literal>| -> Result<Self, serde_json::Error> {
+            serde_json::from_value(serde_json::to_value(config)?)
+        };
+        let config = read(config).map_err(|error| {
+            let is_wrong = |(key, value): &(&String, &Literal)| {
+                read(&BTreeMap::from([((*key).clone(), (*value).clone())])).is_err()
+            };
+            let wrong = config.iter().find(is_wrong).map(|(key, _)| format!("`{key}`: "));
+            format!("{}{error}", wrong.unwrap_or_default())
+        })?;
         match config.cpu_count {
             Some(count) if !(count.is_finite() && count > 0.0) => {
                 Err(format!("`cpu_count` is {count}, and must be a number above 0"))
