@@ -12,7 +12,7 @@ import time
 import pytest
 
 from conftest import PATIENCE, Project, finish, interrupt
-from custom_flavors import DIRECT, LAUNCHER, use_flavor, write_flavor
+from custom_flavors import DIRECT, LAUNCHER, told, use_flavor, write_flavor
 from partita import Client
 from process_stack import partita
 
@@ -237,6 +237,25 @@ def test_a_run_that_completes_in_spite_of_ctrl_c_has_done_what_it_was_asked(
     run = begin_uncancellable(project, command, "open('go.txt', 'w').close()", grace=3600)
     done = interrupt(run)
     assert (done.code, Client().get_run("latest").status) == (0, "completed"), done
+
+
+def test_runs_cancel_does_not_claim_a_run_that_completes_meanwhile(
+    project: Project, command: str
+) -> None:
+    run = begin_uncancellable(project, command, "open('go.txt', 'w').close()", grace=3600)
+    asked = told(command, "runs", "cancel", "latest")
+    assert asked.code == 1 and "completed before it could be cancelled" in asked.err, asked
+    done = finish(run)
+    assert (done.code, Client().get_run("latest").status) == (0, "completed"), done
+
+
+def test_runs_cancel_ends_a_run_whose_orchestrator_does_not_cancel(
+    project: Project, command: str
+) -> None:
+    run = begin_uncancellable(project, command, "pass", grace=0.1)
+    asked = told(command, "runs", "cancel", "latest")
+    assert asked.code == 0 and asked.err.endswith("is cancelled\n"), asked
+    assert finish(run).code == 130
 
 
 @pytest.mark.parametrize("implementation", [DIRECT, LAUNCHER], ids=["direct", "launcher"])

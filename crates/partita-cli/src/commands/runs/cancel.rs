@@ -47,6 +47,13 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
             }
         }
     }
+    if status == RunStatus::Completed {
+        // It is as if it had been so when it was asked to end.
+        let what = format!("run `{}` completed before it could be cancelled", run.name);
+        let name = shell_word(&run.name);
+        return Err(CommandError::failed(what)
+            .help(format!("`partita runs describe {name}` shows how it ended")));
+    }
     context.say(&format!("run `{}` is {status}", run.name));
     Ok(())
 }
