@@ -1,5 +1,6 @@
 //! The loop: takes messages and timers, asks the scheduler, and does what it says.
 
+mod launching;
 mod questions;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -14,9 +15,9 @@ use partita_core::status::{RunStatus, StepStatus};
 
 use super::clock::{Clock, SystemClock};
 use super::failures::{self, FailedItems};
-use super::flights::{Cancel, Flights, Launch, Polled};
+use super::flights::Flights;
 use super::inbox::{self, CancelHandle, Message, Reporter};
-use super::limits::{Limits, Reached, Taken};
+use super::limits::Limits;
 use super::observe::{Observer, RunEvent, RunOutcome};
 use super::resolve::Resolver;
 use super::timers::{Due, Timers};
@@ -225,83 +226,6 @@ impl<'a> Driver<'a> {
 
     fn set_timer(&mut self, after: Duration, due: Due) {
         self.timers.set(self.clock.now().saturating_add(after), due);
-    }
-
-    fn launch(&mut self, step: usize, attempt: u32) {
-        self.held_back = None;
-        let unit = self.scheduler.unit(step);
-        let places = match self.drive.limits.take(unit.step) {
-            Ok(Taken::Places(places)) => places,
-            Ok(Taken::Reached(reached)) => {
-                self.held_back = Some((step, attempt));
-                self.events.push_back(Event::HeldBack { step, attempt });
-                return self.tell_held_back(unit, reached);
-            }
-            Err(failure) => {
-                self.failures.insert(step, Arc::new(failure));
-                let outcome = Outcome::Failed;
-                self.events.push_back(Event::Ended { step, attempt, outcome });
-                return;
-            }
-        };
-        self.failures.remove(&step);
-        self.tell(&RunEvent::StepStarted { step: unit.step, item: unit.item, attempt });
-        let is_last = self.scheduler.rules(step).wait_after(attempt).is_none();
-        let reason = self.reasons[step].clone();
-        let launch = self.flights.begin(step, unit, attempt, is_last, reason, places);
-        self.launched(step, attempt, launch);
-    }
-
-    fn tell_held_back(&mut self, Unit { step, item }: Unit, reached: Reached) {
-        if self.flights.is_empty() && self.told_limits.insert(reached.limit.clone()) {
-            self.tell(&RunEvent::HeldBack { step, item, reached });
-        }
-    }
-
-    fn launched(&mut self, step: usize, attempt: u32, launch: Launch) {
-        match launch {
-            Launch::Done { timeout } => {
-                if let Some(after) = timeout {
-                    let timer = Timer::Timeout;
-                    self.set_timer(after, Due::Timer { step, attempt, timer });
-                }
-                self.set_poll();
-            }
-            Launch::Again { after } => self.set_timer(after, Due::Launch { step, attempt }),
-            Launch::Failed(failure) => self.reported(step, attempt, Reported::Failed(failure)),
-            Launch::Stale => {}
-        }
-    }
-
-    fn cancel(&mut self, step: usize, attempt: u32) {
-        match self.flights.cancel(step, attempt) {
-            Cancel::Asked => {}
-            Cancel::Again { after } => self.set_timer(after, Due::Cancel { step, attempt }),
-            Cancel::Ended => self.reported(step, attempt, Reported::Cancelled),
-        }
-    }
-
-    fn set_poll(&mut self) {
-        if !self.polling
-            && let Some(interval) = self.flights.poll_interval()
-        {
-            self.polling = true;
-            self.set_timer(interval, Due::Poll);
-        }
-    }
-
-    fn poll(&mut self) {
-        self.polling = false;
-        for (step, attempt, polled) in self.flights.poll(self.clock.now()) {
-            match polled {
-                Polled::Ended(outcome) => self.reported(step, attempt, outcome),
-                Polled::Lost(failure) => {
-                    self.failures.insert(step, Arc::new(failure));
-                    self.lost(step, attempt);
-                }
-            }
-        }
-        self.set_poll();
     }
 
     fn timer_fired(&mut self, step: usize, attempt: u32, timer: Timer) {
