@@ -250,3 +250,27 @@ def test_ctrl_c_cancels_the_items_that_have_not_begun(project: Project) -> None:
     assert ended.code != 0
     assert project.statuses() == {"wait": "cancelled"}
     assert items("wait") == ["completed", "cancelled", "cancelled"]
+
+
+HALF = """
+    from partita import pipeline, step
+
+    @step
+    def halve(number: int) -> int:
+        if number == 3:
+            raise ValueError("odd")
+        return number // 2
+
+    @pipeline(failure_mode="continue_on_failure")
+    def main():
+        halve.map([2, 3, 4])
+"""
+
+
+def test_a_plan_of_a_map_that_is_half_done_names_the_run_that_did_it(project: Project) -> None:
+    project.write("main.py", HALF)
+    assert project.run().code == 1
+    planned = project.verb("plan", target="main.py")
+    run = Client().get_run("latest")
+    assert planned.code == 0 and "3 items, 2 cached" in planned.out, planned
+    assert run.name in planned.out and run.id not in planned.out, planned

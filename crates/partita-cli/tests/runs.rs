@@ -286,7 +286,7 @@ fn a_run_that_goes_on_is_neither_resumed_nor_deleted() {
     let _live = begin(&machine, "live", "train", None);
     assert_eq!(machine.json(&["runs", "describe", "live"])["status"], "running");
     machine.refuses(&["runs", "resume", "live"], 1, "is being driven");
-    machine.refuses(&["runs", "delete", "live"], 1, "is driven by process");
+    machine.refuses(&["runs", "delete", "live"], 1, "run `live` is driven by process");
     let doctor = ended(&mut machine.command(&["doctor"]));
     assert!(doctor.stdout.contains("none is interrupted"), "{doctor:?}");
 }
