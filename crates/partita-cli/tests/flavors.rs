@@ -100,6 +100,20 @@ fn a_value_out_of_bounds_and_a_key_given_twice_are_told_as_what_they_are() {
 }
 
 #[test]
+fn a_key_is_typed_with_either_of_its_lines() {
+    let machine = Machine::new();
+    register(&machine, &queue_with(&machine, &SCHEMA.replace("nodes", "max-nodes")));
+    for (name, option) in [("one", "--max-nodes=3"), ("two", "--max_nodes=3")] {
+        machine.ok(&["orchestrator", "register", name, "--flavor=queue", "--queue=a", option]);
+        let config = &machine.json(&["orchestrator", "describe", name])["config"];
+        assert_eq!(*config, json!({ "queue": "a", "max-nodes": 3 }));
+    }
+    machine.ok(&["orchestrator", "update", "one", "--unset=max_nodes"]);
+    let config = &machine.json(&["orchestrator", "describe", "one"])["config"];
+    assert_eq!(*config, json!({ "queue": "a" }));
+}
+
+#[test]
 fn a_wrong_answer_about_a_configuration_is_refused() {
     let machine = Machine::new();
     let content = QUEUE.replace("NAME", "queue").replace("TYPE", "orchestrator");

@@ -5,23 +5,22 @@
 //! says, the flavor's own configuration class checks.
 
 mod faults;
+mod mismatch;
 #[cfg(test)]
 mod tests;
 mod words;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde_json::{Map, Value};
 
 use crate::literal::Literal;
 use crate::name::nearest;
+pub use mismatch::Mismatch;
 use words::Words;
 
 /// References that may follow one another.
 const DEPTH: usize = 32;
-/// Characters of a refused value that a message shows.
-const SHOWN: usize = 80;
 
 /// The schema of an object of keys and values.
 pub struct Schema<'a> {
@@ -40,21 +39,6 @@ pub struct Key {
     pub default: String,
     /// What it means.
     pub description: String,
-}
-
-/// A value that a schema does not accept; shown as a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mismatch {
-    /// Where it is, as in `limits.cpu`.
-    pub path: String,
-    /// What is wrong there, as in ``is a number, not `"4"` ``.
-    pub what: String,
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` {}", self.path, self.what)
-    }
 }
 
 impl<'a> Schema<'a> {
@@ -223,70 +207,6 @@ impl<'a> Schema<'a> {
     fn referred(&self, reference: &Value) -> Option<&Value> {
         self.document.pointer(reference.as_str()?.strip_prefix('#')?)
     }
-
-    /// Says what is wrong with a value that the schema does not accept, as deep in it as that is.
-    fn mismatch(&self, schema: &Value, value: &Value, path: String, depth: usize) -> Mismatch {
-        let flat = |path: String| {
-            let expected = Words(self).expected(schema, DEPTH);
-            Mismatch { path, what: format!("is {expected}, not `{}`", shown(value)) }
-        };
-        let Some(depth) = depth.checked_sub(1) else { return flat(path) };
-        if let Some(referred) = schema.get("$ref").and_then(|reference| self.referred(reference)) {
-            return self.mismatch(referred, value, path, depth);
-        }
-        if let Some(only) = alternative(schema).filter(|_| value.is_object() || value.is_array()) {
-            return self.mismatch(only, value, path, depth);
-        }
-        let wrong = |schema: &&Value, value: &Value| !self.accepts(schema, value, depth);
-        match (value, schema.get("type").and_then(Value::as_str)) {
-            (Value::Array(items), Some("array")) => {
-                let wanted = schema.get("items");
-                let mut items = items.iter().enumerate();
-                let found = wanted.and_then(|wanted| {
-                    items
-                        .find(|(_, item)| wrong(&wanted, item))
-                        .map(|(at, item)| (wanted, at, item))
-                });
-                match found {
-                    Some((wanted, at, item)) => {
-                        self.mismatch(wanted, item, format!("{path}[{at}]"), depth)
-                    }
-                    None => flat(path),
-                }
-            }
-            (Value::Object(object), Some("object")) => {
-                let inside = Schema { document: self.document, properties: properties(schema) };
-                if let Some(key) = required(schema).find(|key| !object.contains_key(*key)) {
-                    return Mismatch {
-                        path: format!("{path}.{key}"),
-                        what: "is missing".to_owned(),
-                    };
-                }
-                let more = schema.get("additionalProperties");
-                let of = |key: &String| inside.properties.and_then(|known| known.get(key)).or(more);
-                let mut all = object.iter().filter_map(|(key, value)| Some((key, of(key)?, value)));
-                match all.find(|(_, wanted, value)| wrong(wanted, value)) {
-                    Some((key, Value::Bool(_), _)) => {
-                        let what = format!("is no key of it; {}", inside.suggestion(key));
-                        Mismatch { path: format!("{path}.{key}"), what }
-                    }
-                    Some((key, wanted, value)) => {
-                        self.mismatch(wanted, value, format!("{path}.{key}"), depth)
-                    }
-                    None => flat(path),
-                }
-            }
-            _ => flat(path),
-        }
-    }
-}
-
-/// Returns the one alternative of a schema that may also be `null`.
-fn alternative(schema: &Value) -> Option<&Value> {
-    let all = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
-    let is_null = |one: &&Value| one.get("type").and_then(Value::as_str) == Some("null");
-    let mut others = all.iter().filter(|one| !is_null(one));
-    others.next().filter(|_| others.next().is_none())
 }
 
 fn properties(schema: &Value) -> Option<&Map<String, Value>> {
@@ -296,16 +216,6 @@ fn properties(schema: &Value) -> Option<&Map<String, Value>> {
 fn required(schema: &Value) -> impl Iterator<Item = &str> {
     let required = schema.get("required").and_then(Value::as_array);
     required.into_iter().flatten().filter_map(Value::as_str)
-}
-
-/// Returns a value as JSON, cut to a readable length.
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    let mut shown: String = text.chars().take(SHOWN).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 fn has_keys(wanted: &Value, object: &Map<String, Value>) -> bool {

@@ -31,16 +31,11 @@ impl Schema<'_> {
                 "$ref" => self.fault_of_reference(wanted, &path),
                 "type" => fault_of_type(wanted, &path),
                 "enum" => (!wanted.is_array()).then(|| format!("`{path}` must be a list")),
-                "anyOf" | "oneOf" | "allOf" => match wanted.as_array() {
-                    Some(all) if !all.is_empty() => {
-                        let mut all = all.iter().enumerate();
-                        all.find_map(|(at, one)| self.fault_in(one, &format!("{path}/{at}")))
-                    }
-                    _ => Some(format!("`{path}` must be a list of schemas")),
-                },
+                "anyOf" | "oneOf" | "allOf" => self.fault_in_list(wanted, &path),
                 "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => {
                     (!wanted.is_number()).then(|| format!("`{path}` must be a number"))
                 }
+                "items" if wanted.is_array() => self.fault_in_list(wanted, &path),
                 "items" | "additionalProperties" => self.fault_in(wanted, &path),
                 "properties" | "$defs" | "definitions" => match wanted.as_object() {
                     Some(all) => all
@@ -58,12 +53,20 @@ impl Schema<'_> {
         })
     }
 
+    fn fault_in_list(&self, schemas: &Value, path: &str) -> Option<String> {
+        let Some(all) = schemas.as_array().filter(|all| !all.is_empty()) else {
+            return Some(format!("`{path}` must be a list of schemas"));
+        };
+        let mut all = all.iter().enumerate();
+        all.find_map(|(at, one)| self.fault_in(one, &format!("{path}/{at}")))
+    }
+
     fn fault_of_reference(&self, reference: &Value, path: &str) -> Option<String> {
         let mut next = reference;
         for _ in 0..DEPTH {
             let Some(referred) = self.referred(next) else {
                 return Some(format!(
-                    "`{path}` refers to `{}`, and there is nothing in the schema",
+                    "`{path}` refers to `{}`, and there is no such place in the schema",
                     reference.as_str().unwrap_or_default()
                 ));
             };

@@ -125,7 +125,7 @@ fn a_schema_that_cannot_be_meant_is_told() {
     check(
         of(json!({ "$ref": "#/$defs/Gone" })),
         Some(
-            "`#/properties/queue/$ref` refers to `#/$defs/Gone`, and there is nothing in the schema",
+            "`#/properties/queue/$ref` refers to `#/$defs/Gone`, and there is no such place in the schema",
         ),
     );
     check(
@@ -136,6 +136,7 @@ fn a_schema_that_cannot_be_meant_is_told() {
         of(json!({ "anyOf": [{ "type": "string" }, { "minimum": "1" }] })),
         Some("`#/properties/queue/anyOf/1/minimum` must be a number"),
     );
+    check(of(json!({ "items": [{ "type": "string" }, true] })), None);
     check(
         of(json!({ "items": 5 })),
         Some("`#/properties/queue/items` is no schema: it must be an object"),

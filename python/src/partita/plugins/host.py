@@ -94,7 +94,8 @@ class Host:
             )
             raise PartitaError(
                 f"its configuration is wrong: {told}; "
-                f"correct it with `partita orchestrator update {params['component']}`"
+                f"correct it with `partita orchestrator update {params['component']}`, after "
+                f"`partita orchestrator flavor update {self.flavor.name}` if its class has changed"
             )
         self._opened = Opened(self.flavor, config, params, self._channel)
         return self._opened.answer()

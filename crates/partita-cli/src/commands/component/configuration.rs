@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use partita_core::stack::ComponentType;
 
 use crate::Cli;
@@ -70,13 +70,18 @@ fn known_options(words: &[OsString]) -> Option<HashSet<String>> {
     let (noun, rest) = nouns.split_first()?;
     let kind = ComponentType::ALL.into_iter().find(|kind| kind.verb() == *noun)?;
     let verb = VERBS.into_iter().find(|verb| rest.starts_with(verb))?;
-    options_of(kind, verb)
+    options_of(&built(), kind, verb)
+}
+
+/// Returns the whole command line.
+fn built() -> Command {
+    let mut cli = Cli::command();
+    cli.build();
+    cli
 }
 
 /// Returns the options of a verb of a component type, and those that every verb has.
-fn options_of(kind: ComponentType, verb: &[&str]) -> Option<HashSet<String>> {
-    let mut cli = Cli::command();
-    cli.build();
+fn options_of(cli: &Command, kind: ComponentType, verb: &[&str]) -> Option<HashSet<String>> {
     let of_type = cli.find_subcommand(kind.verb())?;
     let command = verb.iter().try_fold(of_type, |command, word| command.find_subcommand(word))?;
     let long = command.get_arguments().filter_map(|argument| argument.get_long());
@@ -90,22 +95,23 @@ pub(super) fn same_key(typed: &str, key: &str) -> bool {
     typed.replace('-', "_") == key.replace('-', "_")
 }
 
-/// Says why a key can never be typed as an option, if it cannot.
-pub(super) fn untypable(kind: ComponentType, key: &str) -> Option<String> {
-    let taken = VERBS.into_iter().find(|verb| {
-        let known = options_of(kind, verb).unwrap_or_default();
-        known.iter().any(|option| same_key(option, key))
-    });
-    if let Some(verb) = taken {
-        let verb = verb.join(" ");
-        return Some(format!(
-            "`partita {} {verb}` has an option `--{key}` of its own",
-            kind.verb()
-        ));
-    }
+/// Returns the first of these keys that can never be typed as an option, and why.
+pub(super) fn untypable<'k>(
+    kind: ComponentType,
+    mut keys: impl Iterator<Item = &'k str>,
+) -> Option<(&'k str, String)> {
+    let cli = built();
+    let taken = VERBS.map(|verb| (verb, options_of(&cli, kind, verb).unwrap_or_default()));
     let is_odd = |c: char| c == '=' || c.is_whitespace() || c.is_control();
-    (key.is_empty() || key.starts_with('-') || key.contains(is_odd))
-        .then(|| "no option can be called that".to_owned())
+    keys.find_map(|key| {
+        let hides = |options: &HashSet<String>| options.iter().any(|name| same_key(name, key));
+        if let Some((verb, _)) = taken.iter().find(|(_, options)| hides(options)) {
+            let command = format!("partita {} {}", kind.verb(), verb.join(" "));
+            return Some((key, format!("`{command}` has an option `--{key}` of its own")));
+        }
+        (key.is_empty() || key.starts_with('-') || key.contains(is_odd))
+            .then(|| (key, "no option can be called that".to_owned()))
+    })
 }
 
 #[cfg(test)]
@@ -155,17 +161,23 @@ mod tests {
 
     #[test]
     fn keys_that_options_of_the_verbs_hide_cannot_be_typed() {
-        let kind = ComponentType::Orchestrator;
+        let why = |key: &str| {
+            let found = untypable(ComponentType::Orchestrator, ["queue", key].into_iter());
+            found.map(|(found, why)| {
+                assert_eq!(found, key);
+                why
+            })
+        };
         for key in ["flavor", "help", "quiet", "verbose", "version", "unset", "output", "scenario"]
         {
-            let why = untypable(kind, key).expect("it is taken");
+            let why = why(key).expect("it is taken");
             assert!(why.contains(&format!("`--{key}` of its own")), "{why}");
         }
         for key in ["", "-x", "a b", "a=b", "a\nb"] {
-            assert_eq!(untypable(kind, key).as_deref(), Some("no option can be called that"));
+            assert_eq!(why(key).as_deref(), Some("no option can be called that"));
         }
-        for key in ["queue", "max-jobs", "gr\u{fc}n", "f", "name"] {
-            assert_eq!(untypable(kind, key), None);
+        for key in ["max-jobs", "gr\u{fc}n", "f", "name"] {
+            assert_eq!(why(key), None);
         }
     }
 

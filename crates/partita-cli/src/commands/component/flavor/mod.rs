@@ -63,7 +63,7 @@ fn check_kind(kind: ComponentType) -> Result<(), CommandError> {
 fn check_keys(flavor: &Flavor) -> Result<(), CommandError> {
     let kind = flavor.component_type;
     let schema = Schema::of(&flavor.config_schema);
-    match schema.names().find_map(|key| Some((key, untypable(kind, key)?))) {
+    match untypable(kind, schema.names()) {
         None => Ok(()),
         Some((key, why)) => Err(CommandError::failed(format!(
             "the {kind} flavor `{}` has the configuration key `{key}`, which could never be set: {why}; call the key something else",
