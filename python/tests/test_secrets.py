@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import PATIENCE, Project, finish
-from custom_flavors import use_flavor
+from custom_flavors import DIRECT, LAUNCHER, PIPELINE, SOURCE, use_flavor, write_flavor
 from partita import Client
 from process_stack import partita, use_process
 from secret_steps import TELLING, check_untold, store
@@ -463,3 +463,34 @@ def test_a_secret_that_would_have_to_go_to_another_machine_is_refused_before_the
     refused = project.run().refusal
     assert "`own` runs steps on other machines, where the secret `{{hub.token}}` of step" in refused
     assert Client().list_runs() == []
+
+
+TELLS = {
+    "launch": (LAUNCHER.replace("process = ", "raise RuntimeError(self.config.queue)\n            process = "), ""),
+    "poll": (LAUNCHER.replace("code = ", "raise RuntimeError(self.config.queue)\n            code = "), ""),
+    "run": (DIRECT.replace("self.run_step(step)", "raise RuntimeError(self.config.queue)"), ""),
+    "open": (DIRECT, "raise ValueError(queue)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", TELLS)
+def test_an_orchestrator_that_fails_with_a_secret_in_its_message_tells_nobody(
+    project: Project, command: str, where: str
+) -> None:
+    implementation, validates = TELLS[where]
+    store(command, "queue-of-secrets")
+    write_flavor(project, implementation)
+    project.write("main.py", PIPELINE.replace("sum(values)", "open('go').read()"))
+    partita(command, "orchestrator", "flavor", "register", SOURCE)
+    partita(command, "orchestrator", "register", "own", "--flavor=mine", "--queue={{hub.token}}")
+    partita(command, "stack", "register", "own", "-o", "own", "-a", "default", "--set")
+    if validates:
+        config = project.folder / "flavors/config.py"
+        config.write_text(config.read_text().replace('if queue == "closed":', "if queue:"))
+        config.write_text(
+            config.read_text().replace('raise ValueError("the queue is closed")', validates)
+        )
+    ended = project.run()
+    assert ended.code == 1 and "{{hub.token}}" in ended.err, ended
+    described = partita(command, "runs", "describe", "latest")
+    check_untold(project, "queue-of-secrets", ended.out, ended.err, described)

@@ -17,6 +17,7 @@ use partita_core::status::RunStatus;
 
 use super::before::Before;
 use super::observers::{FirstAttempts, Recorder};
+use super::redacting::Redacting;
 use crate::cache::{CacheResolver, ResumedFrom};
 use crate::clock;
 use crate::drive::{CancelHandle, Drive, Driver, Limits, Observer, RunOutcome};
@@ -253,12 +254,14 @@ impl LiveRun {
         let mut all: Vec<&dyn Observer> = vec![&recorder];
         all.extend_from_slice(observers);
         let run_id = Arc::clone(&self.context.run_id);
+        let secrets = self.context.secrets();
+        let redacting = secrets.map(|secrets| Redacting::new(place.launcher, secrets));
         let mut driver = Driver::new(
             plan,
             Drive {
                 deployment: &self.context.deployment,
                 run_id: &run_id,
-                launcher: place.launcher,
+                launcher: redacting.as_ref().map_or(place.launcher, |redacting| redacting),
                 resolver: &resolver,
                 limits: place.limits,
                 observers: &all,

@@ -6,6 +6,7 @@ mod follow;
 mod live;
 mod observers;
 mod plan;
+mod redacting;
 
 pub use changes::changes;
 pub use follow::{Follower, Happened};
