@@ -10,12 +10,13 @@ import subprocess
 import textwrap
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from partita import Client
 from partita.conformance.scenario import NotClaimed, Unexpected
+from partita.conformance.subject import Subject
+from partita.errors import PartitaError
 
 #: How long to wait for what is certain to happen, in seconds.
 PATIENCE = 60.0
@@ -40,19 +41,34 @@ class Ended:
         self.err = err
 
 
+class NotSetUp(PartitaError):
+    """A command was refused that everything after it needs.
+
+    Attributes:
+        code: Its exit code.
+    """
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.err.strip())
+        self.code = ended.code
+
+
 class Place:
     """A home whose active stack has the orchestrator, and an empty source root.
 
     Attributes:
+        home: The home.
         folder: The source root.
+        subject: What is tested.
         signals: A folder that this process and steps share, wherever they run: it lies in the
             artifact store.
     """
 
-    def __init__(self, home: Path, folder: Path, command: str) -> None:
+    def __init__(self, home: Path, folder: Path, command: str, subject: Subject) -> None:
+        self.home = home
         self.folder = folder
+        self.subject = subject
         self.signals = home / "store" / "signals"
-        self._home = home
         self._command = command
         self._groups: list[int] = []
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,12 +91,7 @@ class Place:
         started = subprocess.Popen(
             [self._command, *arguments],
             cwd=self.folder,
-            env={
-                **os.environ,
-                "PARTITA_HOME": str(self._home),
-                "NO_COLOR": "1",
-                **(variables or {}),
-            },
+            env={**self._environment(), **(variables or {})},
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -90,6 +101,14 @@ class Place:
         )
         self._groups.append(started.pid)
         return started
+
+    def _environment(self) -> dict[str, str]:
+        environment = {**os.environ, "PARTITA_HOME": str(self.home), "NO_COLOR": "1"}
+        root = self.subject.source_root
+        if root is not None:  # What starts a step there may be of the flavor's own code.
+            paths = [root, *filter(None, [environment.get("PYTHONPATH")])]
+            environment["PYTHONPATH"] = os.pathsep.join(paths)
+        return environment
 
     def give(self, *arguments: str, given: str) -> Ended:
         """Runs the `partita` command with something on its standard input."""
@@ -114,6 +133,17 @@ class Place:
     def partita(self, *arguments: str, variables: Mapping[str, str] | None = None) -> Ended:
         """Runs the `partita` command to its end."""
         return self.end(self.begin(*arguments, variables=variables))
+
+    def set_up(self, *arguments: str) -> str:
+        """Runs a command that everything after it needs; returns what it printed.
+
+        Raises:
+            NotSetUp: It was refused.
+        """
+        ended = self.partita(*arguments)
+        if ended.code != 0:
+            raise NotSetUp(ended)
+        return ended.out
 
     def run(
         self,
@@ -163,7 +193,7 @@ class Place:
 
     def files(self) -> list[Path]:
         """Returns all files of the home."""
-        return [path for path in self._home.rglob("*") if path.is_file()]
+        return [path for path in self.home.rglob("*") if path.is_file()]
 
     def wait_for(self, what: str, look: Callable[[], Found]) -> Found:
         """Waits until `look` finds something, and returns it.
@@ -188,19 +218,17 @@ class Place:
 
         return self.wait_for(f"the step to make `{name}`", look)
 
-    @cached_property
-    def is_isolated(self) -> bool:
-        """Whether every step runs in a process of its own."""
-        run = self.run(PROCESSES)
-        return len({step.output.load() for step in run.steps.values()}) == len(run.steps)
-
     def needs_isolation(self) -> None:
         """Ends the scenario where steps share a process.
 
         Raises:
             NotClaimed: They do.
         """
-        if not self.is_isolated:
+        if self.subject.is_isolated is None:
+            run = self.run(PROCESSES)
+            processes = {step.output.load() for step in run.steps.values()}
+            self.subject.is_isolated = len(processes) == len(run.steps)
+        if not self.subject.is_isolated:
             raise NotClaimed("its steps share a process")
 
     def tidy(self) -> None:
