@@ -18,7 +18,8 @@ from partita.conformance.scenario import NotClaimed, Unexpected
 from partita.conformance.subject import Subject
 from partita.errors import PartitaError
 
-#: How long to wait for what is certain to happen, in seconds.
+#: How long to wait for what is certain to happen, in seconds, besides the time in which attempts
+#: may end that were cancelled.
 PATIENCE = 60.0
 
 STACK = "conformance"
@@ -70,6 +71,7 @@ class Place:
         self.subject = subject
         self.signals = home / "store" / "signals"
         self._command = command
+        self._patience = PATIENCE + subject.grace
         self._groups: list[int] = []
         folder.mkdir(parents=True, exist_ok=True)
         self.signals.mkdir(parents=True, exist_ok=True)
@@ -121,11 +123,11 @@ class Place:
             Unexpected: It does not.
         """
         try:
-            out, err = started.communicate(given, timeout=PATIENCE)
+            out, err = started.communicate(given, timeout=self._patience)
         except subprocess.TimeoutExpired:
             raise Unexpected(
                 f"`{' '.join(map(str, started.args))}` to end",  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
-                f"it still runs after {PATIENCE:g} s",
+                f"it still runs after {self._patience:g} s",
                 "report the end of every job; see whether one is waited for that never ends.",
             ) from None
         return Ended(started.returncode, out, err)
@@ -201,13 +203,15 @@ class Place:
         Raises:
             Unexpected: It does not.
         """
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self._patience
         while time.monotonic() < end:
             found = look()
             if found:
                 return found
             time.sleep(0.02)
-        raise Unexpected(what, f"nothing of it in {PATIENCE:g} s", "see the logs of the step.")
+        raise Unexpected(
+            what, f"nothing of it in {self._patience:g} s", "see the logs of the step."
+        )
 
     def wait_for_signal(self, name: str) -> str:
         """Waits for a file that a step makes, and returns what is in it."""
