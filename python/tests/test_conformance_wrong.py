@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import textwrap
 
 import pytest
 
@@ -45,20 +46,109 @@ LEAKS_ENVIRONMENT = (
 """
 )
 
-#: What is played: enough for each of them to be caught, and one that is right to pass.
-SCENARIOS = (
-    "a-step-runs-after-what-it-needs",
-    "what-a-step-changes-is-not-seen-by-the-next",
-    "an-exit-code-is-told",
-    "a-failure-fails-the-run-and-nothing-after-it-runs",
-    "parameters-arrive-as-they-are",
+#: Whoever starts a job starts another one.
+SUBMITS_TWICE = LAUNCHER.replace(
+    "            self.jobs[attempt.id] = process\n",
+    "            self.jobs[attempt.id] = process\n"
+    "            subprocess.Popen(command, env={**os.environ, **environment})\n",
+)
+
+#: What is said of a job is what was said of the step's first one.
+REPEATS_A_STALE_STATUS = LAUNCHER.replace(
+    "            code = self.jobs[job_id].poll()\n",
+    "            step = job_id.rpartition('/')[0]\n"
+    "            code = vars(self).setdefault('codes', {}).get(step, self.jobs[job_id].poll())\n"
+    "            if code is not None:\n"
+    "                self.codes[step] = code\n",
+)
+
+#: Once a job was asked for, it is forgotten how it ended.
+FORGETS_ENDS = LAUNCHER.replace(
+    "            code = self.jobs[job_id].poll()\n",
+    "            code = self.jobs[job_id].poll() if job_id in self.jobs else None\n"
+    "            if code is not None:\n"
+    "                del self.jobs[job_id]\n",
+)
+
+#: Its jobs live longer than itself, and it says of none that it is there.
+FINDS_NOTHING = (
+    LAUNCHER.replace("**environment})", "**environment}, start_new_session=True)")
+    + """
+        def find(self, attempt_id):
+            return None
+"""
+)
+
+#: Steps are started with a configuration of its own.
+ENTERS = LAUNCHER.replace(
+    "            process = subprocess",
+    "            command = [word.replace('partita.entrypoints.StepEntry', 'flavors.entry.StepEntry')"
+    " for word in command] + OPTIONS\n"
+    "            process = subprocess",
+)
+
+WITH_OPTIONS = ENTERS.replace("OPTIONS", "['--queue', 'a']")
+
+ENTRY = """
+    from partita import _native
+    from partita.entrypoints import StepEntrypointConfiguration as Base
+    from partita.entrypoints.attempt import Terms, attempt
+
+    class StepEntrypointConfiguration(Base):
+        @classmethod
+        def get_entrypoint_options(cls):
+            return super().get_entrypoint_options() | {"queue"}
+
+        def post_run(self, pipeline_name, step_name):
+            print("done with", step_name, "in the queue", self.entrypoint_args["queue"])
+"""
+
+#: `run` is written anew, and ends with the step.
+IGNORES_POST_RUN = (
+    ENTRY
+    + """
+        def run(self):
+            given, terms = self.entrypoint_args, Terms.from_environment()
+            run = _native.RunEntry(
+                given["artifact_store"], given["deployment_id"], given["run_id"]
+            )
+            attempt(run.step_named(given["step_name"], None), int(given["attempt"]), terms)
+"""
+)
+
+SETTINGS = """
+    from partita.config import BaseSettings
+
+    class MySettings(BaseSettings):
+        partition: str = "short"
+        nodes: int = 1
+"""
+
+#: What is misspelt is taken as well.
+TAKES_ANY_SETTINGS = (
+    SETTINGS
+    + """
+        model_config = {"extra": "allow"}
+"""
+)
+
+SETTINGS_CLASS = """
+        @property
+        def settings_class(self):
+            from flavors.settings import MySettings
+            return MySettings
+"""
+
+READS_SETTINGS = LAUNCHER.replace(
+    "            process = subprocess",
+    "            print('on', self.get_settings(attempt).nodes, 'nodes')\n"
+    "            process = subprocess",
 )
 
 
-def verdicts(project: Project, command: str, implementation: str) -> dict[str, str]:
-    """Plays the scenarios on an orchestrator; returns what came of each."""
-    write_flavor(project, implementation)
-    played = [f"--scenario={name}" for name in SCENARIOS]
+def verdicts(project: Project, command: str, *scenarios: str) -> dict[str, str]:
+    """Plays scenarios on the flavor; returns what came of each."""
+    played = [f"--scenario={name}" for name in scenarios]
     words = ["flavor", "test", SOURCE, "--queue=a", "--output=json", *played]
     done = subprocess.run(
         [command, "orchestrator", *words],
@@ -68,25 +158,87 @@ def verdicts(project: Project, command: str, implementation: str) -> dict[str, s
         check=False,
     )
     found = {verdict["scenario"]: verdict["verdict"] for verdict in json.loads(done.stdout)}
-    assert list(found) == list(SCENARIOS)
+    assert set(found) == set(scenarios)
     assert done.returncode == ("fail" in found.values()), done
     return found
 
 
+ORDER = "a-step-runs-after-what-it-needs"
+LEAK = "what-a-step-changes-is-not-seen-by-the-next"
+EXIT_CODE = "an-exit-code-is-told"
+ONCE = "a-step-is-called-once-for-each-attempt"
+RETRIED = "an-attempt-that-fails-is-made-again"
+ENDED = "questions-about-a-job-that-has-ended-are-answered"
+LOST = "a-job-whose-launch-was-never-answered-is-not-run-twice-in-silence"
+
+
 def test_a_launcher_that_is_right_passes(project: Project, command: str) -> None:
-    assert set(verdicts(project, command, LAUNCHER).values()) == {"pass"}
+    write_flavor(project, LAUNCHER)
+    seen = verdicts(project, command, ORDER, LEAK, EXIT_CODE, ONCE, RETRIED, ENDED, LOST)
+    assert set(seen.values()) == {"pass"}
 
 
 @pytest.mark.parametrize(
     ("implementation", "caught"),
     [
-        (WRONG_ORDER, "a-step-runs-after-what-it-needs"),
-        (SWALLOWS_FAILURES, "an-exit-code-is-told"),
-        (LEAKS_ENVIRONMENT, "what-a-step-changes-is-not-seen-by-the-next"),
+        (WRONG_ORDER, ORDER),
+        (SWALLOWS_FAILURES, EXIT_CODE),
+        (LEAKS_ENVIRONMENT, LEAK),
+        (SUBMITS_TWICE, ONCE),
+        (REPEATS_A_STALE_STATUS, RETRIED),
+        (FORGETS_ENDS, ENDED),
+        (FINDS_NOTHING, LOST),
     ],
-    ids=["wrong order", "swallows failures", "leaks environment"],
+    ids=lambda value: value if "-" in value and " " not in value else "",
 )
 def test_an_orchestrator_that_is_wrong_is_caught(
     project: Project, command: str, implementation: str, caught: str
 ) -> None:
-    assert verdicts(project, command, implementation)[caught] == "fail"
+    write_flavor(project, implementation)
+    assert verdicts(project, command, caught) == {caught: "fail"}
+
+
+@pytest.mark.parametrize(
+    ("implementation", "entry", "seen"),
+    [
+        (WITH_OPTIONS, ENTRY, "pass"),
+        (WITH_OPTIONS, IGNORES_POST_RUN, "fail"),
+        (LAUNCHER, ENTRY, "not_claimed"),
+    ],
+    ids=["right", "ignores post_run", "has none"],
+)
+def test_an_entrypoint_of_its_own_is_seen_to(
+    project: Project, command: str, implementation: str, entry: str, seen: str
+) -> None:
+    write_flavor(project, implementation)
+    project.write("flavors/entry.py", entry)
+    options, post_run = "options-of-its-entrypoint-have-values", "post-run-is-called-after-the-step"
+    found = verdicts(project, command, options, post_run)
+    assert found == {options: seen.replace("fail", "pass"), post_run: seen}
+
+
+@pytest.mark.parametrize(
+    ("implementation", "settings", "failed"),
+    [
+        (READS_SETTINGS, SETTINGS, set[str]()),
+        (LAUNCHER, SETTINGS, {"settings-are-read"}),
+        (READS_SETTINGS, TAKES_ANY_SETTINGS, {"settings-outside-of-the-schema-are-refused"}),
+    ],
+    ids=["right", "forgets settings", "takes any settings"],
+)
+def test_settings_are_seen_to(
+    project: Project, command: str, implementation: str, settings: str, failed: set[str]
+) -> None:
+    write_flavor(project, implementation)
+    project.write("flavors/settings.py", settings)
+    flavor = project.folder / "flavors/my_flavor.py"
+    method = textwrap.indent(textwrap.dedent(SETTINGS_CLASS), "    ")
+    flavor.write_text(flavor.read_text() + method)
+    found = verdicts(
+        project,
+        command,
+        "settings-of-a-step-come-before-those-of-the-pipeline",
+        "settings-are-read",
+        "settings-outside-of-the-schema-are-refused",
+    )
+    assert {name for name, verdict in found.items() if verdict != "pass"} == failed

@@ -51,8 +51,6 @@ def register(command: str, plugin: Path, **config: object) -> None:
 @pytest.fixture
 def plugin(project: Project, command: str) -> Path:
     """A copy of the example in shell, on the active stack."""
-    if shutil.which("jq") is None:
-        pytest.skip("the example needs `jq`")
     copy = project.folder / "plugin.sh"
     shutil.copy(EXAMPLE, copy)
     register(command, copy, nice=1)

@@ -177,17 +177,6 @@ fn a_plugin_that_does_not_answer_is_ended() {
 }
 
 #[test]
-fn a_plugin_may_take_one_question_after_another() {
-    check_within(
-        Duration::from_secs(4),
-        "status",
-        r#"launch) attempt_of; sleep 2.4; answer "$id" '{"job":"7"}'
-            status "$attempt" '{"state":"completed"}' ;;"#,
-        ["0/1 completed", "1/1 completed"],
-    );
-}
-
-#[test]
 fn a_plugin_that_died_is_started_again_and_asked_for_what_still_runs() {
     check(
         "status\",\"find",

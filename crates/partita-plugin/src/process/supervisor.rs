@@ -201,12 +201,11 @@ impl Supervisor {
         self.pending.insert(id, Pending { method, asked: Instant::now(), patience, answer });
     }
 
-    /// Returns the question that has waited longest, and when it is overdue. A plugin may take one
-    /// after another: as long as it answers, what it has not come to is not late.
+    /// Returns the question that has waited longest, and when it is overdue.
     fn oldest(&self) -> Option<(&Pending, Instant)> {
         let mut timed = self.pending.values().filter_map(|one| Some((one, one.patience?)));
         let (oldest, patience) = timed.next()?;
-        Some((oldest, oldest.asked.max(self.last_answer) + patience))
+        Some((oldest, due(oldest.asked, self.last_answer, patience)))
     }
 
     /// Closes the plugin's standard input, which tells it to end.
@@ -339,6 +338,12 @@ impl Supervisor {
     }
 }
 
+/// Returns when an answer is overdue. A plugin may take one question after another: as long as it
+/// answers, what it has not come to is not late.
+fn due(asked: Instant, last_answer: Instant, patience: Duration) -> Instant {
+    asked.max(last_answer) + patience
+}
+
 fn ended(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),
@@ -369,4 +374,23 @@ fn shown(line: &str) -> String {
 /// Returns the error for a method that nobody here has.
 pub(crate) fn unknown_method(method: &str) -> RpcError {
     RpcError { code: code::METHOD_NOT_FOUND, message: format!("there is no method `{method}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks when an answer is overdue, in seconds after the start.
+    fn check(asked: u64, last_answer: u64, patience: u64, expected: u64) {
+        let (start, seconds) = (Instant::now(), Duration::from_secs);
+        let due = due(start + seconds(asked), start + seconds(last_answer), seconds(patience));
+        assert_eq!(due, start + seconds(expected));
+    }
+
+    #[test]
+    fn the_time_of_a_question_begins_anew_with_each_answer() {
+        check(1, 0, 4, 5);
+        check(1, 3, 4, 7);
+        check(1, 5, 4, 9);
+    }
 }

@@ -10,14 +10,16 @@ import subprocess
 import textwrap
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from partita import Client
 from partita.conformance.scenario import NotClaimed, Unexpected
+from partita.conformance.subject import Subject
+from partita.errors import PartitaError
 
-#: How long to wait for what is certain to happen, in seconds.
+#: How long to wait for what is certain to happen, in seconds, besides the time in which attempts
+#: may end that were cancelled.
 PATIENCE = 60.0
 
 STACK = "conformance"
@@ -40,20 +42,36 @@ class Ended:
         self.err = err
 
 
+class NotSetUp(PartitaError):
+    """A command was refused that everything after it needs.
+
+    Attributes:
+        code: Its exit code.
+    """
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.err.strip())
+        self.code = ended.code
+
+
 class Place:
     """A home whose active stack has the orchestrator, and an empty source root.
 
     Attributes:
+        home: The home.
         folder: The source root.
+        subject: What is tested.
         signals: A folder that this process and steps share, wherever they run: it lies in the
             artifact store.
     """
 
-    def __init__(self, home: Path, folder: Path, command: str) -> None:
+    def __init__(self, home: Path, folder: Path, command: str, subject: Subject) -> None:
+        self.home = home
         self.folder = folder
+        self.subject = subject
         self.signals = home / "store" / "signals"
-        self._home = home
         self._command = command
+        self._patience = PATIENCE + subject.grace
         self._groups: list[int] = []
         folder.mkdir(parents=True, exist_ok=True)
         self.signals.mkdir(parents=True, exist_ok=True)
@@ -75,12 +93,7 @@ class Place:
         started = subprocess.Popen(
             [self._command, *arguments],
             cwd=self.folder,
-            env={
-                **os.environ,
-                "PARTITA_HOME": str(self._home),
-                "NO_COLOR": "1",
-                **(variables or {}),
-            },
+            env={**self._environment(), **(variables or {})},
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -90,6 +103,14 @@ class Place:
         )
         self._groups.append(started.pid)
         return started
+
+    def _environment(self) -> dict[str, str]:
+        environment = {**os.environ, "PARTITA_HOME": str(self.home), "NO_COLOR": "1"}
+        root = self.subject.source_root
+        if root is not None:  # What starts a step there may be of the flavor's own code.
+            paths = [root, *filter(None, [environment.get("PYTHONPATH")])]
+            environment["PYTHONPATH"] = os.pathsep.join(paths)
+        return environment
 
     def give(self, *arguments: str, given: str) -> Ended:
         """Runs the `partita` command with something on its standard input."""
@@ -102,11 +123,11 @@ class Place:
             Unexpected: It does not.
         """
         try:
-            out, err = started.communicate(given, timeout=PATIENCE)
+            out, err = started.communicate(given, timeout=self._patience)
         except subprocess.TimeoutExpired:
             raise Unexpected(
                 f"`{' '.join(map(str, started.args))}` to end",  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
-                f"it still runs after {PATIENCE:g} s",
+                f"it still runs after {self._patience:g} s",
                 "report the end of every job; see whether one is waited for that never ends.",
             ) from None
         return Ended(started.returncode, out, err)
@@ -114,6 +135,17 @@ class Place:
     def partita(self, *arguments: str, variables: Mapping[str, str] | None = None) -> Ended:
         """Runs the `partita` command to its end."""
         return self.end(self.begin(*arguments, variables=variables))
+
+    def set_up(self, *arguments: str) -> str:
+        """Runs a command that everything after it needs; returns what it printed.
+
+        Raises:
+            NotSetUp: It was refused.
+        """
+        ended = self.partita(*arguments)
+        if ended.code != 0:
+            raise NotSetUp(ended)
+        return ended.out
 
     def run(
         self,
@@ -163,7 +195,7 @@ class Place:
 
     def files(self) -> list[Path]:
         """Returns all files of the home."""
-        return [path for path in self._home.rglob("*") if path.is_file()]
+        return [path for path in self.home.rglob("*") if path.is_file()]
 
     def wait_for(self, what: str, look: Callable[[], Found]) -> Found:
         """Waits until `look` finds something, and returns it.
@@ -171,13 +203,15 @@ class Place:
         Raises:
             Unexpected: It does not.
         """
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self._patience
         while time.monotonic() < end:
             found = look()
             if found:
                 return found
             time.sleep(0.02)
-        raise Unexpected(what, f"nothing of it in {PATIENCE:g} s", "see the logs of the step.")
+        raise Unexpected(
+            what, f"nothing of it in {self._patience:g} s", "see the logs of the step."
+        )
 
     def wait_for_signal(self, name: str) -> str:
         """Waits for a file that a step makes, and returns what is in it."""
@@ -188,19 +222,17 @@ class Place:
 
         return self.wait_for(f"the step to make `{name}`", look)
 
-    @cached_property
-    def is_isolated(self) -> bool:
-        """Whether every step runs in a process of its own."""
-        run = self.run(PROCESSES)
-        return len({step.output.load() for step in run.steps.values()}) == len(run.steps)
-
     def needs_isolation(self) -> None:
         """Ends the scenario where steps share a process.
 
         Raises:
             NotClaimed: They do.
         """
-        if not self.is_isolated:
+        if self.subject.is_isolated is None:
+            run = self.run(PROCESSES)
+            processes = {step.output.load() for step in run.steps.values()}
+            self.subject.is_isolated = len(processes) == len(run.steps)
+        if not self.subject.is_isolated:
             raise NotClaimed("its steps share a process")
 
     def tidy(self) -> None:

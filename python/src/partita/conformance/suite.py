@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import importlib
 import json
 import os
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from partita import _native
-from partita.capture import show
-from partita.conformance.place import STACK, Place
+from partita.capture import show, tell
+from partita.conformance.place import STACK, NotSetUp, Place
 from partita.conformance.scenario import SCENARIOS, NotClaimed, Scenario, Unexpected
 from partita.conformance.scenarios import THEMES
+from partita.conformance.subject import Subject
 from partita.errors import PartitaError
 
 PASS, FAIL, NOT_CLAIMED = "pass", "fail", "not_claimed"
@@ -47,71 +49,83 @@ def test(request: dict[str, Any]) -> None:
     """Plays the suite as the command asks; prints each verdict as a line of JSON.
 
     Raises:
-        PartitaError: It cannot begin.
+        PartitaError: There is no such scenario.
+        SystemExit: The orchestrator cannot be registered.
     """
     scenarios = _chosen(request["scenarios"])
+    if request["is_list"]:
+        for scenario in scenarios:
+            _show({"scenario": scenario.name, "says": scenario.says})
+        return
     with tempfile.TemporaryDirectory(prefix="partita-conformance-") as name:
-        home = Path(name, "home")
-        os.environ["PARTITA_HOME"] = str(home)
-        here = Place(home, Path.cwd(), request["command"])
-        there = Place(home, Path(name, "set-up"), request["command"])
-        _register(here, there, request["source"], request["config"])
-        for verdict in play(scenarios, Path(name), request["command"]):
-            show((_native.encode_value(verdict._asdict()) or b"") + b"\n")
+        folder = Path(name)
+        os.environ["PARTITA_HOME"] = str(folder / "home")
+        try:
+            subject = _register(folder, request)
+        except NotSetUp as error:
+            tell(str(error))
+            raise SystemExit(error.code) from None
+        for verdict in play(scenarios, folder, request["command"], subject):
+            _show(verdict._asdict())
 
 
-def _chosen(names: list[str]) -> list[Scenario]:
+def _show(document: dict[str, Any]) -> None:
+    show((_native.encode_value(document) or b"") + b"\n")
+
+
+def _chosen(patterns: list[str]) -> list[Scenario]:
     for theme in THEMES:
         importlib.import_module(f"partita.conformance.scenarios.{theme}")
-    for name in names:
-        if name not in SCENARIOS:
+    for pattern in patterns:
+        if not fnmatch.filter(SCENARIOS, pattern):
             raise PartitaError(
-                f"there is no scenario `{name}`; those that there are: `{'`, `'.join(SCENARIOS)}`."
+                f"there is no scenario `{pattern}`; `partita orchestrator flavor test --list` "
+                "lists those that there are"
             )
-    return [SCENARIOS[name] for name in names or SCENARIOS]
+    return [
+        scenario
+        for name, scenario in SCENARIOS.items()
+        if not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    ]
 
 
-def _register(here: Place, there: Place, source: str, config: list[str]) -> None:
-    """Makes a stack of an orchestrator of the flavor the active one.
-
-    Args:
-        here: Where the source is looked up.
-        there: Where nothing else is told by a folder.
-        source: The flavor.
-        config: The configuration of its orchestrator.
-    """
+def _register(folder: Path, request: dict[str, Any]) -> Subject:
+    """Makes a stack of an orchestrator of the flavor the active one."""
+    home, command, config = folder / "home", request["command"], request["config"]
+    nothing = Subject({"name": ""}, config)
+    # A source is looked up where it belongs; everything else where no folder tells anything.
+    here = Place(home, Path(request["source_root"] or Path.cwd()), command, nothing)
+    there = Place(home, folder / "set-up", command, nothing)
     known = _flavors(there)
-    flavor = source
-    if source not in known:
-        _set_up(here, "orchestrator", "flavor", "register", source)
+    flavor = request["source"]
+    if flavor not in known:
+        here.set_up("orchestrator", "flavor", "register", flavor)
         (flavor,) = _flavors(there) - known
-    _set_up(there, "orchestrator", "register", STACK, f"--flavor={flavor}", *config)
-    _set_up(there, "stack", "register", STACK, "-o", STACK, "-a", "default", "--set")
+    there.set_up("orchestrator", "register", STACK, f"--flavor={flavor}", *config)
+    there.set_up("stack", "register", STACK, "-o", STACK, "-a", "default", "--set")
+    described = there.set_up("orchestrator", "flavor", "describe", flavor, "--output", "json")
+    return Subject(json.loads(described), config)
 
 
 def _flavors(place: Place) -> set[str]:
-    listed = _set_up(place, "orchestrator", "flavor", "list", "--output", "json")
+    listed = place.set_up("orchestrator", "flavor", "list", "--output", "json")
     return {flavor["name"] for flavor in json.loads(listed)}
 
 
-def _set_up(place: Place, *arguments: str) -> str:
-    ended = place.partita(*arguments)
-    if ended.code != 0:
-        raise PartitaError(ended.err.strip().removeprefix("error: ") or "it cannot be registered")
-    return ended.out
-
-
-def play(scenarios: list[Scenario], folder: Path, command: str) -> Iterator[Verdict]:
+def play(
+    scenarios: list[Scenario], folder: Path, command: str, subject: Subject
+) -> Iterator[Verdict]:
     """Plays scenarios; yields what came of each."""
     for scenario in scenarios:
-        place = Place(folder / "home", folder / "söurce röot" / scenario.name, command)
+        root = folder / "söurce röot" / scenario.name
+        place = Place(folder / "home", root, command, subject)
         begun = time.monotonic()
         expected = seen = mend = None
         try:
             scenario.check(place)
             verdict = PASS
         except NotClaimed as why:
-            verdict, seen = NOT_CLAIMED, str(why).removeprefix("error: ")
+            verdict, seen = NOT_CLAIMED, str(why).rpartition("error: ")[2]
         except Unexpected as error:
             verdict, expected, seen, mend = FAIL, error.expected, error.seen, error.mend
         except PartitaError as error:  # Of the run that was to be looked at.

@@ -14,4 +14,8 @@ THEMES = (
     "runs",
     "ending",
     "secrets",
+    "settings",
+    "entrypoints",
+    "plugins",
+    "messages",
 )

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+from partita.conformance.calls import calling, calls
 from partita.conformance.place import Place
 from partita.conformance.scenario import expect, scenario
 
 MEND = "launch what the engine hands over and no other step: it has looked in the cache."
 
 CHAIN = """
-    import os, pathlib
     from partita import pipeline, step
-
-    CALLS = pathlib.Path({folder!r}) / "calls"
-
-    def called(name):
-        with open(CALLS, "a") as file:
-            file.write(name + "\\n")
 
     @step
     def make(number: int) -> int:
@@ -33,18 +27,10 @@ CHAIN = """
 """
 
 
-def calls(place: Place) -> list[str]:
-    """Returns which steps have been called since this was last asked."""
-    path = place.signals / "calls"
-    found = path.read_text().split() if path.exists() else []
-    path.unlink(missing_ok=True)
-    return found
-
-
 def chain(place: Place, number: int, more: int, *options: str, step: str = "") -> list[str]:
     """Runs the chain; returns which steps were called."""
-    text = CHAIN.format(folder=str(place.signals), options=step, number=number, more=more)
-    place.run(text, *options)
+    text = CHAIN.format(options=step, number=number, more=more)
+    place.run(calling(place, text), *options)
     return calls(place)
 
 
@@ -69,7 +55,7 @@ def a_changed_parameter_reruns_only_what_it_reaches(place: Place) -> None:
 def an_equal_result_ends_what_must_run_again(place: Place) -> None:
     """A step that made the same value again does not make the next one run."""
     chain(place, 103, 1)
-    text = CHAIN.format(folder=str(place.signals), options="", number=103, more=1)
+    text = calling(place, CHAIN.format(options="", number=103, more=1))
     place.run(text.replace("return number\n", "return number + 0\n", 1))
     expect("the steps that were called", ["make"], calls(place), MEND)
 

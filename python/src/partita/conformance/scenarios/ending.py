@@ -7,9 +7,9 @@ import signal
 import time
 
 from partita import Client
+from partita.conformance.calls import calling, calls
 from partita.conformance.place import Place, check_code
 from partita.conformance.scenario import Unexpected, expect, scenario
-from partita.conformance.scenarios.caching import calls
 
 MEND = "end the job in `cancel`, and report its end."
 
@@ -18,14 +18,8 @@ GRACE = 15.0
 
 #: A step that says how long it lives, and waits for a file.
 WAITING = """
-    import os, pathlib, time
+    import os, time
     from partita import pipeline, step
-
-    FOLDER = pathlib.Path({folder!r})
-
-    def called(name):
-        with open(FOLDER / "calls", "a") as file:
-            file.write(name + "\\n")
 
     @step(enable_cache=False)
     def first() -> int:
@@ -66,7 +60,7 @@ def check_dead(place: Place) -> None:
 @scenario
 def control_c_cancels_the_run_and_its_steps(place: Place) -> None:
     """Ctrl-C ends the steps, the run is cancelled, and the exit code is 130."""
-    place.write("main.py", WAITING.format(folder=str(place.signals)))
+    place.write("main.py", calling(place, WAITING))
     run = place.begin("run", "main.py")
     place.wait_for_signal("begun")
     os.kill(run.pid, signal.SIGINT)
@@ -79,7 +73,7 @@ def control_c_cancels_the_run_and_its_steps(place: Place) -> None:
 @scenario
 def a_run_is_cancelled_from_elsewhere(place: Place) -> None:
     """`runs cancel` ends a run that another process drives."""
-    place.write("main.py", WAITING.format(folder=str(place.signals)))
+    place.write("main.py", calling(place, WAITING))
     run = place.begin("run", "main.py")
     place.wait_for_signal("begun")
     check_code(place.partita("runs", "cancel", "latest"), 0)
@@ -91,7 +85,7 @@ def a_run_is_cancelled_from_elsewhere(place: Place) -> None:
 @scenario
 def a_cancelled_run_is_resumed(place: Place) -> None:
     """A cancelled run goes on where it was."""
-    place.write("main.py", WAITING.format(folder=str(place.signals)))
+    place.write("main.py", calling(place, WAITING))
     run = place.begin("run", "main.py")
     place.wait_for_signal("begun")
     os.kill(run.pid, signal.SIGINT)
@@ -105,7 +99,7 @@ def a_cancelled_run_is_resumed(place: Place) -> None:
 @scenario
 def a_killed_engine_leaves_an_interrupted_run_that_goes_on(place: Place) -> None:
     """After `kill -9` of the engine no finished step runs again when the run is resumed."""
-    place.write("main.py", WAITING.format(folder=str(place.signals)))
+    place.write("main.py", calling(place, WAITING))
     run = place.begin("run", "main.py")
     place.wait_for_signal("begun")
     os.kill(run.pid, signal.SIGKILL)
@@ -123,7 +117,7 @@ def a_killed_engine_leaves_an_interrupted_run_that_goes_on(place: Place) -> None
 def steps_end_with_a_cancelled_run_that_is_deaf(place: Place) -> None:
     """A step that takes no notice of being asked is ended all the same."""
     place.needs_isolation()
-    text = WAITING.format(folder=str(place.signals)).replace(
+    text = calling(place, WAITING).replace(
         'called("wait")', "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     )
     place.write("main.py", text)
@@ -137,7 +131,7 @@ def steps_end_with_a_cancelled_run_that_is_deaf(place: Place) -> None:
 @scenario
 def two_engines_do_not_drive_one_run(place: Place) -> None:
     """Resuming a run that is going on is refused, and does it no harm."""
-    place.write("main.py", WAITING.format(folder=str(place.signals)))
+    place.write("main.py", calling(place, WAITING))
     run = place.begin("run", "main.py")
     place.wait_for_signal("begun")
     refused = place.partita("runs", "resume", "latest")

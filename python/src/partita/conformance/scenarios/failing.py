@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from partita.conformance.calls import calling, calls
 from partita.conformance.place import Place
 from partita.conformance.scenario import expect, scenario
 
@@ -246,42 +247,32 @@ def an_output_that_cannot_be_stored_is_a_failure(place: Place) -> None:
 @scenario
 def hooks_are_called_once(place: Place) -> None:
     """The failure hook is called once after the last attempt, the success hook after the commit."""
-    run = place.run(
-        f"""
-        import pathlib
-        from partita import StepRetryConfig, pipeline, step
+    place.run(calling(place, HOOKED), code=1)
+    expect("what the hooks noted", ["succeeded", "failed x"], calls(place), MEND)
 
-        FOLDER = pathlib.Path({str(place.signals)!r})
 
-        def note(text):
-            with open(FOLDER / "hooks", "a") as file:
-                file.write(text + "\\n")
+HOOKED = """
+    from partita import StepRetryConfig, pipeline, step
 
-        def failed(error):
-            note(f"failed {{error}}")
+    def failed(error):
+        called(f"failed {error}")
 
-        def succeeded():
-            note("succeeded")
+    def succeeded():
+        called("succeeded")
 
-        ONCE = StepRetryConfig(max_retries=1, delay=0)
+    ONCE = StepRetryConfig(max_retries=1, delay=0)
 
-        @step(retry=ONCE, on_failure=failed, on_success=succeeded, enable_cache=False)
-        def bad() -> None:
-            raise ValueError("x")
+    @step(retry=ONCE, on_failure=failed, on_success=succeeded, enable_cache=False)
+    def bad() -> None:
+        raise ValueError("x")
 
-        @step(on_failure=failed, on_success=succeeded, enable_cache=False)
-        def good() -> None: ...
+    @step(on_failure=failed, on_success=succeeded, enable_cache=False)
+    def good() -> None: ...
 
-        @pipeline
-        def hooked():
-            bad(after=[good()])
-    """,
-        code=1,
-    )
-    del run
-    hooks = place.signals / "hooks"
-    noted = hooks.read_text().splitlines() if hooks.exists() else []
-    expect("what the hooks noted", ["succeeded", "failed x"], noted, MEND)
+    @pipeline
+    def hooked():
+        bad(after=[good()])
+"""
 
 
 def statuses(run: Any) -> dict[str, str]:

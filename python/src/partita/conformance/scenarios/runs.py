@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from partita import Client
+from partita.conformance.calls import calling, calls
 from partita.conformance.place import Place, check_code
 from partita.conformance.scenario import expect, scenario
-from partita.conformance.scenarios.caching import calls
 
 MEND = "keep what belongs to a run with its id, and nothing between runs."
 
 #: A step that fails until a file is there.
 MENDED = """
-    import pathlib
     from partita import pipeline, step
-
-    FOLDER = pathlib.Path({folder!r})
-
-    def called(name):
-        with open(FOLDER / "calls", "a") as file:
-            file.write(name + "\\n")
 
     @step(enable_cache=False)
     def first() -> int:
@@ -69,7 +62,7 @@ def two_runs_at_once_do_not_disturb_each_other(place: Place) -> None:
 @scenario
 def a_failed_run_is_resumed_where_it_failed(place: Place) -> None:
     """Resuming runs the failed step again, and not those that were completed."""
-    failed = place.run(MENDED.format(folder=str(place.signals)), code=1)
+    failed = place.run(calling(place, MENDED), code=1)
     (place.signals / "mended").touch()
     check_code(place.partita("runs", "resume", failed.id), 0)
     expect("the calls in all", ["first", "second", "second"], calls(place), MEND)
@@ -80,7 +73,7 @@ def a_failed_run_is_resumed_where_it_failed(place: Place) -> None:
 def a_complete_run_is_not_run_again(place: Place) -> None:
     """Resuming a complete run starts nothing."""
     (place.signals / "mended").touch()
-    run = place.run(MENDED.format(folder=str(place.signals)))
+    run = place.run(calling(place, MENDED))
     place.partita("runs", "resume", run.id)
     expect("the calls in all", ["first", "second"], calls(place), MEND)
 
@@ -88,7 +81,7 @@ def a_complete_run_is_not_run_again(place: Place) -> None:
 @scenario
 def failed_runs_are_deleted_whole(place: Place) -> None:
     """A deleted run is gone, and the next one is not disturbed."""
-    failed = place.run(MENDED.format(folder=str(place.signals)), code=1)
+    failed = place.run(calling(place, MENDED), code=1)
     check_code(place.partita("runs", "delete", failed.id), 0)
     expect(
         "that run in the list", False, failed.id in [run.id for run in Client().list_runs()], MEND

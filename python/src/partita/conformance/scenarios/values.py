@@ -72,7 +72,7 @@ def a_parameter_of_a_megabyte_arrives(place: Place) -> None:
 
 @scenario
 def values_of_every_kind_pass_between_steps(place: Place) -> None:
-    """Values that are stored inline, in files and by a materializer come back equal."""
+    """Plain values, dataclasses and what pickles hold come back equal, inline or in files."""
     run = place.run("""
         import dataclasses, datetime, pathlib
         from partita import pipeline, step
@@ -114,6 +114,93 @@ def values_of_every_kind_pass_between_steps(place: Place) -> None:
         run.steps["compare"].output.load(),
         "give every step the same artifact store, whole.",
     )
+
+
+@scenario
+def every_type_of_artifact_comes_back(place: Place) -> None:
+    """Files, arrays, tables, pictures and what has a materializer of its own come back."""
+    run = place.run(TYPES)
+    expect(
+        "types that came out otherwise",
+        [],
+        run.steps["compare"].output.load(),
+        "give every step the same artifact store, and an environment with the same packages.",
+    )
+
+
+TYPES = """
+    import importlib.util, pathlib
+    from partita import BaseMaterializer, pipeline, step
+
+    class Temperature:
+        def __init__(self, degrees):
+            self.degrees = degrees
+
+    class TemperatureMaterializer(BaseMaterializer):
+        ASSOCIATED_TYPES = (Temperature,)
+
+        def save(self, data):
+            pathlib.Path(self.uri, "degrees").write_text(str(data.degrees))
+
+        def load(self, data_type):
+            return Temperature(float(pathlib.Path(self.uri, "degrees").read_text()))
+
+    def file():
+        path = pathlib.Path("artifact é.txt").absolute()
+        path.write_text("from a file")
+        return path
+
+    def array():
+        import numpy
+        return numpy.arange(6.0).reshape(2, 3)
+
+    def frame():
+        import pandas
+        return pandas.DataFrame({"a": [1, 2], "b": ["x", None]})
+
+    def table():
+        import pyarrow
+        return pyarrow.table({"a": [1, 2], "b": ["x", None]})
+
+    def wide():
+        import polars
+        return polars.DataFrame({"a": [1, 2], "b": ["x", None]})
+
+    def picture():
+        from PIL import Image
+        return Image.new("RGB", (3, 2), (10, 20, 30))
+
+    def text_of(value):
+        if isinstance(value, Temperature):
+            return f"{value.degrees} degrees"
+        if isinstance(value, pathlib.Path):
+            return value.read_text()
+        return repr(value.tobytes() if hasattr(value, "tobytes") else value)
+
+    MAKERS = {
+        "own": (lambda: Temperature(21.5), "partita"),
+        "file": (file, "partita"),
+        "numpy": (array, "numpy"),
+        "pandas": (frame, "pandas"),
+        "polars": (wide, "polars"),
+        "pyarrow": (table, "pyarrow"),
+        "PIL": (picture, "PIL"),
+    }
+    KINDS = [kind for kind, (_, package) in MAKERS.items() if importlib.util.find_spec(package)]
+
+    @step(enable_cache=False)
+    def make(kind: str) -> object:
+        return MAKERS[kind][0]()
+
+    @step(enable_cache=False)
+    def compare(made: list) -> list:
+        pairs = zip(KINDS, made, strict=True)
+        return [kind for kind, value in pairs if text_of(value) != text_of(MAKERS[kind][0]())]
+
+    @pipeline
+    def types():
+        compare([make(kind) for kind in KINDS])
+"""
 
 
 @scenario

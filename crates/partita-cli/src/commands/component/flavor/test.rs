@@ -3,24 +3,30 @@
 use std::io::{BufRead, BufReader, Write, stdout};
 
 use partita_cli::format::Format;
-use partita_core::stack::ComponentType;
+use partita_cli::table::Table;
+use partita_core::stack::{ComponentType, Origin};
+use partita_engine::metadata::Registry;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::component::Configuration;
+use crate::commands::component::{Configuration, built_in_flavors};
 use crate::context::{Context, Output};
-use crate::error::CommandError;
+use crate::error::{CommandError, FAILED};
 use crate::python;
 
 /// Plays the conformance suite on an orchestrator of a flavor, in a home of its own. Keys of the
 /// flavor's configuration are options too, as in `--max-parallelism=2`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The name of a built-in flavor, or what `flavor register` takes.
-    #[arg(value_name = "SOURCE")]
-    source: String,
-    /// Only this scenario; may be repeated.
+    /// The name of a flavor, built in or registered, or what `flavor register` takes.
+    #[arg(value_name = "SOURCE", required_unless_present = "list")]
+    source: Option<String>,
+    /// Only this scenario, or all whose names fit a pattern, as in `a-plugin-*`; may be repeated.
     #[arg(long = "scenario", value_name = "SCENARIO")]
     scenarios: Vec<String>,
+    /// List the scenarios, and play none.
+    #[arg(long)]
+    list: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -29,6 +35,9 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Request {
     source: String,
+    /// Where a dotted path begins, if that is not found from the working directory.
+    source_root: Option<String>,
+    is_list: bool,
     config: Vec<String>,
     scenarios: Vec<String>,
     command: String,
@@ -44,6 +53,13 @@ struct Verdict {
     seen: Option<String>,
     mend: Option<String>,
     duration_s: f64,
+}
+
+/// A scenario in the list of them.
+#[derive(Serialize, Deserialize)]
+struct Listed {
+    scenario: String,
+    says: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,14 +88,21 @@ pub(super) fn run(
 ) -> Result<(), CommandError> {
     super::check_kind(kind)?;
     let command = std::env::current_exe().map_err(CommandError::bug)?;
+    let (source, source_root) = source(kind, args.source, context)?;
     let request = Request {
-        source: args.source,
+        source,
+        source_root,
+        is_list: args.list,
         config: configuration.iter().map(|(key, value)| format!("--{key}={value}")).collect(),
         scenarios: args.scenarios,
         command: command.to_string_lossy().into_owned(),
     };
     let format = args.output.output;
-    let verdicts = play(&request, |verdict| {
+    if args.list {
+        let listed = ask(&request, |_: &Listed| ())?;
+        return context.show(format, &listed, || list(&listed));
+    }
+    let verdicts = ask(&request, |verdict| {
         if format == Format::Table {
             // Whoever does not read on has seen enough.
             let _ = stdout().write_all(line(verdict).as_bytes());
@@ -87,48 +110,71 @@ pub(super) fn run(
     })?;
     context.show(format, &verdicts, || sum(&verdicts))?;
     let failed = verdicts.iter().filter(|verdict| verdict.verdict == Word::Fail).count();
-    if failed == 0 { Ok(()) } else { Err(CommandError::Told(1)) }
+    if failed == 0 { Ok(()) } else { Err(CommandError::Told(FAILED)) }
 }
 
-/// Has Python play the scenarios; hands each verdict on as it comes.
-fn play(request: &Request, tell: impl Fn(&Verdict)) -> Result<Vec<Verdict>, CommandError> {
+/// Returns what is registered in the suite's home, and the folder that it is looked up from: for a
+/// flavor that is registered here, what it was registered with.
+fn source(
+    kind: ComponentType,
+    source: Option<String>,
+    context: &Context,
+) -> Result<(String, Option<String>), CommandError> {
+    let Some(source) = source else { return Ok((String::new(), None)) };
+    let known = context.session()?.home().metadata().flavors(kind, &built_in_flavors())?;
+    let flavor = known.into_iter().find(|flavor| flavor.name == source);
+    Ok(match flavor.and_then(|flavor| Some((flavor.source, flavor.plugin?.origin))) {
+        Some((path, Origin::Python { source_root })) => (path, Some(source_root)),
+        Some((path, _)) => (path, None),
+        None => (source, None),
+    })
+}
+
+/// Asks Python to play or list scenarios; hands what it says of each on as it comes.
+fn ask<T: DeserializeOwned>(request: &Request, tell: impl Fn(&T)) -> Result<Vec<T>, CommandError> {
     let mut python = python::start_python(&python::find()?, "test", request)?;
-    let mut verdicts = Vec::new();
+    let mut told = Vec::new();
     if let Some(said) = python.stdout.take() {
         for line in BufReader::new(said).lines() {
             let line = line.map_err(CommandError::bug)?;
-            let verdict = serde_json::from_str(&line).map_err(CommandError::bug)?;
-            tell(&verdict);
-            verdicts.push(verdict);
+            let one = serde_json::from_str(&line).map_err(CommandError::bug)?;
+            tell(&one);
+            told.push(one);
         }
     }
     let ended = python.wait().map_err(CommandError::bug)?;
     match ended.code() {
-        Some(0) => Ok(verdicts),
-        code => Err(CommandError::Told(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))),
+        Some(0) => Ok(told),
+        code => {
+            let code = code.and_then(|code| u8::try_from(code).ok());
+            Err(CommandError::Told(code.unwrap_or(FAILED)))
+        }
     }
 }
 
-fn line(Verdict { scenario, says, verdict, expected, seen, mend, .. }: &Verdict) -> String {
-    let mut text = format!("{:11}  {scenario}\n", verdict.text());
-    let mut add = |label: &str, said: &Option<String>| {
-        for (number, line) in said.iter().flat_map(|said| said.lines()).enumerate() {
-            text.push_str(&format!("{:13}{:10}{line}\n", "", if number == 0 { label } else { "" }));
-        }
-    };
-    match verdict {
-        Word::Pass => {}
-        Word::NotClaimed => {
-            add("", &seen.as_ref().and_then(|seen| Some(seen.lines().next()?.to_owned())))
-        }
-        Word::Fail => {
-            add("wanted", &Some(format!("{says}.")));
-            add("expected", expected);
-            add("seen", seen);
-            add("to mend", mend);
-        }
+fn list(scenarios: &[Listed]) -> String {
+    let mut table = Table::new(["scenario", "says"]);
+    for Listed { scenario, says } in scenarios {
+        table.row([scenario.clone(), says.clone()]);
     }
-    text
+    table.to_text()
+}
+
+fn line(Verdict { scenario, says, verdict, expected, seen, mend, .. }: &Verdict) -> String {
+    let told = [
+        ("  wanted", Some(says)),
+        ("  expected", expected.as_ref()),
+        ("  seen", seen.as_ref()),
+        ("  to mend", mend.as_ref()),
+    ];
+    let shown = match verdict {
+        Word::Pass => &told[..0],
+        Word::NotClaimed => &told[2..3],
+        Word::Fail => &told,
+    };
+    let words = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let pairs = shown.iter().filter_map(|(key, text)| Some((*key, text.map(words)?)));
+    format!("{:11}  {scenario}\n{}", verdict.text(), Table::pairs(pairs))
 }
 
 fn sum(verdicts: &[Verdict]) -> String {

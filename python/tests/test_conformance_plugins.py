@@ -1,0 +1,232 @@
+"""Orchestrators of one's own pass the conformance suite: the examples, and one that claims it all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import Project
+from custom_flavors import FLAVOR, SOURCE, write_flavor
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+#: A launcher with all that there is: jobs are known by a folder each, and outlive it.
+QUEUE = """
+    import os
+    import signal
+    import subprocess
+    import sys
+    from contextlib import suppress
+    from pathlib import Path
+
+    from flavors.entry import QueuedStep
+    from partita.enums import JobStatus
+    from partita.orchestrators import BaseOrchestrator, JobReport
+
+    RUNNER = '''if True:
+        import os, pathlib, signal, subprocess, sys
+        folder = pathlib.Path(sys.argv[1])
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        with open(folder / "log", "wb") as log:
+            code = subprocess.Popen(sys.argv[2:], stdout=log, stderr=log).wait()
+        (folder / "code.new").write_text(str(code))
+        os.rename(folder / "code.new", folder / "code")
+    '''
+
+    class MyOrchestrator(BaseOrchestrator):
+        poll_interval = 0.05
+
+        def launch(self, attempt, command, environment, resources):
+            folder = self.folder(attempt.id)
+            with suppress(FileExistsError):
+                folder.mkdir(parents=True)
+                command = QueuedStep.queued(command, self.get_settings(attempt).partition)
+                job = subprocess.Popen(
+                    [sys.executable, "-c", RUNNER, folder, *command],
+                    env={**os.environ, **environment},
+                    start_new_session=True,
+                )
+                (folder / "pid").write_text(str(job.pid))
+            return attempt.id
+
+        def poll(self, job_id):
+            folder = self.folder(job_id)
+            is_alive = self.is_alive(int((folder / "pid").read_text()))
+            if (folder / "code").exists():
+                code = int((folder / "code").read_text())
+                return JobReport("completed" if code == 0 else "failed", exit_code=code)
+            return JobStatus.ACTIVE if is_alive else JobReport("failed", exit_code=-9)
+
+        def cancel(self, job_id):
+            folder = self.folder(job_id)
+            number = signal.SIGKILL if (folder / "cancelled").exists() else signal.SIGTERM
+            (folder / "cancelled").touch()
+            if not (folder / "code").exists():
+                with suppress(ProcessLookupError):
+                    os.killpg(int((folder / "pid").read_text()), number)
+
+        def find(self, attempt_id):
+            return attempt_id if self.folder(attempt_id).exists() else None
+
+        def logs(self, job_id):
+            return (self.folder(job_id) / "log").read_text()
+
+        def folder(self, job_id):
+            return Path("jobs", job_id.replace("/", "-")).absolute()
+
+        @staticmethod
+        def is_alive(pid):
+            with suppress(ChildProcessError):  # Of an earlier process.
+                os.waitpid(pid, os.WNOHANG)
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return False
+            return True
+"""
+
+ENTRY = """
+    from partita.entrypoints import StepEntrypointConfiguration
+
+    class QueuedStep(StepEntrypointConfiguration):
+        @classmethod
+        def get_entrypoint_options(cls):
+            return super().get_entrypoint_options() | {"partition"}
+
+        @classmethod
+        def queued(cls, command, partition):
+            base = "partita.entrypoints.StepEntrypointConfiguration"
+            own = f"{cls.__module__}.{cls.__qualname__}"
+            return [*(word.replace(base, own) for word in command), "--partition", partition]
+
+        def post_run(self, pipeline_name, step_name):
+            print(step_name, "leaves the partition", self.entrypoint_args["partition"])
+"""
+
+SETTINGS = """
+    from typing import Literal
+    from partita.config import BaseSettings
+
+    class QueueSettings(BaseSettings):
+        partition: Literal["short", "long"] = "short"
+        nodes: int = 1
+"""
+
+SETTINGS_CLASS = """
+        @property
+        def settings_class(self):
+            from flavors.settings import QueueSettings
+            return QueueSettings
+"""
+
+
+def begin(command: str, folder: Path, *words: str) -> subprocess.Popen[str]:
+    """Starts the suite in a folder."""
+    line = [command, "orchestrator", "flavor", "test", *words, "--output", "json"]
+    return subprocess.Popen(
+        line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def verdicts(suite: subprocess.Popen[str]) -> dict[str, str]:
+    """Returns what came of each scenario that was played."""
+    out, err = suite.communicate()
+    assert out, err
+    wrong = [one for one in json.loads(out) if one["verdict"] == "fail"]
+    assert not wrong
+    return {one["scenario"]: one["verdict"] for one in json.loads(out)}
+
+
+def not_claimed(suite: subprocess.Popen[str]) -> set[str]:
+    """Returns the scenarios that were not claimed, after a check that the others passed."""
+    return {name for name, verdict in verdicts(suite).items() if verdict == "not_claimed"}
+
+
+#: What none of the examples has: settings, an entrypoint of its own, `poll`, `find` and `logs`.
+IN_NO_EXAMPLE = {
+    "a-gpu-is-seen-or-refused",
+    "a-plugin-that-dies-when-asked-to-find-is-asked-again",
+    "a-plugin-that-dies-when-it-hands-logs-on-leaves-a-failed-step",
+    "a-plugin-that-dies-when-polled-is-no-lost-step",
+    "options-of-its-entrypoint-have-values",
+    "post-run-is-called-after-the-step",
+    "settings-are-read",
+    "settings-of-a-step-come-before-those-of-the-pipeline",
+    "settings-outside-of-the-schema-are-refused",
+}
+
+#: What a direct orchestrator can do wrong, and no launcher.
+OF_DIRECT = {
+    "a-plugin-that-dies-when-it-asks-for-a-step-goes-on-there",
+    "a-plugin-that-dies-when-it-goes-through-the-steps-is-started-again",
+    "a-plugin-that-dies-when-it-is-given-a-step-goes-on-there",
+}
+
+#: What a launcher can do wrong, and no orchestrator that runs steps in its own process.
+OF_LAUNCHERS = {
+    "a-job-whose-launch-was-never-answered-is-not-run-twice-in-silence",
+    "a-killed-attempt-is-made-again",
+    "a-plugin-that-dies-after-it-launched-is-no-lost-step",
+    "a-plugin-that-dies-before-it-launches-is-no-lost-step",
+    "a-signal-is-told",
+    "an-attempt-that-is-launched-twice-is-committed-once",
+    "an-exit-code-is-told",
+    "an-exit-with-code-zero-is-no-success",
+    "memory-is-limited-or-refused",
+    "questions-about-a-job-that-has-ended-are-answered",
+    "steps-end-with-a-cancelled-run-that-is-deaf",
+    "steps-that-need-nothing-of-each-other-overlap",
+    "the-log-of-a-killed-step-is-kept",
+    "what-a-step-changes-is-not-seen-by-the-next",
+}
+
+ANY_MEMORY = {"what-can-never-fit-is-refused"}
+
+
+def test_the_examples_pass_every_scenario_that_they_claim(command: str) -> None:
+    python = EXAMPLES / "custom_orchestrator_python"
+    launcher = begin(command, python, "flavors.launcher.JobsOrchestratorFlavor")
+    shell = begin(command, EXAMPLES / "custom_orchestrator_any_language", "./plugin.sh")
+    assert not_claimed(launcher) == IN_NO_EXAMPLE | OF_DIRECT | ANY_MEMORY
+    direct = begin(command, python, "flavors.direct.TidyOrchestratorFlavor")
+    assert not_claimed(shell) == IN_NO_EXAMPLE | OF_DIRECT | ANY_MEMORY
+    assert not_claimed(direct) == IN_NO_EXAMPLE | OF_LAUNCHERS
+
+
+@pytest.fixture
+def queue(project: Project) -> None:
+    """A flavor whose launcher has all that there is."""
+    write_flavor(project, QUEUE)
+    project.write("flavors/entry.py", ENTRY)
+    project.write("flavors/settings.py", SETTINGS)
+    project.write("flavors/my_flavor.py", FLAVOR + SETTINGS_CLASS)
+
+
+#: What is played on it; the examples see to the rest.
+PLAYED = (
+    "a-plugin-*",
+    "an-attempt-*",
+    "a-job-*",
+    "what-is-told-late-*",
+    "questions-*",
+    "a-slow-plugin-*",
+    "settings-*",
+    "options-*",
+    "post-run-*",
+    "control-c-*",
+    "steps-end-*",
+    "a-signal-*",
+)
+
+
+@pytest.mark.usefixtures("queue")
+def test_a_launcher_that_claims_everything_passes_what_befalls_plugins(
+    project: Project, command: str
+) -> None:
+    chosen = [f"--scenario={pattern}" for pattern in PLAYED]
+    suite = begin(command, project.folder, SOURCE, "--queue=a", *chosen)
+    told_of_ends = {"a-plugin-that-dies-when-a-step-ends-is-no-lost-step"}
+    assert not_claimed(suite) == OF_DIRECT | told_of_ends
