@@ -6,8 +6,9 @@
 //!
 //! - [`message`] has what is said, as types of the wire and nothing else's;
 //! - [`frame`] has the lines that carry it, and their limits;
-//! - [`process`] supervises a plugin, [`PluginLauncher`] drives steps with one;
-//! - [`serve()`] makes an executable of an orchestrator that is written in Rust.
+//! - [`process`] supervises a plugin, [`PluginLauncher`] drives steps with one.
+//!
+//! The other side, for orchestrators in Rust, is `partita::plugin`.
 
 pub mod frame;
 mod launcher;
@@ -15,12 +16,10 @@ pub mod message;
 mod patience;
 pub mod process;
 mod registration;
-mod serve;
 mod start;
 
 pub use launcher::{Hand, Handed, OpenRun, PluginLauncher, Record, StepEnds};
 pub use patience::Patience;
-pub use process::{CallError, Listener, PluginProcess};
+pub use process::{CallError, Listener, PluginProcess, unknown_method};
 pub use registration::{Registration, RegistrationError};
-pub use serve::{Launcher, OrchestratorFlavor, Reporter, serve};
 pub use start::{Start, StartError, digest_of};

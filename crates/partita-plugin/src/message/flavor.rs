@@ -1,6 +1,7 @@
 //! What is said of a flavor, outside of runs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use partita_core::literal::Literal;
 use partita_core::stack::Capabilities;
@@ -55,16 +56,11 @@ pub struct Supply {
     pub gpus: Amount,
 }
 
-/// Nothing.
-const NONE: Amount = Amount::Number(0.0);
-/// As much as anyone asks for.
-const ANY: Amount = Amount::Any(Any::Any);
-
 impl Default for Supply {
     /// Returns what is taken of a plugin that says nothing: no graphics processors, and no memory
     /// that anyone enforces.
     fn default() -> Self {
-        Self { max_parallelism: None, grace: 10.0, cpus: ANY, memory: NONE, gpus: NONE }
+        Self { max_parallelism: None, grace: 10.0, cpus: Amount::ANY, memory: Amount::NONE, gpus: Amount::NONE }
     }
 }
 
@@ -104,12 +100,23 @@ pub enum Amount {
 }
 
 impl Amount {
+    /// Nothing.
+    pub const NONE: Self = Self::Number(0.0);
+    /// As much as anyone asks for.
+    pub const ANY: Self = Self::Any(Any::Any);
+
     /// Returns the number, or `None` if it is as much as anyone asks for.
     fn number(self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(number),
             Self::Any(Any::Any) => None,
         }
+    }
+}
+
+impl From<u32> for Amount {
+    fn from(count: u32) -> Self {
+        Self::Number(count.into())
     }
 }
 
@@ -147,4 +154,20 @@ pub struct Problem {
     pub field: Option<String>,
     /// What is wrong with it.
     pub message: String,
+}
+
+impl Problem {
+    /// Returns what is wrong with one key.
+    pub fn of(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), message: message.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.field {
+            Some(field) => write!(f, "`{field}`: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
 }

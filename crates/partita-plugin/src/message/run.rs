@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use partita_core::literal::Literal;
+use partita_core::stack;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,42 @@ pub struct Open {
     pub deployment_id: String,
     /// The URI of the artifact store, which holds the deployment.
     pub artifact_store: String,
+    /// The stack that the run is on.
+    #[serde(default)]
+    pub stack: Stack,
+}
+
+/// A stack, without the configurations of its components.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// Its components.
+    pub components: Vec<StackComponent>,
+}
+
+/// A component of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackComponent {
+    /// What it does: `orchestrator`, `artifact_store`.
+    #[serde(rename = "type")]
+    pub component_type: String,
+    /// Its name.
+    pub name: String,
+    /// The flavor that it is an instance of.
+    pub flavor: String,
+}
+
+impl From<&stack::Stack> for Stack {
+    fn from(stack: &stack::Stack) -> Self {
+        let components = stack.orchestrators.iter().chain([&stack.artifact_store]);
+        let components = components.map(|component| StackComponent {
+            component_type: component.component_type.as_str().to_owned(),
+            name: component.name.clone(),
+            flavor: component.flavor.clone(),
+        });
+        Self { name: stack.name.clone(), components: components.collect() }
+    }
 }
 
 /// The answer to `open`.

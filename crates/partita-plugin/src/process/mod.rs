@@ -7,7 +7,7 @@
 mod lines;
 mod supervisor;
 
-pub(crate) use supervisor::unknown_method;
+pub use supervisor::unknown_method;
 
 use std::process::Command;
 use std::sync::{Arc, OnceLock};

@@ -372,7 +372,7 @@ fn shown(line: &str) -> String {
 }
 
 /// Returns the error for a method that nobody here has.
-pub(crate) fn unknown_method(method: &str) -> RpcError {
+pub fn unknown_method(method: &str) -> RpcError {
     RpcError { code: code::METHOD_NOT_FOUND, message: format!("there is no method `{method}`") }
 }
 

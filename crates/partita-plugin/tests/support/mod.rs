@@ -74,6 +74,7 @@ impl Folder {
             pipeline: "line".to_owned(),
             deployment_id: "d".to_owned(),
             artifact_store: "file:///store".to_owned(),
+            stack: Default::default(),
         };
         let end = Duration::from_millis(500);
         let patience = Patience { answer, end, ..Patience::default() };

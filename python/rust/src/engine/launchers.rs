@@ -184,6 +184,7 @@ fn opening(orchestrator: &Component, context: &RunContext) -> Open {
         pipeline: context.deployment.pipeline.name.clone(),
         deployment_id: context.deployment.id.clone(),
         artifact_store: context.store.uri().to_owned(),
+        stack: (&context.deployment.stack).into(),
     }
 }
 

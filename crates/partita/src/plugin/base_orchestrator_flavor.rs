@@ -1,0 +1,82 @@
+//! The flavor of an orchestrator.
+
+use partita_plugin::message::Supply;
+use schemars::Schema;
+
+use super::{BaseOrchestrator, BaseOrchestratorConfig};
+
+/// A flavor of orchestrators: its name, the type of its components' configurations, and what does
+/// the work.
+///
+/// ```no_run
+/// # use partita::plugin::*;
+/// # #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// # struct QueueConfig {}
+/// # impl BaseOrchestratorConfig for QueueConfig {}
+/// # struct Queue;
+/// # impl BaseOrchestrator for Queue {
+/// #     type Config = QueueConfig;
+/// #     fn new(_: Run, _: QueueConfig) -> Result<Self> { Ok(Self) }
+/// #     fn launch(&self, attempt: &Attempt, _: &[String], _: &Environment, _: &Resources) -> Result<String> {
+/// #         Ok(attempt.id.clone())
+/// #     }
+/// #     fn poll(&self, _: &str) -> Result<JobReport> { Ok(JobStatus::Completed.into()) }
+/// #     fn cancel(&self, _: &str) -> Result<()> { Ok(()) }
+/// # }
+/// struct QueueFlavor;
+///
+/// impl BaseOrchestratorFlavor for QueueFlavor {
+///     type Config = QueueConfig;
+///     type Implementation = Queue;
+///
+///     fn name(&self) -> &str {
+///         "queue"
+///     }
+///
+///     fn description(&self) -> &str {
+///         "Runs every step as a job of a queue."
+///     }
+///
+///     fn supply(&self) -> Supply {
+///         Supply { gpus: Amount::from(2), ..Supply::default() }
+///     }
+/// }
+/// ```
+pub trait BaseOrchestratorFlavor {
+    /// The type of its components' configurations.
+    type Config: BaseOrchestratorConfig;
+
+    /// What does the work; made when a run needs it.
+    type Implementation: BaseOrchestrator<Config = Self::Config>;
+
+    /// Returns its name: what components say after `--flavor`.
+    fn name(&self) -> &str;
+
+    /// Returns one sentence on what it does.
+    fn description(&self) -> &str {
+        ""
+    }
+
+    /// Returns where its documentation is.
+    fn docs_url(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns where its logo is.
+    fn logo_url(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns what steps may ask of it; a pipeline that asks for more is refused.
+    fn supply(&self) -> Supply {
+        Supply::default()
+    }
+
+    /// Returns the JSON Schema of its settings on pipelines and steps, if it takes any:
+    /// `schemars::schema_for!` makes one of a type, as which [`Attempt::get_settings`] reads them.
+    ///
+    /// [`Attempt::get_settings`]: super::Attempt::get_settings
+    fn settings_schema(&self) -> Option<Schema> {
+        None
+    }
+}

@@ -1,0 +1,50 @@
+"""Orchestrators in Rust: the example of sandboxes runs pipelines, and passes the conformance suite."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from conftest import Project
+from partita import Client
+from process_stack import partita
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples/custom_orchestrator_rust"
+SANDBOX = str(ROOT / "target/debug/sandbox-orchestrator")
+
+
+def use_sandbox(command: str, *options: str) -> None:
+    """Makes a stack whose orchestrator is a sandbox the active one."""
+    partita(command, "orchestrator", "flavor", "register", SANDBOX)
+    partita(command, "orchestrator", "register", "sandbox", "--flavor=sandbox", *options)
+    partita(command, "stack", "register", "sandbox", "-o", "sandbox", "-a", "default", "--set")
+
+
+def test_a_step_in_a_sandbox_sees_its_own_processes_alone(project: Project, command: str) -> None:
+    shutil.copy(EXAMPLE / "train.py", project.folder)
+    use_sandbox(command)
+    partita(command, "run", "train.py")
+    run = Client().get_run("latest")
+    assert run.status == "completed"
+    assert run.steps["look_around"].output.load() <= 2
+    assert run.steps["total"].output.load() == 0 + 1 + 4 + 9
+
+
+def test_a_wrong_sandbox_is_refused_by_name(project: Project, command: str) -> None:
+    use_sandbox(command)
+    words = [command, "orchestrator", "update", "sandbox", "--namespaces=[]"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "`namespaces`: a sandbox has one namespace at least" in done.stderr
+
+
+def test_the_sandbox_passes_the_conformance_suite(command: str) -> None:
+    words = [command, "orchestrator", "flavor", "test", SANDBOX, "--output", "json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done
+    seen = {verdict["scenario"]: verdict["verdict"] for verdict in json.loads(done.stdout)}
+    refused = {name for name, verdict in seen.items() if verdict != "pass"}
+    assert refused == {"a-gpu-is-seen-or-refused", "what-can-never-fit-is-refused"}
