@@ -33,6 +33,34 @@ def test_a_step_in_a_sandbox_sees_its_own_processes_alone(project: Project, comm
     assert run.steps["total"].output.load() == 0 + 1 + 4 + 9
 
 
+ENTRYPOINT = """
+    from pathlib import Path
+
+    from partita.entrypoints import StepEntrypointConfiguration
+
+    class Told(StepEntrypointConfiguration):
+        @classmethod
+        def get_entrypoint_options(cls):
+            return super().get_entrypoint_options() | {"namespaces"}
+
+        def post_run(self, pipeline_name, step_name):
+            with Path("calls.txt").open("a") as calls:
+                print(pipeline_name, step_name, self.entrypoint_args["namespaces"], file=calls)
+"""
+
+
+def test_options_of_a_rust_orchestrator_reach_the_entrypoint_that_it_names(
+    project: Project, command: str
+) -> None:
+    project.write(".partita/config.toml", "")
+    project.write("entry.py", ENTRYPOINT)
+    shutil.copy(EXAMPLE / "train.py", project.folder)
+    use_sandbox(command, "--entrypoint=entry.Told", '--namespaces=["user", "pid"]')
+    partita(command, "run", "train.py", "--param", "count=1")
+    told = sorted(project.lines())
+    assert told == [f"train {step} user,pid" for step in ("look_around", "square", "total")]
+
+
 def test_a_wrong_sandbox_is_refused_by_name(project: Project, command: str) -> None:
     use_sandbox(command)
     words = [command, "orchestrator", "update", "sandbox", "--namespaces=[]"]

@@ -1,6 +1,8 @@
 //! What sandboxes are made of.
 
-use partita::plugin::{BaseOrchestratorConfig, Problem};
+use partita::plugin::{
+    Attempt, BaseOrchestratorConfig, Problem, StandardEntrypoint, StepEntrypointConfiguration,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,6 +21,15 @@ pub(crate) enum Namespace {
 }
 
 impl Namespace {
+    fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Pid => "pid",
+            Self::Ipc => "ipc",
+            Self::Net => "net",
+        }
+    }
+
     /// Returns the options of `unshare` that make it.
     fn options(self) -> &'static [&'static str] {
         match self {
@@ -37,6 +48,9 @@ pub(crate) struct SandboxConfig {
     /// What each step gets of its own.
     #[serde(default = "usual")]
     namespaces: Vec<Namespace>,
+    /// A class of yours that enters steps, by its dotted path; it is told `--namespaces`.
+    #[serde(default)]
+    entrypoint: Option<String>,
 }
 
 fn usual() -> Vec<Namespace> {
@@ -57,5 +71,20 @@ impl BaseOrchestratorConfig for SandboxConfig {
     fn problems(&self) -> Vec<Problem> {
         let why = "a sandbox has one namespace at least; a step without any runs on `process`";
         self.namespaces.is_empty().then(|| Problem::of("namespaces", why)).into_iter().collect()
+    }
+}
+
+impl StepEntrypointConfiguration for SandboxConfig {
+    fn source(&self) -> &str {
+        self.entrypoint.as_deref().unwrap_or(StandardEntrypoint.source())
+    }
+
+    fn get_entrypoint_options(&self) -> Vec<String> {
+        self.entrypoint.iter().map(|_| "namespaces".to_owned()).collect()
+    }
+
+    fn get_entrypoint_arguments(&self, _: &Attempt) -> Vec<String> {
+        let names: Vec<&str> = self.namespaces.iter().map(|namespace| namespace.name()).collect();
+        self.entrypoint.iter().map(|_| format!("--namespaces={}", names.join(","))).collect()
     }
 }

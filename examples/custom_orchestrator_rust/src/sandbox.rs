@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use partita::plugin::{
     Attempt, BaseOrchestrator, Capability, Environment, Error, JobReport, JobStatus, Resources,
-    Result, Run,
+    Result, Run, StepEntrypointConfiguration,
 };
 use serde_json::Value;
 
@@ -108,6 +108,10 @@ impl BaseOrchestrator for Sandbox {
             killpg(Pid::from_raw(group), signal).map_err(std::io::Error::from)?;
         }
         Ok(())
+    }
+
+    fn entrypoint(&self) -> &dyn StepEntrypointConfiguration {
+        &self.config
     }
 }
 
