@@ -20,7 +20,7 @@ OUTER_PATH := $(PATH)
 
 # What the native module and the command are made of, and what goes into the wheel besides.
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml $(shell find crates python/rust \
-	-path '*/tests' -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.sql' -o -name '*.json' \) -print)
+	-path '*/tests' -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.sql' -o -name '*.json' -o -path '*/templates/*' \) -print)
 PYTHON_SOURCES := python/pyproject.toml $(shell find python/src -type f \( -name '*.py' -o -name '*.pyi' \) -print)
 
 # Runs a command in the environment of development, and in that of the demo and the benchmarks.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use partita_cli::places;
 
@@ -28,19 +28,24 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
             shown(&folder)
         ))
     };
-    let mark = folder.join(places::MARK);
-    fs::create_dir_all(&mark).map_err(failed)?;
-    match fs::File::create_new(mark.join("config.toml")) {
-        Ok(mut file) => file.write_all(CONFIG.as_bytes()).map_err(failed)?,
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            context.say(&format!("`{}` is a source root already", shown(&folder)));
-            return Ok(());
-        }
-        Err(error) => return Err(failed(error)),
+    if !mark(&folder).map_err(failed)? {
+        context.say(&format!("`{}` is a source root already", shown(&folder)));
+        return Ok(());
     }
     context.say(&format!(
         "`{}` is a source root now; write a pipeline in it and type `partita run FILE`",
         shown(&folder)
     ));
     Ok(())
+}
+
+/// Marks a folder as a source root; returns whether it was none before.
+pub(crate) fn mark(folder: &Path) -> std::io::Result<bool> {
+    let mark = folder.join(places::MARK);
+    fs::create_dir_all(&mark)?;
+    match fs::File::create_new(mark.join("config.toml")) {
+        Ok(mut file) => file.write_all(CONFIG.as_bytes()).map(|()| true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
 }

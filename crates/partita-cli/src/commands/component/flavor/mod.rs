@@ -3,6 +3,7 @@
 mod delete;
 mod describe;
 mod list;
+mod new;
 mod register;
 mod test;
 mod update;
@@ -19,6 +20,8 @@ use crate::error::CommandError;
 /// What to do with flavors.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
+    /// Write a flavor to begin with: its code, its tests and what to do with them.
+    New(new::Args),
     /// Register a flavor.
     Register(register::Args),
     /// Take in what a registered flavor is now.
@@ -40,6 +43,7 @@ pub(super) fn run(
     configuration: Configuration,
 ) -> Result<(), CommandError> {
     match verb {
+        Verb::New(args) => new::run(kind, args, context),
         Verb::Register(args) => register::run(kind, args, context),
         Verb::Update(args) => update::run(kind, args, context),
         Verb::List(args) => list::run(kind, args, context),
