@@ -148,6 +148,9 @@ pub enum Origin {
     Executable {
         /// The digest of its content; another one is not started.
         digest: Digest,
+        /// The package that it was built of, as `NAME@VERSION`, if that was done for this flavor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        package: Option<String>,
     },
     /// The dotted path of a Python class.
     Python {

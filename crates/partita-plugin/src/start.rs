@@ -96,7 +96,7 @@ impl Start {
     pub fn of(flavor: &Flavor, interpreter: &Path) -> Result<Self, StartError> {
         let plugin = flavor.plugin.as_ref();
         match &plugin.ok_or_else(|| StartError::BuiltIn(flavor.name.clone()))?.origin {
-            Origin::Executable { digest } => {
+            Origin::Executable { digest, .. } => {
                 let path = Path::new(&flavor.source);
                 let start = Self::executable(path)?;
                 if *digest == digest_of(path)? {

@@ -23,7 +23,7 @@ fn check_within(start: Duration, cases: &str, expected: &str) {
     let end = Duration::from_millis(500);
     let patience = Patience { start, end, ..Patience::default() };
     let described = Registration::open(&plugin, patience).and_then(|plugin| {
-        let origin = Origin::Executable { digest: Digest::of(b"") };
+        let origin = Origin::Executable { digest: Digest::of(b""), package: None };
         plugin.describe("plugin".to_owned(), origin)
     });
     let refused = described.unwrap_err().to_string();

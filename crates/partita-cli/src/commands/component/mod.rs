@@ -1,6 +1,7 @@
 //! `partita orchestrator`, `partita artifact-store`, and so every component type: configures the
 //! components that stacks are made of.
 
+mod cargo_package;
 mod configuration;
 mod delete;
 mod describe;

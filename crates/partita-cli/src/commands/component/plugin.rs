@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use partita_core::literal::Literal;
 use partita_core::stack::{Flavor, Origin};
 use partita_plugin::message::Problem;
-use partita_plugin::{Patience, Registration, RegistrationError, Start, digest_of};
+use partita_plugin::{Patience, Registration, RegistrationError, Start, StartError, digest_of};
 
+use super::cargo_package::{self, Installed, Package};
 use super::keys::Keys;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -19,14 +20,41 @@ impl From<RegistrationError> for CommandError {
     }
 }
 
-/// Returns the flavor that a source implements: an executable, or a Python class by its dotted path.
-pub(super) fn describe(source: &str, context: &Context) -> Result<Flavor, CommandError> {
+/// A flavor that a source implements, and what was installed for it.
+pub(super) struct Described {
+    pub(super) flavor: Flavor,
+    installed: Option<Installed>,
+}
+
+impl Described {
+    /// Has what was installed stay, now that the registry has the flavor.
+    pub(super) fn keep(self) {
+        if let Some(installed) = self.installed {
+            installed.keep();
+        }
+    }
+}
+
+/// Returns the flavor that a source implements: an executable, a Python class by its dotted path, or
+/// a package that cargo builds.
+pub(super) fn describe(source: &str, context: &Context) -> Result<Described, CommandError> {
+    let Some(package) = source.strip_prefix(cargo_package::SCHEME) else {
+        return Ok(Described { flavor: describe_present(source, context)?, installed: None });
+    };
+    let package = Package::read(package)?;
+    let installed = package.install(context)?;
+    let flavor = describe_executable(&installed.executable, Some(package.to_string()))?;
+    Ok(Described { flavor, installed: Some(installed) })
+}
+
+/// Returns the flavor of a source that is there already.
+fn describe_present(source: &str, context: &Context) -> Result<Flavor, CommandError> {
     if is_dotted(source) && !Path::new(source).exists() {
         return describe_class(source, &source_root(context)?);
     }
     let path = std::path::absolute(source)
         .map_err(|error| CommandError::usage(format!("`{source}` is no path: {error}")))?;
-    describe_executable(&path).map_err(CommandError::from)
+    describe_executable(&path, None).map_err(CommandError::from)
 }
 
 /// Returns what a registered flavor's implementation says now.
@@ -35,7 +63,10 @@ pub(crate) fn describe_again(flavor: &Flavor) -> Result<Flavor, CommandError> {
         Some(Origin::Python { source_root }) => {
             describe_class(&flavor.source, Path::new(source_root))
         }
-        _ => describe_executable(Path::new(&flavor.source)).map_err(CommandError::from),
+        Some(Origin::Executable { package, .. }) => {
+            Ok(describe_executable(Path::new(&flavor.source), package.clone())?)
+        }
+        None => Err(RegistrationError::from(StartError::BuiltIn(flavor.name.clone())).into()),
     }
 }
 
@@ -73,11 +104,11 @@ fn describe_class(source: &str, source_root: &Path) -> Result<Flavor, CommandErr
     Ok(plugin.describe(source.to_owned(), Origin::Python { source_root })?)
 }
 
-fn describe_executable(path: &Path) -> Result<Flavor, RegistrationError> {
+fn describe_executable(path: &Path, package: Option<String>) -> Result<Flavor, RegistrationError> {
     let start = Start::executable(path)?;
     let digest = digest_of(path)?;
     let plugin = Registration::open(&start, Patience::default())?;
-    plugin.describe(path.display().to_string(), Origin::Executable { digest })
+    plugin.describe(path.display().to_string(), Origin::Executable { digest, package })
 }
 
 /// Checks a configuration that fits its flavor's schema with the flavor's own checks, where that is

@@ -2,7 +2,7 @@
 
 use partita_cli::table::Table;
 use partita_core::schema::Schema;
-use partita_core::stack::{ComponentType, Flavor};
+use partita_core::stack::{ComponentType, Flavor, Origin};
 use partita_engine::metadata::Registry;
 
 use crate::commands::component::built_in_flavors;
@@ -35,6 +35,11 @@ fn text(flavor: &Flavor) -> String {
     let plugin = flavor.plugin.as_ref();
     let docs = plugin.and_then(|plugin| Some(("documentation", plugin.docs_url.clone()?)));
     pairs.extend(docs);
+    if let Some(Origin::Executable { package: Some(package), .. }) =
+        plugin.map(|plugin| &plugin.origin)
+    {
+        pairs.push(("package", package.clone()));
+    }
     let mut text = Table::pairs(pairs);
     text.push_str(&keys("key", &flavor.config_schema));
     if let Some(settings) = plugin.and_then(|plugin| plugin.settings_schema.as_ref()) {

@@ -4,7 +4,7 @@ use partita_cli::fit;
 use partita_core::stack::{Component, ComponentType, Flavor};
 use partita_engine::metadata::{Registry, Save};
 
-use crate::commands::component::{built_in_flavors, plugin};
+use crate::commands::component::{built_in_flavors, cargo_package, plugin};
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -30,8 +30,9 @@ pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<
             before.name
         )));
     }
-    let flavor = match &args.source {
-        Some(source) => plugin::describe(source, context)?,
+    let described = args.source.map(|source| plugin::describe(&source, context)).transpose()?;
+    let flavor = match &described {
+        Some(described) => described.flavor.clone(),
         None => plugin::describe_again(&before)?,
     };
     if flavor.name != before.name {
@@ -45,6 +46,10 @@ pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<
     }
     super::check_keys(&flavor)?;
     metadata.save_flavor(&flavor, &built_in_flavors(), Save::Update)?;
+    if let Some(described) = described {
+        described.keep();
+        cargo_package::remove(&before, context)?;
+    }
     context.say(&format!("the {kind} flavor `{}` is updated", flavor.name));
     let components = metadata.components(kind)?;
     for component in components.iter().filter(|component| component.flavor == flavor.name) {
