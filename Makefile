@@ -150,7 +150,7 @@ target/release-venv/venv.stamp: examples/digits/requirements.txt python/requirem
 	@tests/check_host.sh $(PYTHON)
 	$(PYTHON) -m venv --clear $(RELEASE_VENV)
 	$(RELEASE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c python/requirements-dev.txt -r examples/digits/requirements.txt maturin
+		-c python/requirements-dev.txt -r examples/digits/requirements.txt maturin pydantic
 	@touch $@
 
 target/release-venv/wheel.stamp: target/release-venv/venv.stamp $(RUST_SOURCES) $(PYTHON_SOURCES)
