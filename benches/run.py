@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import plugins
 import processes
 from figure import HEADINGS, Figure
 from measuring import BENCHES, Sample, floor, folder, repeat, show, start_time, workload
@@ -170,6 +171,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "array": array,
     "runner": runner,
     **processes.MEASUREMENTS,
+    **plugins.MEASUREMENTS,
 }
 
 

@@ -28,7 +28,7 @@ FIND = "if [ -e {job}/process ]; then echo yes; fi"
 CANCEL = """
 if [ -e {job}/cancelled ]; then signal=KILL; else signal=TERM; fi
 : >{job}/cancelled
-kill -$signal -- "-$(cat {job}/process)" 2>/dev/null || :
+kill -s $signal -- "-$(cat {job}/process)" 2>/dev/null || :
 """
 
 

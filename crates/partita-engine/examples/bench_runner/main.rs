@@ -4,23 +4,21 @@
 //!
 //! Memory is what planning and running allocate at most beyond the deployment itself.
 
+mod graph;
+
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use partita_core::deployment::{Deployment, Environment, Hooks, Pipeline, Step, StepConfig};
+use graph::{deployment, result};
 use partita_core::launcher::{
     Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher, Unit,
 };
 use partita_core::run::{Failure, StepResult};
-use partita_core::settings::FailureMode;
-use partita_core::stack::{Component, ComponentType, Stack};
 use partita_core::status::{RunStatus, StepStatus};
-use partita_core::time::Timestamp;
 use partita_engine::drive::{Drive, Driver, NoLimits, Observer, Resolution, Resolver, RunEvent};
 use partita_engine::schedule::{Action, Event, Outcome as Ended, Plan, Pool, Resolved, Scheduler};
 
@@ -207,62 +205,4 @@ fn answer(action: Action, items: u32) -> Option<Event> {
         }
         _ => None,
     }
-}
-
-fn deployment(size: usize, shape: fn(usize) -> Vec<usize>) -> Deployment {
-    let component = |name: &str, component_type| Component {
-        name: name.to_owned(),
-        component_type,
-        flavor: "bench".to_owned(),
-        config: BTreeMap::new(),
-    };
-    let step = |number: usize| Step {
-        name: format!("step_{number}"),
-        source: "bench:step".to_owned(),
-        parameters: BTreeMap::new(),
-        inputs: BTreeMap::new(),
-        map_over: None,
-        upstream_steps: shape(number).into_iter().map(|up| format!("step_{up}")).collect(),
-        outputs: Vec::new(),
-        config: StepConfig::default(),
-    };
-    Deployment {
-        version: partita_core::deployment::VERSION,
-        id: "bench".to_owned(),
-        pipeline: Pipeline {
-            name: "bench".to_owned(),
-            source: "bench:pipeline".to_owned(),
-            parameters: BTreeMap::new(),
-            failure_mode: FailureMode::FailFast,
-            hooks: Hooks::default(),
-        },
-        stack: Stack {
-            name: "bench".to_owned(),
-            orchestrators: vec![component("bench", ComponentType::Orchestrator)],
-            artifact_store: component("bench", ComponentType::ArtifactStore),
-        },
-        environment: Environment::default(),
-        sources: BTreeMap::new(),
-        steps: (0..size).map(step).collect(),
-    }
-}
-
-fn result() -> Arc<StepResult> {
-    Arc::new(StepResult {
-        version: partita_core::run::VERSION,
-        run_id: "bench".to_owned(),
-        step: "step".to_owned(),
-        item: None,
-        attempt: 1,
-        status: StepStatus::Completed,
-        started_at: Timestamp(0),
-        ended_at: Timestamp(0),
-        inputs: BTreeMap::new(),
-        outputs: BTreeMap::new(),
-        cache_key: None,
-        cache_reason: None,
-        cached_from: None,
-        error: None,
-        metadata: BTreeMap::new(),
-    })
 }
