@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from conftest import Project
@@ -68,7 +69,7 @@ def new_in_rust(project: Project, command: str) -> tuple[Path, str]:
 
 def test_a_new_flavor_in_python_works(project: Project, command: str) -> None:
     folder, _ = new_in_python(project, command)
-    run(folder, project, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    run(folder, project, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     use(folder, project, command)
 
 

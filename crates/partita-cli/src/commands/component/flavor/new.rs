@@ -191,10 +191,11 @@ fn write(
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let text = match path.file_name() == Some("Cargo.toml".as_ref()) {
-            true => format!("{}\n[workspace]\n", text.replace(DEPENDENCY, &dependency(checkout))),
-            false => (*text).to_owned(),
-        };
+        let mut text = (*text).to_owned();
+        if path.ends_with("Cargo.toml") {
+            // A workspace of its own, whatever folder it is written into.
+            text = format!("{}\n[workspace]\n", text.replace(DEPENDENCY, &dependency(checkout)));
+        }
         fs::write(path, name.put_into(&text))?;
     }
     init::mark(folder).map(drop)
@@ -282,5 +283,28 @@ impl Name {
             .clone()
             .fold(text.to_owned(), |text, ((word, _), mark)| text.replace(word, mark));
         marked.fold(text, |text, ((_, name), mark)| text.replace(mark, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_its_checkout_the_crate_is_taken_by_its_version() {
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(dependency(None), format!("partita = \"{version}\""));
+        let path = Path::new("/a \"b\"/partita");
+        assert_eq!(dependency(Some(path)), r#"partita = { path = '/a "b"/partita' }"#);
+        let name = Name::read("spool").expect("a name");
+        let told = next(&name, Language::Rust, None);
+        assert!(told.contains(&format!("version {version} of the crate `partita`")), "{told}");
+    }
+
+    #[test]
+    fn the_template_depends_on_the_crate_as_is_replaced() {
+        let (_, manifest) =
+            RUST.iter().find(|(path, _)| *path == "Cargo.toml").expect("it is there");
+        assert!(manifest.contains(DEPENDENCY), "{manifest}");
     }
 }
