@@ -60,7 +60,13 @@ impl Default for Supply {
     /// Returns what is taken of a plugin that says nothing: no graphics processors, and no memory
     /// that anyone enforces.
     fn default() -> Self {
-        Self { max_parallelism: None, grace: 10.0, cpus: Amount::ANY, memory: Amount::NONE, gpus: Amount::NONE }
+        Self {
+            max_parallelism: None,
+            grace: 10.0,
+            cpus: Amount::ANY,
+            memory: Amount::NONE,
+            gpus: Amount::NONE,
+        }
     }
 }
 

@@ -102,10 +102,9 @@ impl<F: BaseOrchestratorFlavor> Session<F> {
             method::VALIDATE => {
                 let Validate { config } = read(params)?;
                 said(&match self.config(&config) {
-                    Ok(config) => Validated {
-                        problems: config.problems(),
-                        is_remote: config.is_remote(),
-                    },
+                    Ok(config) => {
+                        Validated { problems: config.problems(), is_remote: config.is_remote() }
+                    }
                     Err(error) => Validated {
                         problems: vec![Problem { field: None, message: error.message }],
                         is_remote: false,

@@ -152,7 +152,7 @@ fn problems(
         return Ok(Vec::new());
     }
     match asked(flavor, config) {
-        Ok(problems) => Ok(problems.iter().map(told).collect()),
+        Ok(problems) => Ok(problems.iter().map(Problem::to_string).collect()),
         Err(error @ RegistrationError::Malformed(_)) => Err(error),
         Err(error) => {
             context.warn(&format!("{NOT_ASKED}: {error}"));
@@ -168,11 +168,4 @@ fn asked(
     let python = python::find().map(|found| found.path).unwrap_or_else(|_| "python3".into());
     let start = Start::of(flavor, &python)?;
     Ok(Registration::open(&start, Patience::default())?.validate(config)?.problems)
-}
-
-fn told(problem: &Problem) -> String {
-    match &problem.field {
-        Some(field) => format!("`{field}`: {}", problem.message),
-        None => problem.message.clone(),
-    }
 }
