@@ -23,6 +23,10 @@ impl BaseOrchestratorConfig for QueueConfig {
             _ => Vec::new(),
         }
     }
+
+    fn is_remote(&self) -> bool {
+        self.queue == "far"
+    }
 }
 
 struct QueueFlavor;
@@ -211,6 +215,16 @@ fn what_cannot_be_done_is_answered_with_why() {
     let mut bare = open(json!({ "queue": "day" }));
     bare["stack"]["components"] = json!([]);
     check("open", bare, "the stack `s` lacks `artifact_store`");
+}
+
+#[test]
+fn a_configuration_says_where_steps_run() {
+    let validated = |queue: &str| {
+        let config = json!({ "config": { "queue": queue } });
+        answers(&[("validate", config)])[0]["result"].clone()
+    };
+    assert_eq!(validated("far"), json!({ "problems": [], "is_remote": true }));
+    assert_eq!(validated("day"), json!({ "problems": [] }));
 }
 
 /// Checks the command of a launched attempt, or why it was not launched.
