@@ -8,7 +8,7 @@ import signal
 from partita.conformance.calls import calling, calls
 from partita.conformance.faults import STACK, Fault, Faults, path_of
 from partita.conformance.place import Place, check_code
-from partita.conformance.scenario import expect, scenario
+from partita.conformance.scenario import NotClaimed, expect, scenario
 from partita.conformance.scenarios.ending import WAITING, check_dead
 
 MEND = (
@@ -187,3 +187,28 @@ def a_plugin_that_dies_when_it_cancels_leaves_nothing_running(place: Place) -> N
     called = calls(place)
     expect("how often the finished step ran", 1, called.count("first"), MEND)
     expect("how often the last step ran", 1, called.count("last"), MEND)
+
+
+@scenario
+def a_job_that_outlives_the_engine_is_found_again(place: Place) -> None:
+    """After `kill -9` of the engine a job that still runs is waited for, and run once."""
+    plugin = Faults(place)
+    plugin.set()
+    place.write("main.py", calling(place, WAITING))
+    run = place.begin("run", "main.py", "--stack", STACK)
+    place.wait_for_signal("begun")
+    if not plugin.can("find"):
+        raise NotClaimed("it does not say that it can `find` jobs")
+    os.kill(run.pid, signal.SIGKILL)
+    place.end(run)
+    resumed = place.begin("runs", "resume", "latest")
+    place.wait_for("it to be asked for the job", lambda: plugin.passed("find", "answered"))
+    (place.signals / "go").touch()
+    check_code(place.end(resumed), 0)
+    expect("the run's status", "completed", place.last_run().status, MEND)
+    expect(
+        "the calls in all",
+        ["first", "wait", "last"],
+        calls(place),
+        "let jobs outlive the plugin, each in a session of its own, and let `find` return them.",
+    )
