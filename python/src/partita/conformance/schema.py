@@ -81,7 +81,8 @@ def _numbers(schema: Schema, step: float) -> Iterator[Any]:
         least = 0 if most is None else most - 3 * step
     if "multipleOf" in schema:
         return
-    for value in (least + step, least + 2 * step):
+    least_one = [least] if "exclusiveMinimum" not in schema and least > 0 else []
+    for value in (*least_one, least + step, least + 2 * step):
         if most is None or value < most or (value == most and "maximum" in schema):
             yield value
 
