@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from itertools import filterfalse
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,73 +13,18 @@ from partita.conformance import suite
 from partita.conformance.place import Place
 from partita.conformance.scenario import NotClaimed, Scenario, Unexpected, expect
 from partita.conformance.subject import Subject
-
-#: What only orchestrators with processes of their own can do.
-ISOLATED = {
-    "what-a-step-changes-is-not-seen-by-the-next",
-    "an-exit-code-is-told",
-    "an-exit-with-code-zero-is-no-success",
-    "a-signal-is-told",
-    "a-killed-attempt-is-made-again",
-    "the-log-of-a-killed-step-is-kept",
-    "steps-end-with-a-cancelled-run-that-is-deaf",
-}
-
-#: What befalls plugins, which built-in flavors have none of, and what only flavors of one's own have.
-OF_PLUGINS = {
-    "an-attempt-that-is-launched-twice-is-committed-once",
-    "a-job-whose-launch-was-never-answered-is-not-run-twice-in-silence",
-    "what-is-told-late-and-again-changes-nothing",
-    "questions-about-a-job-that-has-ended-are-answered",
-    "a-slow-plugin-is-waited-for",
-    "options-of-its-entrypoint-have-values",
-    "post-run-is-called-after-the-step",
-}
-
-
-def is_of_plugins(scenario: str) -> bool:
-    """Returns whether built-in flavors do not claim a scenario."""
-    return scenario in OF_PLUGINS or scenario.startswith(("a-plugin-that-dies-", "settings-"))
-
-
-def begin(command: str, *words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
-    """Starts the suite."""
-    line = [command, "orchestrator", "flavor", "test", *words, "--output", "json"]
-    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(line, cwd=cwd, text=True, **pipes)
-
-
-def verdicts(suite: subprocess.Popen[str]) -> dict[str, set[str]]:
-    """Returns the names of the scenarios by verdict."""
-    out, err = suite.communicate()
-    assert suite.returncode == 0, (out, err)
-    found: dict[str, set[str]] = {}
-    for verdict in json.loads(out):
-        found.setdefault(verdict["verdict"], set()).add(verdict["scenario"])
-    return found
+from played_suites import GPUS, ISOLATION, PLUGINS, PROCESSES, begin, not_claimed
 
 
 def test_built_in_orchestrators_pass_and_do_not_claim_what_they_cannot(command: str) -> None:
     local, process = begin(command, "local"), begin(command, "process", "--max_parallelism=4")
-    seen = verdicts(local)
-    assert set(seen) == {"pass", "not_claimed"}
-    assert len(seen["pass"] | seen["not_claimed"]) >= 40
-    assert seen["pass"].isdisjoint(filter(is_of_plugins, seen["pass"]))
-    assert set(filterfalse(is_of_plugins, seen["not_claimed"])) == ISOLATED | {
-        "a-gpu-is-seen-or-refused",
-        "a-timeout-ends-a-step",
-        "memory-is-limited-or-refused",
-        "steps-that-need-nothing-of-each-other-overlap",
-    }
-    seen = verdicts(process)
-    assert set(seen) == {"pass", "not_claimed"}
-    not_claimed = set(filterfalse(is_of_plugins, seen["not_claimed"]))
-    assert not_claimed == {"a-gpu-is-seen-or-refused"}
+    assert not_claimed(local) == GPUS | ISOLATION | PROCESSES | PLUGINS | {"a-timeout-ends-a-step"}
+    assert not_claimed(process) == GPUS | PLUGINS
 
 
 def test_gpus_are_seen_where_there_are_some(command: str) -> None:
     words = ['--gpus=["0"]', "--scenario=a-gpu-is-seen-or-refused"]
-    assert set(verdicts(begin(command, "process", *words))) == {"pass"}
+    assert not_claimed(begin(command, "process", *words)) == set()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +58,7 @@ def test_a_registered_flavor_is_tested_by_its_name(command: str, project: Projec
     use_flavor(project, command)
     project.write("elsewhere/.partita/config.toml", "")
     words = ["mine", "--queue=a", "--scenario=parameters-arrive-as-they-are"]
-    assert set(verdicts(begin(command, *words, cwd=project.folder / "elsewhere"))) == {"pass"}
+    assert not_claimed(begin(command, *words, cwd=project.folder / "elsewhere")) == set()
 
 
 LOCAL = Subject({"name": "local"}, [])

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from conftest import Project
 from custom_flavors import FLAVOR, SOURCE, write_flavor
+from played_suites import (
+    BOUNDED_MEMORY,
+    DIRECT,
+    ENTRYPOINTS,
+    FIND,
+    GPUS,
+    ISOLATION,
+    LAUNCHES,
+    LOGS,
+    POLLS,
+    PROCESSES,
+    SETTINGS,
+    TELLS_ENDS,
+    begin,
+    not_claimed,
+)
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -106,7 +120,7 @@ ENTRY = """
             print(step_name, "leaves the partition", self.entrypoint_args["partition"])
 """
 
-SETTINGS = """
+QUEUE_SETTINGS = """
     from typing import Literal
     from partita.config import BaseSettings
 
@@ -123,77 +137,18 @@ SETTINGS_CLASS = """
 """
 
 
-def begin(command: str, folder: Path, *words: str) -> subprocess.Popen[str]:
-    """Starts the suite in a folder."""
-    line = [command, "orchestrator", "flavor", "test", *words, "--output", "json"]
-    return subprocess.Popen(
-        line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def verdicts(suite: subprocess.Popen[str]) -> dict[str, str]:
-    """Returns what came of each scenario that was played."""
-    out, err = suite.communicate()
-    assert out, err
-    wrong = [one for one in json.loads(out) if one["verdict"] == "fail"]
-    assert not wrong
-    return {one["scenario"]: one["verdict"] for one in json.loads(out)}
-
-
-def not_claimed(suite: subprocess.Popen[str]) -> set[str]:
-    """Returns the scenarios that were not claimed, after a check that the others passed."""
-    return {name for name, verdict in verdicts(suite).items() if verdict == "not_claimed"}
-
-
-#: What none of the examples has: settings, an entrypoint of its own, `poll`, `find` and `logs`.
-IN_NO_EXAMPLE = {
-    "a-gpu-is-seen-or-refused",
-    "a-plugin-that-dies-when-asked-to-find-is-asked-again",
-    "a-plugin-that-dies-when-it-hands-logs-on-leaves-a-failed-step",
-    "a-plugin-that-dies-when-polled-is-no-lost-step",
-    "options-of-its-entrypoint-have-values",
-    "post-run-is-called-after-the-step",
-    "settings-are-read",
-    "settings-of-a-step-come-before-those-of-the-pipeline",
-    "settings-outside-of-the-schema-are-refused",
-}
-
-#: What a direct orchestrator can do wrong, and no launcher.
-OF_DIRECT = {
-    "a-plugin-that-dies-when-it-asks-for-a-step-goes-on-there",
-    "a-plugin-that-dies-when-it-goes-through-the-steps-is-started-again",
-    "a-plugin-that-dies-when-it-is-given-a-step-goes-on-there",
-}
-
-#: What a launcher can do wrong, and no orchestrator that runs steps in its own process.
-OF_LAUNCHERS = {
-    "a-job-whose-launch-was-never-answered-is-not-run-twice-in-silence",
-    "a-killed-attempt-is-made-again",
-    "a-plugin-that-dies-after-it-launched-is-no-lost-step",
-    "a-plugin-that-dies-before-it-launches-is-no-lost-step",
-    "a-signal-is-told",
-    "an-attempt-that-is-launched-twice-is-committed-once",
-    "an-exit-code-is-told",
-    "an-exit-with-code-zero-is-no-success",
-    "memory-is-limited-or-refused",
-    "questions-about-a-job-that-has-ended-are-answered",
-    "steps-end-with-a-cancelled-run-that-is-deaf",
-    "steps-that-need-nothing-of-each-other-overlap",
-    "the-log-of-a-killed-step-is-kept",
-    "what-a-step-changes-is-not-seen-by-the-next",
-}
-
-ANY_MEMORY = {"what-can-never-fit-is-refused"}
+#: What none of the examples below claims.
+IN_NONE = GPUS | ENTRYPOINTS | SETTINGS | FIND | LOGS | POLLS
 
 
 def test_the_examples_pass_every_scenario_that_they_claim(command: str) -> None:
     python = EXAMPLES / "custom_orchestrator_python"
-    launcher = begin(command, python, "flavors.launcher.JobsOrchestratorFlavor")
-    shell = begin(command, EXAMPLES / "custom_orchestrator_any_language", "./plugin.sh")
-    assert not_claimed(launcher) == IN_NO_EXAMPLE | OF_DIRECT | ANY_MEMORY
-    direct = begin(command, python, "flavors.direct.TidyOrchestratorFlavor")
-    assert not_claimed(shell) == IN_NO_EXAMPLE | OF_DIRECT | ANY_MEMORY
-    assert not_claimed(direct) == IN_NO_EXAMPLE | OF_LAUNCHERS
+    launcher = begin(command, "flavors.launcher.JobsOrchestratorFlavor", cwd=python)
+    shell = begin(command, "./plugin.sh", cwd=EXAMPLES / "custom_orchestrator_any_language")
+    assert not_claimed(launcher) == IN_NONE | DIRECT | BOUNDED_MEMORY
+    direct = begin(command, "flavors.direct.TidyOrchestratorFlavor", cwd=python)
+    assert not_claimed(shell) == IN_NONE | DIRECT | BOUNDED_MEMORY
+    assert not_claimed(direct) == IN_NONE | LAUNCHES | ISOLATION | PROCESSES
 
 
 @pytest.fixture
@@ -201,7 +156,7 @@ def queue(project: Project) -> None:
     """A flavor whose launcher has all that there is."""
     write_flavor(project, QUEUE)
     project.write("flavors/entry.py", ENTRY)
-    project.write("flavors/settings.py", SETTINGS)
+    project.write("flavors/settings.py", QUEUE_SETTINGS)
     project.write("flavors/my_flavor.py", FLAVOR + SETTINGS_CLASS)
 
 
@@ -227,6 +182,5 @@ def test_a_launcher_that_claims_everything_passes_what_befalls_plugins(
     project: Project, command: str
 ) -> None:
     chosen = [f"--scenario={pattern}" for pattern in PLAYED]
-    suite = begin(command, project.folder, SOURCE, "--queue=a", *chosen)
-    told_of_ends = {"a-plugin-that-dies-when-a-step-ends-is-no-lost-step"}
-    assert not_claimed(suite) == OF_DIRECT | told_of_ends
+    suite = begin(command, SOURCE, "--queue=a", *chosen, cwd=project.folder)
+    assert not_claimed(suite) == DIRECT | TELLS_ENDS

@@ -170,6 +170,7 @@ ONCE = "a-step-is-called-once-for-each-attempt"
 RETRIED = "an-attempt-that-fails-is-made-again"
 ENDED = "questions-about-a-job-that-has-ended-are-answered"
 LOST = "a-job-whose-launch-was-never-answered-is-not-run-twice-in-silence"
+FOUND = "a-job-that-outlives-the-engine-is-found-again"
 
 
 def test_a_launcher_that_is_right_passes(project: Project, command: str) -> None:
@@ -188,6 +189,7 @@ def test_a_launcher_that_is_right_passes(project: Project, command: str) -> None
         (REPEATS_A_STALE_STATUS, RETRIED),
         (FORGETS_ENDS, ENDED),
         (FINDS_NOTHING, LOST),
+        (FINDS_NOTHING, FOUND),
     ],
     ids=lambda value: value if "-" in value and " " not in value else "",
 )

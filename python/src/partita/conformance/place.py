@@ -230,8 +230,8 @@ class Place:
         """
         if self.subject.is_isolated is None:
             run = self.run(STEPS_BEFORE)
-            before = [step.output.load() for step in run.steps.values()]
-            self.subject.is_isolated = not any(before)
+            steps_before = [step.output.load() for step in run.steps.values()]
+            self.subject.is_isolated = not any(steps_before)
         if not self.subject.is_isolated:
             raise NotClaimed("its steps share a process")
 

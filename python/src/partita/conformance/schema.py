@@ -42,6 +42,8 @@ def _candidates(schema: Schema, root: Schema) -> Iterator[Any]:
     schema = _resolved(schema, root)
     if "default" in schema:
         yield schema["default"]
+        if "enum" not in schema and schema.get("type") not in ("boolean", "integer", "number"):
+            return  # A text that is made up may fit the schema and still name nothing.
     if "const" in schema:
         yield schema["const"]
     elif "enum" in schema:
@@ -59,15 +61,17 @@ def _of_type(schema: Schema, root: Schema) -> Iterator[Any]:
         yield from (True, False)
     elif kind in ("integer", "number"):
         yield from _numbers(schema, 1 if kind == "integer" else 0.5)
-    elif kind == "string" and "default" not in schema and not {"pattern", "format"} & set(schema):
+    elif kind == "string" and not {"pattern", "format"} & set(schema):
         text = "conformance".ljust(schema.get("minLength", 0), "x")
         yield text[: schema.get("maxLength")]
-    elif kind == "array" and "default" not in schema:
+    elif kind == "array":
         items = examples(schema.get("items", {}), root)[:1]
         if items or not schema.get("minItems"):
             yield items * max(1, schema.get("minItems", 0))
-    elif kind == "object" and "default" not in schema:
+    elif kind == "object":
         yield from _objects(schema, root)
+    elif kind == "null":
+        yield None
 
 
 def _numbers(schema: Schema, step: float) -> Iterator[Any]:
@@ -77,7 +81,8 @@ def _numbers(schema: Schema, step: float) -> Iterator[Any]:
         least = 0 if most is None else most - 3 * step
     if "multipleOf" in schema:
         return
-    for value in (least + step, least + 2 * step):
+    least_one = [least] if "exclusiveMinimum" not in schema and least > 0 else []
+    for value in (*least_one, least + step, least + 2 * step):
         if most is None or value < most or (value == most and "maximum" in schema):
             yield value
 

@@ -6,6 +6,7 @@ import fnmatch
 import importlib
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -57,16 +58,26 @@ def test(request: dict[str, Any]) -> None:
         for scenario in scenarios:
             _show({"scenario": scenario.name, "says": scenario.says})
         return
-    with tempfile.TemporaryDirectory(prefix="partita-conformance-") as name:
-        folder = Path(name)
+    folder = Path(tempfile.mkdtemp(prefix="partita-conformance-"))
+    try:
         os.environ["PARTITA_HOME"] = str(folder / "home")
-        try:
-            subject = _register(folder, request)
-        except NotSetUp as error:
-            tell(str(error))
-            raise SystemExit(error.code) from None
+        subject = _register(folder, request)
         for verdict in play(scenarios, folder, request["command"], subject):
             _show(verdict._asdict())
+    except NotSetUp as error:
+        tell(str(error))
+        raise SystemExit(error.code) from None
+    finally:
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder that jobs of a wrong orchestrator may still write to before they notice."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ WAITING = """
         called("wait")
         (FOLDER / "begun").write_text(str(os.getpid()))
         while not (FOLDER / "go").exists():
+            (FOLDER / "begun").stat()  # It is removed with the scenario, which ends this.
             (FOLDER / "alive").write_text(str(time.time()))
             time.sleep(0.02)
         return number

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from pathlib import Path
 
 from partita.conformance.calls import calling, calls
 from partita.conformance.faults import STACK, Fault, Faults, path_of
 from partita.conformance.place import Place, check_code
-from partita.conformance.scenario import expect, scenario
+from partita.conformance.scenario import NotClaimed, expect, scenario
 from partita.conformance.scenarios.ending import WAITING, check_dead
 
 MEND = (
@@ -187,3 +189,44 @@ def a_plugin_that_dies_when_it_cancels_leaves_nothing_running(place: Place) -> N
     called = calls(place)
     expect("how often the finished step ran", 1, called.count("first"), MEND)
     expect("how often the last step ran", 1, called.count("last"), MEND)
+
+
+@scenario
+def a_job_that_outlives_the_engine_is_found_again(place: Place) -> None:
+    """After `kill -9` of the engine a job that still runs is waited for, and run once."""
+    plugin = Faults(place)
+    plugin.set()
+    text = calling(place, WAITING).replace('"alive"', 'f"alive-{get_step_context().attempt}"')
+    place.write("main.py", text.replace("import pipeline", "import get_step_context, pipeline"))
+    run = place.begin("run", "main.py", "--stack", STACK)
+    place.wait_for_signal("begun")
+    if not plugin.can("find"):
+        raise NotClaimed("it does not say that it can `find` jobs")
+    os.kill(run.pid, signal.SIGKILL)
+    place.end(run)
+    resumed = place.begin("runs", "resume", "latest")
+    asked = "it to be asked for the job"
+    (answer, *_) = place.wait_for(asked, lambda: plugin.passed("find", "answered"))
+    if is_written(place.signals / "alive-1"):
+        expect(
+            "a job that still runs to be found",
+            True,
+            answer.get("job") is not None,
+            "let `find` return the job of an attempt, whoever launched it.",
+        )
+    (place.signals / "go").touch()
+    check_code(place.end(resumed), 0)
+    expect("the run's status", "completed", place.last_run().status, MEND)
+    called = calls(place)
+    expect("how often the finished step ran", 1, called.count("first"), MEND)
+    expect("how often the last step ran", 1, called.count("last"), MEND)
+
+
+def is_written(path: Path) -> bool:
+    """Returns whether a file is written again and again, which whoever lives does every moment."""
+    before, end = path.read_text(), time.monotonic() + 1
+    while time.monotonic() < end:
+        if path.read_text() not in ("", before):
+            return True
+        time.sleep(0.02)
+    return False
