@@ -212,6 +212,7 @@ def test_a_run_whose_orchestrator_does_not_cancel_ends_within_the_grace_of_its_f
     done = interrupt(run)
     assert time.monotonic() - began < 30, done  # What is given to steps that nothing can end.
     assert done.code == 130, done
+    assert "of step `waits` end; see whether it still runs" in done.err, done
     assert Client().get_run("latest").status == "cancelled"
     assert project.statuses() == {"waits": "cancelled"}
 

@@ -145,6 +145,9 @@ impl Drop for PluginLauncher {
             // The engine has given them up: it had its time.
             plugin.hurry();
         }
+        for told in state.flights.values().filter_map(Flight::unseen) {
+            self.0.run.record.printed(&told);
+        }
         drop(state);
         // Its end is waited for, and it may have something to tell meanwhile.
         drop(plugin);

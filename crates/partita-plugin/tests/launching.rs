@@ -115,6 +115,15 @@ fn a_cancelled_attempt_ends_as_cancelled() {
     assert_eq!(end(&reported), "0/1 cancelled");
 }
 
+/// Waits until a plugin has made a file.
+fn wait_for(folder: &Folder, file: &str) {
+    let end = std::time::Instant::now() + LONG;
+    while !folder.path(file).exists() {
+        assert!(std::time::Instant::now() < end, "there is no `{file}`");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn an_attempt_that_is_cancelled_twice_is_over_whatever_the_plugin_does() {
     let check = |cases: &str| {
@@ -123,9 +132,7 @@ fn an_attempt_that_is_cancelled_twice_is_over_whatever_the_plugin_does() {
         let launcher = PluginLauncher::new(run);
         let (reports, reported) = reports();
         let job = launcher.launch(attempt(0, 1), &reports).unwrap();
-        while !folder.path("launched").exists() {
-            std::thread::yield_now();
-        }
+        wait_for(&folder, "launched");
         launcher.cancel(&job).unwrap();
         assert!(reported.is_empty());
         launcher.cancel(&job).unwrap();
@@ -141,6 +148,23 @@ fn an_attempt_that_is_cancelled_twice_is_over_whatever_the_plugin_does() {
         cancel) read -r line; read -r line ;;"#,
     );
     check("launch) : > FOLDER/launched; read -r line; read -r line ;;");
+}
+
+#[test]
+fn a_job_that_nobody_has_seen_end_is_told_of() {
+    let folder = Folder::new();
+    let cases = r#"launch) : > FOLDER/launched; answer "$id" '{"job":"7"}' ;;
+        cancel) answer "$id" '{}'; : > FOLDER/asked ;;"#;
+    let (run, printed) = folder.run(folder.plugin("status", cases), LONG);
+    let launcher = PluginLauncher::new(run);
+    let (reports, _) = reports();
+    let job = launcher.launch(attempt(0, 1), &reports).unwrap();
+    wait_for(&folder, "launched");
+    launcher.cancel(&job).unwrap();
+    wait_for(&folder, "asked");
+    drop(launcher);
+    let told = printed.lines().join("\n");
+    assert!(told.contains("nobody has seen the job `7` of step `step0` end"), "{told}");
 }
 
 #[test]

@@ -111,6 +111,15 @@ impl Flight {
         BTreeMap::from([(TERMS_VARIABLE.to_owned(), terms)])
     }
 
+    /// Returns what is said of a job that the backend has and that nobody has seen end.
+    pub(super) fn unseen(&self) -> Option<String> {
+        let Stage::Running { job } = &self.stage else { return None };
+        let step = &self.attempt.step().name;
+        Some(format!(
+            "partita: nobody has seen the job `{job}` of step `{step}` end; see whether it still runs"
+        ))
+    }
+
     /// Reports how it ended.
     pub(super) fn report(self, outcome: Outcome) {
         self.reports.ended(self.attempt.unit(), self.attempt.number, outcome);
