@@ -17,3 +17,8 @@ class RemoteOrchestratorConfig(BaseOrchestratorConfig):
     )
     folder: str = Field(default=".jobs", description="The folder there that jobs are kept in.")
     python: str | None = Field(default=None, description="The Python there, if it is another.")
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether steps run on another machine, where they cannot be handed secrets."""
+        return self.shell != ["sh"]
