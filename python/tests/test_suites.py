@@ -13,8 +13,11 @@ from played_suites import (
     ENTRYPOINTS,
     FIND,
     GPUS,
+    ISOLATION,
+    LAUNCHES,
     LOGS,
     POLLS,
+    PROCESSES,
     SETTINGS,
     TELLS_ENDS,
     begin,
@@ -22,29 +25,42 @@ from played_suites import (
 )
 from process_stack import partita
 from test_new_flavors import new_in_python, new_in_rust
-from test_remote_orchestrator import EXAMPLE, SOURCE
+from test_remote_orchestrator import EXAMPLE as REMOTE
+from test_remote_orchestrator import SOURCE
 from test_rust_orchestrators import SANDBOX
 
-#: What none of them claims, and what those do not that wait for their jobs and forget them.
-IN_NONE = GPUS | BOUNDED_MEMORY | DIRECT | ENTRYPOINTS | SETTINGS
-WAITING = IN_NONE | FIND | LOGS | POLLS
+EXAMPLES = REMOTE.parent
+PYTHON = EXAMPLES / "custom_orchestrator_python"
+
+#: What none of them claims.
+IN_NONE = GPUS | ENTRYPOINTS | SETTINGS
+
+#: What launchers leave out that are told of ends, and have as much memory as anyone asks for.
+OF_PROCESSES = DIRECT | BOUNDED_MEMORY | FIND | LOGS | POLLS
+
+#: What a direct one leaves out whose steps share its process.
+NO_PROCESSES = LAUNCHES | ISOLATION | PROCESSES | FIND | LOGS | POLLS
 
 
 def test_examples_and_new_flavors_pass(project: Project, command: str) -> None:
     remote = project.folder / "remote"
-    shutil.copytree(EXAMPLE, remote)
+    shutil.copytree(REMOTE, remote)
     partita(command, "init", str(remote))
-    sources = {
-        (remote, SOURCE): IN_NONE | TELLS_ENDS,
-        (project.folder, SANDBOX): WAITING,
-        new_in_python(project, command): WAITING,
-        new_in_rust(project, command): WAITING,
-    }
+    claims = [
+        (project.folder, SANDBOX, OF_PROCESSES),
+        (EXAMPLES / "custom_orchestrator_any_language", "./plugin.sh", OF_PROCESSES),
+        (PYTHON, "flavors.launcher.JobsOrchestratorFlavor", OF_PROCESSES),
+        (PYTHON, "flavors.direct.TidyOrchestratorFlavor", NO_PROCESSES),
+        (remote, SOURCE, DIRECT | BOUNDED_MEMORY | TELLS_ENDS),
+        (*new_in_python(project, command), OF_PROCESSES),
+        (*new_in_rust(project, command), OF_PROCESSES),
+    ]
 
-    def play(where: tuple[Path, str]) -> set[str]:
-        folder, source = where
+    def play(claim: tuple[Path, str, set[str]]) -> set[str]:
+        """Plays the suite in a folder; returns what was not claimed."""
+        folder, source, _ = claim
         return not_claimed(begin(command, source, cwd=folder))
 
     with ThreadPoolExecutor(2) as pool:
-        for (_, source), left in zip(sources, pool.map(play, sources), strict=True):
-            assert left == sources[_, source], source
+        for (_, source, left), seen in zip(claims, pool.map(play, claims), strict=True):
+            assert seen == IN_NONE | left, source
