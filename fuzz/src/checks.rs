@@ -13,12 +13,12 @@ use partita_core::deployment::{Deployment, MAX_DEPTH, nesting};
 use partita_core::digest::Digest;
 use partita_core::launcher::Unit;
 use partita_core::literal::{Kind, Literal};
-use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult};
+use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult, Submission};
 use partita_core::schema::Schema;
 use partita_core::secret::{self, Reference};
 use partita_core::settings::{Memory, Span};
 use partita_core::spec::PipelineSpec;
-use partita_core::stack::{Capabilities, Stack};
+use partita_core::stack::{Capabilities, Delegates, Stack};
 use partita_core::time::Timestamp;
 use partita_engine::compile::{CompileRequest, ConfigFile, FlavorSettings, Overrides, compile};
 use partita_engine::schedule::{Plan, Scheduler};
@@ -92,6 +92,7 @@ pub fn documents(data: &[u8]) {
     document::<StepResult>(data);
     document::<RunHeader>(data);
     document::<RunEnd>(data);
+    document::<Submission>(data);
     document::<Manifest>(data);
     for line in data.split(|byte| *byte == b'\n') {
         if let Ok(event) = serde_json::from_slice::<Event>(line) {
@@ -175,6 +176,8 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
             memory: None,
             gpus: None,
             allow_unenforced: false,
+            images: false,
+            delegates: Delegates::No,
         },
         other_capabilities: BTreeMap::new(),
         flavor_settings: FlavorSettings::default(),

@@ -165,10 +165,11 @@ def test_an_entrypoint_runs_in_any_folder_from_a_copy_of_the_code_and_the_store(
     assert done.code == 0, done
 
 
-def test_an_input_that_is_not_made_yet_is_a_failure_that_names_it(entry: Entry) -> None:
+def test_a_step_does_not_begin_before_what_it_depends_on(entry: Entry, command: str) -> None:
     early = entry.do("second")
     assert early.code == 1
-    assert "first.commit.json (output `output`)` is not in the artifact store" in early.err
+    assert "step `second` depends on `first`, which is not committed; start it once" in early.err
+    assert not entry.steps(command)["second"].attempts
 
 
 def test_code_that_cannot_be_imported_is_the_failure_of_the_attempt(

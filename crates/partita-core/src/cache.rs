@@ -89,6 +89,9 @@ pub fn key(
             .field("type", output.type_name.as_deref().unwrap_or_default().as_bytes())
             .field("materializer", output.materializer.as_deref().unwrap_or_default().as_bytes());
     }
+    if let Some(image) = &step.config.docker.parent_image {
+        hasher.field("image", image.as_bytes());
+    }
     if let Some(version) = &step.config.cache_version {
         hasher.field("version", version.as_bytes());
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::literal::Literal;
-use crate::settings::{FailureMode, Resources, Retry, Span};
+use crate::settings::{Docker, FailureMode, Resources, Retry, Span};
 use crate::stack::Stack;
 
 /// The version of the document that this code reads and writes.
@@ -199,6 +199,9 @@ pub struct StepConfig {
     /// What it needs of a machine.
     #[serde(skip_serializing_if = "is_default")]
     pub resources: Resources,
+    /// The image that it runs in.
+    #[serde(skip_serializing_if = "is_default")]
+    pub docker: Docker,
     /// The settings of its orchestrator's flavor.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, Literal>,
@@ -223,6 +226,7 @@ impl Default for StepConfig {
             timeout: None,
             orchestrator: None,
             resources: Resources::default(),
+            docker: Docker::default(),
             settings: BTreeMap::new(),
             limits: BTreeMap::new(),
             hooks: Hooks::default(),

@@ -1,5 +1,6 @@
 //! The step launcher: the smallest kind of orchestrator.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::deployment::{Deployment, Step};
@@ -18,6 +19,16 @@ impl Unit {
     /// Returns one item of a mapped step.
     pub fn item(step: usize, item: u32) -> Self {
         Self { step, item: Some(item) }
+    }
+}
+
+impl fmt::Display for Unit {
+    /// Writes it as in the ids of attempts: `2`, or `2.7` for an item.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.item {
+            None => write!(f, "{}", self.step),
+            Some(item) => write!(f, "{}.{item}", self.step),
+        }
     }
 }
 
@@ -59,10 +70,7 @@ impl Attempt {
 
     /// Returns the id that backends carry, so that `find` works: `RUN/STEP-INDEX[.ITEM]/NUMBER`.
     pub fn id(&self) -> String {
-        match self.item {
-            None => format!("{}/{}/{}", self.run_id, self.step, self.number),
-            Some(item) => format!("{}/{}.{item}/{}", self.run_id, self.step, self.number),
-        }
+        format!("{}/{}/{}", self.run_id, self.unit(), self.number)
     }
 }
 
@@ -100,6 +108,8 @@ pub enum Outcome {
     Completed(Option<Arc<StepResult>>),
     /// It failed and may be retried.
     Failed(Failure),
+    /// It failed, and no other attempt at it can be made.
+    GaveUp(Failure),
     /// It was cancelled, by the engine or by an interrupt; it is not retried.
     Cancelled,
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactVersion;
 use crate::digest::Digest;
+use crate::launcher::Unit;
 use crate::literal::Literal;
 use crate::status::{RunStatus, StepStatus};
 use crate::time::Timestamp;
@@ -241,6 +242,43 @@ pub struct RunEnd {
     /// What went wrong, in one paragraph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// `submission.json`: an orchestrator goes through the steps of a run by itself, so that entrypoints
+/// count their attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Submission {
+    /// The document format's version.
+    pub version: u32,
+    /// The orchestrator's name.
+    pub orchestrator: String,
+    /// When it was handed the run.
+    pub submitted_at: Timestamp,
+    /// Who does the rest.
+    pub ends: EndedBy,
+    /// The last attempt that was made before, by step or item as in the ids of attempts: `2`, `2.7`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attempts: BTreeMap<String, u32>,
+}
+
+/// Who ends a run whose orchestrator goes through the steps by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// An engine that decides of each step whether it runs, and keeps what the entrypoint of a step
+    /// cannot: timeouts and limits.
+    Driver,
+    /// An engine that waits for the orchestrator.
+    Engine,
+    /// The last entrypoint: no engine is there.
+    Entrypoint,
+}
+
+impl Submission {
+    /// Returns the last attempt that was made at a step or an item before.
+    pub fn attempts_before(&self, unit: Unit) -> u32 {
+        self.attempts.get(&unit.to_string()).copied().unwrap_or(0)
+    }
 }
 
 /// `lease.json`: who drives a run.

@@ -290,6 +290,22 @@ impl Retry {
 /// The longest wait between two attempts, in seconds: one day.
 const MAX_WAIT: f64 = 86_400.0;
 
+/// The image that a step runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Docker {
+    /// The image's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_image: Option<String>,
+    /// Whether it is used as it is, and none is built of it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub skip_build: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// What becomes of a run when a step has failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -178,6 +178,28 @@ pub struct Capabilities {
     pub gpus: Option<u32>,
     /// Whether unenforceable requests are let through because its owner said so.
     pub allow_unenforced: bool,
+    /// Whether steps run in the images that they ask for.
+    #[serde(default)]
+    pub images: bool,
+    /// Whether it goes through the steps by itself and starts their entrypoints, so that no engine
+    /// drives.
+    #[serde(default)]
+    pub delegates: Delegates,
+}
+
+/// Whether an orchestrator goes through the steps by itself and starts their entrypoints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delegates {
+    /// It does not.
+    #[default]
+    No,
+    /// It says so when it is opened.
+    Maybe,
+    /// It does.
+    Yes,
+    /// It does, and goes on with what does not depend on a step that failed, if that is asked.
+    Throughout,
 }
 
 impl Capabilities {

@@ -18,7 +18,7 @@ use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Reports, Step
 use partita_core::literal::Literal;
 use partita_core::run::Failure;
 use partita_core::settings::{FailureMode, Retry};
-use partita_core::stack::{Capabilities, Component, ComponentType, Stack};
+use partita_core::stack::{Capabilities, Component, ComponentType, Delegates, Stack};
 use partita_core::status::{RunStatus, StepStatus};
 use partita_engine::drive::NoLimits;
 use partita_engine::metadata::{MetadataStore, RunFilter, RunView, Runs, SqliteMetadataStore};
@@ -311,6 +311,8 @@ impl Home {
             memory: None,
             gpus: None,
             allow_unenforced: false,
+            images: false,
+            delegates: Delegates::No,
         }];
         let place = Place { launcher: &here, capabilities: &capabilities, limits: &NoLimits };
         live.execute(place, &[], |_| {}).map(drop)

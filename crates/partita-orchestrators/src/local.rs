@@ -16,7 +16,7 @@ use partita_core::launcher::{
     Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
 };
 use partita_core::literal::Literal;
-use partita_core::stack::{Capabilities, ComponentType, Flavor};
+use partita_core::stack::{Capabilities, ComponentType, Delegates, Flavor};
 use partita_engine::drive::Handover;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,8 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
         memory: Some(0),
         gpus: Some(0),
         allow_unenforced: config.allow_unenforced,
+        images: false,
+        delegates: Delegates::No,
     })
 }
 

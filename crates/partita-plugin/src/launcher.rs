@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use partita_core::deployment::Deployment;
+use partita_core::deployment::{Deployment, Step};
 use partita_core::launcher::{
     Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
 };
@@ -50,13 +50,13 @@ pub struct OpenRun {
     pub patience: Patience,
     /// Takes what it prints.
     pub record: Arc<dyn Record>,
-    /// Hands attempts their secrets.
+    /// Hands steps their secrets.
     pub hand: Hand,
 }
 
-/// Returns where the process of an attempt finds the values of the secrets that it takes; `None` if
-/// it takes none.
-pub type Hand = Box<dyn Fn(&Attempt) -> std::io::Result<Option<Handed>> + Send + Sync>;
+/// Returns where processes of these steps find the values of the secrets that they take; `None` if
+/// they take none.
+pub type Hand = Box<dyn Fn(&[Step]) -> std::io::Result<Option<Handed>> + Send + Sync>;
 
 /// Where the values of secrets are found, for as long as this is kept.
 pub struct Handed {
@@ -70,6 +70,12 @@ pub struct Handed {
 pub trait Record: Send + Sync {
     /// Takes a line that the plugin wrote to its standard error; it must not wait.
     fn printed(&self, line: &str);
+
+    /// Notes that the plugin goes through the steps by itself, and may start their entrypoints.
+    fn goes_by_itself(&self);
+
+    /// Takes what the plugin made of the deployment.
+    fn represented(&self, representation: &str);
 
     /// Takes what the job of an attempt printed that did not end well.
     fn job_printed(&self, attempt: &Attempt, text: &str);
@@ -91,6 +97,8 @@ struct State {
     /// By attempt id.
     flights: HashMap<String, Flight>,
     desk: Desk,
+    /// The secrets of entrypoints that the orchestrator starts by itself.
+    handed: Option<Handed>,
 }
 
 enum Plugin {
@@ -125,7 +133,8 @@ impl PluginLauncher {
     /// Returns the launcher of a run; the plugin is started with its first attempt.
     pub fn new(run: OpenRun) -> Self {
         let desk = Desk::new(&run.deployment, &run.committed);
-        let state = State { plugin: Plugin::Closed, losses: 0, flights: HashMap::new(), desk };
+        let (plugin, flights) = (Plugin::Closed, HashMap::new());
+        let state = State { plugin, losses: 0, flights, desk, handed: None };
         let settled = Condvar::new();
         Self(Arc::new(Shared { run, state: Mutex::new(state), settled }))
     }
@@ -160,7 +169,7 @@ impl StepLauncher for PluginLauncher {
         let mut state = self.0.state();
         self.0.ensure_started(&mut state).map_err(LaunchError::Refused)?;
         let step = attempt.step;
-        let handed = (self.0.run.hand)(&attempt).map_err(|error| {
+        let handed = (self.0.run.hand)(std::slice::from_ref(attempt.step())).map_err(|error| {
             LaunchError::Refused(format!("its secrets cannot be handed over: {error}"))
         })?;
         let flight = Flight::new(attempt, Arc::clone(reports), Stage::Waiting, handed);
@@ -244,10 +253,7 @@ impl Shared {
 
     /// Returns an error as a sentence about the plugin.
     fn said(&self, error: &CallError) -> String {
-        match error {
-            CallError::Refused(error) => error.message.clone(),
-            error => format!("{} {error}", self.run.start.what),
-        }
+        self.run.start.said(error)
     }
 }
 

@@ -10,6 +10,7 @@
 //!
 //! The other side, for orchestrators in Rust, is `partita::plugin`.
 
+mod delegate;
 pub mod frame;
 mod launcher;
 pub mod message;
@@ -17,7 +18,9 @@ mod patience;
 pub mod process;
 mod registration;
 mod start;
+mod terms;
 
+pub use delegate::Delegate;
 pub use launcher::{Hand, Handed, OpenRun, PluginLauncher, Record, StepEnds};
 pub use patience::Patience;
 pub use process::{CallError, Listener, PluginProcess, unknown_method};

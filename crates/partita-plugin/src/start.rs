@@ -8,6 +8,8 @@ use std::process::Command;
 use partita_core::digest::Digest;
 use partita_core::stack::{Flavor, Origin};
 
+use crate::process::CallError;
+
 /// The module that makes plugins of flavors in Python.
 const HOST: &str = "partita.plugins";
 
@@ -116,6 +118,14 @@ impl Start {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         command
+    }
+
+    /// Returns an error as a sentence about it.
+    pub(crate) fn said(&self, error: &CallError) -> String {
+        match error {
+            CallError::Refused(error) => error.message.clone(),
+            error => format!("{} {error}", self.what),
+        }
     }
 
     /// Returns the words for a program that the system does not start.

@@ -74,6 +74,10 @@ impl Resolver for Nothing {
 }
 
 impl Record for Nothing {
+    fn goes_by_itself(&self) {}
+
+    fn represented(&self, _representation: &str) {}
+
     fn printed(&self, line: &str) {
         eprintln!("{line}");
     }

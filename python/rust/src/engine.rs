@@ -1,6 +1,7 @@
 //! Runs traced pipelines.
 
 pub(crate) mod compile;
+mod hand_over;
 mod launchers;
 pub(crate) mod resume;
 
@@ -31,6 +32,7 @@ use partita_engine::secrets::{SecretError, Secrets};
 use partita_engine::step_runner::{RunContext, run_attempt};
 use partita_engine::store::{ArtifactStore, Hold};
 use partita_orchestrators::local::{self, LocalLauncher, LocalSteps, Next};
+use partita_orchestrators::process::Echo;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
@@ -235,10 +237,13 @@ fn execute<'py>(
     let echo = Arc::new(TerminalEcho::new(&progress));
     let (local, steps) = local::open().map_err(|error| partita_error(py, error))?;
     let interpreter = interpreter(py)?;
-    let opened = py.detach(|| {
-        let (committed, echo) = (live.committed(), Arc::clone(&echo) as _);
-        launchers::open(prepared, &context, committed, &local, interpreter, echo)
-    });
+    let shown: Arc<dyn Echo> = Arc::clone(&echo) as _;
+    let delegate = py.detach(|| launchers::delegate(prepared, &live, &interpreter, &shown));
+    match delegate.transpose() {
+        None => {}
+        Some(delegate) => return hand_over::run(py, live, prepared, delegate, progress),
+    }
+    let opened = py.detach(|| launchers::open(prepared, &live, &local, interpreter, shown));
     let (launchers, step_observer) = opened.map_err(|error| partita_error(py, error))?;
     let capabilities = prepared.all_capabilities();
     let limits = prepared.session.home().path().join("limits");
@@ -331,18 +336,21 @@ fn drive(
     observers: &[Arc<dyn Observer>],
     handle: mpsc::Sender<CancelHandle>,
 ) -> Result<Executed, RunError> {
-    struct End<'a>(&'a LocalLauncher);
-    impl Drop for End<'_> {
-        fn drop(&mut self) {
-            self.0.end();
-        }
-    }
     let _end = End(local);
     let observers: Vec<&dyn Observer> = observers.iter().map(|observer| &**observer).collect();
     live.execute(place, &observers, move |cancel| {
         // The main thread waits for it before anything else.
         let _ = handle.send(cancel);
     })
+}
+
+/// Tells the main thread, when it is dropped, that a run is over.
+struct End<'a>(&'a LocalLauncher);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// Returns the Python that runs this.

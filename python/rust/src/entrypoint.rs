@@ -6,8 +6,11 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use partita_core::launcher::{Outcome, Unit};
 use partita_core::run::Failure;
+use partita_core::secret;
+use partita_core::settings::FailureMode;
+use partita_engine::drive::timed_out;
 use partita_engine::secrets::Secrets;
-use partita_engine::step_runner::{Entered, RunEntry, StepEntry, Try};
+use partita_engine::step_runner::{Closed, Entered, RunEntry, StepEntry, Try};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -129,6 +132,47 @@ impl PyStepEntry {
             .collect()
     }
 
+    /// The pipeline's hooks as `(on_success, on_failure)`, each as `module:qualname`.
+    #[getter]
+    fn pipeline_hooks(&self) -> (Option<&str>, Option<&str>) {
+        let hooks = &self.0.run_entry().deployment().pipeline.hooks;
+        (hooks.on_success.as_deref(), hooks.on_failure.as_deref())
+    }
+
+    /// The bytes of memory that the step asks for.
+    #[getter]
+    fn memory(&self) -> Option<u64> {
+        self.0.step().config.resources.memory.map(|memory| memory.0)
+    }
+
+    /// Whether a step that failed leaves the others of the run to go on.
+    #[getter]
+    fn goes_on_after_failures(&self) -> bool {
+        let mode = self.0.run_entry().deployment().pipeline.failure_mode;
+        mode == FailureMode::ContinueOnFailure
+    }
+
+    /// The seconds that an attempt may take.
+    #[getter]
+    fn timeout(&self) -> Option<f64> {
+        self.0.step().config.timeout.map(|timeout| timeout.0)
+    }
+
+    /// What is said of an attempt that took longer.
+    #[getter]
+    fn timed_out(&self) -> Option<String> {
+        self.0.step().config.timeout.map(|timeout| {
+            let timeout = std::time::Duration::from_secs_f64(timeout.0);
+            timed_out(timeout).message
+        })
+    }
+
+    /// Whether the step takes values of secrets.
+    #[getter]
+    fn takes_secrets(&self) -> bool {
+        !secret::taken_by(self.0.step()).is_empty()
+    }
+
     /// Returns whether the artifact store says how an attempt that did not succeed ended.
     fn is_recorded(&self, attempt: u32) -> bool {
         self.0.is_recorded(attempt)
@@ -146,20 +190,21 @@ impl PyStepEntry {
         self.0.refuse(attempt, why);
     }
 
-    /// Runs the step unless it is done; `attempt` is its number, or `None` for the next one. Whoever
+    /// Runs the step unless it is done; `attempt` is its number, which may have been claimed. Whoever
     /// counts attempts says why the step was not cached, and whether another may follow.
-    #[pyo3(signature = (attempt, caller, cache_reason=None, is_last=None))]
+    #[pyo3(signature = (attempt, caller, cache_reason=None, is_last=None, *, claimed=false))]
     fn run(
         &self,
         py: Python<'_>,
-        attempt: Option<u32>,
+        attempt: u32,
         caller: &Bound<'_, PyAny>,
         cache_reason: Option<String>,
         is_last: Option<bool>,
+        claimed: bool,
     ) -> PyResult<Ended> {
-        let which = match attempt {
-            Some(number) => Try::Launched { number, cache_reason, is_last },
-            None => Try::Next,
+        let which = match claimed {
+            true => Try::Claimed(attempt),
+            false => Try::Launched { number: attempt, cache_reason, is_last },
         };
         let run = self.0.run_entry();
         let mut calls = PyCaller {
@@ -175,10 +220,55 @@ impl PyStepEntry {
         Ok(match entered {
             Entered::AlreadyCommitted => ("committed", None),
             Entered::Cached => ("cached", None),
-            Entered::Ran(Outcome::Completed(_)) => ("completed", None),
-            Entered::Ran(Outcome::Cancelled) => ("cancelled", None),
-            Entered::Ran(Outcome::Failed(failure)) => ("failed", Some(told(failure))),
+            Entered::Ran(outcome) => match outcome {
+                Outcome::Completed(_) => ("completed", None),
+                Outcome::Cancelled => ("cancelled", None),
+                Outcome::Failed(failure) | Outcome::GaveUp(failure) => {
+                    ("failed", Some(told(failure)))
+                }
+            },
         })
+    }
+
+    /// Takes the next attempt's number, unless the step is committed.
+    fn claim(&self, py: Python<'_>) -> PyResult<Option<u32>> {
+        py.detach(|| self.0.claim()).map_err(|error| partita_error(py, error))
+    }
+
+    /// Returns how a claimed attempt ended, whose process has ended; what went wrong where its record
+    /// does not say; and the seconds after which another one follows.
+    #[pyo3(signature = (number, exit_code, why=None))]
+    fn close(
+        &self,
+        py: Python<'_>,
+        number: u32,
+        exit_code: i32,
+        why: Option<String>,
+    ) -> PyResult<(&'static str, Option<String>, Option<f64>)> {
+        let closed = py.detach(|| self.0.close(number, exit_code, why));
+        Ok(match closed.map_err(|error| partita_error(py, error))? {
+            Closed::Committed => ("committed", None, None),
+            Closed::Cancelled => ("cancelled", None, None),
+            Closed::Failed { retry_in } => ("failed", None, retry_in),
+            Closed::Lost { failure, retry_in } => ("failed", Some(failure.message), retry_in),
+        })
+    }
+
+    /// Returns how many items a mapped step has, of which none was chosen.
+    fn items(&self, py: Python<'_>) -> PyResult<Option<usize>> {
+        py.detach(|| self.0.items()).map_err(|error| partita_error(py, error))
+    }
+
+    /// Notes that a hook of the pipeline raised an exception.
+    fn note_failed_hook(&self, hook: String, error: String) {
+        self.0.note_failed_hook(hook, error);
+    }
+
+    /// Ends the run if no engine does and nothing is left to do in it; returns its status and what
+    /// went wrong if this ended it.
+    fn end_if_last(&self, py: Python<'_>) -> PyResult<Option<(&'static str, Option<String>)>> {
+        let end = py.detach(|| self.0.end_if_last()).map_err(|error| partita_error(py, error))?;
+        Ok(end.map(|end| (end.status.as_str(), end.error)))
     }
 }
 

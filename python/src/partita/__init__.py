@@ -18,7 +18,7 @@ from partita._native import __version__
 from partita.context import get_step_context, log_metadata
 from partita.errors import PartitaError, PipelineError, StepFailedError
 from partita.pipeline import pipeline
-from partita.settings import ResourceSettings, StepRetryConfig
+from partita.settings import DockerSettings, ResourceSettings, StepRetryConfig
 from partita.step import step
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BaseMaterializer",
     "Client",
+    "DockerSettings",
     "PartitaError",
     "PipelineError",
     "ResourceSettings",

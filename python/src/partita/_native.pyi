@@ -58,6 +58,12 @@ class StepEntry:
     file: str | None
     source_root: str | None
     hooks: tuple[str | None, str | None]
+    pipeline_hooks: tuple[str | None, str | None]
+    memory: int | None
+    timeout: float | None
+    timed_out: str | None
+    goes_on_after_failures: bool
+    takes_secrets: bool
     materializers: list[tuple[str, str]]
 
     def is_recorded(self, attempt: int) -> bool: ...
@@ -65,11 +71,20 @@ class StepEntry:
     def refuse(self, attempt: int, why: str) -> None: ...
     def run(
         self,
-        attempt: int | None,
+        attempt: int,
         caller: object,
         cache_reason: str | None = None,
         is_last: bool | None = None,
+        *,
+        claimed: bool = False,
     ) -> tuple[str, tuple[str, str | None] | None]: ...
+    def claim(self) -> int | None: ...
+    def close(
+        self, number: int, exit_code: int, why: str | None = None
+    ) -> tuple[str, str | None, float | None]: ...
+    def items(self) -> int | None: ...
+    def note_failed_hook(self, hook: str, error: str) -> None: ...
+    def end_if_last(self) -> tuple[str, str | None] | None: ...
 
 @final
 class StepCall:

@@ -172,6 +172,8 @@ def _finish(
         if ended["interrupted"] and is_script:
             raise termination.exception(f"run `{finished.name}` had just completed")
         return finished
+    if ended["status"] == "submitted":  # It goes on without this process.
+        return finished
     if ended["status"] == "cancelled":
         raise termination.exception(f"run `{finished.name}` was cancelled")
     name = ended["failed"][0] if ended["failed"] else ""

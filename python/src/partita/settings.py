@@ -85,6 +85,57 @@ class ResourceSettings(Settings):
         return not any(self._options.values())
 
 
+class DockerSettings(Settings):
+    """The image that a step runs in.
+
+    Images are not built here: name one that is there, and say so with `skip_build=True`. What an
+    image would have to be built for is refused before anything runs.
+
+    Example:
+        >>> DockerSettings(parent_image="registry.example.org/train:7", skip_build=True)
+        DockerSettings(parent_image='registry.example.org/train:7', skip_build=True)
+    """
+
+    def __init__(
+        self,
+        *,
+        parent_image: str | None = None,
+        skip_build: bool | None = None,
+        requirements: list[str] | str | None = None,
+        apt_packages: list[str] | None = None,
+        environment: dict[str, str] | None = None,
+        dockerfile: str | None = None,
+    ) -> None:
+        """Describes the image.
+
+        Args:
+            parent_image: Its name.
+            skip_build: Whether it is used as it is.
+            requirements: Needs an image to be built.
+            apt_packages: Needs an image to be built.
+            environment: Needs an image to be built.
+            dockerfile: Needs an image to be built.
+        """
+        self._options = _given(
+            parent_image=parent_image,
+            skip_build=skip_build,
+            requirements=requirements,
+            apt_packages=apt_packages,
+            environment=environment,
+            dockerfile=dockerfile,
+        )
+
+    @property
+    def parent_image(self) -> str | None:
+        """The image's name."""
+        return self._options.get("parent_image")
+
+    @property
+    def skip_build(self) -> bool:
+        """Whether it is used as it is."""
+        return self._options.get("skip_build", False)
+
+
 class StepRetryConfig(Settings):
     """How often, and how patiently, a failed step is retried.
 

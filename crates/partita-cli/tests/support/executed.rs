@@ -8,7 +8,7 @@ use partita_core::deployment::Deployment;
 use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Reports, StepLauncher};
 use partita_core::literal::Literal;
 use partita_core::run::{Failure, Target};
-use partita_core::stack::Capabilities;
+use partita_core::stack::{Capabilities, Delegates};
 use partita_engine::drive::NoLimits;
 use partita_engine::home::Home;
 use partita_engine::metadata::{MetadataStore, Registry};
@@ -102,6 +102,8 @@ const CAPABILITIES: Capabilities = Capabilities {
     memory: Some(0),
     gpus: Some(0),
     allow_unenforced: false,
+    images: false,
+    delegates: Delegates::No,
 };
 
 pub(crate) fn deployment(machine: &Machine, second: &str) -> Deployment {

@@ -103,6 +103,14 @@ fn inputs(
 
 fn own_material(before: &Step, after: &Step, found: &mut Vec<String>) {
     let (old, new) = (&before.config, &after.config);
+    if old.docker.parent_image != new.docker.parent_image {
+        let shown = |image: &Option<String>| match image {
+            Some(image) => format!("`{image}`"),
+            None => "none".to_owned(),
+        };
+        let (old, new) = (&old.docker.parent_image, &new.docker.parent_image);
+        found.push(format!("the image changed from {} to {}", shown(old), shown(new)));
+    }
     if old.cache_version != new.cache_version {
         let shown = |version: &Option<String>| version.clone().unwrap_or_else(|| "none".to_owned());
         found.push(format!(

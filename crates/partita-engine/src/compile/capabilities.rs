@@ -16,6 +16,9 @@ use super::options::Options;
 const HELP: &str = "take the request away, or use an orchestrator that can; one of flavor `local` \
                     that is registered with `--allow_unenforced=true` ignores it";
 
+const BUILD: &str = "build the image by yourself, name it as `parent_image`, and say \
+                     `skip_build=True`";
+
 /// One request that an orchestrator cannot meet, as several steps may make it.
 #[derive(PartialEq, Eq, Hash)]
 struct Unmet {
@@ -80,7 +83,51 @@ impl<'a> CapabilityChecker<'a> {
         for (asked, because, location) in unmet(options, &capabilities, orchestrator) {
             self.add(step, asked, because, HELP.to_owned(), location.or(place));
         }
+        self.check_image(step, options, &capabilities, orchestrator, place);
         named.map(|placed| placed.value.clone())
+    }
+
+    /// Checks that the image that a step asks for is there as it is, and is used.
+    fn check_image(
+        &mut self,
+        step: &'a str,
+        options: &Options,
+        capabilities: &Capabilities,
+        orchestrator: &Component,
+        place: Option<&Location>,
+    ) {
+        let image = options.parent_image.as_ref();
+        let is_built = !options.docker().skip_build;
+        if let Some((key, placed)) = options.built.iter().next() {
+            let key = key.rsplit('.').next().unwrap_or(key);
+            let because = "needs an image to be built, which Partita does not do".to_owned();
+            let location = placed.location.as_ref().or(place);
+            self.add(
+                step,
+                format!("{} of an image", quoted(key)),
+                because,
+                BUILD.to_owned(),
+                location,
+            );
+        } else if let Some(image) = image.filter(|_| is_built) {
+            let asked = format!("an image built of {}", quoted(&image.value));
+            let location = image.location.as_ref().or(place);
+            self.add(step, asked, "Partita does not build".to_owned(), BUILD.to_owned(), location);
+        } else if let (None, Some(skip_build)) = (image, &options.skip_build) {
+            let location = skip_build.location.as_ref().or(place);
+            let help = "name the image as `parent_image`".to_owned();
+            let because = "has no name".to_owned();
+            self.add(step, "an image that is there".to_owned(), because, help, location);
+        } else if let Some(image) = image.filter(|_| !capabilities.images) {
+            let (name, flavor) = (quoted(&orchestrator.name), quoted(&orchestrator.flavor));
+            let because = format!(
+                "orchestrator {name} (flavor {flavor}) does not use, since it runs steps where it runs itself"
+            );
+            let help = "take the image away, or use an orchestrator that runs steps in images";
+            let location = image.location.as_ref().or(place);
+            let asked = format!("the image {}", quoted(&image.value));
+            self.add(step, asked, because, help.to_owned(), location);
+        }
     }
 
     /// Returns an orchestrator that a step names and what it can do, or notes that it cannot serve.

@@ -103,6 +103,18 @@ impl LayerReader<'_> {
                 into.gpu_class = self.placed(path, node, values::filled_text);
             }
             "settings.resources.memory" => into.memory = self.placed(path, node, values::memory),
+            "settings.docker.parent_image" => {
+                into.parent_image = self.placed(path, node, values::filled_text);
+            }
+            "settings.docker.skip_build" => {
+                into.skip_build = self.placed(path, node, values::boolean);
+            }
+            "settings.docker.apt_packages"
+            | "settings.docker.dockerfile"
+            | "settings.docker.environment"
+            | "settings.docker.requirements" => {
+                into.built.insert(path, Placed { value: (), location: self.place(node) });
+            }
             "settings.orchestrator" => self.orchestrator_settings("", node, into),
             "failure_mode" => into.failure_mode = self.value(path, node, values::failure_mode),
             "run_name" => into.run_name = self.value(path, node, values::run_name),

@@ -26,6 +26,7 @@ mod cache_files;
 mod capabilities;
 mod config_file;
 mod declarations;
+mod delegation;
 mod graph;
 mod inputs;
 mod layers;
@@ -48,9 +49,10 @@ use partita_core::diagnostic::{Diagnostic, Report};
 use partita_core::literal::Literal;
 use partita_core::settings::FailureMode;
 use partita_core::spec::PipelineSpec;
-use partita_core::stack::{Capabilities, Stack};
+use partita_core::stack::{Capabilities, Delegates, Stack};
 
 pub use config_file::ConfigFile;
+pub use delegation::check_delegation;
 pub use options::{OPTIONS, OptionKey, Scope};
 pub use orchestrator_settings::FlavorSettings;
 
@@ -118,6 +120,9 @@ pub fn compile(spec: PipelineSpec, request: &CompileRequest) -> Result<Compiled,
     deployment.id = deployment.content_id().map_err(|error| {
         Diagnostic::new(format!("the deployment cannot be written as JSON: {error}"))
     })?;
+    if matches!(request.capabilities.delegates, Delegates::Yes | Delegates::Throughout) {
+        check_delegation(&deployment, &request.capabilities)?;
+    }
     Ok(Compiled { deployment, run_name })
 }
 

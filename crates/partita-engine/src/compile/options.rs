@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use partita_core::diagnostic::Location;
 use partita_core::literal::Literal;
-use partita_core::settings::{FailureMode, Memory, Resources, Retry, Span};
+use partita_core::settings::{Docker, FailureMode, Memory, Resources, Retry, Span};
 
 use super::orchestrator_settings::OrchestratorSettings;
 
@@ -36,10 +36,13 @@ const fn pipeline(path: &'static str, takes: &'static str) -> OptionKey {
     OptionKey { path, takes, scope: Scope::Pipeline }
 }
 
+/// What the keys say that ask for an image to be built, which is refused.
+const BUILT: &str = "what an image is built of";
+
 const SPAN: &str = "seconds, or a number and a unit such as `30s`, `10m`, `2h` or `7d`";
 
 /// Every known option, sorted by path.
-pub const OPTIONS: [OptionKey; 23] = [
+pub const OPTIONS: [OptionKey; 30] = [
     step("cache_environment", "a list of names of environment variables"),
     step("cache_expiry", SPAN),
     step("cache_files", "a list of paths"),
@@ -54,7 +57,14 @@ pub const OPTIONS: [OptionKey; 23] = [
     step("retry.delay", "a number of seconds"),
     step("retry.max_retries", "a whole number"),
     pipeline("run_name", "text"),
-    step("settings", "the keys `orchestrator` and `resources`"),
+    step("settings", "the keys `docker`, `orchestrator` and `resources`"),
+    step("settings.docker", "the keys `parent_image` and `skip_build`"),
+    step("settings.docker.apt_packages", BUILT),
+    step("settings.docker.dockerfile", BUILT),
+    step("settings.docker.environment", BUILT),
+    step("settings.docker.parent_image", "the name of an image"),
+    step("settings.docker.requirements", BUILT),
+    step("settings.docker.skip_build", "true or false"),
     step("settings.orchestrator", "keys and values of the orchestrator's flavor"),
     step("settings.resources", "the keys `cpu_count`, `gpu_count`, `gpu_class` and `memory`"),
     step("settings.resources.cpu_count", "a number"),
@@ -118,6 +128,10 @@ pub(super) struct Options {
     pub(super) gpu_count: Option<Placed<u32>>,
     pub(super) gpu_class: Option<Placed<String>>,
     pub(super) memory: Option<Placed<Memory>>,
+    pub(super) parent_image: Option<Placed<String>>,
+    pub(super) skip_build: Option<Placed<bool>>,
+    /// The keys that ask for an image to be built.
+    pub(super) built: BTreeMap<&'static str, Placed<()>>,
     pub(super) orchestrator_settings: OrchestratorSettings,
     /// Values of a step's inputs.
     pub(super) parameters: BTreeMap<String, Placed<Literal>>,
@@ -152,6 +166,9 @@ impl Options {
         put(&mut self.gpu_count, &later.gpu_count);
         put(&mut self.gpu_class, &later.gpu_class);
         put(&mut self.memory, &later.memory);
+        put(&mut self.parent_image, &later.parent_image);
+        put(&mut self.skip_build, &later.skip_build);
+        self.built.extend(later.built.iter().map(|(key, placed)| (*key, placed.clone())));
         for (flavor, settings) in &later.orchestrator_settings {
             let own = self.orchestrator_settings.entry(flavor.clone()).or_default();
             own.extend(settings.iter().map(|(key, value)| (key.clone(), value.clone())));
@@ -173,6 +190,14 @@ impl Options {
                 delay: self.delay.unwrap_or(never.delay),
                 backoff: self.backoff.unwrap_or(never.backoff),
             },
+        }
+    }
+
+    /// Returns the image that these options ask for.
+    pub(super) fn docker(&self) -> Docker {
+        Docker {
+            parent_image: self.parent_image.as_ref().map(|placed| placed.value.clone()),
+            skip_build: self.skip_build.as_ref().is_some_and(|placed| placed.value),
         }
     }
 

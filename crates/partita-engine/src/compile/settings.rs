@@ -206,6 +206,7 @@ impl<'a> ConfigMaker<'a> {
             retry: options.retry(),
             timeout: options.timeout.as_ref().map(|placed| placed.value),
             resources: options.resources(),
+            docker: options.docker(),
             limits: options.limits.clone().unwrap_or_default(),
             ..StepConfig::default()
         }

@@ -267,16 +267,22 @@ impl<'a> Driver<'a> {
         if self.is_committed(step) {
             return Outcome::Completed;
         }
-        let failure = match reported {
+        let (failure, outcome) = match reported {
             Reported::Cancelled => return Outcome::Cancelled,
-            Reported::Failed(failure) => {
-                let record = self.recorded(step, attempt);
-                record.and_then(|record| record.error).unwrap_or(failure)
+            Reported::Failed(failure) => (self.told(step, attempt, failure), Outcome::Failed),
+            Reported::GaveUp(failure) => (self.told(step, attempt, failure), Outcome::Lost),
+            Reported::Completed(_) => {
+                (failures::not_committed(self.drive.deployment), Outcome::Failed)
             }
-            Reported::Completed(_) => failures::not_committed(self.drive.deployment),
         };
         self.failures.insert(step, Arc::new(failure));
-        Outcome::Failed
+        outcome
+    }
+
+    /// Returns why an attempt failed: what its record says, or else what was reported.
+    fn told(&self, step: usize, attempt: u32, reported: Failure) -> Failure {
+        let record = self.recorded(step, attempt);
+        record.and_then(|record| record.error).unwrap_or(reported)
     }
 
     fn recorded(&self, step: usize, attempt: u32) -> Option<StepResult> {

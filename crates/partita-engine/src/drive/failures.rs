@@ -12,7 +12,7 @@ fn length(time: Duration) -> String {
 }
 
 /// An attempt took too long.
-pub(super) fn timed_out(timeout: Duration) -> Failure {
+pub fn timed_out(timeout: Duration) -> Failure {
     Failure::ours(format!(
         "timed out after {}; raise the step's `timeout` if it needs longer",
         length(timeout)
@@ -75,18 +75,18 @@ pub(super) fn silent(deployment: &Deployment, silence: Duration, error: &str) ->
 
 /// What is known of the failed items of a mapped step.
 #[derive(Debug)]
-pub(super) struct FailedItems {
+pub(crate) struct FailedItems {
     /// The item that failed first.
-    pub(super) first: u32,
+    pub(crate) first: u32,
     /// Its last failure.
-    pub(super) failure: Arc<Failure>,
+    pub(crate) failure: Arc<Failure>,
     /// How many have failed.
-    pub(super) count: u32,
+    pub(crate) count: u32,
 }
 
 impl FailedItems {
     /// Returns the failure of their step.
-    pub(super) fn failure(&self) -> Failure {
+    pub(crate) fn failure(&self) -> Failure {
         let Self { first, failure, count } = self;
         let others = match count - 1 {
             0 => String::new(),
@@ -115,7 +115,7 @@ fn orchestrator(deployment: &Deployment) -> String {
 }
 
 /// Returns what went wrong in a run, given its failed steps, or `None` if none failed.
-pub(super) fn summary(deployment: &Deployment, failed: &[(usize, Arc<Failure>)]) -> Option<String> {
+pub(crate) fn summary(deployment: &Deployment, failed: &[(usize, Arc<Failure>)]) -> Option<String> {
     let (step, failure) = failed.first()?;
     let name = &deployment.steps[*step].name;
     let others = match failed.len() - 1 {

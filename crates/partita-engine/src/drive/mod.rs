@@ -18,6 +18,8 @@ mod timers;
 mod tests;
 
 pub use driver::{Drive, Driver};
+pub use failures::timed_out;
+pub(crate) use failures::{FailedItems, summary};
 pub use handover::Handover;
 pub use inbox::{CancelHandle, LimitsHandle};
 pub use limits::{Limits, NoLimits, Places, Reached, Taken};

@@ -93,6 +93,11 @@ pub enum Change {
         /// The run.
         run_id: Arc<str>,
     },
+    /// The run was submitted, and nothing of it has begun.
+    RunSubmitted {
+        /// The run.
+        run_id: Arc<str>,
+    },
     /// The run's engine died, or its documents do not say how it ended.
     RunInterrupted {
         /// The run.
@@ -129,6 +134,7 @@ impl Change {
             | Self::StepSkipped { step, .. }
             | Self::StepCancelled { step, .. } => &step.run_id,
             Self::RunResumed { run_id }
+            | Self::RunSubmitted { run_id }
             | Self::RunInterrupted { run_id, .. }
             | Self::RunEnded { run_id, .. }
             | Self::RunMetadata { run_id, .. } => run_id,

@@ -202,7 +202,7 @@ impl Needs {
         removal: Removal,
     ) -> Result<bool> {
         let documents = Documents::new(store);
-        if is_live(store, run_id) {
+        if is_live(store, run_id) || documents.is_submitted(run_id)? {
             self.live.insert(run_id.to_owned());
         }
         let header = match documents.run_header(run_id) {

@@ -134,6 +134,11 @@ pub enum MetadataError {
         /// What to do, with a leading separator, or nothing.
         help: String,
     },
+    /// A run goes on without an engine.
+    #[error(
+        "run `{0}` was submitted, and goes on without an engine; cancel it first with `partita runs cancel`"
+    )]
+    Submitted(String),
     /// The artifact store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

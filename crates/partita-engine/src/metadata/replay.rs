@@ -36,8 +36,14 @@ pub(super) fn replay(
         Replay { documents, run_id: Arc::from(header.id.as_str()), problems: Vec::new() };
     let deployment = replay.noting(documents.deployment(&header.deployment_id)).map(Arc::new);
     let events = replay.noting(documents.events(run_id)).unwrap_or_default();
+    let needs_no_engine = replay.noting(documents.needs_no_engine(run_id)).unwrap_or(false);
     let end = replay.noting(documents.run_end(run_id)).flatten();
-    let changes = replay.changes(deployment.as_ref(), &events, end, is_live);
+    let goes_on = match (needs_no_engine, is_live) {
+        (true, _) => GoesOn::Submitted,
+        (false, true) => GoesOn::Driven,
+        (false, false) => GoesOn::No,
+    };
+    let changes = replay.changes(deployment.as_ref(), &events, end, goes_on);
     let start = start(header, deployment, store);
     Ok(Some(Replayed { record: RunRecord { start, changes }, problems: replay.problems }))
 }
@@ -48,6 +54,21 @@ fn start(
     store: &dyn ArtifactStore,
 ) -> RunStart {
     RunStart { header, deployment, store: store.uri().to_owned(), status: RunStatus::Running }
+}
+
+/// Who goes on with a run that has no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GoesOn {
+    /// An engine.
+    Driven,
+    /// The orchestrator that it was submitted to.
+    Submitted,
+    /// Nobody.
+    No,
+}
+
+fn has_begun(change: &Change) -> bool {
+    matches!(change, Change::StepStarted { .. } | Change::StepEnded { .. })
 }
 
 struct Replay<'a> {
@@ -73,7 +94,7 @@ impl Replay<'_> {
         deployment: Option<&Arc<Deployment>>,
         events: &[Event],
         end: Option<RunEnd>,
-        is_live: bool,
+        goes_on: GoesOn,
     ) -> Vec<Change> {
         let mut timeline = Timeline::new();
         self.add_events(&mut timeline, deployment, events);
@@ -93,7 +114,11 @@ impl Replay<'_> {
                 end.error = end.error.or(problem);
                 changes.push(Change::RunEnded { run_id, end });
             }
-            None if is_live => {}
+            None if goes_on == GoesOn::Driven => {}
+            None if goes_on == GoesOn::Submitted => {
+                let is_waiting = !changes.iter().any(has_begun);
+                changes.extend(is_waiting.then_some(Change::RunSubmitted { run_id }));
+            }
             None => changes.push(Change::RunInterrupted { run_id, error: problem }),
         }
         changes

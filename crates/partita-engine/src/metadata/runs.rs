@@ -238,6 +238,9 @@ impl<'a> Runs<'a> {
         let run = self.find(reference)?;
         let store = self.stores.open(&run.store)?;
         let lease = store.lease(&run.id)?;
+        if Documents::new(&*store).is_submitted(&run.id)? {
+            return Err(MetadataError::Submitted(run.name));
+        }
         // Without its header a run is no run, so what a crash leaves behind is never seen.
         store.delete(&layout::run_header(&run.id))?;
         store.delete(&layout::run(&run.id))?;

@@ -124,6 +124,7 @@ impl Follower {
         let is_driven = self.store.lease_state(&self.header.id)? != LeaseState::Free;
         let store = Arc::clone(&self.store);
         let documents = Documents::new(&*store);
+        let needs_engine = !documents.needs_no_engine(&self.header.id)?;
         let end = documents.run_end(&self.header.id)?;
         let mut happened = Vec::new();
         self.add_events(documents.events(&self.header.id)?, &mut happened);
@@ -133,7 +134,7 @@ impl Follower {
             let event = RunEvent::RunEnded { status: end.status, error: end.error };
             happened.push(Happened { at: end.ended_at, event });
             self.has_ended = true;
-        } else if !is_driven {
+        } else if !is_driven && needs_engine {
             let event = RunEvent::RunEnded { status: RunStatus::Interrupted, error: None };
             happened.push(Happened { at: clock::now(), event });
             self.has_ended = true;

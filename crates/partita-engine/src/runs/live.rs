@@ -50,6 +50,11 @@ pub enum RunError {
     /// A finished run has nothing left to do.
     #[error("run `{0}` is completed; there is nothing to resume")]
     AlreadyCompleted(String),
+    /// Its orchestrator has it.
+    #[error(
+        "run `{0}` was submitted, and goes on without an engine; if its orchestrator has lost it, take it back with `partita runs cancel` first"
+    )]
+    Submitted(String),
     /// It is not known whether steps of it still run.
     #[error(
         "it cannot be found out whether steps of run `{run}` still run: {error}; resume the run once its orchestrator can be reached"
@@ -115,11 +120,11 @@ pub struct Executed {
 
 /// A run that this process has the lease of.
 pub struct LiveRun {
-    header: RunHeader,
-    context: Arc<RunContext>,
-    before: Before,
+    pub(super) header: RunHeader,
+    pub(super) context: Arc<RunContext>,
+    pub(super) before: Before,
     resumed_from: Option<ResumedFrom>,
-    metadata: Arc<dyn MetadataStore>,
+    pub(super) metadata: Arc<dyn MetadataStore>,
     index: Arc<IndexWriter>,
     _lease: LeaseGuard,
 }
@@ -178,6 +183,9 @@ impl LiveRun {
         end_left().map_err(RunError::StillRuns)?;
         let documents = Documents::new(&*store);
         let header = documents.run_header(run_id)?;
+        if documents.is_submitted(run_id)? {
+            return Err(RunError::Submitted(header.name));
+        }
         let ended = documents.run_end(run_id)?;
         if ended.is_some_and(|end| end.status == RunStatus::Completed) {
             return Err(RunError::AlreadyCompleted(header.name));
@@ -189,6 +197,7 @@ impl LiveRun {
         // reads its documents again.
         metadata.apply(&[Change::RunResumed { run_id: run_id.into() }])?;
         store.delete(&layout::run_end(run_id))?;
+        store.delete(&layout::submission(run_id))?;
         let context = RunContext::new(run_id, deployment, Arc::clone(&store));
         context.note(EventKind::Resumed);
         let index = Arc::new(IndexWriter::start(Arc::clone(&metadata) as _)?);
@@ -314,11 +323,12 @@ impl LiveRun {
         store.write(&path, encode(store, &path, &end)?.into())?;
         self.index.record(Change::RunEnded { run_id: Arc::clone(&self.context.run_id), end });
         let written = self.index.flush();
-        if is_told && written.is_ok() {
+        let is_submitted = matches!(Documents::new(store).submission(&self.header.id), Ok(Some(_)));
+        if is_told && written.is_ok() && !is_submitted {
             return Ok(None);
         }
-        // What its disk refused may have room now, and the documents have it. What they lack, the
-        // index does not keep.
+        // What its disk refused may have room now, and the documents have it, as they have what
+        // entrypoints did that the engine has not launched. What they lack, the index does not keep.
         Ok(write_again(&*self.metadata, store, &self.header.id).err())
     }
 }

@@ -7,8 +7,10 @@ mod live;
 mod observers;
 mod plan;
 mod redacting;
+mod submit;
 
 pub use changes::changes;
 pub use follow::{Follower, Happened};
 pub use live::{Executed, LiveRun, NewRun, Place, RunError};
 pub use plan::{PlannedItems, PlannedStep, Verdict, plan};
+pub use submit::{HandOver, take_back};

@@ -83,6 +83,10 @@ fn outcome(end: Outcome, secrets: &Secrets) -> Outcome {
             secrets.redact_failure(&mut failure);
             Outcome::Failed(failure)
         }
-        end => end,
+        Outcome::GaveUp(mut failure) => {
+            secrets.redact_failure(&mut failure);
+            Outcome::GaveUp(failure)
+        }
+        end @ (Outcome::Completed(_) | Outcome::Cancelled) => end,
     }
 }

@@ -61,7 +61,7 @@ pub enum SecretError {
     NoRandomness(String),
     /// A process has to use a value that nobody gave it.
     #[error(
-        "the secret `{0}` was not handed to this process; only an orchestrator that is given a run's secrets can start steps that take one"
+        "the secret `{0}` was not handed to this process; set the variables of `environment` that the orchestrator was given where it starts steps"
     )]
     NotHanded(String),
     /// Values that could not be taken out of text.

@@ -1,8 +1,9 @@
-//! The values of secrets on their way to the process of a step.
+//! The values of secrets on their way to the processes of steps.
 //!
 //! They are in memory alone, which the engine keeps open, and no process inherits: the step's opens
 //! it by its name under `/proc`, as only processes of the same user can.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
@@ -10,21 +11,21 @@ use std::sync::Arc;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use partita_core::deployment::Step;
-use partita_core::secret;
+use partita_core::secret::{self, Reference};
 
 use super::Secrets;
 
-/// The values that one attempt takes, for as long as this is kept.
+/// The values that steps take, for as long as this is kept.
 pub struct Handed(File);
 
 impl Handed {
-    /// Returns what an attempt at `step` takes of `secrets`; `None` if it takes nothing.
+    /// Returns what `steps` take of `secrets`; `None` if they take nothing.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn to(step: &Step, secrets: Option<&Arc<Secrets>>) -> io::Result<Option<Self>> {
+    pub fn to(steps: &[Step], secrets: Option<&Arc<Secrets>>) -> io::Result<Option<Self>> {
         let Some(secrets) = secrets else { return Ok(None) };
-        let taken = secret::taken_by(step);
+        let taken: BTreeSet<Reference> = steps.iter().flat_map(secret::taken_by).collect();
         if taken.is_empty() {
             return Ok(None);
         }
@@ -34,7 +35,7 @@ impl Handed {
         Ok(Some(Self(file)))
     }
 
-    /// Returns where the process of the step finds them.
+    /// Returns where a step's process finds them.
     pub fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
     }
@@ -43,9 +44,9 @@ impl Handed {
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;
+    use std::slice;
 
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-    use partita_core::secret::Reference;
     use secrecy::SecretString;
 
     use super::*;
@@ -64,13 +65,15 @@ mod tests {
     #[test]
     fn a_step_gets_what_it_takes_and_no_process_inherits_it() {
         let taking = step(r#"{"token":"{{hub.token}}"}"#);
-        let handed = Handed::to(&taking, Some(&secrets())).expect("made").expect("handed over");
+        let handed = Handed::to(slice::from_ref(&taking), Some(&secrets()))
+            .expect("made")
+            .expect("handed over");
         let read = std::fs::read_to_string(handed.path()).expect("read");
         assert_eq!(read, r#"[["hub","token","value of token"]]"#);
         let flags = fcntl(handed.0.as_fd(), FcntlArg::F_GETFD).expect("flags");
         assert!(FdFlag::from_bits_retain(flags).contains(FdFlag::FD_CLOEXEC));
         let plain = step(r#"{"token":"hub"}"#);
-        assert!(Handed::to(&plain, Some(&secrets())).expect("nothing").is_none());
-        assert!(Handed::to(&taking, None).expect("nothing").is_none());
+        assert!(Handed::to(slice::from_ref(&plain), Some(&secrets())).expect("nothing").is_none());
+        assert!(Handed::to(&[taking], None).expect("nothing").is_none());
     }
 }

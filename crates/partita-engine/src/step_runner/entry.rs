@@ -4,17 +4,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use partita_core::deployment::{Deployment, Source, Step};
 use partita_core::launcher::{Attempt, Outcome, Unit};
 use partita_core::run::{Failure, RunHeader, StepResult};
+use partita_core::status::RunStatus;
 
-use super::{InputError, RunContext, StepCaller, gather, run_attempt};
+use super::{InputError, RunContext, StepCaller, run_attempt};
 use crate::cache::CacheResolver;
 use crate::drive::{Resolution, Resolver};
 use crate::home::LocalArtifactStoreConfig;
 use crate::secrets::Secrets;
-use crate::store::{ArtifactStore, Documents, LocalArtifactStore, StoreError, layout};
+use crate::store::{ArtifactStore, Documents, LocalArtifactStore, StoreError};
 
 /// Why a step entrypoint cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,46 @@ pub enum EntryError {
         /// The names that there are.
         known: String,
     },
+    /// What its step depends on is not there.
+    #[error(
+        "step `{step}` depends on `{upstream}`, which is not committed; start it once that has completed"
+    )]
+    UpstreamOpen {
+        /// The step.
+        step: String,
+        /// The step that it depends on.
+        upstream: String,
+    },
+    /// The run is over.
+    #[error(
+        "step `{step}` does not begin: run `{run}` is {status}; `partita runs resume` would continue it"
+    )]
+    RunEnded {
+        /// The step.
+        step: String,
+        /// The run.
+        run: String,
+        /// How it ended.
+        status: RunStatus,
+    },
+    /// The run goes no further.
+    #[error("step `{step}` does not begin: the run stopped since `{failed}` failed")]
+    RunStopped {
+        /// The step.
+        step: String,
+        /// The step that failed.
+        failed: String,
+    },
+    /// What the step asks for is kept by engines alone.
+    #[error(
+        "step `{step}` asks for {asked}, which is the engine's to keep in this run; run it with `run_step`, let the flavor say that its orchestrators delegate, or take the request away"
+    )]
+    NeedsEngine {
+        /// The step.
+        step: String,
+        /// What it asks for.
+        asked: String,
+    },
     /// The attempt has been made.
     #[error("attempt {number} at step `{step}` has ended already; give the next number, or `auto`")]
     AttemptEnded {
@@ -88,8 +128,8 @@ pub enum Try {
         /// Whether no attempt follows if this one fails, where that is known.
         is_last: Option<bool>,
     },
-    /// The next that nobody has claimed, where no engine counts. The cache is looked in first.
-    Next,
+    /// The one that was claimed for this place, where no engine counts. The cache is looked in first.
+    Claimed(u32),
 }
 
 /// How an entrypoint ended.
@@ -212,6 +252,10 @@ impl StepEntry {
         Unit { step: self.step, item: self.item }
     }
 
+    pub(super) fn context(&self) -> &Arc<RunContext> {
+        &self.run.context
+    }
+
     /// Returns the run.
     pub fn run_entry(&self) -> &RunEntry {
         &self.run
@@ -248,28 +292,6 @@ impl StepEntry {
     /// # Errors
     /// If the attempt cannot begin.
     pub fn run(&self, which: Try, caller: &mut dyn StepCaller) -> Result<Entered, EntryError> {
-        let counts_alone = which == Try::Next;
-        let entered = self.enter(which, caller)?;
-        if counts_alone && self.item.is_some() {
-            self.gather_if_last()?;
-        }
-        Ok(entered)
-    }
-
-    /// Commits a mapped step with its last item, where no engine does.
-    fn gather_if_last(&self) -> Result<(), EntryError> {
-        let context = &self.run.context;
-        let documents = Documents::new(&*context.store);
-        let left = documents.left_by_steps(&context.run_id)?.remove(&self.step);
-        let items = left.unwrap_or_default().items;
-        let committed = items.values().filter(|left| left.committed).count();
-        if committed == context.expand(self.step)? {
-            gather(context, self.step)?;
-        }
-        Ok(())
-    }
-
-    fn enter(&self, which: Try, caller: &mut dyn StepCaller) -> Result<Entered, EntryError> {
         let context = &self.run.context;
         if self.item.is_none() && self.step().map_over.is_some() {
             return Err(EntryError::ItemNeeded(self.step().name.clone()));
@@ -277,23 +299,31 @@ impl StepEntry {
         if context.committed(self.unit())?.is_some() {
             return Ok(Entered::AlreadyCommitted);
         }
-        let attempt = match which {
+        match which {
             Try::Launched { number, cache_reason, is_last } => {
                 let reason = cache_reason.map(Arc::from);
-                self.attempt(self.not_ended(number)?, reason, is_last)
+                let attempt = self.attempt(self.not_ended(number)?, reason, is_last);
+                Ok(Entered::Ran(run_attempt(context, &attempt, caller)))
             }
-            Try::Next => {
-                // Claimed first, so that a failed look-up has a place for its record.
-                let number = self.claim()?;
-                let cache = CacheResolver::alone(Arc::clone(context));
-                match cache.resolve(self.unit()) {
-                    Resolution::Cached(_) => return Ok(Entered::Cached),
-                    Resolution::Run { reason } => self.attempt(number, reason, None),
-                    Resolution::Failed(failure) => return Ok(self.failed(number, failure)),
-                }
+            Try::Claimed(number) => self.enter_alone(number, caller),
+        }
+    }
+
+    fn enter_alone(&self, number: u32, caller: &mut dyn StepCaller) -> Result<Entered, EntryError> {
+        let context = &self.run.context;
+        match CacheResolver::alone(Arc::clone(context)).resolve(self.unit()) {
+            Resolution::Cached(_) => Ok(Entered::Cached),
+            Resolution::Run { reason } => {
+                self.begins(number)?;
+                let is_last = self.retry_in(number)?.is_none();
+                let attempt = self.attempt(number, reason, Some(is_last));
+                Ok(Entered::Ran(run_attempt(context, &attempt, caller)))
             }
-        };
-        Ok(Entered::Ran(run_attempt(context, &attempt, caller)))
+            Resolution::Failed(failure) => {
+                super::record_lost(context, self.unit(), number, &failure);
+                Ok(Entered::Ran(Outcome::Failed(failure)))
+            }
+        }
     }
 
     fn attempt(
@@ -314,31 +344,10 @@ impl StepEntry {
         }
     }
 
-    fn failed(&self, number: u32, failure: Failure) -> Entered {
-        super::record_lost(&self.run.context, self.unit(), number, &failure);
-        Entered::Ran(Outcome::Failed(failure))
-    }
-
     fn not_ended(&self, number: u32) -> Result<u32, EntryError> {
         match self.result(number)? {
             None => Ok(number),
             Some(_) => Err(EntryError::AttemptEnded { step: self.step().name.clone(), number }),
         }
-    }
-
-    /// Takes the next attempt's number by making its log, which nobody else can make then.
-    fn claim(&self) -> Result<u32, EntryError> {
-        let (run_id, store) = (&self.run.context.run_id, &self.run.context.store);
-        let mut left = Documents::new(&**store).left_by_steps(run_id)?;
-        let mut left = left.remove(&self.step).unwrap_or_default();
-        if let Some(item) = self.item {
-            left = left.items.remove(&item).unwrap_or_default();
-        }
-        let mut number = left.attempts.last().copied().unwrap_or(0) + 1;
-        let log = |number| layout::log(run_id, self.unit(), &self.step().name, number);
-        while !store.create(&log(number), Bytes::new())? {
-            number += 1;
-        }
-        Ok(number)
     }
 }

@@ -4,6 +4,7 @@
 //! author's function and saves what it returned; everything else happens here. The same runner
 //! serves the engine's driver and, in another process, a step entrypoint.
 
+mod alone;
 mod artifacts;
 mod commit;
 mod context;
@@ -12,6 +13,7 @@ mod inputs;
 mod log;
 mod mapped;
 mod notes;
+pub(crate) mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +26,7 @@ use partita_core::literal::Literal;
 use partita_core::run::{EventKind, Failure, StepResult};
 use partita_core::time::Timestamp;
 
+pub use alone::Closed;
 pub use artifacts::{load_folder, load_inline, publish_literal};
 pub(crate) use commit::{commit_cached, record_lost, references};
 pub use context::RunContext;

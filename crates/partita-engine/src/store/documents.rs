@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use partita_core::deployment::{self, Deployment, InvalidDeployment};
 use partita_core::launcher::Unit;
-use partita_core::run::{self, Event, RunEnd, RunHeader, StepResult};
+use partita_core::run::{self, EndedBy, Event, RunEnd, RunHeader, StepResult, Submission};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +131,32 @@ impl<'a> Documents<'a> {
     /// If it is damaged or of another version.
     pub fn run_end(&self, run_id: &str) -> Result<Option<RunEnd>> {
         present(self.read(&layout::run_end(run_id), run::VERSION))
+    }
+
+    /// Reads what says that an orchestrator goes through a run by itself, if one does.
+    ///
+    /// # Errors
+    /// If it is damaged or of another version.
+    pub fn submission(&self, run_id: &str) -> Result<Option<Submission>> {
+        present(self.read(&layout::submission(run_id), run::VERSION))
+    }
+
+    /// Returns whether a run was submitted, and has not ended: it goes on without an engine.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub fn is_submitted(&self, run_id: &str) -> Result<bool> {
+        Ok(self.needs_no_engine(run_id)? && self.run_end(run_id)?.is_none())
+    }
+
+    /// Returns whether no engine is to be expected in a run until it ends; asked before its end is
+    /// read, so that one that ends meanwhile is not taken for one whose engine died.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub fn needs_no_engine(&self, run_id: &str) -> Result<bool> {
+        let submission = self.submission(run_id)?;
+        Ok(submission.is_some_and(|submission| submission.ends == EndedBy::Entrypoint))
     }
 
     /// Reads a run's events, in order. A line that a crash or a full disk cut off is left out.

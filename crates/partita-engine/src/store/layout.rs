@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! deployments/<deployment_id>.json
-//! runs/<run_id>/run.json · lease.json · events.jsonl · end.json
+//! runs/<run_id>/run.json · lease.json · submission.json · events.jsonl · end.json
+//! runs/<run_id>/orchestrators/<name>.jsonl · <name>.representation
 //! runs/<run_id>/steps/<index>-<slug>.commit.json
 //! runs/<run_id>/steps/<index>-<slug>.attempt-<n>.json · .attempt-<n>.log.jsonl
 //! runs/<run_id>/steps/<index>-<slug>.items/<item>.commit.json · .attempt-<n>.json · …
@@ -45,6 +46,11 @@ pub fn run_header(run_id: &str) -> String {
 /// Returns the path of a run's end.
 pub fn run_end(run_id: &str) -> String {
     format!("{}/end.json", run(run_id))
+}
+
+/// Returns the path of what says that an orchestrator goes through a run by itself.
+pub fn submission(run_id: &str) -> String {
+    format!("{}/submission.json", run(run_id))
 }
 
 /// Returns the path of a run's events.
@@ -99,6 +105,11 @@ const LOG: &str = ".log.jsonl";
 /// Returns the path of what an orchestrator that lives in a process of its own says during a run.
 pub fn orchestrator_log(run_id: &str, name: &str) -> String {
     format!("{}/orchestrators/{}.jsonl", run(run_id), slug(name))
+}
+
+/// Returns the path of what an orchestrator made of the deployment of a run.
+pub fn representation(run_id: &str, name: &str) -> String {
+    format!("{}/orchestrators/{}.representation", run(run_id), slug(name))
 }
 
 /// What a file among those of a run's steps is.

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use partita_core::deployment::Step;
 use partita_core::literal::Literal;
-use partita_core::stack::{Capabilities, ComponentType, Flavor};
+use partita_core::stack::{Capabilities, ComponentType, Delegates, Flavor};
 
 pub use config::ProcessOrchestratorConfig;
 pub use launcher::{OpenError, Place, ProcessLauncher, end_left};
@@ -61,6 +61,8 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
         memory: Some(config.memory()),
         gpus: Some(u32::try_from(config.gpus().len()).unwrap_or(u32::MAX)),
         allow_unenforced: false,
+        images: false,
+        delegates: Delegates::No,
     })
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::slice;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -190,7 +191,7 @@ impl Supervisor {
             Some(item) => format!("{}[{item}]", step.name),
             None => step.name.clone(),
         };
-        let handed = Handed::to(step, run.secrets())?;
+        let handed = Handed::to(slice::from_ref(step), run.secrets())?;
         let output = Output::new(label, pipes, log, echo, &self.setup.config, run.secrets())?;
         let wanted = usize::try_from(step.config.resources.gpus()).unwrap_or(usize::MAX);
         let gpus = self.free_gpus.drain(..wanted.min(self.free_gpus.len())).collect::<Vec<_>>();

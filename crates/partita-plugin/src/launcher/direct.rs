@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::flight::{Flight, Stage};
 use super::{Plugin, Shared, State, with};
 use crate::frame::RpcError;
-use crate::message::{StepAnswer, StepRequest, method};
+use crate::message::{Ran, Run, StepAnswer, StepRequest, method};
 use crate::process::{Answers, CallError, read};
+use crate::terms;
 
 /// Takes note of how steps end, for an orchestrator that asks for them.
 pub struct StepEnds(Weak<Shared>);
@@ -48,29 +49,43 @@ impl Shared {
     /// Has the orchestrator go through the steps; those that have ended cost it nothing.
     pub(super) fn begin(self: &Arc<Self>, state: &mut State) {
         state.desk.is_over = None;
+        let handed = (self.run.hand)(&self.run.deployment.steps);
+        // A step without the secrets that it takes says so by itself.
+        state.handed = handed.ok().flatten();
+        self.run.record.goes_by_itself();
         if let Plugin::Open { process, .. } = &state.plugin {
-            let answer = with(Arc::downgrade(self), Self::ran);
-            process.ask(method::RUN, &Value::Null, None, answer);
+            let run = Run { environment: terms::environment(state.handed.as_ref()) };
+            process.ask(method::RUN, &run, None, with(Arc::downgrade(self), Self::ran));
         }
     }
 
     /// Takes in that it has gone through them. What it has not asked for is not run any more, unless
     /// it was run in another way: the engine looks for its commit.
-    fn ran(self: &Arc<Self>, answer: Result<Value, CallError>) {
+    fn ran(self: &Arc<Self>, answer: Result<Ran, CallError>) {
         let name = &self.run.open.component;
+        let is_failed = answer.is_err();
         let why = match answer {
             Err(CallError::Gone(_)) => return,
             Err(error) => format!("the orchestrator `{name}` failed: {}", self.said(&error)),
-            Ok(_) => format!(
-                "the orchestrator `{name}` is done, and did not run the step; let its `prepare_or_run_pipeline` call `self.run_step(step)` for every step of the deployment"
-            ),
+            Ok(ran) => {
+                if let Some(representation) = ran.representation {
+                    self.run.record.represented(&representation);
+                }
+                format!(
+                    "the orchestrator `{name}` is done, and did not run the step; let its `prepare_or_run_pipeline` call `self.run_step(step)` for every step of the deployment, or start its entrypoint and wait for it; one that returns before the steps have ended says so with `is_synchronous` of its configuration"
+                )
+            }
         };
         let mut state = self.state();
         let left = std::mem::take(&mut state.flights);
+        if is_failed {
+            // Where every step is committed all the same, no step's failure tells of it.
+            self.run.record.printed(&why);
+        }
         state.desk.is_over = Some(why.clone());
         drop(state);
         for flight in left.into_values() {
-            flight.report(Outcome::Failed(Failure::ours(&*why)));
+            flight.report(Outcome::GaveUp(Failure::ours(&*why)));
         }
     }
 
@@ -80,7 +95,7 @@ impl Shared {
             let why = why.clone();
             let is_of_step = |_: &String, flight: &mut Flight| flight.attempt.step == step;
             for (_, flight) in state.flights.extract_if(is_of_step) {
-                flight.report(Outcome::Failed(Failure::ours(&*why)));
+                flight.report(Outcome::GaveUp(Failure::ours(&*why)));
             }
             return;
         }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use partita_core::launcher::{Attempt, Outcome, PYTHON_ENTRYPOINT, Reports, TERMS_VARIABLE};
+use partita_core::launcher::{Attempt, Outcome, PYTHON_ENTRYPOINT, Reports};
 use partita_core::run::Failure;
-use serde::Serialize;
 
 use super::{Handed, OpenRun};
 use crate::message::{AttemptInfo, Launch, Resources, Status, StepAttempt};
+use crate::terms;
 
 /// An attempt that was launched.
 pub(super) struct Flight {
@@ -31,17 +31,6 @@ pub(super) enum Stage {
     Launching,
     /// The backend has it under this name.
     Running { job: String },
-}
-
-/// What the entrypoint of an attempt is told besides its options. It records by itself what the step
-/// prints: whoever starts it here does not.
-#[derive(Serialize)]
-struct Terms<'a> {
-    cache_reason: Option<&'a str>,
-    is_last: bool,
-    memory: Option<u64>,
-    is_recorded: bool,
-    secrets: Option<&'a str>,
 }
 
 impl Flight {
@@ -77,6 +66,7 @@ impl Flight {
                 gpu_class: config.resources.gpu_class.clone(),
                 timeout: config.timeout.map(|timeout| timeout.0),
             },
+            image: config.docker.parent_image.clone(),
             settings: config.settings.clone(),
         }
     }
@@ -99,16 +89,7 @@ impl Flight {
 
     /// Returns what its entrypoint finds in its environment.
     fn environment(&self) -> BTreeMap<String, String> {
-        let attempt = &self.attempt;
-        let terms = Terms {
-            cache_reason: attempt.cache_reason.as_deref(),
-            is_last: attempt.is_last,
-            memory: attempt.step().config.resources.memory.map(|memory| memory.0),
-            is_recorded: false,
-            secrets: self.handed.as_ref().map(|handed| &*handed.path),
-        };
-        let terms = serde_json::to_string(&terms).unwrap_or_default();
-        BTreeMap::from([(TERMS_VARIABLE.to_owned(), terms)])
+        terms::of_attempt(&self.attempt, self.handed.as_ref())
     }
 
     /// Returns what is said of a job that the backend has and that nobody has seen end.

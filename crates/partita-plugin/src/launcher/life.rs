@@ -91,6 +91,13 @@ impl Shared {
             status: can.status || has(capability::STATUS),
         };
         let mode = opened.mode;
+        if mode == Mode::Delegated {
+            drop(state);
+            let name = &self.run.open.component;
+            return self.give_up(format!(
+                "the orchestrator `{name}` goes through whole pipelines by itself, and its flavor did not say so when it was registered; type `partita orchestrator flavor update`, or run the pipeline on a stack whose default it is"
+            ));
+        }
         // What is no length of time would be no poll at all.
         let poll_interval = opened.poll_interval.max(0.001);
         state.plugin = Plugin::Open { process, can, mode, poll_interval };
@@ -144,7 +151,7 @@ impl Shared {
         let is_kept = |flight: &Flight| match mode {
             _ if flight.is_impatient() => false,
             Mode::Launcher => can.find,
-            Mode::Direct => matches!(flight.stage, Stage::Waiting),
+            Mode::Direct | Mode::Delegated => matches!(flight.stage, Stage::Waiting),
         };
         let kept = state.flights.values().any(is_kept) && self.ensure_started(&mut state).is_ok();
         let is_lost = |_: &String, flight: &mut Flight| !(kept && is_kept(flight));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use partita_core::literal::Literal;
-use partita_core::stack::Capabilities;
+use partita_core::stack::{Capabilities, Delegates};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,6 +54,20 @@ pub struct Supply {
     pub memory: Amount,
     /// Graphics processors of the steps that run at once.
     pub gpus: Amount,
+    /// Whether steps run in the images that they ask for.
+    #[serde(skip_serializing_if = "is_false")]
+    pub images: bool,
+    /// Whether it goes through the steps by itself and starts their entrypoints.
+    #[serde(skip_serializing_if = "is_no")]
+    pub delegates: Delegates,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_no(delegates: &Delegates) -> bool {
+    *delegates == Delegates::No
 }
 
 impl Default for Supply {
@@ -66,6 +80,8 @@ impl Default for Supply {
             cpus: Amount::ANY,
             memory: Amount::NONE,
             gpus: Amount::NONE,
+            images: false,
+            delegates: Delegates::No,
         }
     }
 }
@@ -82,6 +98,8 @@ impl Supply {
             memory: self.memory.number().map(|bytes| bytes as u64),
             gpus: self.gpus.number().map(|count| count as u32),
             allow_unenforced: false,
+            images: self.images,
+            delegates: self.delegates,
         }
     }
 }

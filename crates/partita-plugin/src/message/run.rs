@@ -71,11 +71,23 @@ pub struct Opened {
     pub capabilities: Vec<String>,
     /// Seconds between two polls of a job, where the plugin sends no `status`.
     pub poll_interval: f64,
+    /// In the mode `delegated`: whether the run is over when `run` is answered.
+    #[serde(skip_serializing_if = "is_true")]
+    pub synchronous: bool,
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 impl Default for Opened {
     fn default() -> Self {
-        Self { mode: Mode::Launcher, capabilities: Vec::new(), poll_interval: 1.0 }
+        Self {
+            mode: Mode::Launcher,
+            capabilities: Vec::new(),
+            poll_interval: 1.0,
+            synchronous: true,
+        }
     }
 }
 
@@ -87,6 +99,8 @@ pub enum Mode {
     Launcher,
     /// The plugin goes through the steps by itself, and asks for each.
     Direct,
+    /// The plugin goes through the steps by itself, and starts their entrypoints or has them started.
+    Delegated,
 }
 
 /// `launch`: one try at one step.
@@ -100,6 +114,9 @@ pub struct Launch {
     pub environment: BTreeMap<String, String>,
     /// What the step asks for.
     pub resources: Resources,
+    /// The image that the step runs in, if it asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// The step's settings of the flavor.
     #[serde(default)]
     pub settings: BTreeMap<String, Literal>,
@@ -210,6 +227,23 @@ pub struct StatusOf {
     pub attempt: String,
     /// How it ended.
     pub status: Status,
+}
+
+/// `run`: a direct orchestrator is to go through the steps.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Run {
+    /// Variables that the entrypoints it starts by itself need in their environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// The answer to `run`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Ran {
+    /// What it made of the deployment, to be kept with the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub representation: Option<String>,
 }
 
 /// `step`: which step a direct orchestrator wants to run.

@@ -153,6 +153,11 @@ impl PluginProcess {
         Answers(self.mailbox.clone())
     }
 
+    /// Has it end: whoever waits for an answer learns that it is gone.
+    pub fn close(&self) {
+        self.mailbox.send(Order::Close);
+    }
+
     /// Asks something; `answer` is called once, on the supervisor's thread. A plugin that takes
     /// longer than `patience` is ended.
     pub fn ask<Q: Serialize, A: DeserializeOwned + JsonSchema>(
@@ -179,7 +184,7 @@ impl PluginProcess {
         self.mailbox.send(Order::Hurry(within));
     }
 
-    /// Asks something and waits for the answer.
+    /// Asks something and waits for the answer, without a patience for ever.
     ///
     /// # Errors
     /// Why there is none.
@@ -187,10 +192,10 @@ impl PluginProcess {
         &self,
         method: &'static str,
         params: &Q,
-        patience: Duration,
+        patience: impl Into<Option<Duration>>,
     ) -> Result<A, CallError> {
         let (answer, answered) = bounded(1);
-        self.ask(method, params, Some(patience), move |result| drop(answer.send(result)));
+        self.ask(method, params, patience.into(), move |result| drop(answer.send(result)));
         answered.recv().unwrap_or_else(|_| Err(self.mailbox.gone()))
     }
 }

@@ -108,6 +108,10 @@ impl Record for Printed {
         self.0.lock().unwrap().push(line.to_owned());
     }
 
+    fn goes_by_itself(&self) {}
+
+    fn represented(&self, _representation: &str) {}
+
     fn job_printed(&self, attempt: &Attempt, text: &str) {
         self.0.lock().unwrap().push(format!("{}: {text}", attempt.id()));
     }
@@ -135,7 +139,7 @@ pub(crate) fn end(reported: &Reported) -> String {
     let outcome = match outcome {
         Outcome::Completed(_) => "completed".to_owned(),
         Outcome::Cancelled => "cancelled".to_owned(),
-        Outcome::Failed(failure) => match failure.exit_code {
+        Outcome::Failed(failure) | Outcome::GaveUp(failure) => match failure.exit_code {
             Some(code) => format!("failed ({code}): {}", failure.message),
             None => format!("failed: {}", failure.message),
         },

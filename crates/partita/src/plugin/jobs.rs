@@ -28,6 +28,8 @@ pub struct Attempt {
     pub number: u32,
     /// The step's settings of the orchestrator's flavor, by key.
     pub settings: Map<String, Value>,
+    /// The image that the step runs in, if it asks for one.
+    pub image: Option<String>,
 }
 
 impl Attempt {
@@ -41,6 +43,7 @@ impl Attempt {
             item: told.item,
             number: told.number,
             settings: settings.unwrap_or_default(),
+            image: launch.image.clone(),
         }
     }
 

@@ -45,7 +45,7 @@ impl BaseOrchestratorFlavor for QueueFlavor {
 
     fn supply(&self) -> Supply {
         let (gpus, memory) = (Amount::from(2), Amount::ANY);
-        Supply { max_parallelism: Some(8), gpus, memory, ..Supply::default() }
+        Supply { max_parallelism: Some(8), gpus, memory, images: true, ..Supply::default() }
     }
 }
 

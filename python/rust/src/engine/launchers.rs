@@ -6,10 +6,14 @@ use std::sync::Arc;
 
 use partita_cli::session::SessionError;
 use partita_core::deployment::{Deployment, Step};
+use partita_core::diagnostic::Report;
 use partita_core::launcher::{Attempt, StepLauncher};
+use partita_core::run::{EndedBy, Submission};
 use partita_core::secret::{self, Reference};
-use partita_core::stack::Component;
+use partita_core::stack::{Component, Delegates};
+use partita_engine::compile::check_delegation;
 use partita_engine::drive::{Observer, RunEvent};
+use partita_engine::runs::LiveRun;
 use partita_engine::secrets::{self, SecretError};
 use partita_engine::step_runner::{LogStream, RunContext, StepLog};
 use partita_engine::store::layout;
@@ -18,8 +22,8 @@ use partita_orchestrators::local::{self, LocalLauncher};
 use partita_orchestrators::process::{self, Echo, Place, ProcessLauncher};
 use partita_plugin::message::Open;
 use partita_plugin::{
-    Hand, Handed, OpenRun, Patience, PluginLauncher, Record, Registration, Start, StartError,
-    StepEnds,
+    Delegate, Hand, Handed, OpenRun, Patience, PluginLauncher, Record, Registration, Start,
+    StartError, StepEnds,
 };
 
 use super::Prepared;
@@ -39,6 +43,14 @@ pub(crate) enum LauncherError {
         "the orchestrator `{name}` runs steps on other machines, where the secret `{reference}` of step `{step}` cannot be handed over; let the step run on an orchestrator of this machine, with `@step(orchestrator=…)`, or find the value where it runs"
     )]
     Remote { name: String, reference: Reference, step: String },
+    #[error("the orchestrator `{name}` cannot be handed the run: {error}")]
+    Delegate { name: String, error: String },
+    #[error(transparent)]
+    Asked(#[from] Report),
+    #[error(
+        "the orchestrator `{0}` is done before the steps of a run begin, and secrets are handed over by an engine that is there; let `is_synchronous` of its configuration be true, or take secrets out of the pipeline"
+    )]
+    Secrets(String),
 }
 
 /// Checks, before a run begins, that what it runs on is there.
@@ -106,12 +118,12 @@ pub(super) fn locks(prepared: &Prepared) -> PathBuf {
 /// If one cannot start anything here.
 pub(super) fn open(
     prepared: &Prepared,
-    context: &Arc<RunContext>,
-    committed: &[bool],
+    live: &LiveRun,
     local: &LocalLauncher,
     interpreter: PathBuf,
     echo: Arc<dyn Echo>,
 ) -> Result<(Launchers, StepObserver), LauncherError> {
+    let context = live.context();
     let mut observer = StepObserver(Vec::new());
     let mut launchers: Vec<(String, Box<dyn StepLauncher>)> = Vec::new();
     for orchestrator in &prepared.stack.orchestrators {
@@ -131,18 +143,8 @@ pub(super) fn open(
                 })?)
             }
             _ => {
-                let start = plugin(prepared, orchestrator, &interpreter)?;
-                let record = Arc::new(PluginRecord::new(orchestrator, context, &echo));
-                let launcher = PluginLauncher::new(OpenRun {
-                    start,
-                    open: opening(&filled, context),
-                    interpreter: interpreter.clone(),
-                    deployment: Arc::clone(&context.deployment),
-                    committed: committed.to_vec(),
-                    patience: Patience::default(),
-                    record,
-                    hand: hand(context),
-                });
+                let run = open_run(prepared, orchestrator, live, &interpreter, &echo)?;
+                let launcher = PluginLauncher::new(run);
                 observer.0.push(launcher.step_ends());
                 Box::new(launcher)
             }
@@ -150,6 +152,57 @@ pub(super) fn open(
         launchers.push((orchestrator.name.clone(), launcher));
     }
     Ok((Launchers::new(launchers), observer))
+}
+
+/// Returns the plugin that is handed a whole run, if the stack's default orchestrator takes one.
+///
+/// # Errors
+/// If it cannot start anything here, or what it is asked is kept by nobody.
+pub(super) fn delegate(
+    prepared: &Prepared,
+    live: &LiveRun,
+    interpreter: &Path,
+    echo: &Arc<dyn Echo>,
+) -> Result<Option<Delegate>, LauncherError> {
+    let capabilities = &prepared.capabilities;
+    let Some(orchestrator) = prepared.stack.orchestrator() else { return Ok(None) };
+    if capabilities.delegates == Delegates::No {
+        return Ok(None);
+    }
+    let run = open_run(prepared, orchestrator, live, interpreter, echo)?;
+    let name = orchestrator.name.clone();
+    let delegate = Delegate::open(run).map_err(|error| LauncherError::Delegate { name, error })?;
+    if !delegate.takes_run() {
+        return Ok(None);
+    }
+    check_delegation(&live.context().deployment, capabilities)?;
+    if !delegate.is_synchronous() && live.context().secrets().is_some() {
+        return Err(LauncherError::Secrets(orchestrator.name.clone()));
+    }
+    Ok(Some(delegate))
+}
+
+/// Returns what a plugin is opened with.
+fn open_run(
+    prepared: &Prepared,
+    orchestrator: &Component,
+    live: &LiveRun,
+    interpreter: &Path,
+    echo: &Arc<dyn Echo>,
+) -> Result<OpenRun, LauncherError> {
+    let context = live.context();
+    let filled = filled(orchestrator, context)?;
+    let submission = live.submission(&orchestrator.name, EndedBy::Driver);
+    Ok(OpenRun {
+        start: plugin(prepared, orchestrator, interpreter)?,
+        open: opening(&filled, context),
+        interpreter: interpreter.to_owned(),
+        deployment: Arc::clone(&context.deployment),
+        committed: live.committed().to_vec(),
+        patience: Patience::default(),
+        record: Arc::new(PluginRecord::new(orchestrator, context, echo, submission)),
+        hand: hand(context),
+    })
 }
 
 /// Tells plugins how steps end.
@@ -166,11 +219,11 @@ impl Observer for StepObserver {
     }
 }
 
-/// Returns what hands attempts of plugins their secrets.
+/// Returns what hands the steps of plugins their secrets.
 fn hand(context: &Arc<RunContext>) -> Hand {
     let context = Arc::clone(context);
-    Box::new(move |attempt| {
-        let handed = secrets::Handed::to(attempt.step(), context.secrets())?;
+    Box::new(move |steps| {
+        let handed = secrets::Handed::to(steps, context.secrets())?;
         Ok(handed.map(|handed| Handed { path: handed.path(), kept: Box::new(handed) }))
     })
 }
@@ -194,21 +247,43 @@ struct PluginRecord {
     context: Arc<RunContext>,
     echo: Arc<dyn Echo>,
     log: StepLog,
+    submission: Submission,
 }
 
 impl PluginRecord {
-    fn new(orchestrator: &Component, context: &Arc<RunContext>, echo: &Arc<dyn Echo>) -> Self {
+    fn new(
+        orchestrator: &Component,
+        context: &Arc<RunContext>,
+        echo: &Arc<dyn Echo>,
+        submission: Submission,
+    ) -> Self {
         let path = layout::orchestrator_log(&context.run_id, &orchestrator.name);
         Self {
             name: orchestrator.name.clone(),
             log: StepLog::new(Arc::clone(&context.store), path),
             context: Arc::clone(context),
             echo: Arc::clone(echo),
+            submission,
         }
     }
 }
 
 impl Record for PluginRecord {
+    fn goes_by_itself(&self) {
+        let store = &*self.context.store;
+        let path = layout::submission(&self.context.run_id);
+        // Without it, entrypoints count attempts from the first one.
+        let _ = serde_json::to_vec(&self.submission).map(|bytes| store.write(&path, bytes.into()));
+    }
+
+    fn represented(&self, representation: &str) {
+        let path = layout::representation(&self.context.run_id, &self.name);
+        let kept = redacted(representation, &self.context).into_bytes();
+        if let Err(error) = self.context.store.write(&path, kept.into()) {
+            self.printed(&format!("partita: what it made of the deployment is not kept: {error}"));
+        }
+    }
+
     fn printed(&self, line: &str) {
         let line = &redacted(line, &self.context);
         self.echo.line(&self.name, LogStream::Stderr, line);

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from partita.config.step import Step, StepConfiguration, StepSpec
-from partita.settings import ResourceSettings
+from partita.settings import DockerSettings, ResourceSettings, StepRetryConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from partita.config.base_settings import BaseSettings
 
-__all__ = ["BaseSettings", "ResourceSettings", "Step", "StepConfiguration", "StepSpec"]
+__all__ = [
+    "BaseSettings",
+    "DockerSettings",
+    "ResourceSettings",
+    "Step",
+    "StepConfiguration",
+    "StepRetryConfig",
+    "StepSpec",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from partita.settings import ResourceSettings
+from partita.settings import DockerSettings, ResourceSettings, StepRetryConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ class StepConfiguration:
         name: The step's name.
         parameters: The values that it is called with.
         resource_settings: What it needs of a machine.
+        docker_settings: The image that it runs in.
+        retry: How often a failed attempt is followed by another, if it is.
+        timeout: The seconds that an attempt may take, if there is a limit.
         settings: Under `orchestrator` the settings of its orchestrator's flavor.
     """
 
@@ -27,6 +30,10 @@ class StepConfiguration:
         own: dict[str, Any] = config.get("settings", {})
         self.settings: dict[str, dict[str, Any]] = {"orchestrator": own} if own else {}
         self.resource_settings = ResourceSettings(**config.get("resources", {}))
+        self.docker_settings = DockerSettings(**config.get("docker", {}))
+        retry: dict[str, Any] | None = config.get("retry")
+        self.retry = None if retry is None else StepRetryConfig(**retry)
+        self.timeout: float | None = config.get("timeout")
 
 
 class StepSpec:

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from partita.entrypoints.step_entrypoint_configuration import (
+from partita.entrypoints.base_entrypoint_configuration import (
     ENTRYPOINT_CONFIG_SOURCE_OPTION,
-    StepEntrypointConfiguration,
     required,
 )
+from partita.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
 
 #: The file that tells what `post_run` was called with.
 POST_RUN = "post-run"

@@ -6,11 +6,14 @@ attempt. Who needs more than the default does extends `StepEntrypointConfigurati
 
 from __future__ import annotations
 
+from partita.entrypoints.base_entrypoint_configuration import (
+    DEPLOYMENT_ID_OPTION,
+    ENTRYPOINT_CONFIG_SOURCE_OPTION,
+    BaseEntrypointConfiguration,
+)
 from partita.entrypoints.step_entrypoint_configuration import (
     ARTIFACT_STORE_OPTION,
     ATTEMPT_OPTION,
-    DEPLOYMENT_ID_OPTION,
-    ENTRYPOINT_CONFIG_SOURCE_OPTION,
     RUN_ID_OPTION,
     STEP_NAME_OPTION,
     StepEntrypointConfiguration,
@@ -23,5 +26,6 @@ __all__ = [
     "ENTRYPOINT_CONFIG_SOURCE_OPTION",
     "RUN_ID_OPTION",
     "STEP_NAME_OPTION",
+    "BaseEntrypointConfiguration",
     "StepEntrypointConfiguration",
 ]

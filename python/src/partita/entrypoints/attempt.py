@@ -71,13 +71,19 @@ class Terms:
         if self._memory is not None:
             _limit_memory(self._memory)
 
+    def apply_of(self, entry: _native.StepEntry) -> None:
+        """Keeps this process to the memory that a step asks for, where no launcher said so."""
+        if self._memory is None and entry.memory is not None:
+            self._memory = entry.memory
+            _limit_memory(entry.memory)
+
     def hand_secrets(self, entry: _native.StepEntry) -> None:
         """Gives a step the values of the secrets that it takes, from where the launcher put them.
 
         Raises:
             PartitaError: They are not there.
         """
-        if self._secrets is None:
+        if self._secrets is None or not entry.takes_secrets:
             return
         what = f"the secrets of step `{entry.step_name}`"
         try:
@@ -102,9 +108,15 @@ class Terms:
 
 
 def attempt(
-    entry: _native.StepEntry, number: int | None, terms: Terms
+    entry: _native.StepEntry, number: int, terms: Terms, *, claimed: bool = False
 ) -> tuple[str, tuple[str, str | None] | None]:
     """Makes an attempt; returns how it ended, and what went wrong.
+
+    Args:
+        entry: The step.
+        number: The attempt's number.
+        terms: What a launcher says of it.
+        claimed: Whether this place has claimed it, where no engine counts attempts.
 
     Raises:
         PartitaError: It cannot begin.
@@ -114,20 +126,37 @@ def attempt(
     try:
         terms.hand_secrets(entry)
     except PartitaError as error:
-        if number is None:
-            raise
         entry.refuse(number, str(error))
         return "failed", (str(error), None)
     termination = Termination()
     caller = EntryCaller(entry, termination, is_recorded=terms.is_recorded)
     with termination:
-        ended, failure = entry.run(number, caller, terms.cache_reason, terms.is_last)
+        ended, failure = entry.run(
+            number, caller, terms.cache_reason, terms.is_last, claimed=claimed
+        )
         if ended == "cancelled":
             raise termination.exception(f"step `{entry.step_name}` was interrupted")
-    if failure is not None and terms.is_recorded and number is not None:
+    if failure is not None and terms.is_recorded:
         if not entry.is_recorded(number):  # Then its log is all that tells.
             tell(f"error: {failure[0]}")
     return ended, failure
+
+
+def tell_end(
+    entry: _native.StepEntry, ended: str, failure: tuple[str, str | None] | None, terms: Terms
+) -> bool:
+    """Says how an attempt ended, as far as nobody else does; returns whether its step is done."""
+    if failure is not None:
+        if not terms.is_recorded:
+            message, traceback = failure
+            if traceback:
+                tell(traceback.rstrip())
+            tell(f"error: step `{entry.step_name}` failed: {message}")
+        return False
+    if ended != "completed":
+        why = "committed already" if ended == "committed" else "cached"
+        tell(f"step `{entry.step_name}` is {why}")
+    return True
 
 
 def print_lines() -> None:

@@ -8,11 +8,9 @@ import sys
 from partita import source_root, target
 from partita.capture import tell
 from partita.entrypoints.attempt import BUG, FAILED, leave
+from partita.entrypoints.base_entrypoint_configuration import ENTRYPOINT_CONFIG_SOURCE_OPTION
 from partita.entrypoints.options import OptionError
-from partita.entrypoints.step_entrypoint_configuration import (
-    ENTRYPOINT_CONFIG_SOURCE_OPTION,
-    StepEntrypointConfiguration,
-)
+from partita.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
 from partita.errors import PartitaError
 
 TYPE_CHECKING = False

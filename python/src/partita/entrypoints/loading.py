@@ -100,6 +100,17 @@ def _hook(entry: _native.StepEntry, which: int) -> Any:
     return None if source is None else _load(entry, source, f"a hook of step `{entry.step_name}`")
 
 
+def pipeline_hook(entry: _native.StepEntry, kind: str) -> Any:
+    """Returns the hook `on_success` or `on_failure` of the pipeline, if it has one.
+
+    Raises:
+        PartitaError: It cannot be found where the deployment says.
+    """
+    source = entry.pipeline_hooks[("on_success", "on_failure").index(kind)]
+    what = f"the hook `{kind}` of pipeline `{entry.pipeline_name}`"
+    return None if source is None else _load(entry, source, what)
+
+
 def _load(entry: _native.StepEntry, source: str, what: str) -> Any:
     """Returns what `module:qualname` names; a step's name may end in `'`."""
     name, _, qualname = source.rstrip("'").partition(":")

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from partita import _native
-from partita.capture import tell
 from partita.entrypoints import options
-from partita.entrypoints.attempt import FAILED, Terms, attempt, print_lines
-from partita.errors import PartitaError
+from partita.entrypoints.attempt import FAILED, Terms, attempt, print_lines, tell_end
+from partita.entrypoints.base_entrypoint_configuration import (
+    DEPLOYMENT_ID_OPTION,
+    ITEM_OPTION,
+    BaseEntrypointConfiguration,
+    given,
+    running,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
-ENTRYPOINT_CONFIG_SOURCE_OPTION = "entrypoint_config_source"
 ARTIFACT_STORE_OPTION = "artifact_store"
-DEPLOYMENT_ID_OPTION = "deployment_id"
 RUN_ID_OPTION = "run_id"
 STEP_NAME_OPTION = "step_name"
 ATTEMPT_OPTION = "attempt"
-ITEM_OPTION = "item"
 
-#: What `attempt` is where the backend retries by itself: the next number that nobody has.
+#: What `attempt` is where no engine counts: the next number that nobody has.
 AUTO = "auto"
 
 
-class StepEntrypointConfiguration:
+class StepEntrypointConfiguration(BaseEntrypointConfiguration):
     """Runs one step of a run; the base of what an orchestrator needs besides.
 
     A subclass may add options, each with its argument, override `post_run`, or do something before
     and after `run`. It is found again by its dotted path.
-
-    Attributes:
-        entrypoint_args: The value of each option.
 
     Example:
         >>> class Queued(StepEntrypointConfiguration):
@@ -45,19 +43,6 @@ class StepEntrypointConfiguration:
         ...         return super().get_entrypoint_arguments(**kwargs) + ["--queue", kwargs["queue"]]
     """
 
-    def __init__(self, arguments: list[str]) -> None:
-        """Reads the arguments.
-
-        Raises:
-            PartitaError: They are not what the options ask for.
-        """
-        self.entrypoint_args = options.read(arguments, required(self.get_entrypoint_options()))
-
-    @classmethod
-    def get_entrypoint_command(cls) -> list[str]:
-        """Returns the command that the arguments follow."""
-        return ["python", "-m", "partita.entrypoints.entrypoint"]
-
     @classmethod
     def get_entrypoint_options(cls) -> set[str] | dict[str, bool]:
         """Returns the names of the options: a set if all are required, else whether each is.
@@ -65,9 +50,8 @@ class StepEntrypointConfiguration:
         The option `item` is known besides: it is given for items of mapped steps alone.
         """
         return {
-            ENTRYPOINT_CONFIG_SOURCE_OPTION,
+            *super().get_entrypoint_options(),
             ARTIFACT_STORE_OPTION,
-            DEPLOYMENT_ID_OPTION,
             RUN_ID_OPTION,
             STEP_NAME_OPTION,
             ATTEMPT_OPTION,
@@ -75,36 +59,23 @@ class StepEntrypointConfiguration:
 
     @classmethod
     def get_entrypoint_arguments(cls, **kwargs: Any) -> list[str]:
-        """Returns the arguments that run one attempt.
+        """Returns the arguments that run a step.
 
         Args:
-            **kwargs: `artifact_store` (a URI), `deployment_id`, `run_id`, `step_name`, and
-                `attempt`: its number, or `"auto"`, the default, for the next one; `item` for one
-                item of a mapped step.
+            **kwargs: `step_name`; `deployment_id`, `artifact_store` (a URI) and `run_id`, which are
+                those of the run where an orchestrator runs one; `attempt`, a number, or `"auto"`,
+                the default, for the next one and its retries; `item` for one item of a mapped step.
 
         Raises:
             PartitaError: One of them is missing.
         """
-        values = {ATTEMPT_OPTION: AUTO, **kwargs}
-        names = (
-            ARTIFACT_STORE_OPTION,
-            DEPLOYMENT_ID_OPTION,
-            RUN_ID_OPTION,
-            STEP_NAME_OPTION,
-            ATTEMPT_OPTION,
-        )
-        missing = [name for name in names if values.get(name) is None]
-        if missing:
-            raise PartitaError(
-                f"`{cls.__qualname__}.get_entrypoint_arguments` needs `{'`, `'.join(missing)}`; "
-                "pass them by name."
-            )
-        arguments = [f"--{ENTRYPOINT_CONFIG_SOURCE_OPTION}", f"{cls.__module__}.{cls.__qualname__}"]
-        for name in names:
-            arguments += options.pair(name, str(values[name]))
-        if values.get(ITEM_OPTION) is not None:
-            arguments += options.pair(ITEM_OPTION, str(values[ITEM_OPTION]))
-        return arguments
+        values = {ATTEMPT_OPTION: AUTO, **running, **given(kwargs)}
+        names = [ARTIFACT_STORE_OPTION, RUN_ID_OPTION, STEP_NAME_OPTION, ATTEMPT_OPTION]
+        if ITEM_OPTION in values:
+            names.append(ITEM_OPTION)
+        # Asked for together, so that all that are missing are named together.
+        own = cls.arguments([DEPLOYMENT_ID_OPTION, *names], values)[2:]
+        return super().get_entrypoint_arguments(**values) + own
 
     def run(self) -> None:
         """Runs the step unless it is done, and then `post_run`.
@@ -121,32 +92,25 @@ class StepEntrypointConfiguration:
         run = _native.RunEntry(
             given[ARTIFACT_STORE_OPTION], given[DEPLOYMENT_ID_OPTION], given[RUN_ID_OPTION]
         )
+        number = _number(given[ATTEMPT_OPTION])
         entry = run.step_named(given[STEP_NAME_OPTION], _item(given.get(ITEM_OPTION)))
-        ended, failure = attempt(entry, _number(given[ATTEMPT_OPTION]), terms)
-        if failure is not None:
-            if not terms.is_recorded:
-                message, traceback = failure
-                if traceback:
-                    tell(traceback.rstrip())
-                tell(f"error: step `{entry.step_name}` failed: {message}")
+        if number is None:
+            # Imported here, since engines that start steps wait for whatever is imported above.
+            from partita.entrypoints import alone
+
+            is_done = alone.run(
+                run, entry, terms, lambda: self.post_run(entry.pipeline_name, entry.step_name)
+            )
+        else:
+            ended, failure = attempt(entry, number, terms)
+            is_done = tell_end(entry, ended, failure, terms)
+            if is_done:
+                self.post_run(entry.pipeline_name, entry.step_name)
+        if not is_done:
             raise SystemExit(FAILED)
-        if ended != "completed":
-            why = "committed already" if ended == "committed" else "cached"
-            tell(f"step `{entry.step_name}` is {why}")
-        self.post_run(entry.pipeline_name, entry.step_name)
 
     def post_run(self, pipeline_name: str, step_name: str) -> None:
         """Does what has to be done in this place after the step; nothing unless overridden."""
-
-
-def required(names: set[str] | Mapping[str, bool]) -> dict[str, bool]:
-    """Returns whether each option is required, those of a set in alphabetical order.
-
-    `item` may be left out wherever a class does not say otherwise, so that a set of required names
-    stays one.
-    """
-    known = dict.fromkeys(sorted(names), True) if isinstance(names, set) else dict(names)
-    return {**known, ITEM_OPTION: known.get(ITEM_OPTION, False)}
 
 
 def _item(item: str | None) -> int | None:

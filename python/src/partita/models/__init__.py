@@ -19,6 +19,7 @@ class PipelineDeploymentResponseModel:
         pipeline_name: The pipeline's name.
         parameters: What the pipeline was called with.
         steps: The steps by name; each comes after those that it depends on.
+        schedule: When it is to run by itself: always `None`, as no run is scheduled.
     """
 
     def __init__(self, document: dict[str, Any]) -> None:
@@ -27,6 +28,7 @@ class PipelineDeploymentResponseModel:
         self.id: str = document["id"]
         self.pipeline_name: str = pipeline["name"]
         self.parameters: dict[str, Any] = pipeline.get("parameters", {})
+        self.schedule = None
         self.steps: dict[str, Step] = {step["name"]: Step(step) for step in document["steps"]}
 
     def __repr__(self) -> str:

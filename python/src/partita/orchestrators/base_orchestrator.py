@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     from partita.stack.stack_validator import StackValidator
 
 
-class BaseOrchestrator(StackComponent):
-    """Makes the steps of a deployment run. There are two ways to be one; implement either.
+def __getattr__(name: str) -> object:
+    """Finds the other base classes where the system of the seed has them: beside this one."""
+    if name in ("BaseOrchestratorConfig", "BaseOrchestratorFlavor"):
+        from partita import orchestrators
 
-    - `prepare_or_run_pipeline` goes through the steps by itself, and runs each with `run_step` in
-      this process, or starts their entrypoints somewhere and waits for them.
+        return getattr(orchestrators, name)
+    raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+
+
+class BaseOrchestrator(StackComponent):
+    """Makes the steps of a deployment run. Implement one of these two ways to be one.
+
+    - `prepare_or_run_pipeline` goes through the steps by itself: it runs each with `run_step` in
+      this process, or starts their entrypoints somewhere and waits for them, or hands the pipeline
+      to something that does, and does not wait if `is_synchronous` of its configuration is false.
     - `launch`, `poll` and `cancel` start one step each, and the engine drives: it launches what is
       ready, as many at once as the flavor's `supply` allows. `wait`, `logs` and `find` may be
       implemented as well.
@@ -42,6 +52,7 @@ class BaseOrchestrator(StackComponent):
 
     _run_id: str = ""
     _settings_class: type[BaseSettings] | None = None
+    _images_asked: frozenset[str] = frozenset()
     _run_step: Callable[[str], None] | None = None
 
     @property
@@ -60,14 +71,15 @@ class BaseOrchestrator(StackComponent):
         Raises:
             PartitaError: The flavor has no settings.
         """
-        if self._settings_class is None:
+        settings_class = self.settings_class
+        if settings_class is None:
             raise PartitaError(
                 f"the flavor `{self.flavor}` has no settings; name their class in its "
                 "`settings_class`."
             )
         is_attempt = isinstance(of, Attempt)
         values = of.settings if is_attempt else of.config.settings.get("orchestrator", {})
-        return self._settings_class(**values)
+        return settings_class(**values)
 
     def get_orchestrator_run_id(self) -> str:
         """Returns the id of the run: the same for all its steps, and another for each run."""
@@ -77,6 +89,31 @@ class BaseOrchestrator(StackComponent):
     def requires_resources_in_orchestration_environment(step: Step) -> bool:
         """Returns whether a step asks for resources, which whoever runs it has to give it."""
         return not step.config.resource_settings.empty
+
+    def get_image(
+        self, deployment: PipelineDeploymentResponseModel, step_name: str | None = None
+    ) -> str:
+        """Returns the name of the image that a step runs in.
+
+        Args:
+            deployment: The pipeline.
+            step_name: The step; without one, the image that all its steps have in common.
+
+        Raises:
+            PartitaError: It asks for none, or steps ask for several.
+        """
+        names = list(deployment.steps) if step_name is None else [step_name]
+        images = {deployment.steps[name].config.docker_settings.parent_image for name in names}
+        image = next(iter(images), None)
+        if image is None or len(images) > 1:
+            what = f"step `{step_name}`" if step_name else f"pipeline `{deployment.pipeline_name}`"
+            asks = "asks for no image" if len(images) == 1 else "asks for several images"
+            raise PartitaError(
+                f"{what} {asks}, and `{self.name}` runs steps in one; name it with "
+                '`settings={"docker": DockerSettings(parent_image=…, skip_build=True)}`.'
+            )
+        self._images_asked = self._images_asked.union(names)
+        return image
 
     def prepare_pipeline_deployment(
         self, deployment: PipelineDeploymentResponseModel, stack: Stack
@@ -94,7 +131,12 @@ class BaseOrchestrator(StackComponent):
         Args:
             deployment: The pipeline, compiled.
             stack: The stack that it runs on.
-            environment: Variables that steps need in their environment.
+            environment: Variables that step entrypoints need in their environment, which whoever
+                starts them sets there.
+
+        Returns:
+            What it made of the pipeline, such as the text of a file that it has submitted; it is
+            kept with the run. `None` if there is no such thing.
         """
         raise NotImplementedError
 

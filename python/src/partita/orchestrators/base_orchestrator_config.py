@@ -20,20 +20,20 @@ class BaseOrchestratorConfig(StackComponentConfig):
 
     @property
     def is_remote(self) -> bool:
-        """Whether steps run on another machine."""
+        """Whether steps run on another machine, where no secrets can be handed over."""
         return False
 
     @property
     def is_local(self) -> bool:
-        """Whether steps run on this machine, and nowhere else."""
+        """Whether steps run on this machine alone; information for people and validators."""
         return False
 
     @property
     def is_synchronous(self) -> bool:
-        """Whether a run is over when the orchestrator returns."""
+        """Whether a run is over when `prepare_or_run_pipeline` returns; else it is submitted."""
         return True
 
     @property
     def is_schedulable(self) -> bool:
-        """Whether it starts runs by itself, at times that it is told."""
+        """Whether it could start runs at given times; information alone, as no run is scheduled."""
         return False

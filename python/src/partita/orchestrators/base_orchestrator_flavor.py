@@ -7,7 +7,7 @@ from partita.stack.flavor import Flavor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from typing import Any, Literal, TypeGuard
 
     from partita.config import BaseSettings
     from partita.orchestrators.base_orchestrator import BaseOrchestrator
@@ -30,6 +30,9 @@ class Supply:
         cpus: float | Literal["any"] = "any",
         memory: int | Literal["any"] = 0,
         gpus: int | Literal["any"] = 0,
+        images: bool | None = None,
+        delegates: bool = False,
+        continues: bool = False,
     ) -> None:
         """Claims what an orchestrator keeps to.
 
@@ -40,6 +43,13 @@ class Supply:
             memory: Bytes that they share. A step entrypoint keeps its process to what its step
                 asks for; steps that run in the orchestrator's own process are kept to nothing.
             gpus: Graphics processors that they share.
+            images: Whether steps run in the images that they ask for with `DockerSettings`. If it
+                is not given, one that starts entrypoints by itself uses them with `get_image`.
+            delegates: Whether it goes through whole pipelines by itself, and starts the entrypoints
+                of their steps or has them started. No engine drives then: limits, and steps on
+                other orchestrators, are refused.
+            continues: Whether one that delegates goes on with what does not depend on a step that
+                failed, where a pipeline asks for `continue_on_failure`.
         """
         self._document: dict[str, Any] = {
             "grace": grace,
@@ -47,12 +57,22 @@ class Supply:
             "memory": memory,
             "gpus": gpus,
         }
+        #: Whether it was said that steps run in images.
+        self.images = images
+        # Whoever says nothing may use `get_image`; what is left of images is refused in its run.
+        self._document["images"] = images is not False
+        if delegates:
+            self._document["delegates"] = "throughout" if continues else "yes"
         if max_parallelism is not None:
             self._document["max_parallelism"] = max_parallelism
 
     def document(self) -> dict[str, Any]:
         """Returns it as the plugin protocol says it."""
         return dict(self._document)
+
+
+def _is_own(kind: type, base: type[BaseSettings]) -> TypeGuard[type[BaseSettings]]:
+    return issubclass(kind, base) and kind is not base
 
 
 class BaseOrchestratorFlavor(Flavor):
@@ -84,8 +104,14 @@ class BaseOrchestratorFlavor(Flavor):
 
     @property
     def settings_class(self) -> type[BaseSettings] | None:
-        """The class of its settings on pipelines and steps, if it takes any."""
-        return None
+        """The class of its settings on pipelines and steps, if it takes any.
+
+        It is the one that the configuration class extends, if that extends one.
+        """
+        from partita.config import BaseSettings
+
+        bases = self.config_class.__mro__[1:]
+        return next((base for base in bases if _is_own(base, BaseSettings)), None)
 
     @property
     def supply(self) -> Supply:

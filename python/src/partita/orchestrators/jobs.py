@@ -19,11 +19,15 @@ class Attempt:
         item: The item, from 0, of a mapped step.
         number: From 1.
         settings: The step's settings of the orchestrator's flavor.
+        image: The image that the step runs in, if it asks for one.
     """
 
-    def __init__(self, document: dict[str, Any], settings: dict[str, Any]) -> None:
+    def __init__(
+        self, document: dict[str, Any], settings: dict[str, Any], image: str | None = None
+    ) -> None:
         """Reads what the plugin protocol says."""
         self.settings = settings
+        self.image = image
         self.id: str = document["id"]
         self.run_id: str = document["run_id"]
         self.step_name: str = document["step"]

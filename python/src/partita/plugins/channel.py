@@ -24,11 +24,13 @@ class Channel:
 
     Attributes:
         urgent: Methods that are served by the thread that reads, at once.
+        on_end: Called by that thread when the input has ended.
     """
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         """Takes the descriptors to read from and to write to."""
         self.urgent: dict[str, Callable[[dict[str, Any]], object]] = {}
+        self.on_end: Callable[[], object] = lambda: None
         self._outgoing = outgoing
         self._writing = Lock()
         self._requests: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
@@ -86,6 +88,7 @@ class Channel:
                     self.answer(message, self.urgent[method](message.get("params") or {}))
                 else:
                     self._requests.put(message)
+        self.on_end()
         self._requests.put(None)
         for answer in list(self._answers.values()):
             answer.put({"error": {"message": "Partita does not listen any more."}})

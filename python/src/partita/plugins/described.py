@@ -33,7 +33,7 @@ class Described:
             "description": " ".join(documentation.split()),
             "config_schema": self._schema("config_class", self.config_class()),
             "settings_schema": self._schema("settings_class", self._settings_class()),
-            "supply": self._asked("supply", Supply, "a `Supply`").document(),
+            "supply": self._supply(),
             "docs_url": self._asked("docs_url", (str, type(None)), "a text or `None`"),
             "logo_url": self._asked("logo_url", (str, type(None)), "a text or `None`"),
         }
@@ -49,8 +49,18 @@ class Described:
 
         return self._class("config_class", BaseOrchestratorConfig)
 
+    def _supply(self) -> dict[str, Any]:
+        """Returns what steps may ask for, and who drives them: a configuration tells that too."""
+        supply = self._asked("supply", Supply, "a `Supply`").document()
+        if self._defines("config_class"):
+            from partita.orchestrators.base_orchestrator_config import BaseOrchestratorConfig
+
+            if self.config_class().is_synchronous is not BaseOrchestratorConfig.is_synchronous:
+                supply.setdefault("delegates", "maybe")
+        return supply
+
     def _settings_class(self) -> Any:
-        if not self._defines("settings_class"):
+        if not self._defines("settings_class") and not self._defines("config_class"):
             return None  # Nothing needs pydantic then.
         from partita.config.base_settings import BaseSettings
 

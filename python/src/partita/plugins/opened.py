@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from threading import Thread
 
 from partita import _native
+from partita.entrypoints.base_entrypoint_configuration import running
 from partita.enums import JobStatus, StackComponentType
 from partita.errors import PartitaError
 from partita.models import PipelineDeploymentResponseModel
@@ -43,7 +46,7 @@ class Opened:
         """
         self._channel = channel
         self._kind = sources.load_implementation(flavor)
-        self._is_direct = _is_direct(self._kind)
+        self._goes_by_itself = _goes_by_itself(self._kind)
         self._orchestrator: BaseOrchestrator = self._kind(
             name=params["component"],
             type=StackComponentType.ORCHESTRATOR,
@@ -57,9 +60,27 @@ class Opened:
         self._stack = _stack(document["stack"], self._orchestrator, store)
         self._orchestrator._run_id = params["run_id"]  # pyright: ignore[reportPrivateUsage]
         self._orchestrator._settings_class = flavor.settings_class  # pyright: ignore[reportPrivateUsage]
-        if self._is_direct:
-            steps = DirectSteps(run, channel)
-            self._orchestrator._run_step = steps.run  # pyright: ignore[reportPrivateUsage]
+        delegates = flavor.supply.document().get("delegates", "no") != "no"
+        self._synchronous: bool = config.is_synchronous
+        self._is_delegated = self._goes_by_itself and (delegates or not self._synchronous)
+        self._images = {
+            name: step.config.docker_settings.parent_image
+            for name, step in self._deployment.steps.items()
+            if step.config.docker_settings.parent_image is not None
+        }
+        if self._goes_by_itself:
+            self._steps = DirectSteps(run, channel)
+            self._orchestrator._run_step = self._run_step  # pyright: ignore[reportPrivateUsage]
+            running.update(
+                artifact_store=store, deployment_id=params["deployment_id"], run_id=params["run_id"]
+            )
+        elif self._images and not flavor.supply.images:
+            name, image = next(iter(self._images.items()))
+            raise PartitaError(
+                f"step `{name}` asks for the image `{image}`, and the flavor `{flavor.name}` does "
+                "not say that it starts steps in images; if it does, let it return "
+                "`Supply(images=True)`, else take the image away"
+            )
         validator = self._orchestrator.validator
         if validator is not None:
             validator.validate(self._stack)
@@ -72,21 +93,50 @@ class Opened:
             if sources.implements(self._kind, method)
         ]
         return {
-            "mode": "direct" if self._is_direct else "launcher",
+            "mode": self._mode(),
+            "synchronous": self._synchronous,
             "capabilities": implemented,
             "poll_interval": self._orchestrator.poll_interval,
         }
 
-    def run(self, _: dict[str, Any]) -> object:
+    def run(self, params: dict[str, Any]) -> object:
         """Has it go through the steps."""
-        environment: dict[str, str] = {}
+        environment: dict[str, str] = params.get("environment", {})
         self._orchestrator.prepare_pipeline_deployment(self._deployment, self._stack)
-        self._orchestrator.prepare_or_run_pipeline(self._deployment, self._stack, environment)
-        return {}
+        if self._is_delegated:  # Nobody waits for it any more once its input has ended.
+            self._channel.on_end = lambda: os.kill(os.getpid(), signal.SIGINT)
+        try:
+            made = self._orchestrator.prepare_or_run_pipeline(
+                self._deployment, self._stack, environment
+            )
+        finally:
+            self._channel.on_end = lambda: None
+        asked = self._orchestrator._images_asked  # pyright: ignore[reportPrivateUsage]
+        for name, image in self._images.items():
+            if name not in asked:
+                raise PartitaError(
+                    f"step `{name}` asks for the image `{image}`, and `{self._kind.__qualname__}` "
+                    "never asked `get_image` for it; take the image away, or run the step in it"
+                )
+        return {} if made is None else {"representation": _text(made)}
+
+    def _mode(self) -> str:
+        if not self._goes_by_itself:
+            return "launcher"
+        return "delegated" if self._is_delegated else "direct"
+
+    def _run_step(self, name: str) -> None:
+        image = self._images.get(name)
+        if image is not None:
+            raise PartitaError(
+                f"step `{name}` asks for the image `{image}`, and `run_step` runs it in the "
+                "orchestrator's own process; take the image away, or start its entrypoint in it"
+            )
+        self._steps.run(name)
 
     def launch(self, params: dict[str, Any]) -> object:
         """Starts an attempt."""
-        attempt = Attempt(params["attempt"], params.get("settings", {}))
+        attempt = Attempt(params["attempt"], params.get("settings", {}), params.get("image"))
         job: Any = self._orchestrator.launch(
             attempt, params["command"], params["environment"], Resources(params["resources"])
         )
@@ -145,21 +195,35 @@ class Opened:
         self._channel.notify("status", {"attempt": attempt, "status": status})
 
 
-def _is_direct(kind: type[BaseOrchestrator]) -> bool:
+def _goes_by_itself(kind: type[BaseOrchestrator]) -> bool:
     """Returns whether a class goes through the steps by itself.
 
     Raises:
         PartitaError: It implements neither way, or both.
     """
-    is_direct = sources.implements(kind, "prepare_or_run_pipeline")
+    goes_by_itself = sources.implements(kind, "prepare_or_run_pipeline")
     is_launcher = sources.implements(kind, "launch", "poll", "cancel")
-    if is_direct == is_launcher:
-        what = "both" if is_direct else "neither"
+    if goes_by_itself == is_launcher:
+        what = "both" if goes_by_itself else "neither"
         raise PartitaError(
             f"`{kind.__qualname__}` implements {what} of the ways to be an orchestrator; implement "
             "either `prepare_or_run_pipeline`, or `launch`, `poll` and `cancel`"
         )
-    return is_direct
+    return goes_by_itself
+
+
+def _text(made: Any) -> str:
+    """Returns what an orchestrator made of a pipeline as text, to be kept with the run."""
+    import json
+
+    if isinstance(made, str):
+        return made
+    if isinstance(made, bytes):
+        return made.decode(errors="replace")
+    try:
+        return json.dumps(made, indent=2, default=str)
+    except (TypeError, ValueError):
+        return repr(made)
 
 
 def _stack(document: dict[str, Any], orchestrator: BaseOrchestrator, uri: str) -> Stack:

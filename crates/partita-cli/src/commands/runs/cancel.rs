@@ -1,5 +1,7 @@
 //! `partita runs cancel`: ends a run that another process drives.
 
+use std::sync::Arc;
+
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -8,8 +10,8 @@ use partita_core::run::Lease;
 use partita_core::status::RunStatus;
 use partita_engine::drive::RunEvent;
 use partita_engine::metadata::RunSummary;
-use partita_engine::runs::Follower;
-use partita_engine::store::LeaseState;
+use partita_engine::runs::{self, Follower};
+use partita_engine::store::{ArtifactStore, LeaseState};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -34,7 +36,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
                 run.name
             )));
         }
-        LeaseState::Free => return Err(over(&run)),
+        LeaseState::Free => return take_back(&run, &store, context),
     };
     let follower = Follower::new(&run.id, store)?;
     ask(&run, &lease)?;
@@ -55,6 +57,20 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
             .help(format!("`partita runs describe {name}` shows how it ended")));
     }
     context.say(&format!("run `{}` is {status}", run.name));
+    Ok(())
+}
+
+/// Cancels a run that was submitted, and that no engine drives.
+fn take_back(
+    run: &RunSummary,
+    store: &Arc<dyn ArtifactStore>,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let orchestrator = runs::take_back(store, &run.id)?.ok_or_else(|| over(run))?;
+    context.say(&format!(
+        "run `{}` is cancelled: no step of it begins any more; a step that runs now is left to the orchestrator `{orchestrator}`",
+        run.name
+    ));
     Ok(())
 }
 

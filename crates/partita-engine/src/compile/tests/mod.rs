@@ -14,7 +14,7 @@ use partita_core::deployment::Environment;
 use partita_core::digest::Digest;
 use partita_core::literal::Literal;
 use partita_core::spec::{PipelineSpec, StepSpec};
-use partita_core::stack::{Capabilities, Component, ComponentType, Stack};
+use partita_core::stack::{Capabilities, Component, ComponentType, Delegates, Stack};
 use serde_json::{Value, json};
 
 use super::{CompileRequest, ConfigFile, FlavorSettings, Overrides};
@@ -110,6 +110,8 @@ fn request() -> CompileRequest {
             memory: Some(0),
             gpus: Some(0),
             allow_unenforced: false,
+            images: false,
+            delegates: Delegates::No,
         },
         other_capabilities: BTreeMap::from([("docker".to_owned(), ABLE)]),
         flavor_settings: FlavorSettings::default(),
@@ -130,6 +132,8 @@ const ABLE: Capabilities = Capabilities {
     memory: None,
     gpus: None,
     allow_unenforced: false,
+    images: false,
+    delegates: Delegates::No,
 };
 
 /// Returns a request with a configuration file.

@@ -10,11 +10,11 @@ use super::*;
 fn unknown_keys_name_the_nearest_known_one_with_file_and_line() {
     check_config(
         "enable_cahce: false\nmemory: 1GB\nsteps:\n  train:\n    retry: {max_retry: 3}\n    failure_mode: fail_fast\n\
-         settings:\n  docker: {parent_image: x}\n  resources: {cpus: 2}\n",
+         settings:\n  dokcer: {parent_image: x}\n  resources: {cpus: 2}\n",
         &[
             "run.yaml:1: `enable_cahce` is not an option of pipeline `digits`; did you mean `enable_cache`?",
             "run.yaml:2: `memory` is not an option of pipeline `digits`; did you mean `settings.resources.memory`?",
-            "run.yaml:8: `docker` is not a key of `settings` of pipeline `digits`; known are `orchestrator`, `resources`",
+            "run.yaml:8: `dokcer` is not a key of `settings` of pipeline `digits`; did you mean `docker`?",
             "run.yaml:9: `cpus` is not a key of `settings.resources` of pipeline `digits`; \
              known are `cpu_count`, `gpu_class`, `gpu_count`, `memory`",
             "run.yaml:6: `failure_mode` cannot be set on step `train`; it applies to the pipeline as a whole; set it there",

@@ -161,6 +161,9 @@ fn apply(connection: &Connection, run: i64, change: &Change) -> Attempted<()> {
         Change::StepSkipped { step, reason } => steps::skipped(connection, run, step, reason),
         Change::StepCancelled { step, at } => steps::cancelled(connection, run, step, *at),
         Change::RunResumed { .. } => resumed(connection, run),
+        Change::RunSubmitted { .. } => {
+            set_status(connection, run, RunStatus::Submitted, None, None)
+        }
         Change::RunInterrupted { error, .. } => interrupted(connection, run, error.as_deref()),
         Change::RunEnded { end, .. } => ended(connection, run, end),
         Change::RunMetadata { key, value, .. } => {

@@ -123,6 +123,7 @@ mod tests {
             item: None,
             number: 1,
             settings: Default::default(),
+            image: None,
         };
         let command = ["sh", "-c", command].map(str::to_owned);
         let environment = Environment::from([("TOLD".to_owned(), "3".to_owned())]);

@@ -1,0 +1,111 @@
+//! A run that an orchestrator goes through by itself: handed over on a thread of its own, shown by
+//! its documents, and cancelled by a signal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use partita_cli::progress::{self, Progress};
+use partita_cli::terminal::shell_word;
+use partita_core::run::{EndedBy, RunHeader};
+use partita_core::status::RunStatus;
+use partita_engine::runs::{Executed, Follower, HandOver, LiveRun};
+use partita_orchestrators::local::{self, LocalSteps, Next};
+use partita_plugin::Delegate;
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::panic::PanicException;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::{End, LauncherError, Prepared, ended};
+use crate::errors::partita_error;
+use crate::wakeup::Wakeup;
+
+/// Hands a run to the orchestrator, or records why that cannot be, and returns how it ended.
+pub(super) fn run<'py>(
+    py: Python<'py>,
+    live: LiveRun,
+    prepared: &Prepared,
+    delegate: Result<Delegate, LauncherError>,
+    progress: Arc<Progress>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let header = live.header().clone();
+    let context = Arc::clone(live.context());
+    let delegate = delegate.map_err(|error| error.to_string());
+    let goes_on = delegate.as_ref().is_ok_and(|delegate| !delegate.is_synchronous());
+    let ends = if goes_on { EndedBy::Entrypoint } else { EndedBy::Engine };
+    let submission = live.submission(&header.orchestrator, ends);
+    let follower = match goes_on {
+        true => None,
+        false => Follower::new(&header.id, Arc::clone(&context.store)).ok(),
+    };
+    let (local, steps) = local::open().map_err(|error| partita_error(py, error))?;
+    let is_cancelled = AtomicBool::new(false);
+    let (outcome, raised) = std::thread::scope(|scope| {
+        let (delegate, is_cancelled) = (&delegate, &is_cancelled);
+        if let Some(follower) = follower {
+            scope.spawn(move || follow(follower, &progress));
+        }
+        let handing = scope.spawn(|| {
+            let _end = End(&local);
+            live.submit(&submission, || hand_over(delegate, is_cancelled))
+        });
+        let raised = attend(py, &steps, || {
+            is_cancelled.store(true, Ordering::SeqCst);
+            if let Ok(delegate) = delegate {
+                delegate.cancel();
+            }
+        });
+        (py.detach(|| handing.join()), raised)
+    });
+    let Executed { outcome, index_error } = match outcome {
+        Ok(executed) => executed.map_err(|error| partita_error(py, error))?,
+        Err(_) => return Err(PanicException::new_err("the engine stopped")),
+    };
+    if outcome.status == RunStatus::Submitted {
+        progress::note(prepared.style, &submitted(&header));
+    }
+    let warning = index_error.map(|error| format!("the index lacks part of this run: {error}"));
+    match raised {
+        Some(error) if !error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
+        raised => ended(py, &header.id, &context.deployment, &outcome, raised.is_some(), warning),
+    }
+}
+
+fn submitted(RunHeader { name, orchestrator, .. }: &RunHeader) -> String {
+    let word = shell_word(name);
+    format!(
+        "run `{name}` is submitted to `{orchestrator}`; `partita runs watch {word}` shows how it goes on"
+    )
+}
+
+fn hand_over(
+    delegate: &Result<Delegate, String>,
+    is_cancelled: &AtomicBool,
+) -> Result<(), HandOver> {
+    let delegate = delegate.as_ref().map_err(|why| HandOver::Failed(why.clone()))?;
+    delegate.run().map_err(|why| match is_cancelled.load(Ordering::SeqCst) {
+        true => HandOver::Cancelled,
+        false => HandOver::Failed(why),
+    })
+}
+
+fn follow(follower: Follower, progress: &Progress) {
+    for happened in follower.flatten().flatten() {
+        progress.happened(&happened);
+    }
+}
+
+/// Waits, on this thread, until the run is over; returns what the first signal's handler raised.
+fn attend(py: Python<'_>, steps: &LocalSteps, cancel: impl Fn()) -> Option<PyErr> {
+    let _wakeup = Wakeup::install(py, steps.bell());
+    let mut raised = None;
+    loop {
+        if let Err(error) = py.check_signals() {
+            raised.get_or_insert(error);
+            cancel();
+        }
+        if let Next::Ended = py.detach(|| steps.next()) {
+            return raised;
+        }
+    }
+}

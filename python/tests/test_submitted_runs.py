@@ -1,0 +1,228 @@
+"""Runs that an orchestrator hands to something else, and that go on without an engine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from conftest import Finished, Project
+from custom_flavors import told, use_flavor, write_flavor
+from partita import Client
+from process_stack import partita
+from secret_steps import store
+
+#: Writes down what a backend would have to start, and does not wait.
+SUBMITS = """
+    import json
+    import sys
+    from pathlib import Path
+    from partita.entrypoints import StepEntrypointConfiguration
+    from partita.orchestrators import BaseOrchestrator
+
+    class MyOrchestrator(BaseOrchestrator):
+        def prepare_or_run_pipeline(self, deployment, stack, environment):
+            jobs = {}
+            for name, step in deployment.steps.items():
+                command = StepEntrypointConfiguration.get_entrypoint_command()
+                arguments = StepEntrypointConfiguration.get_entrypoint_arguments(
+                    step_name=name, deployment_id=deployment.id
+                )
+                jobs[name] = [sys.executable, *command[1:], *arguments]
+            Path("jobs.json").write_text(json.dumps([jobs, environment]))
+            return json.dumps(jobs)
+"""
+
+ASYNCHRONOUS = """
+        @property
+        def is_synchronous(self) -> bool:
+            return False
+"""
+
+STEPS = """
+    def hook(*error):
+        with Path("hooks.txt").open("a") as hooks:
+            print("hook", *map(repr, error), file=hooks)
+
+    @step(retry=StepRetryConfig(max_retries=1))
+    def may_fail(values: list[int]) -> int:
+        if Path("fail.txt").exists():
+            raise ValueError("odd")
+        return len(values)
+
+    @step
+    def beside() -> int:
+        return 1
+
+    @step
+    def last(value: int) -> int:
+        return value + 1
+
+    @pipeline(on_success=hook, on_failure=hook)
+    def going():
+        last(may_fail(make(2)))
+        beside()
+"""
+
+
+class Backend:
+    """What starts the jobs of a run, when a test says so."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def start(self, step: str) -> Finished:
+        jobs, environment = json.loads((self.project.folder / "jobs.json").read_text())
+        done = subprocess.run(
+            jobs[step],
+            cwd=self.project.folder,
+            env=self.project.environment(**environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def submitted(project: Project, command: str) -> Backend:
+    """A run that was submitted, and whose backend waits."""
+    use(project, command)
+    done = project.run("main.py:going")
+    assert done.code == 0, done
+    assert "is submitted to `own`; `partita runs watch going-" in done.err
+    return Backend(project)
+
+
+def use(project: Project, command: str) -> None:
+    write_flavor(project, SUBMITS)
+    config = project.folder / "flavors/config.py"
+    config.write_text(config.read_text() + textwrap.indent(textwrap.dedent(ASYNCHRONOUS), "    "))
+    use_flavor(project, command, None)
+    main = project.folder / "main.py"
+    main.write_text(main.read_text() + textwrap.dedent(STEPS))
+
+
+def state(command: str) -> tuple[str, dict[str, str]]:
+    """Returns the status of the run and those of its steps, as the command tells them."""
+    run = json.loads(partita(command, "runs", "describe", "latest", "--output", "json"))
+    [listed] = json.loads(partita(command, "runs", "list", "--output", "json"))
+    assert listed["status"] == run["status"]
+    return run["status"], {name: step["status"] for name, step in run["steps"].items()}
+
+
+def test_the_first_entrypoint_turns_a_run_running_and_the_last_one_ends_it(
+    submitted: Backend, command: str
+) -> None:
+    steps = {"make": "waiting", "may_fail": "waiting", "last": "waiting", "beside": "waiting"}
+    assert state(command) == ("submitted", steps)
+    assert submitted.start("make").code == 0
+    assert state(command) == ("running", {**steps, "make": "completed"})
+    for step in ("may_fail", "beside", "last"):
+        assert not (submitted.project.folder / "hooks.txt").exists()
+        done = submitted.start(step)
+        assert done.code == 0, done
+    assert state(command) == ("completed", dict.fromkeys(steps, "completed"))
+    assert submitted.project.lines("hooks.txt") == ["hook"]
+    run = Client().get_run("latest")
+    assert run.steps["last"].output.load() == 3
+    kept = submitted.project.store / "runs" / run.id / "orchestrators/own.representation"
+    assert list(json.loads(kept.read_text())) == list(
+        json.loads((submitted.project.folder / "jobs.json").read_text())[0]
+    )
+    watched = told(command, "runs", "watch", "latest")
+    assert watched.code == 0 and "last: completed" in watched.err, watched
+
+
+def test_a_step_that_failed_for_good_ends_the_run(submitted: Backend, command: str) -> None:
+    (submitted.project.folder / "fail.txt").write_text("")
+    assert submitted.start("make").code == 0
+    failed = submitted.start("may_fail")
+    assert failed.code == 1 and "is tried again in 0 s" in failed.err, failed
+    steps = {"make": "completed", "may_fail": "failed", "last": "skipped", "beside": "skipped"}
+    assert state(command) == ("failed", steps)
+    assert submitted.project.lines("hooks.txt") == [
+        "hook PartitaError('the step `may_fail` failed: ValueError: odd')"
+    ]
+    late = submitted.start("beside")
+    assert late.code == 1 and "step `beside` does not begin: run `going-" in late.err, late
+    assert state(command) == ("failed", steps)
+
+
+def test_a_run_that_failed_is_submitted_again_by_a_resumption(
+    submitted: Backend, command: str
+) -> None:
+    project = submitted.project
+    (project.folder / "fail.txt").write_text("")
+    submitted.start("make")
+    submitted.start("may_fail")
+    (project.folder / "fail.txt").unlink()
+    resumed = project.resume(Client().get_run("latest").id, "main.py:going")
+    assert resumed.code == 0 and "is submitted to `own`" in resumed.err, resumed
+    assert state(command)[0] in ("submitted", "running")
+    assert "is committed already" in submitted.start("make").err
+    for step in ("may_fail", "last", "beside"):
+        assert submitted.start(step).code == 0
+    assert state(command)[0] == "completed"
+
+
+def test_a_run_that_its_backend_lost_is_taken_back(submitted: Backend, command: str) -> None:
+    submitted.start("make")
+    for verb in ("resume", "delete"):
+        refused = told(command, "runs", verb, "latest")
+        assert refused.code == 1, refused
+        assert "was submitted, and goes on without an engine" in refused.err, refused
+        assert "runs cancel" in refused.err
+    taken = told(command, "runs", "cancel", "latest")
+    assert taken.code == 0 and "no step of it begins any more" in taken.err, taken
+    late = submitted.start("beside")
+    assert late.code == 1 and "is cancelled" in late.err, late
+    steps = {"make": "completed", **dict.fromkeys(("may_fail", "last", "beside"), "cancelled")}
+    assert state(command) == ("cancelled", steps)
+    assert told(command, "runs", "cancel", "latest").code == 1
+    assert told(command, "runs", "resume", "latest").code == 0
+    for step in ("may_fail", "last", "beside"):
+        assert submitted.start(step).code == 0
+    assert state(command)[0] == "completed"
+    assert told(command, "runs", "delete", "latest").code == 0
+
+
+def test_what_a_submitted_run_needs_is_not_collected(submitted: Backend, command: str) -> None:
+    assert submitted.start("make").code == 0
+    partita(command, "store", "gc")
+    assert submitted.start("may_fail").code == 0
+
+
+def test_an_index_is_made_again_with_the_run_submitted(submitted: Backend, command: str) -> None:
+    submitted.start("make")
+    before = state(command)
+    partita(command, "store", "rebuild")
+    assert state(command) == before
+
+
+def test_a_submission_that_fails_fails_the_run(project: Project, command: str) -> None:
+    use(project, command)
+    implementation = project.folder / "flavors/implementation.py"
+    implementation.write_text(
+        implementation.read_text().replace("jobs = {}", "raise OSError('full')")
+    )
+    done = project.run("main.py:going")
+    assert done.code == 1 and "OSError: full" in done.err, done
+    assert Client().get_run("latest").status == "failed"
+
+
+def test_a_run_that_nobody_could_hand_secrets_is_not_submitted(
+    project: Project, command: str
+) -> None:
+    store(command, "s3cr3t-of-a-step")
+    use(project, command)
+    main = project.folder / "main.py"
+    main.write_text(main.read_text().replace("make(2)", 'make("{{hub.token}}")'))
+    main.write_text(main.read_text().replace("def make(count: int)", "def make(count: str)"))
+    done = project.run("main.py:going")
+    assert done.code == 1 and "secrets are handed over by an engine" in done.err, done
+    assert not Path(project.folder / "jobs.json").exists()
+    assert Client().get_run("latest").status == "failed"
