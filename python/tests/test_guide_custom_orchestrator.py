@@ -14,6 +14,7 @@ from partita import Client
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/guide/custom-orchestrator.md"
 EXAMPLE = "examples/custom_orchestrator_python"
+MAKES = ROOT / "examples/custom_orchestrator_intermediate_representation/flavors"
 
 
 def test_every_command_of_the_guide_works(project: Project, command: str) -> None:
@@ -22,6 +23,8 @@ def test_every_command_of_the_guide_works(project: Project, command: str) -> Non
         file = project.folder / name
         file.parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / EXAMPLE / name, file)
+    for file in MAKES.glob("make*.py"):
+        shutil.copy(file, project.folder / "flavors")
     path = os.pathsep.join([os.path.dirname(command), os.environ["PATH"]])
     for block in re.findall(r"```sh\n(.*?)```", text, re.S):
         for line in block.splitlines():
@@ -35,6 +38,6 @@ def test_every_command_of_the_guide_works(project: Project, command: str) -> Non
             )
             assert done.returncode == 0, (line, done)
     runs = Client().list_runs()
-    assert [run.status for run in runs] == ["completed", "completed"]
+    assert [run.status for run in runs] == ["completed"] * 3
     journal = project.lines("steps.txt")
     assert [line.split()[1] for line in journal] == ["load", "square", "total"]
