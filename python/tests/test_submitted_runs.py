@@ -106,6 +106,17 @@ def use(project: Project, command: str) -> None:
     main.write_text(main.read_text() + textwrap.dedent(STEPS))
 
 
+def test_a_submission_that_fails_is_told_like_any_failure(project: Project, command: str) -> None:
+    use(project, command)
+    implementation = project.folder / "flavors/implementation.py"
+    text = implementation.read_text().replace("jobs = {}", 'raise RuntimeError("the queue is full")')
+    implementation.write_text(text)
+    done = project.run("main.py:going")
+    assert done.code == 1, done
+    assert "failed: the orchestrator `own` failed: RuntimeError: the queue is full" in done.err
+    assert "`partita runs resume going-" in done.err
+
+
 def state(command: str) -> tuple[str, dict[str, str]]:
     """Returns the status of the run and those of its steps, as the command tells them."""
     run = json.loads(partita(command, "runs", "describe", "latest", "--output", "json"))

@@ -231,6 +231,7 @@ impl StepLauncher for PluginLauncher {
     ) -> Result<Option<Job>, LaunchError> {
         let (process, can) = self.0.open().map_err(LaunchError::Unreachable)?;
         if !can.find {
+            self.0.tell_not_found(attempt);
             return Ok(None);
         }
         let id = attempt.id();
@@ -249,6 +250,17 @@ impl StepLauncher for PluginLauncher {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of an attempt whose job may outlive its engine, where no job is found again.
+    fn tell_not_found(&self, attempt: &Attempt) {
+        if !matches!(self.state().plugin, Plugin::Open { mode: Mode::Launcher, .. }) {
+            return; // Its steps ended with it.
+        }
+        let (number, step) = (attempt.number, &attempt.step().name);
+        self.run.record.printed(&format!(
+            "partita: attempt {number} at step `{step}` may still run: the orchestrator finds no job again (it has no `find`); another attempt is made"
+        ));
     }
 
     /// Returns an error as a sentence about the plugin.

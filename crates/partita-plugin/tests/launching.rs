@@ -168,6 +168,30 @@ fn a_job_that_nobody_has_seen_end_is_told_of() {
 }
 
 #[test]
+fn an_attempt_that_no_plugin_finds_again_is_told_of() {
+    let folder = Folder::new();
+    let (run, printed) = folder.run(folder.plugin("status", ""), LONG);
+    let launcher = PluginLauncher::new(run);
+    let (reports, _) = reports();
+    assert_eq!(launcher.find(&attempt(0, 1), &reports).unwrap(), None);
+    let told = printed.lines().join("\n");
+    assert!(told.contains("attempt 1 at step `step0` may still run"), "{told}");
+}
+
+#[test]
+fn a_job_whose_plugin_has_died_is_told_of() {
+    let folder = Folder::new();
+    let cases = r#"launch) answer "$id" '{"job":"7"}'; exit 0 ;;"#;
+    let (run, printed) = folder.run(folder.plugin("status", cases), LONG);
+    let launcher = PluginLauncher::new(run);
+    let (reports, ends) = reports();
+    launcher.launch(attempt(0, 1), &reports).unwrap();
+    ends.recv_timeout(LONG).unwrap();
+    let told = printed.lines().join("\n");
+    assert!(told.contains("nobody has seen the job `7` of step `step0` end"), "{told}");
+}
+
+#[test]
 fn what_does_not_speak_the_protocol_is_told_in_one_paragraph() {
     let gone = |cases: &str, why: &str| check("status", cases, [why, why]);
     gone(r#"hello) answer "$id" '{"protocol":2}' ;;"#, "speaks version 2 of the plugin protocol");

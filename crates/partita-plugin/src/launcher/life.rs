@@ -123,9 +123,17 @@ impl Shared {
         self.settled.notify_all();
         drop(state);
         for flight in flights.into_values() {
-            flight.lose(&why);
+            self.lose(flight, &why);
         }
         drop(plugin);
+    }
+
+    /// Reports that nothing more is known of an attempt, whose job may go on all the same.
+    fn lose(&self, flight: Flight, why: &str) {
+        if let Some(told) = flight.unseen() {
+            self.run.record.printed(&told);
+        }
+        flight.lose(why);
     }
 
     /// Takes in that the plugin has died.
@@ -161,7 +169,7 @@ impl Shared {
         drop(state);
         drop(lost);
         for flight in flights {
-            flight.lose(&why);
+            self.lose(flight, &why);
         }
     }
 
@@ -188,7 +196,7 @@ impl Shared {
                     drop(state);
                     if let Some(flight) = flight {
                         let what = &shared.run.start.what;
-                        flight.lose(&format!("{what} died and does not find it again"));
+                        shared.lose(flight, &format!("{what} died and does not find it again"));
                     }
                 }
             }

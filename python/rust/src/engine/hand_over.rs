@@ -9,6 +9,7 @@ use partita_cli::terminal::shell_word;
 use partita_core::run::{EndedBy, RunHeader};
 use partita_core::status::RunStatus;
 use partita_engine::runs::{Executed, Follower, HandOver, LiveRun};
+use partita_engine::step_runner::RunContext;
 use partita_orchestrators::local::{self, LocalSteps, Next};
 use partita_plugin::Delegate;
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -34,16 +35,12 @@ pub(super) fn run<'py>(
     let goes_on = delegate.as_ref().is_ok_and(|delegate| !delegate.is_synchronous());
     let ends = if goes_on { EndedBy::Entrypoint } else { EndedBy::Engine };
     let submission = live.submission(&header.orchestrator, ends);
-    let follower = match goes_on {
-        true => None,
-        false => Follower::new(&header.id, Arc::clone(&context.store)).ok(),
-    };
     let (local, steps) = local::open().map_err(|error| partita_error(py, error))?;
     let is_cancelled = AtomicBool::new(false);
     let (outcome, raised) = std::thread::scope(|scope| {
         let (delegate, is_cancelled) = (&delegate, &is_cancelled);
-        if let Some(follower) = follower {
-            scope.spawn(move || follow(follower, &progress));
+        if !goes_on {
+            scope.spawn(|| follow(&context, &progress));
         }
         let handing = scope.spawn(|| {
             let _end = End(&local);
@@ -63,6 +60,8 @@ pub(super) fn run<'py>(
     };
     if outcome.status == RunStatus::Submitted {
         progress::note(prepared.style, &submitted(&header));
+    } else if goes_on {
+        follow(&context, &progress);
     }
     let warning = index_error.map(|error| format!("the index lacks part of this run: {error}"));
     match raised {
@@ -89,8 +88,10 @@ fn hand_over(
     })
 }
 
-fn follow(follower: Follower, progress: &Progress) {
-    for happened in follower.flatten().flatten() {
+/// Shows what happens in a run until its end.
+fn follow(context: &RunContext, progress: &Progress) {
+    let follower = Follower::new(&context.run_id, Arc::clone(&context.store));
+    for happened in follower.into_iter().flatten().flatten().flatten() {
         progress.happened(&happened);
     }
 }
