@@ -61,6 +61,36 @@ fn a_registered_flavor_is_listed_with_all_others_and_described() {
 }
 
 #[test]
+fn what_steps_may_ask_of_a_flavor_is_described() {
+    let described = |supply: &str| {
+        let machine = Machine::new();
+        let content = QUEUE.replace("NAME", "queue").replace("TYPE", "orchestrator");
+        let content = content.replace("SCHEMA", &format!(r#"{SCHEMA},"supply":{supply}"#));
+        register(&machine, &program(&machine, "queue", &content));
+        let text = machine.ok(&["orchestrator", "flavor", "describe", "queue"]);
+        let pair =
+            |line: &str| line.split_once(':').map(|(key, told)| (key.into(), told.trim().into()));
+        text.lines().filter_map(pair).collect::<Vec<(String, String)>>()
+    };
+    let holds = |supply: &str, expected: [&str; 5]| {
+        let told = described(supply);
+        let keys = ["parallelism", "cpus", "memory", "gpus", "delegates"];
+        for (key, value) in keys.into_iter().zip(expected) {
+            assert!(told.contains(&(key.to_owned(), value.to_owned())), "{key}: {told:?}");
+        }
+    };
+    holds("{}", ["as many as are ready", "any", "none", "none", "no"]);
+    holds(
+        r#"{"max_parallelism":4,"cpus":2.5,"memory":"any","gpus":2,"delegates":"throughout"}"#,
+        ["4", "2.5", "any", "2", "yes, and goes on when a step has failed"],
+    );
+    holds(
+        r#"{"memory":2048,"gpus":"any","delegates":"yes"}"#,
+        ["as many as are ready", "any", "2.0 KB (2048 bytes)", "any", "yes"],
+    );
+}
+
+#[test]
 fn a_path_is_kept_whole_wherever_it_was_typed() {
     let machine = Machine::new();
     let path = queue(&machine);

@@ -1,8 +1,9 @@
 //! `partita orchestrator flavor describe` and its siblings: a flavor and its configuration keys.
 
+use partita_cli::size;
 use partita_cli::table::Table;
 use partita_core::schema::Schema;
-use partita_core::stack::{ComponentType, Flavor, Origin};
+use partita_core::stack::{Capabilities, ComponentType, Delegates, Flavor, Origin};
 use partita_engine::metadata::Registry;
 
 use crate::commands::component::built_in_flavors;
@@ -40,12 +41,37 @@ fn text(flavor: &Flavor) -> String {
     {
         pairs.push(("package", package.clone()));
     }
+    pairs.extend(plugin.into_iter().flat_map(|plugin| supply(&plugin.capabilities)));
     let mut text = Table::pairs(pairs);
     text.push_str(&keys("key", &flavor.config_schema));
     if let Some(settings) = plugin.and_then(|plugin| plugin.settings_schema.as_ref()) {
         text.push_str(&keys("setting", settings));
     }
     text
+}
+
+/// Returns what steps may ask of it, in the words of `supply`.
+fn supply(claims: &Capabilities) -> [(&'static str, String); 5] {
+    fn amount<T: Copy + Default + PartialEq>(of: Option<T>, said: fn(T) -> String) -> String {
+        of.map_or("any".to_owned(), |amount| match amount == T::default() {
+            true => "none".to_owned(),
+            false => said(amount),
+        })
+    }
+    let parallelism = claims.max_parallelism;
+    let delegates = match claims.delegates {
+        Delegates::No => "no",
+        Delegates::Maybe => "said when a run begins",
+        Delegates::Yes => "yes",
+        Delegates::Throughout => "yes, and goes on when a step has failed",
+    };
+    [
+        ("parallelism", parallelism.map_or("as many as are ready".into(), |most| most.to_string())),
+        ("cpus", amount(claims.cpus, |cores| cores.to_string())),
+        ("memory", amount(claims.memory, size::exact)),
+        ("gpus", amount(claims.gpus, |count| count.to_string())),
+        ("delegates", delegates.to_owned()),
+    ]
 }
 
 /// Returns a table of the keys of a schema, with an empty line before it.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 pub struct MyFlavorOrchestratorConfig {
     /// How much steps stand back for other processes.
     #[serde(default)]
+    #[schemars(range(max = 19))]
     pub nice: u8,
 }
 
