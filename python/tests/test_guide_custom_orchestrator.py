@@ -38,6 +38,6 @@ def test_every_command_of_the_guide_works(project: Project, command: str) -> Non
             )
             assert done.returncode == 0, (line, done)
     runs = Client().list_runs()
-    assert [run.status for run in runs] == ["completed"] * 3
+    assert [run.status for run in runs] == ["completed"] * 4
     journal = project.lines("steps.txt")
     assert [line.split()[1] for line in journal] == ["load", "square", "total"]
