@@ -494,3 +494,22 @@ def test_an_orchestrator_that_fails_with_a_secret_in_its_message_tells_nobody(
     assert ended.code == 1 and "{{hub.token}}" in ended.err, ended
     described = partita(command, "runs", "describe", "latest")
     check_untold(project, "queue-of-secrets", ended.out, ended.err, described)
+
+
+@pytest.mark.parametrize("before", [110, 131_060], ids=["shown", "read"])
+def test_a_secret_at_which_a_line_is_cut_is_not_told_in_part(
+    project: Project, command: str, before: int
+) -> None:
+    dies = f'os.write(2, b"y" * {before} + self.config.queue.encode() + b" and more\\n" * 9); os._exit(9)'
+    store(command, "Zq7SENTINEL9xVal-ue1")
+    write_flavor(
+        project, LAUNCHER.replace("process = ", f"import os; {dies}\n            process = ")
+    )
+    project.write("main.py", PIPELINE)
+    partita(command, "orchestrator", "flavor", "register", SOURCE)
+    partita(command, "orchestrator", "register", "own", "--flavor=mine", "--queue={{hub.token}}")
+    partita(command, "stack", "register", "own", "-o", "own", "-a", "default", "--set")
+    ended = project.run()
+    assert ended.code == 1 and "ended with exit code 9" in ended.err, ended
+    described = partita(command, "runs", "describe", "latest")
+    check_untold(project, "Zq7SENT", ended.out, ended.err, described)

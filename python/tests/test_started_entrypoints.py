@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import textwrap
+import time
+from pathlib import Path
 
 import pytest
 
@@ -268,8 +270,6 @@ def test_ctrl_c_cancels_a_delegated_run(project: Project, command: str) -> None:
     use(project, command, "delegates")
     add(project, WAITING)
     run = project.begin("-m", "partita", "run", json.dumps({"target": "main.py:waiting"}))
-    import time
-
     pid, end = project.folder / "pid.txt", time.monotonic() + PATIENCE
     while not pid.exists() or not pid.read_text():
         assert time.monotonic() < end and run.poll() is None, finish(run)
@@ -278,6 +278,45 @@ def test_ctrl_c_cancels_a_delegated_run(project: Project, command: str) -> None:
     assert done.code == 130, done
     assert Client().get_run("latest").status == "cancelled"
     assert project.statuses() == {"waits": "cancelled"}
+
+
+#: What an implementation does when it is imported by a run.
+IMPORTING = """
+    import os
+    import signal
+    from pathlib import Path
+
+    if Path("slow.txt").exists():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        Path("pid.txt").write_text(str(os.getpid()))
+        while Path("slow.txt").exists():
+            os.sched_yield()
+"""
+
+
+@pytest.mark.parametrize("way", ["ctrl-c", "runs cancel"])
+def test_a_cancel_ends_the_opening_of_an_orchestrator(
+    project: Project, command: str, way: str
+) -> None:
+    use(project, command, "delegates", IMPORTING + STARTS)
+    project.write("slow.txt", "")
+    run = project.begin("-m", "partita", "run", json.dumps({"target": "main.py"}))
+    pid, end = project.folder / "pid.txt", time.monotonic() + PATIENCE
+    while not pid.exists() or not pid.read_text():
+        assert time.monotonic() < end and run.poll() is None, finish(run)
+        os.sched_yield()
+    if way == "ctrl-c":
+        done = interrupt(run)
+    else:
+        partita(command, "runs", "cancel", "latest")
+        done = finish(run)
+    assert done.code == 130, done
+    assert not Path(f"/proc/{pid.read_text()}").exists()
+    assert not (project.folder / "calls.txt").exists()
+    assert Client().get_run("latest").status == "cancelled"
+    (project.folder / "slow.txt").unlink()
+    resumed = project.resume(Client().get_run("latest").id)
+    assert resumed.code == 0, resumed
 
 
 TAKING = """

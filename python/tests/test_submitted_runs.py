@@ -12,6 +12,7 @@ import pytest
 from conftest import Finished, Project
 from custom_flavors import told, use_flavor, write_flavor
 from partita import Client
+from partita.plugins.opened import MOST_KEPT
 from process_stack import partita
 from secret_steps import store
 
@@ -49,6 +50,9 @@ STEPS = """
 
     @step(retry=StepRetryConfig(max_retries=1))
     def may_fail(values: list[int]) -> int:
+        if Path("die.txt").exists():
+            os.kill(os.getppid(), 9)  # Whoever would record that this one ended.
+            os.kill(os.getpid(), 9)
         if Path("fail.txt").exists():
             raise ValueError("odd")
         return len(values)
@@ -109,7 +113,9 @@ def use(project: Project, command: str) -> None:
 def test_a_submission_that_fails_is_told_like_any_failure(project: Project, command: str) -> None:
     use(project, command)
     implementation = project.folder / "flavors/implementation.py"
-    text = implementation.read_text().replace("jobs = {}", 'raise RuntimeError("the queue is full")')
+    text = implementation.read_text().replace(
+        "jobs = {}", 'raise RuntimeError("the queue is full")'
+    )
     implementation.write_text(text)
     done = project.run("main.py:going")
     assert done.code == 1, done
@@ -163,6 +169,25 @@ def test_a_step_that_failed_for_good_ends_the_run(submitted: Backend, command: s
     assert state(command) == ("failed", steps)
 
 
+def test_an_attempt_that_was_killed_does_not_hold_a_run_open_once_a_later_one_has_failed(
+    submitted: Backend, command: str
+) -> None:
+    folder = submitted.project.folder
+    (folder / "die.txt").write_text("")
+    assert submitted.start("make").code == 0
+    assert submitted.start("may_fail").code == -9
+    assert state(command)[0] == "running"
+    (folder / "die.txt").unlink()
+    (folder / "fail.txt").write_text("")
+    failed = submitted.start("may_fail")
+    assert failed.code == 1 and "ValueError: odd" in failed.err, failed
+    steps = {"make": "completed", "may_fail": "failed", "last": "skipped", "beside": "skipped"}
+    assert state(command) == ("failed", steps)
+    assert len(submitted.project.lines("hooks.txt")) == 1
+    late = submitted.start("beside")
+    assert late.code == 1 and "step `beside` does not begin: run `going-" in late.err, late
+
+
 def test_a_run_that_failed_is_submitted_again_by_a_resumption(
     submitted: Backend, command: str
 ) -> None:
@@ -205,6 +230,41 @@ def test_what_a_submitted_run_needs_is_not_collected(submitted: Backend, command
     assert submitted.start("make").code == 0
     partita(command, "store", "gc")
     assert submitted.start("may_fail").code == 0
+
+
+@pytest.mark.parametrize(
+    ("returned", "kept", "told"),
+    [
+        (
+            "'\\0' * (20 << 20)",
+            "\0" * MOST_KEPT,
+            f"has {20 << 20} bytes; the first {MOST_KEPT} are",
+        ),
+        ("'é' * (2 << 20) + 'ab'", "é" * (1 << 20), f"has {(4 << 20) + 2} bytes; the first"),
+        ("'x' + 'é' * (1 << 20)", "x" + "é" * ((1 << 20) - 1), f"has {MOST_KEPT + 1} bytes"),
+        ("'odd \\udc80'", "odd \\udc80", ""),
+        ("['odd \\udc80']", '[\n  "odd \\udc80"\n]', ""),
+        (
+            "type('Textless', (), {'__repr__': lambda self: 1 / 0})()",
+            "what has no text: Textless",
+            "",
+        ),
+    ],
+    ids=["long", "wide", "cut in a character", "surrogate", "surrogate in JSON", "textless"],
+)
+def test_a_submission_stands_whatever_it_returns(
+    project: Project, command: str, returned: str, kept: str, told: str
+) -> None:
+    use(project, command)
+    implementation = project.folder / "flavors/implementation.py"
+    text = implementation.read_text().replace("json.dumps(jobs)", returned)
+    implementation.write_text(text)
+    done = project.run("main.py:going")
+    assert done.code == 0 and "is submitted to `own`" in done.err, done
+    assert told in done.err
+    run = Client().get_run("latest").id
+    path = project.store / "runs" / run / "orchestrators/own.representation"
+    assert path.read_bytes() == kept.encode()
 
 
 def test_an_index_is_made_again_with_the_run_submitted(submitted: Backend, command: str) -> None:

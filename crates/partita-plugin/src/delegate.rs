@@ -1,6 +1,8 @@
 //! A plugin that is handed a whole run, and starts the entrypoints of its steps or has them started.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -11,44 +13,55 @@ use crate::process::{Answers, CallError, Listener, PluginProcess, unknown_method
 use crate::registration::{check_version, hello};
 use crate::terms;
 
-/// A plugin that was told of a run, and what it answered.
+/// A plugin that was started for a run, and what it answered when it was told of the run.
 pub struct Delegate {
     process: PluginProcess,
     run: OpenRun,
-    opened: Opened,
+    opened: OnceLock<Opened>,
+    is_cancelled: AtomicBool,
 }
 
 impl Delegate {
-    /// Starts the plugin of a run and tells it of the run.
+    /// Starts the plugin of a run.
     ///
     /// # Errors
-    /// Why it cannot serve the run.
-    pub fn open(run: OpenRun) -> Result<Self, String> {
+    /// Why it cannot be started.
+    pub fn start(run: OpenRun) -> Result<Self, String> {
         let record = Arc::clone(&run.record);
         let listener = move |answers| Box::new(Ear { answers, record }) as _;
         let process = PluginProcess::start(run.start.command(), run.patience, listener)
             .map_err(|error| run.start.not_started(&error))?;
+        Ok(Self { process, run, opened: OnceLock::new(), is_cancelled: AtomicBool::new(false) })
+    }
+
+    /// Tells it of the run, and waits until it has imported what it needs; returns whether it takes
+    /// the whole run. Its steps are launched otherwise.
+    ///
+    /// # Errors
+    /// Why it cannot serve the run.
+    pub fn open(&self) -> Result<bool, String> {
+        let Self { process, run, .. } = self;
         let patience = run.patience.start;
         let said = |error: CallError| run.start.said(&error);
         let welcome: Welcome = process.call(method::HELLO, &hello(), patience).map_err(said)?;
         check_version(&welcome).map_err(|why| format!("{} {why}", run.start.what))?;
         let opened = process.call(method::OPEN, &run.open, patience).map_err(said)?;
-        Ok(Self { process, run, opened })
-    }
-
-    /// Returns whether it takes the whole run; its steps are launched otherwise.
-    pub fn takes_run(&self) -> bool {
-        self.opened.mode == Mode::Delegated
+        Ok(self.opened.get_or_init(|| opened).mode == Mode::Delegated)
     }
 
     /// Returns whether the run is over when [`Self::run`] returns.
     pub fn is_synchronous(&self) -> bool {
-        self.opened.synchronous
+        self.opened.get().is_none_or(|opened| opened.synchronous)
     }
 
-    /// Ends it, and with it what [`Self::run`] waits for.
+    /// Ends it, and with it what [`Self::open`] and [`Self::run`] wait for; at once if it was told so
+    /// before, or does not listen yet.
     pub fn cancel(&self) {
+        let is_told = self.is_cancelled.swap(true, Ordering::SeqCst);
         self.process.close();
+        if is_told || self.opened.get().is_none() {
+            self.process.hurry(Duration::ZERO);
+        }
     }
 
     /// Has it run the pipeline, or submit it.
@@ -91,6 +104,10 @@ impl Listener for Ear {
 
     fn printed(&mut self, line: &str) {
         self.record.printed(line);
+    }
+
+    fn cleared(&self, text: &str, is_cut: bool) -> String {
+        self.record.cleared(text, is_cut)
     }
 
     fn gone(&mut self, _why: &str) {}

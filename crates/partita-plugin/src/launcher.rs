@@ -71,6 +71,10 @@ pub trait Record: Send + Sync {
     /// Takes a line that the plugin wrote to its standard error; it must not wait.
     fn printed(&self, line: &str);
 
+    /// Returns what the plugin wrote without what is secret in it; of a text that was cut, without
+    /// an end that may be the beginning of a secret.
+    fn cleared(&self, text: &str, is_cut: bool) -> String;
+
     /// Notes that the plugin goes through the steps by itself, and may start their entrypoints.
     fn goes_by_itself(&self);
 
@@ -94,6 +98,8 @@ struct Shared {
 struct State {
     plugin: Plugin,
     losses: u32,
+    /// Why the last one was lost.
+    lost: String,
     /// By attempt id.
     flights: HashMap<String, Flight>,
     desk: Desk,
@@ -134,7 +140,7 @@ impl PluginLauncher {
     pub fn new(run: OpenRun) -> Self {
         let desk = Desk::new(&run.deployment, &run.committed);
         let (plugin, flights) = (Plugin::Closed, HashMap::new());
-        let state = State { plugin, losses: 0, flights, desk, handed: None };
+        let state = State { plugin, losses: 0, lost: String::new(), flights, desk, handed: None };
         let settled = Condvar::new();
         Self(Arc::new(Shared { run, state: Mutex::new(state), settled }))
     }

@@ -36,7 +36,7 @@ pub enum RegistrationError {
 
 /// A plugin that is asked about its flavor.
 pub struct Registration {
-    what: String,
+    start: Start,
     patience: Patience,
     process: PluginProcess,
 }
@@ -50,10 +50,10 @@ impl Registration {
         let listener = |answers| Box::new(Outside(answers)) as _;
         let process = PluginProcess::start(start.command(), patience, listener)
             .map_err(|error| RegistrationError::Failed(start.not_started(&error)))?;
-        let opened = Self { what: start.what.clone(), patience, process };
+        let opened = Self { start: start.clone(), patience, process };
         let welcome: Welcome = opened.call(method::HELLO, &hello())?;
         check_version(&welcome)
-            .map_err(|why| RegistrationError::Failed(format!("{} {why}", opened.what)))?;
+            .map_err(|why| RegistrationError::Failed(format!("{} {why}", start.what)))?;
         Ok(opened)
     }
 
@@ -62,7 +62,7 @@ impl Registration {
     /// # Errors
     /// If it has none that can be registered.
     pub fn describe(&self, source: String, origin: Origin) -> Result<Flavor, RegistrationError> {
-        let refuse = |why: String| RegistrationError::Failed(format!("{} {why}", self.what));
+        let refuse = |why: String| RegistrationError::Failed(format!("{} {why}", self.start.what));
         let answer: Value = self.call(method::DESCRIBE, &Value::Null)?;
         let found = read_description(&answer).map_err(refuse)?;
         if found.component_type != ComponentType::Orchestrator.as_str() {
@@ -108,9 +108,11 @@ impl Registration {
         request: &Q,
     ) -> Result<A, RegistrationError> {
         self.process.call(method, request, self.patience.start).map_err(|error| {
-            let told = format!("{} {error}", self.what);
+            let told = format!("{} {error}", self.start.what);
             match error {
-                CallError::Refused(error) => RegistrationError::Failed(error.message),
+                CallError::Refused(error) => {
+                    RegistrationError::Failed(self.start.refusal(method, &error.message))
+                }
                 CallError::Gone(_) => RegistrationError::Failed(told),
                 CallError::Malformed { .. } => RegistrationError::Malformed(told),
             }
@@ -171,6 +173,10 @@ impl Listener for Outside {
     }
 
     fn printed(&mut self, _line: &str) {}
+
+    fn cleared(&self, text: &str, _is_cut: bool) -> String {
+        text.to_owned() // It knows no secrets.
+    }
 
     fn gone(&mut self, _why: &str) {}
 }

@@ -120,6 +120,16 @@ impl Start {
         command
     }
 
+    /// Returns an error that it answered outside of runs as a sentence. The host of flavors in Python
+    /// says by itself what it is about.
+    pub(crate) fn refusal(&self, method: &str, message: &str) -> String {
+        if !self.arguments.is_empty() {
+            return message.to_owned();
+        }
+        let message: Vec<&str> = message.split_whitespace().collect();
+        format!("{} answered `{method}` with an error: {}", self.what, message.join(" "))
+    }
+
     /// Returns an error as a sentence about it.
     pub(crate) fn said(&self, error: &CallError) -> String {
         match error {

@@ -78,6 +78,10 @@ impl Record for Nothing {
 
     fn represented(&self, _representation: &str) {}
 
+    fn cleared(&self, text: &str, _is_cut: bool) -> String {
+        text.to_owned()
+    }
+
     fn printed(&self, line: &str) {
         eprintln!("{line}");
     }

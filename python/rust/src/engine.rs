@@ -239,9 +239,10 @@ fn execute<'py>(
     let interpreter = interpreter(py)?;
     let shown: Arc<dyn Echo> = Arc::clone(&echo) as _;
     let delegate = py.detach(|| launchers::delegate(prepared, &live, &interpreter, &shown));
-    match delegate.transpose() {
-        None => {}
-        Some(delegate) => return hand_over::run(py, live, prepared, delegate, progress),
+    if let Some(delegate) = delegate.transpose()
+        && let Some(opened) = hand_over::open(py, &live, prepared, delegate)?
+    {
+        return hand_over::run(py, live, prepared, opened, progress);
     }
     let opened = py.detach(|| launchers::open(prepared, &live, &local, interpreter, shown));
     let (launchers, step_observer) = opened.map_err(|error| partita_error(py, error))?;

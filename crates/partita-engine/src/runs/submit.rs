@@ -16,7 +16,7 @@ use crate::step_runner::{RunContext, record_lost, standing};
 use crate::store::{ArtifactStore, Documents, Staging, StoreError, encode, layout};
 
 /// Why an orchestrator did not go through a run to its end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum HandOver {
     /// It failed.
     Failed(String),

@@ -21,6 +21,8 @@ pub(crate) struct Standing {
     pub(crate) failed: Vec<(usize, Arc<Failure>)>,
     /// Attempts that have begun, and of whose end there is no record.
     pub(crate) open: Vec<(Unit, u32)>,
+    /// Whether one of those is the last of its step or item; a later one supersedes the others.
+    is_held_open: bool,
 }
 
 /// Returns how a run stands since an orchestrator was handed it.
@@ -30,6 +32,7 @@ pub(crate) fn of(context: &RunContext, submission: &Submission) -> Result<Standi
         committed: vec![false; context.deployment.steps.len()],
         failed: Vec::new(),
         open: Vec::new(),
+        is_held_open: false,
     };
     for (step, left) in left.range(..context.deployment.steps.len()) {
         standing.committed[*step] = left.committed;
@@ -68,6 +71,7 @@ impl Standing {
             let documents = Documents::new(&*context.store);
             let Some(result) = documents.result(&context.run_id, unit, &step.name, number)? else {
                 self.open.push((unit, number));
+                self.is_held_open |= left.attempts.last() == Some(&number);
                 continue;
             };
             let is_last = step.config.retry.wait_after(number - before).is_none();
@@ -83,7 +87,7 @@ impl Standing {
         if self.committed.iter().all(|committed| *committed) {
             return Some(RunStatus::Completed);
         }
-        if self.failed.is_empty() || !self.open.is_empty() {
+        if self.failed.is_empty() || self.is_held_open {
             return None;
         }
         let goes_on = context.deployment.pipeline.failure_mode == FailureMode::ContinueOnFailure;

@@ -153,6 +153,7 @@ impl Shared {
             drop(state);
             return self.give_up(why);
         }
+        state.lost.clone_from(&why);
         let lost = std::mem::replace(&mut state.plugin, Plugin::Closed);
         state.desk.forget();
         // What it had is looked for once the next one is open; what it was not given waits for that.
@@ -193,10 +194,10 @@ impl Shared {
                 }
                 Ok(Found { job: None }) | Err(_) => {
                     let flight = state.flights.remove(&id);
+                    let why = format!("{}; started again, it does not find the job", state.lost);
                     drop(state);
                     if let Some(flight) = flight {
-                        let what = &shared.run.start.what;
-                        shared.lose(flight, &format!("{what} died and does not find it again"));
+                        shared.lose(flight, &why);
                     }
                 }
             }
@@ -236,6 +237,13 @@ impl Listener for Ear {
     fn printed(&mut self, line: &str) {
         if let Some(shared) = self.shared.upgrade() {
             shared.run.record.printed(line);
+        }
+    }
+
+    fn cleared(&self, text: &str, is_cut: bool) -> String {
+        match self.shared.upgrade() {
+            Some(shared) => shared.run.record.cleared(text, is_cut),
+            None => String::new(), // Nobody is left to show it.
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Lines<R> {
     /// Where in the buffer no line ends before.
     searched: usize,
     limit: usize,
+    /// Whether what comes belongs to a line that was too long.
+    is_skipping: bool,
 }
 
 /// What came of a look.
@@ -26,14 +28,14 @@ pub(super) enum Line {
     None,
     /// There will be none.
     End,
-    /// One is longer than the limit; this is how it begins.
+    /// One is longer than the limit; this is how it begins, and the rest is passed over.
     TooLong(Vec<u8>),
 }
 
 impl<R: Read + AsFd> Lines<R> {
     pub(super) fn new(pipe: R, limit: usize) -> std::io::Result<Self> {
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok(Self { pipe: Some(pipe), buffer: Vec::new(), searched: 0, limit })
+        Ok(Self { pipe: Some(pipe), buffer: Vec::new(), searched: 0, limit, is_skipping: false })
     }
 
     /// Returns what to wait for, unless the pipe has ended.
@@ -44,6 +46,7 @@ impl<R: Read + AsFd> Lines<R> {
     /// Returns the next line, if it is there.
     pub(super) fn next(&mut self) -> Line {
         loop {
+            self.skip();
             if let Some(end) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
                 let mut line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
                 line.pop();
@@ -52,7 +55,7 @@ impl<R: Read + AsFd> Lines<R> {
             }
             self.searched = self.buffer.len();
             if self.buffer.len() > self.limit {
-                self.pipe = None;
+                self.is_skipping = true;
                 self.searched = 0;
                 return Line::TooLong(std::mem::take(&mut self.buffer));
             }
@@ -66,6 +69,16 @@ impl<R: Read + AsFd> Lines<R> {
                     }
                 };
             }
+        }
+    }
+
+    /// Passes over the rest of a line that was too long.
+    fn skip(&mut self) {
+        if self.is_skipping {
+            let end = self.buffer.iter().position(|&byte| byte == b'\n');
+            self.is_skipping = end.is_none();
+            self.buffer.drain(..end.map_or(self.buffer.len(), |end| end + 1));
+            self.searched = 0;
         }
     }
 
@@ -109,11 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_is_given_up() {
+    fn the_rest_of_a_line_that_is_too_long_is_passed_over() {
         let (pipe, mut writer) = std::io::pipe().unwrap();
         let mut lines = Lines::new(pipe, 8).unwrap();
         writer.write_all(b"more than eight").unwrap();
         assert_eq!(lines.next(), Line::TooLong(b"more than eight".to_vec()));
-        assert_eq!(lines.next(), Line::End);
+        writer.write_all(b" and more").unwrap();
+        assert_eq!(lines.next(), Line::None);
+        writer.write_all(b" still\nnext\n").unwrap();
+        assert_eq!(lines.next(), Line::Whole(b"next".to_vec()));
     }
 }

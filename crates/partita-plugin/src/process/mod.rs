@@ -56,6 +56,10 @@ pub trait Listener: Send {
     /// Takes a line that the plugin wrote to its standard error.
     fn printed(&mut self, line: &str);
 
+    /// Returns what the plugin wrote without what is secret in it, as it may be shown in part; of a
+    /// text that was cut, without an end that may be the beginning of a secret.
+    fn cleared(&self, text: &str, is_cut: bool) -> String;
+
     /// Learns that the plugin is gone, and why; nothing comes after that.
     fn gone(&mut self, why: &str);
 }

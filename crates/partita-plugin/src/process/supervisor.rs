@@ -24,7 +24,7 @@ use crate::patience::Patience;
 
 /// Bytes of a line on standard error that are shown.
 const PRINTED: usize = 1 << 16;
-/// Characters of a stray line that a message shows.
+/// Characters of a line that a message shows; it is cleared of secrets before it is cut.
 const SHOWN: usize = 120;
 
 /// Returns a letter box and what is read from it.
@@ -235,8 +235,15 @@ impl Supervisor {
     }
 
     fn hear_errors(&mut self) {
-        while let Line::Whole(line) | Line::TooLong(line) = self.stderr.next() {
-            let line = String::from_utf8_lossy(&line).into_owned();
+        loop {
+            let line = match self.stderr.next() {
+                Line::Whole(line) => self.listener.cleared(&String::from_utf8_lossy(&line), false),
+                Line::TooLong(line) => {
+                    let line = self.listener.cleared(&String::from_utf8_lossy(&line), true);
+                    format!("{line} [the rest of this line is left out]")
+                }
+                Line::None | Line::End => return,
+            };
             self.listener.printed(&line);
             if !line.trim().is_empty() {
                 self.last_printed = Some(line);
@@ -250,7 +257,10 @@ impl Supervisor {
             match self.stdout.next() {
                 Line::Whole(line) => match Frame::read(&line) {
                     Ok(frame) => self.heard(frame),
-                    Err(reason) => return Some(stray(&line, &reason)),
+                    Err(reason) => {
+                        let line = self.listener.cleared(&String::from_utf8_lossy(&line), false);
+                        return Some(stray(&line, &reason));
+                    }
                 },
                 Line::TooLong(_) => {
                     let most = MAX_BYTES >> 20;
@@ -355,8 +365,8 @@ fn ended(status: ExitStatus) -> String {
     }
 }
 
-fn stray(line: &[u8], reason: &str) -> String {
-    let line = shown(&String::from_utf8_lossy(line));
+fn stray(line: &str, reason: &str) -> String {
+    let line = shown(line);
     format!(
         "wrote `{line}` to its standard output, which is no message of the plugin protocol \
          ({reason}); whatever else it prints belongs on its standard error"

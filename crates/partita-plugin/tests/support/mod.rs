@@ -104,6 +104,10 @@ impl Printed {
 }
 
 impl Record for Printed {
+    fn cleared(&self, text: &str, _is_cut: bool) -> String {
+        text.to_owned()
+    }
+
     fn printed(&self, line: &str) {
         self.0.lock().unwrap().push(line.to_owned());
     }

@@ -17,21 +17,67 @@ use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::{End, LauncherError, Prepared, ended};
+use super::{End, LauncherError, Prepared, ended, launchers};
 use crate::errors::partita_error;
 use crate::wakeup::Wakeup;
+
+/// An orchestrator that was told of a run.
+pub(super) struct Opened {
+    /// It, or why it is not handed the run.
+    delegate: Result<Delegate, HandOver>,
+    /// What the handler of a signal raised meanwhile.
+    raised: Option<PyErr>,
+}
+
+/// Tells an orchestrator of a run, which may take long and is cancelled by a signal. Returns nothing
+/// if it does not take the run.
+pub(super) fn open(
+    py: Python<'_>,
+    live: &LiveRun,
+    prepared: &Prepared,
+    delegate: Result<Delegate, LauncherError>,
+) -> PyResult<Option<Opened>> {
+    let failed = |error: LauncherError| HandOver::Failed(error.to_string());
+    let delegate = match delegate {
+        Ok(delegate) => delegate,
+        Err(error) => return Ok(Some(Opened { delegate: Err(failed(error)), raised: None })),
+    };
+    let (local, steps) = local::open().map_err(|error| partita_error(py, error))?;
+    let (opened, raised) = std::thread::scope(|scope| {
+        let opening = scope.spawn(|| {
+            let _end = End(&local);
+            launchers::takes_run(&delegate, prepared, live)
+        });
+        let raised = attend(py, &steps, || delegate.cancel());
+        (py.detach(|| opening.join()), raised)
+    });
+    let Ok(opened) = opened else { return Err(PanicException::new_err("the engine stopped")) };
+    // Nothing begins if a signal came just now, either.
+    let raised = raised.or_else(|| py.check_signals().err());
+    let delegate = match (opened, &raised) {
+        (Ok(true), None) => Ok(delegate),
+        (opened, raised) => {
+            py.detach(|| drop(delegate));
+            match (opened, raised) {
+                (_, Some(_)) => Err(HandOver::Cancelled),
+                (Err(error), None) => Err(failed(error)),
+                (Ok(_), None) => return Ok(None),
+            }
+        }
+    };
+    Ok(Some(Opened { delegate, raised }))
+}
 
 /// Hands a run to the orchestrator, or records why that cannot be, and returns how it ended.
 pub(super) fn run<'py>(
     py: Python<'py>,
     live: LiveRun,
     prepared: &Prepared,
-    delegate: Result<Delegate, LauncherError>,
+    Opened { delegate, raised: before }: Opened,
     progress: Arc<Progress>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let header = live.header().clone();
     let context = Arc::clone(live.context());
-    let delegate = delegate.map_err(|error| error.to_string());
     let goes_on = delegate.as_ref().is_ok_and(|delegate| !delegate.is_synchronous());
     let ends = if goes_on { EndedBy::Entrypoint } else { EndedBy::Engine };
     let submission = live.submission(&header.orchestrator, ends);
@@ -64,7 +110,7 @@ pub(super) fn run<'py>(
         follow(&context, &progress);
     }
     let warning = index_error.map(|error| format!("the index lacks part of this run: {error}"));
-    match raised {
+    match before.or(raised) {
         Some(error) if !error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
         raised => ended(py, &header.id, &context.deployment, &outcome, raised.is_some(), warning),
     }
@@ -78,10 +124,13 @@ fn submitted(RunHeader { name, orchestrator, .. }: &RunHeader) -> String {
 }
 
 fn hand_over(
-    delegate: &Result<Delegate, String>,
+    delegate: &Result<Delegate, HandOver>,
     is_cancelled: &AtomicBool,
 ) -> Result<(), HandOver> {
-    let delegate = delegate.as_ref().map_err(|why| HandOver::Failed(why.clone()))?;
+    let delegate = delegate.as_ref().map_err(Clone::clone)?;
+    if is_cancelled.load(Ordering::SeqCst) {
+        return Err(HandOver::Cancelled);
+    }
     delegate.run().map_err(|why| match is_cancelled.load(Ordering::SeqCst) {
         true => HandOver::Cancelled,
         false => HandOver::Failed(why),

@@ -14,7 +14,7 @@ use partita_core::stack::{Component, Delegates};
 use partita_engine::compile::check_delegation;
 use partita_engine::drive::{Observer, RunEvent};
 use partita_engine::runs::LiveRun;
-use partita_engine::secrets::{self, SecretError};
+use partita_engine::secrets::{self, Redaction, SecretError};
 use partita_engine::step_runner::{LogStream, RunContext, StepLog};
 use partita_engine::store::layout;
 use partita_orchestrators::launchers::Launchers;
@@ -154,32 +154,45 @@ pub(super) fn open(
     Ok((Launchers::new(launchers), observer))
 }
 
-/// Returns the plugin that is handed a whole run, if the stack's default orchestrator takes one.
+/// Starts the plugin that may be handed a whole run, if the stack's default orchestrator is one.
 ///
 /// # Errors
-/// If it cannot start anything here, or what it is asked is kept by nobody.
+/// If it cannot start anything here.
 pub(super) fn delegate(
     prepared: &Prepared,
     live: &LiveRun,
     interpreter: &Path,
     echo: &Arc<dyn Echo>,
 ) -> Result<Option<Delegate>, LauncherError> {
-    let capabilities = &prepared.capabilities;
     let Some(orchestrator) = prepared.stack.orchestrator() else { return Ok(None) };
-    if capabilities.delegates == Delegates::No {
+    if prepared.capabilities.delegates == Delegates::No {
         return Ok(None);
     }
     let run = open_run(prepared, orchestrator, live, interpreter, echo)?;
     let name = orchestrator.name.clone();
-    let delegate = Delegate::open(run).map_err(|error| LauncherError::Delegate { name, error })?;
-    if !delegate.takes_run() {
-        return Ok(None);
+    let delegate = Delegate::start(run);
+    Ok(Some(delegate.map_err(|error| LauncherError::Delegate { name, error })?))
+}
+
+/// Tells a plugin of a run, and returns whether it takes the whole run.
+///
+/// # Errors
+/// If it cannot, or what it is asked is kept by nobody.
+pub(super) fn takes_run(
+    delegate: &Delegate,
+    prepared: &Prepared,
+    live: &LiveRun,
+) -> Result<bool, LauncherError> {
+    let name = || live.header().orchestrator.clone();
+    let opened = delegate.open();
+    if !opened.map_err(|error| LauncherError::Delegate { name: name(), error })? {
+        return Ok(false);
     }
-    check_delegation(&live.context().deployment, capabilities)?;
+    check_delegation(&live.context().deployment, &prepared.capabilities)?;
     if !delegate.is_synchronous() && live.context().secrets().is_some() {
-        return Err(LauncherError::Secrets(orchestrator.name.clone()));
+        return Err(LauncherError::Secrets(name()));
     }
-    Ok(Some(delegate))
+    Ok(true)
 }
 
 /// Returns what a plugin is opened with.
@@ -288,6 +301,16 @@ impl Record for PluginRecord {
         let line = &redacted(line, &self.context);
         self.echo.line(&self.name, LogStream::Stderr, line);
         self.log.write(LogStream::Stderr, &format!("{line}\n"));
+    }
+
+    fn cleared(&self, text: &str, is_cut: bool) -> String {
+        match self.context.secrets().and_then(|secrets| secrets.redactor()) {
+            Some(redactor) if is_cut => {
+                let told = Redaction::default().take(redactor, text.as_bytes());
+                String::from_utf8_lossy(&told).into_owned()
+            }
+            _ => redacted(text, &self.context),
+        }
     }
 
     fn job_printed(&self, attempt: &Attempt, text: &str) {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from functools import partial
 from threading import Thread
 
 from partita import _native
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 #: What a launcher may implement besides what it must, and what that is called in the protocol.
 CAPABILITIES = {"find": "find", "logs": "logs", "wait": "status"}
+
+#: Bytes of what an orchestrator made of a pipeline that are kept: 2 MiB. In JSON one may take six,
+#: and a message has 16 MiB at most.
+MOST_KEPT = 2 << 20
 
 
 class Opened:
@@ -118,7 +124,7 @@ class Opened:
                     f"step `{name}` asks for the image `{image}`, and `{self._kind.__qualname__}` "
                     "never asked `get_image` for it; take the image away, or run the step in it"
                 )
-        return {} if made is None else {"representation": _text(made)}
+        return {} if made is None else {"representation": _kept(made)}
 
     def _mode(self) -> str:
         if not self._goes_by_itself:
@@ -212,18 +218,33 @@ def _goes_by_itself(kind: type[BaseOrchestrator]) -> bool:
     return goes_by_itself
 
 
+def _kept(made: Any) -> str:
+    """Returns what is kept with the run of what an orchestrator made of the pipeline.
+
+    Its jobs may be out already, so nothing that is returned is an error.
+    """
+    whole = _text(made).encode(errors="backslashreplace")
+    if len(whole) > MOST_KEPT:
+        print(
+            f"partita: what was returned has {len(whole)} bytes; the first {MOST_KEPT} are kept",
+            file=sys.stderr,
+        )
+    return whole[:MOST_KEPT].decode(errors="ignore")
+
+
 def _text(made: Any) -> str:
-    """Returns what an orchestrator made of a pipeline as text, to be kept with the run."""
     import json
 
     if isinstance(made, str):
         return made
     if isinstance(made, bytes):
         return made.decode(errors="replace")
-    try:
-        return json.dumps(made, indent=2, default=str)
-    except (TypeError, ValueError):
-        return repr(made)
+    for text in (partial(json.dumps, indent=2, default=str), repr):
+        try:
+            return text(made)
+        except Exception:
+            continue
+    return f"what has no text: {type(made).__qualname__}"
 
 
 def _stack(document: dict[str, Any], orchestrator: BaseOrchestrator, uri: str) -> Stack:
