@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nix::sys::signal::Signal;
 use partita_core::launcher::{Attempt, Outcome, PYTHON_ENTRYPOINT, Reports};
 use partita_core::run::Failure;
 
@@ -122,8 +123,30 @@ pub(super) fn failure(status: Status) -> Failure {
     let exit_code = status.exit_code.map(|code| if code < 0 { 128 - code } else { code });
     let message = match (status.message, exit_code) {
         (Some(message), _) => message,
-        (None, Some(code)) => format!("its job ended with exit code {code}"),
+        (None, Some(code)) => match Signal::try_from(code - 128) {
+            Ok(signal) => format!("its job ended with exit code {code}, as after {signal}"),
+            Err(_) => format!("its job ended with exit code {code}"),
+        },
         (None, None) => "its job failed, and the orchestrator does not say why".to_owned(),
     };
     Failure { exit_code, ..Failure::ours(message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::State;
+
+    /// Checks what is told of a job that failed with an exit code.
+    fn check(exit_code: i32, expected: &str) {
+        let status = Status { state: State::Failed, exit_code: Some(exit_code), message: None };
+        assert_eq!(failure(status).message, expected);
+    }
+
+    #[test]
+    fn an_exit_code_that_stands_for_a_signal_names_it() {
+        check(3, "its job ended with exit code 3");
+        check(137, "its job ended with exit code 137, as after SIGKILL");
+        check(-15, "its job ended with exit code 143, as after SIGTERM");
+    }
 }

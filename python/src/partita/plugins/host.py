@@ -118,7 +118,11 @@ class Host:
             return None, [{"message": f"a check of `{config_class.__qualname__}` raised {told}"}]
 
 
+#: What pydantic calls what the command calls otherwise.
+_WORDS = {"extra_forbidden": "there is no such key", "missing": "it is missing"}
+
+
 def _problem(found: Any) -> dict[str, str]:
     place = ".".join(str(part) for part in found["loc"])
-    message = str(found["msg"]).removeprefix("Value error, ")
+    message = _WORDS.get(found["type"]) or str(found["msg"]).removeprefix("Value error, ")
     return {"field": place, "message": message} if place else {"message": message}
