@@ -84,6 +84,7 @@ def not_claimed(suite: subprocess.Popen[str]) -> set[str]:
     out, err = suite.communicate()
     assert out, err
     played = json.loads(out)
-    assert [one for one in played if one["verdict"] == "fail"] == []
+    failed = [one for one in played if one["verdict"] == "fail"]
+    assert failed == [], json.dumps(failed, indent=1)
     assert suite.returncode == 0, err
     return {one["scenario"] for one in played if one["verdict"] == "not_claimed"}

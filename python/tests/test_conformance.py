@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import Project
-from custom_flavors import use_flavor
+from custom_flavors import DIRECT, SOURCE, use_flavor, write_flavor
 from partita.conformance import suite
-from partita.conformance.place import Place
+from partita.conformance.place import Ended, Place, check_code
 from partita.conformance.scenario import NotClaimed, Scenario, Unexpected, expect
 from partita.conformance.subject import Subject
 from played_suites import GPUS, ISOLATION, PLUGINS, PROCESSES, begin, not_claimed
@@ -54,6 +60,58 @@ def test_scenarios_are_listed_and_chosen_by_pattern(command: str) -> None:
     assert len(json.loads(out)) > 80
 
 
+def test_an_orchestrator_that_does_not_wait_for_its_runs_is_refused(
+    command: str, project: Project
+) -> None:
+    write_flavor(project, DIRECT.replace("self.run_step(step)", "pass"))
+    config = project.folder / "flavors/config.py"
+    config.write_text(config.read_text() + ASYNCHRONOUS)
+    suite = begin(command, SOURCE, "--queue=a", cwd=project.folder)
+    out, err = suite.communicate()
+    assert (suite.returncode, out) == (2, "")
+    assert "configure it so that `is_synchronous` is true" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+ASYNCHRONOUS = """
+    @property
+    def is_synchronous(self) -> bool:
+        return False
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_suite_that_is_ended_leaves_nothing_behind(
+    number: signal.Signals, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    suite = begin(command, "process", "--scenario=control-c-*", "--scenario=a-timeout-*")
+    until("a step to run", lambda: list(tmp_path.rglob("signals/begun")))
+    suite.send_signal(number)
+    suite.communicate()
+    assert suite.returncode not in (0, 1)
+    until("nothing to be left", lambda: not list(tmp_path.glob("partita-conformance-*")))
+    until("no process to be left", lambda: not processes_of(tmp_path))
+
+
+def until(what: str, look: Callable[[], Any]) -> None:
+    """Waits until something is so."""
+    end = time.monotonic() + 60
+    while not look():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Returns the processes whose temporary folder it is."""
+    found: list[int] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"TMPDIR={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return [each for each in found if each != os.getpid()]
+
+
 def test_a_registered_flavor_is_tested_by_its_name(command: str, project: Project) -> None:
     use_flavor(project, command)
     project.write("elsewhere/.partita/config.toml", "")
@@ -93,6 +151,15 @@ def test_a_place_tells_a_wrong_exit_code_with_what_was_said(command: str, projec
     with pytest.raises(Unexpected, match="no luck"):
         place.run(FAILING)
     place.run(FAILING, code=1)
+
+
+def test_the_first_failure_of_a_step_is_told_before_the_end_of_what_was_said() -> None:
+    failed = "train: failed after 1.2s: ValueError: no luck"
+    said = f"train: started\n{failed}\n{'more ' * 200}\nrun x: failed in 1.2s (1 failed)"
+    with pytest.raises(Unexpected) as told:
+        check_code(Ended(1, "", said), 0)
+    assert told.value.seen.startswith(f"1; it said: {failed} …")
+    assert told.value.mend == f"see why the step failed: {failed}"
 
 
 FAILING = """

@@ -15,16 +15,19 @@ QUEUE = """
     import subprocess
     import sys
     from contextlib import suppress
-        from flavors.entry import QueuedStep
+    from pathlib import Path
+    from flavors.entry import QueuedStep
     from partita.enums import JobStatus
     from partita.orchestrators import BaseOrchestrator, JobReport
 
     RUNNER = '''if True:
         import os, pathlib, signal, subprocess, sys
         folder = pathlib.Path(sys.argv[1])
-        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(2))  # For steps that are deaf.
+        signal.signal(signal.SIGALRM, lambda *_: step.kill())
         with open(folder / "log", "wb") as log:
-            code = subprocess.Popen(sys.argv[2:], stdout=log, stderr=log).wait()
+            step = subprocess.Popen(sys.argv[2:], stdout=log, stderr=log)
+            code = step.wait()
         (folder / "code.new").write_text(str(code))
         os.rename(folder / "code.new", folder / "code")
     '''

@@ -79,6 +79,20 @@ FINDS_NOTHING = (
 """
 )
 
+#: What is asked to end goes on.
+CANCELS_NOTHING = LAUNCHER.replace("self.jobs[job_id].terminate()", "return")
+
+#: Jobs are asked to end, and nobody is told that they did.
+HIDES_CANCELLED = LAUNCHER.replace(
+    "            code = self.jobs[job_id].poll()\n",
+    "            cancelled = vars(self).setdefault('cancelled', set())\n"
+    "            code = None if job_id in cancelled else self.jobs[job_id].poll()\n",
+).replace(
+    "self.jobs[job_id].terminate()",
+    "vars(self).setdefault('cancelled', set()).add(job_id)\n"
+    "            self.jobs[job_id].terminate()",
+)
+
 #: Steps are started with a configuration of its own.
 ENTERS = LAUNCHER.replace(
     "            process = subprocess",
@@ -157,6 +171,7 @@ def verdicts(project: Project, command: str, *scenarios: str) -> dict[str, str]:
         text=True,
         check=False,
     )
+    assert done.stdout, done.stderr
     found = {verdict["scenario"]: verdict["verdict"] for verdict in json.loads(done.stdout)}
     assert set(found) == set(scenarios)
     assert done.returncode == ("fail" in found.values()), done
@@ -171,6 +186,11 @@ RETRIED = "an-attempt-that-fails-is-made-again"
 ENDED = "questions-about-a-job-that-has-ended-are-answered"
 LOST = "a-job-whose-launch-was-never-answered-is-not-run-twice-in-silence"
 FOUND = "a-job-that-outlives-the-engine-is-found-again"
+TIMEOUT = "a-timeout-ends-a-step"
+CONTROL_C = "control-c-cancels-the-run-and-its-steps"
+DEAF = "steps-end-with-a-cancelled-run-that-is-deaf"
+ELSEWHERE = "a-run-is-cancelled-from-elsewhere"
+DIES_CANCELLING = "a-plugin-that-dies-when-it-cancels-leaves-nothing-running"
 
 
 def test_a_launcher_that_is_right_passes(project: Project, command: str) -> None:
@@ -198,6 +218,28 @@ def test_an_orchestrator_that_is_wrong_is_caught(
 ) -> None:
     write_flavor(project, implementation)
     assert verdicts(project, command, caught) == {caught: "fail"}
+
+
+@pytest.mark.parametrize(
+    ("implementation", "seen"),
+    [(LAUNCHER, "pass"), (CANCELS_NOTHING, "fail"), (HIDES_CANCELLED, "fail")],
+    ids=["right", "cancels nothing", "hides the end"],
+)
+def test_a_cancelled_step_has_to_end_and_its_end_to_be_told(
+    project: Project, command: str, implementation: str, seen: str
+) -> None:
+    write_flavor(project, implementation)
+    cancelled = (TIMEOUT, CONTROL_C, ELSEWHERE)
+    assert verdicts(project, command, *cancelled) == dict.fromkeys(cancelled, seen)
+
+
+def test_a_step_that_lives_on_is_seen(project: Project, command: str) -> None:
+    write_flavor(
+        project,
+        CANCELS_NOTHING.replace("**environment})", "**environment}, start_new_session=True)"),
+    )
+    live_on = (DEAF, DIES_CANCELLING)
+    assert verdicts(project, command, *live_on) == dict.fromkeys(live_on, "fail")
 
 
 @pytest.mark.parametrize(

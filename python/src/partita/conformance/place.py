@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import textwrap
@@ -21,6 +22,9 @@ from partita.errors import PartitaError
 #: How long to wait for what is certain to happen, in seconds, besides the time in which attempts
 #: may end that were cancelled.
 PATIENCE = 60.0
+
+#: How long a command may take to end that a scenario has left, in seconds, besides that time.
+TIDYING = 5.0
 
 STACK = "conformance"
 
@@ -72,7 +76,7 @@ class Place:
         self.signals = home / "store" / "signals"
         self._command = command
         self._patience = PATIENCE + subject.grace
-        self._groups: list[int] = []
+        self._begun: list[subprocess.Popen[str]] = []
         folder.mkdir(parents=True, exist_ok=True)
         self.signals.mkdir(parents=True, exist_ok=True)
 
@@ -101,7 +105,7 @@ class Place:
             errors="replace",
             start_new_session=True,
         )
-        self._groups.append(started.pid)
+        self._begun.append(started)
         return started
 
     def _environment(self) -> dict[str, str]:
@@ -236,10 +240,17 @@ class Place:
             raise NotClaimed("its steps share a process")
 
     def tidy(self) -> None:
-        """Ends what a scenario has left running."""
-        for group in self._groups:
+        """Ends what a scenario has left running; a run is cancelled first, with its steps."""
+        running = [command for command in self._begun if command.poll() is None]
+        for command in running:
+            command.terminate()
+        end = time.monotonic() + TIDYING + self.subject.grace
+        for command in running:
+            with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
+                command.communicate(timeout=max(0.0, end - time.monotonic()))
+        for command in self._begun:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGKILL)
+                os.killpg(command.pid, signal.SIGKILL)
         for name in self.signals.iterdir():
             with contextlib.suppress(OSError):
                 os.unlink(name)
@@ -269,9 +280,19 @@ def check_code(ended: Ended, code: int) -> None:
         Unexpected: It is another one.
     """
     if ended.code != code:
+        failed = first_failure(ended.err)
         said = ended.err.strip()[-600:] or "nothing"
-        raise Unexpected(
-            f"exit code {code}",
-            f"{ended.code}; it said: {said}",
-            "see what it said, and `partita runs logs latest`.",
-        )
+        if failed is not None and failed not in said:
+            said = f"{failed} … {said}"
+        mend = f"see why the step failed: {failed}" if failed else "see what it said."
+        raise Unexpected(f"exit code {code}", f"{ended.code}; it said: {said}", mend)
+
+
+def first_failure(said: str) -> str | None:
+    """Returns the first line in which a run says that a step has failed, and why."""
+    lines = map(str.strip, said.splitlines())
+    return next((line for line in lines if FAILED.search(line)), None)
+
+
+#: As in `train: failed after 1.2s: ValueError: no luck`.
+FAILED = re.compile(r"^(?!run )\S.*?: failed\b.*?: ")

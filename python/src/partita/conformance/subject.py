@@ -14,6 +14,8 @@ class Subject:
         config: The configuration of its orchestrators, as options.
         settings_schema: What its settings on pipelines and steps are, if it takes any.
         grace: Seconds that an attempt may take to end once it was cancelled.
+        delegates: Whether it starts entrypoints by itself, or submits runs: `no` if it never
+            does.
         is_isolated: Whether every step runs in a process of its own; `None` until that was seen.
     """
 
@@ -23,7 +25,9 @@ class Subject:
         self.name: str = flavor["name"]
         self.config = config
         self.settings_schema: dict[str, Any] | None = plugin.get("settings_schema")
-        self.grace: float = plugin.get("capabilities", {}).get("grace", 0.0)
+        capabilities: dict[str, Any] = plugin.get("capabilities", {})
+        self.grace: float = capabilities.get("grace", 0.0)
+        self.delegates: str = capabilities.get("delegates", "no")
         self.is_isolated: bool | None = None
         self._source: str = flavor.get("source", "")
         self._origin: dict[str, Any] | None = plugin.get("origin")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from partita import _native
 from partita.capture import show, tell
+from partita.conformance import stopping
 from partita.conformance.place import STACK, NotSetUp, Place
 from partita.conformance.scenario import SCENARIOS, NotClaimed, Scenario, Unexpected
 from partita.conformance.scenarios import THEMES
@@ -58,17 +59,63 @@ def test(request: dict[str, Any]) -> None:
         for scenario in scenarios:
             _show({"scenario": scenario.name, "says": scenario.says})
         return
+    stopping.be_stopped_once()
     folder = Path(tempfile.mkdtemp(prefix="partita-conformance-"))
     try:
         os.environ["PARTITA_HOME"] = str(folder / "home")
         subject = _register(folder, request)
+        _check_waits(folder, request["command"], subject)
         for verdict in play(scenarios, folder, request["command"], subject):
             _show(verdict._asdict())
     except NotSetUp as error:
         tell(str(error))
         raise SystemExit(error.code) from None
+    except Submits:
+        tell(
+            "error: it submits runs and does not wait for them, so nothing of them can be seen; "
+            "configure it so that `is_synchronous` is true, and test that."
+        )
+        raise SystemExit(2) from None
     finally:
         _remove(folder)
+
+
+class Submits(Exception):
+    """Runs of the orchestrator go on after the command has ended."""
+
+
+def _check_waits(folder: Path, command: str, subject: Subject) -> None:
+    """Checks that a run is over when its command has ended.
+
+    Raises:
+        Submits: It goes on without an engine.
+    """
+    if subject.delegates == "no":
+        return
+    place = Place(folder / "home", folder / "probe", command, subject)
+    place.write("main.py", PROBE)
+    try:
+        place.partita("run", "main.py")
+    except Unexpected:
+        return  # Scenarios tell more of one that does not end.
+    finally:
+        place.tidy()
+    for submission in (folder / "home").rglob("submission.json"):
+        if json.loads(submission.read_bytes()).get("ends") == "entrypoint":
+            raise Submits
+
+
+PROBE = """
+    from partita import pipeline, step
+
+    @step(enable_cache=False)
+    def work() -> int:
+        return 1
+
+    @pipeline
+    def probe():
+        work()
+"""
 
 
 def _remove(folder: Path) -> None:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 from partita import Client
 from partita.conformance.calls import calling, calls
+from partita.conformance.living import MEND, check_dead, check_seen
 from partita.conformance.place import Place, check_code
-from partita.conformance.scenario import Unexpected, expect, scenario
-
-MEND = "end the job in `cancel`, and report its end."
-
-#: How long a step may still be alive after its run has ended, in seconds.
-GRACE = 15.0
+from partita.conformance.scenario import expect, scenario
 
 #: A step that says how long it lives, and waits for a file.
 WAITING = """
@@ -47,17 +42,6 @@ WAITING = """
 """
 
 
-def check_dead(place: Place) -> None:
-    """Checks that the step does not live on."""
-    alive = place.signals / "alive"
-    end = time.monotonic() + GRACE
-    while time.monotonic() < end:
-        if time.time() - float(alive.read_text() or 0) > 2:
-            return
-        time.sleep(0.1)
-    raise Unexpected("the step to end with its run", f"it lives {GRACE:g} s later", MEND)
-
-
 @scenario
 def control_c_cancels_the_run_and_its_steps(place: Place) -> None:
     """Ctrl-C ends the steps, the run is cancelled, and the exit code is 130."""
@@ -65,10 +49,12 @@ def control_c_cancels_the_run_and_its_steps(place: Place) -> None:
     run = place.begin("run", "main.py")
     place.wait_for_signal("begun")
     os.kill(run.pid, signal.SIGINT)
-    check_code(place.end(run), 130)
+    ended = place.end(run)
+    check_code(ended, 130)
     expect("the run's status", "cancelled", place.last_run().status, MEND)
     expect("the calls in all", ["first", "wait"], calls(place), MEND)
     check_dead(place)
+    check_seen(ended.err)
 
 
 @scenario
@@ -78,9 +64,10 @@ def a_run_is_cancelled_from_elsewhere(place: Place) -> None:
     run = place.begin("run", "main.py")
     place.wait_for_signal("begun")
     check_code(place.partita("runs", "cancel", "latest"), 0)
-    place.end(run)
+    ended = place.end(run)
     expect("the run's status", "cancelled", place.last_run().status, MEND)
     check_dead(place)
+    check_seen(ended.err)
 
 
 @scenario

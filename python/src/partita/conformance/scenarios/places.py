@@ -55,7 +55,8 @@ def variables_of_the_environment_arrive(place: Place) -> None:
         "the variables",
         [odd, 100_000],
         run.steps["look"].output.load(),
-        "hand the environment on that the run was given, value by value and not through a shell.",
+        "hand the plugin's own environment on, `os.environ`, which is that of the run, besides "
+        "`environment`; value by value, and not through a shell.",
     )
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from partita.conformance.calls import calling, calls
 from partita.conformance.faults import STACK, Fault, Faults, path_of
+from partita.conformance.living import check_dead
 from partita.conformance.place import Place, check_code
 from partita.conformance.scenario import NotClaimed, expect, scenario
-from partita.conformance.scenarios.ending import WAITING, check_dead
+from partita.conformance.scenarios.ending import WAITING
 
 MEND = (
     "keep nothing of a run in the plugin's memory alone; implement `find` if jobs outlive it, and "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from partita.conformance.calls import calling
+from partita.conformance.living import check_dead, check_seen
 from partita.conformance.place import Place, check_code
 from partita.conformance.scenario import NotClaimed, expect, scenario
 
@@ -91,21 +93,29 @@ def what_can_never_fit_is_refused(place: Place) -> None:
 @scenario
 def a_timeout_ends_a_step(place: Place) -> None:
     """A step that takes too long is ended, and the run says why."""
-    run = place.run(
-        """
-        import time
-        from partita import pipeline, step
-
-        @step(timeout="1s")
-        def sleep() -> None:
-            time.sleep(50)
-
-        @pipeline
-        def slow():
-            sleep()
-    """,
-        code=1,
-    )
+    run = place.run(calling(place, SLOW), code=1)
     expect("its status", "failed", run.steps["sleep"].status, MEND)
     (attempt,) = place.attempts("sleep")
-    expect("the time in the message", True, "1s" in str(attempt["error"]), MEND)
+    why = str(attempt["error"])
+    expect("the time in the message", True, "1s" in why, MEND)
+    check_dead(place)
+    check_seen(why)
+
+
+#: A step that says for 50 s that it lives, though nobody asks after the scenario has ended.
+SLOW = """
+    import time
+    from partita import pipeline, step
+
+    @step(timeout="1s", enable_cache=False)
+    def sleep() -> None:
+        (FOLDER / "begun").touch()
+        for _ in range(2500):
+            (FOLDER / "begun").stat()
+            (FOLDER / "alive").write_text(str(time.time()))
+            time.sleep(0.02)
+
+    @pipeline
+    def slow():
+        sleep()
+"""
