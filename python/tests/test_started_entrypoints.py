@@ -13,6 +13,7 @@ import pytest
 from conftest import PATIENCE, Project, finish, interrupt
 from custom_flavors import DIRECT, LAUNCHER, PIPELINE, use_flavor, write_flavor
 from partita import Client
+from partita.plugins.opened import MOST_KEPT
 from process_stack import partita
 from secret_steps import check_untold, store
 
@@ -455,3 +456,16 @@ def test_a_delegated_run_that_fails_with_a_secret_in_its_message_tells_nobody(
     done = project.run()
     assert done.code == 1 and "RuntimeError" in done.err, done
     check_untold(project, "s3cr3t-of-a-queue", done.out, done.err)
+
+
+@pytest.mark.parametrize("padding", [0, MOST_KEPT - 8], ids=["whole", "cut"])
+def test_what_is_kept_has_no_part_of_a_secret(project: Project, command: str, padding: int) -> None:
+    store(command, "s3cr3t-of-a-queue")
+    returns = STARTS.replace("return made", f"return 'x' * {padding} + self.config.queue")
+    use(project, command, "delegates", returns)
+    partita(command, "orchestrator", "update", "own", "--queue={{hub.token}}")
+    done = project.run()
+    assert done.code == 0, done
+    run = Client().get_run("latest").id
+    kept = (project.store / "runs" / run / "orchestrators/own.representation").read_text()
+    assert kept.startswith("x" * padding) and "s3c" not in kept, kept[-20:]

@@ -77,7 +77,8 @@ impl Delegate {
             .call(method::RUN, &run, None)
             .map_err(|error| self.run.start.said(&error))?;
         if let Some(representation) = ran.representation {
-            self.run.record.represented(&representation);
+            let record = &self.run.record;
+            record.represented(&record.cleared(&representation, ran.cut));
         }
         Ok(())
     }

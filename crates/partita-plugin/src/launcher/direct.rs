@@ -69,7 +69,8 @@ impl Shared {
             Err(error) => format!("the orchestrator `{name}` failed: {}", self.said(&error)),
             Ok(ran) => {
                 if let Some(representation) = ran.representation {
-                    self.run.record.represented(&representation);
+                    let record = &self.run.record;
+                    record.represented(&record.cleared(&representation, ran.cut));
                 }
                 format!(
                     "the orchestrator `{name}` is done, and did not run the step; let its `prepare_or_run_pipeline` call `self.run_step(step)` for every step of the deployment, or start its entrypoint and wait for it; one that returns before the steps have ended says so with `is_synchronous` of its configuration"

@@ -244,6 +244,9 @@ pub struct Ran {
     /// What it made of the deployment, to be kept with the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub representation: Option<String>,
+    /// Whether its end is left out, which may be that of a secret.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
 
 /// `step`: which step a direct orchestrator wants to run.

@@ -124,7 +124,7 @@ class Opened:
                     f"step `{name}` asks for the image `{image}`, and `{self._kind.__qualname__}` "
                     "never asked `get_image` for it; take the image away, or run the step in it"
                 )
-        return {} if made is None else {"representation": _kept(made)}
+        return {} if made is None else _kept(made)
 
     def _mode(self) -> str:
         if not self._goes_by_itself:
@@ -218,18 +218,19 @@ def _goes_by_itself(kind: type[BaseOrchestrator]) -> bool:
     return goes_by_itself
 
 
-def _kept(made: Any) -> str:
+def _kept(made: Any) -> dict[str, Any]:
     """Returns what is kept with the run of what an orchestrator made of the pipeline.
 
     Its jobs may be out already, so nothing that is returned is an error.
     """
     whole = _text(made).encode(errors="backslashreplace")
-    if len(whole) > MOST_KEPT:
+    is_cut = len(whole) > MOST_KEPT
+    if is_cut:
         print(
             f"partita: what was returned has {len(whole)} bytes; the first {MOST_KEPT} are kept",
             file=sys.stderr,
         )
-    return whole[:MOST_KEPT].decode(errors="ignore")
+    return {"representation": whole[:MOST_KEPT].decode(errors="ignore"), "cut": is_cut}
 
 
 def _text(made: Any) -> str:
