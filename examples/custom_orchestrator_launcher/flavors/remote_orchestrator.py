@@ -25,10 +25,11 @@ if [ ! -e {job}/code ] && kill -0 "$(cat {job}/process)" 2>/dev/null; then echo 
 else cat {job}/code 2>/dev/null || :; fi
 """
 FIND = "if [ -e {job}/process ]; then echo yes; fi"
+#: What does not end when it is asked to is ended three seconds later.
 CANCEL = """
-if [ -e {job}/cancelled ]; then signal=KILL; else signal=TERM; fi
-: >{job}/cancelled
-kill -s $signal -- "-$(cat {job}/process)" 2>/dev/null || :
+kill -s TERM -- "-$(cat {job}/process)" 2>/dev/null || exit 0
+setsid sh -c 'sleep 3; [ -e "$0/code" ] || kill -s KILL -- "-$(cat "$0/process")"' \
+    {job} >/dev/null 2>&1 </dev/null &
 """
 
 
@@ -61,7 +62,7 @@ class RemoteOrchestrator(BaseOrchestrator):
         return JobReport("failed" if int(told) else "completed", exit_code=int(told))
 
     def cancel(self, job_id: str) -> None:
-        """Asks a job to end; asked once more, ends it."""
+        """Asks a job to end, and sees to it that it does."""
         self.ask(CANCEL, job_id)
 
     def find(self, attempt_id: str) -> str | None:
