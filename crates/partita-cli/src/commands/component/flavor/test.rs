@@ -184,5 +184,6 @@ fn sum(verdicts: &[Verdict]) -> String {
     };
     let counts: Vec<_> =
         [Word::Pass, Word::Fail, Word::NotClaimed].into_iter().filter_map(count).collect();
-    format!("\n{} scenarios: {}\n", verdicts.len(), counts.join(", "))
+    let plural = if verdicts.len() == 1 { "" } else { "s" };
+    format!("\n{} scenario{plural}: {}\n", verdicts.len(), counts.join(", "))
 }
