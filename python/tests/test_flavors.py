@@ -259,7 +259,9 @@ def test_a_component_that_no_longer_fits_its_flavor_runs_nothing(
     config = project.folder / "flavors/config.py"
     config.write_text(config.read_text().replace("nodes: int = 1", "partition: str"))
     unknown = project.run()  # Nobody has told the registry of the change.
-    assert unknown.code == 1 and "configuration is wrong: `partition`: it is missing; " in unknown.err
+    assert (
+        unknown.code == 1 and "configuration is wrong: `partition`: it is missing; " in unknown.err
+    )
     assert "`partita orchestrator flavor update mine` if its class has changed" in unknown.err
     partita(command, "runs", "delete", "latest")
     told(command, "orchestrator", "flavor", "update", "mine")
