@@ -194,7 +194,10 @@ impl Shared {
                 }
                 Ok(Found { job: None }) | Err(_) => {
                     let flight = state.flights.remove(&id);
-                    let why = format!("{}; started again, it does not find the job", state.lost);
+                    let why = format!(
+                        "{}; the plugin was started again, and does not find the job",
+                        state.lost
+                    );
                     drop(state);
                     if let Some(flight) = flight {
                         shared.lose(flight, &why);
