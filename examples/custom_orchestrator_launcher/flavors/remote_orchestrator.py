@@ -16,9 +16,9 @@ LAUNCH = """
 {variables}
 mkdir -p {folder} || exit
 mkdir {job} 2>/dev/null || exit 0
-setsid sh -c 'trap : TERM; "$@"; echo $? >"$0/code.new"; mv "$0/code.new" "$0/code"' \
-    {job} {command} >{job}/log 2>&1 </dev/null &
-echo $! >{job}/process
+setsid sh -c 'echo $$ >"$0/own"; mv "$0/own" "$0/process"; trap : TERM; "$@"
+    echo $? >"$0/code.new"; mv "$0/code.new" "$0/code"' {job} {command} >{job}/log 2>&1 </dev/null &
+while [ ! -e {job}/process ] && kill -0 $! 2>/dev/null; do sleep 0.01; done
 """
 POLL = """
 if [ ! -e {job}/code ] && kill -0 "$(cat {job}/process)" 2>/dev/null; then echo active
