@@ -35,5 +35,5 @@ class Watched:
 
 if __name__ == "__main__":
     for owner in (Attempt, StepConfiguration):
-        setattr(owner, "settings", Watched(Path(sys.argv[1], READ)))  # noqa: B010
+        setattr(owner, "settings", Watched(Path(sys.argv[1], READ)))  # noqa: B010 - they declare another
     main(sys.argv[2:])
