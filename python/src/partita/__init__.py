@@ -18,13 +18,13 @@ from partita._native import __version__
 from partita.context import get_step_context, log_metadata
 from partita.errors import PartitaError, PipelineError, StepFailedError
 from partita.pipeline import pipeline
-from partita.settings import DockerSettings, ResourceSettings, StepRetryConfig
 from partita.step import step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from partita.client import Client
     from partita.materializers import BaseMaterializer
+    from partita.settings import DockerSettings, ResourceSettings, StepRetryConfig
 
 __all__ = [
     "BaseMaterializer",
@@ -53,4 +53,8 @@ def __getattr__(name: str) -> object:
         from partita.materializers import BaseMaterializer
 
         return BaseMaterializer
+    if name in ("DockerSettings", "ResourceSettings", "StepRetryConfig"):
+        from partita import settings
+
+        return getattr(settings, name)
     raise AttributeError(f"module `partita` has no attribute `{name}`")

@@ -6,10 +6,10 @@ import os
 import sys
 
 from partita import _native, frames, running, target, tracing
-from partita.capture import show, tell
 from partita.errors import PartitaError, StepFailedError, UnreachableError
-from partita.pipeline import UNSAVED
 from partita.signature import kinds
+from partita.spec import UNSAVED
+from partita.telling import show, tell
 from partita.termination import Terminated
 
 TYPE_CHECKING = False

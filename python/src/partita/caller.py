@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from partita import _native, context, frames, materializers
-from partita.capture import Capture, tell
+from partita import _native, context, frames
 from partita.errors import PartitaError
+from partita.plain import save_inline
 from partita.signature import OUTPUT
-from partita.terminal_input import Input
+from partita.telling import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,6 +104,9 @@ class Caller:
         try:
             if self._is_recorded:
                 return self._run(step, call, current, positional, values)
+            from partita.capture import Capture
+            from partita.terminal_input import Input
+
             with Capture(call.log, call.printed, self._redactor), Input(call.reads):
                 return self._run(step, call, current, positional, values)
         finally:
@@ -125,6 +128,8 @@ class Caller:
 
     def load(self, name: str, format_id: str, folder: str, type_name: str, trusted: bool) -> Any:
         """Loads an input from files, for the engine."""
+        from partita import materializers
+
         del name
         return materializers.load(
             format_id, folder, data_type=self._data_type, type_name=type_name, trust_pickles=trusted
@@ -218,9 +223,10 @@ class Caller:
         name = output.name
         kind: type = value.__class__
         if chosen is None and name not in current.folders:
-            data = materializers.save_inline(value)
+            data = save_inline(value)
             if data is not None and len(data) <= call.inline_limit:
                 return (name, f"{kind.__module__}.{kind.__qualname__}", "json", None, None, data)
+        from partita import materializers
         from partita.fingerprint.held import code_of
 
         folder = call.stage(name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from _thread import RLock
 
-from partita.errors import PartitaError
 from partita.per_thread import mine, replace
+from partita.telling import FULL, GONE, silence, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +26,6 @@ _streams: tuple[TextIO | None, TextIO | None] | None = None
 #: keeping it alive (before Python 3.14): were a tee freed when its step ends, a thread of the step
 #: that prints at that moment would write through freed memory.
 _tees: dict[str, Tee] = {}
-
-#: Why a stream cannot be written to: nobody reads it, or the disk that it leads to is full.
-GONE = (errno.EPIPE, errno.EIO)
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Tee:
@@ -260,34 +255,6 @@ def _copy(handler: Any) -> tuple[Any, Tee] | None:
     return handler, tee
 
 
-def tell(message: str) -> None:
-    """Says something on standard error; that nobody can read it is no reason to fail."""
-    import contextlib
-
-    # It is no step that says it, so it goes into no step's log.
-    stream = sys.stderr.stream if isinstance(sys.stderr, Tee) else sys.stderr
-    if stream is not None:  # pyright: ignore[reportUnnecessaryComparison] - where it is closed
-        with contextlib.suppress(OSError, ValueError):
-            print(message, file=stream, flush=True)
-
-
-def show(data: bytes) -> None:
-    """Writes to standard output what somebody asked to see; they may have seen enough.
-
-    Raises:
-        PartitaError: It cannot be written to.
-    """
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-    except OSError as error:
-        _silence(sys.stdout)
-        if error.errno not in GONE:
-            raise PartitaError(
-                f"standard output cannot be written to: {error.strerror}; see what it leads to."
-            ) from None
-
-
 def _discard(stream: TextIO, name: str, error: OSError) -> None:
     """Lets a stream whose reader is gone, or whose disk is full, go nowhere, and says so.
 
@@ -296,7 +263,7 @@ def _discard(stream: TextIO, name: str, error: OSError) -> None:
     """
     if error.errno not in (*GONE, *FULL):
         raise error
-    _silence(stream)
+    silence(stream)
     if name == "stdout":
         why = (
             "nobody reads standard output any more"
@@ -304,16 +271,3 @@ def _discard(stream: TextIO, name: str, error: OSError) -> None:
             else f"standard output cannot be written to any more ({error.strerror})"
         )
         tell(f"warning: {why}; the run goes on, and its logs have what its steps print.")
-
-
-def _silence(stream: TextIO) -> None:
-    """Points a stream to nowhere, with what it still holds."""
-    import os
-
-    try:
-        descriptor = stream.fileno()
-    except (OSError, ValueError, AttributeError):
-        return  # It is none of the system's; each write fails and is ignored.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)

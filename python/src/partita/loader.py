@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from importlib.machinery import (
+from _frozen_importlib_external import (  # What `importlib.machinery` has, which takes its time.
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -24,6 +24,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.abc import PathEntryFinder
     from typing import Any
+
+
+#: Whether a file is being loaded because someone asked for a pipeline in it.
+loading = False
 
 
 class AuthorLoader(SourceFileLoader):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from partita import _native, frames, source_root, tracing
+from partita import _native, frames, loader, source_root, tracing
 from partita.caller import Caller, call_failure_hook
-from partita.capture import LogHandlers, tell
+from partita.capture import LogHandlers
 from partita.errors import PartitaError, PipelineError, StepFailedError
-from partita.pipeline import bind_defaults, spec, trace
+from partita.spec import bind_defaults, spec, trace
+from partita.telling import tell
 from partita.termination import Termination
 
 TYPE_CHECKING = False
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from partita.client import PipelineRun
     from partita.pipeline import Pipeline
     from partita.step import Step
-
-#: Whether a file is being loaded because someone asked for a pipeline in it.
-loading = False
 
 
 class Request:
@@ -105,7 +103,7 @@ def run(
             f"pipeline `{pipeline.name}` is called by a worker process that a step started, which "
             'would run it again and again; put the call under `if __name__ == "__main__":`.'
         )
-    if loading:
+    if loader.loading:
         raise frames.refusal(
             f"pipeline `{pipeline.name}` is called while its file is being loaded, and would run "
             'each time that is imported; put the call under `if __name__ == "__main__":`.'

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 
-from partita import frames, mapping, tracing
+from partita import frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from partita.materializers import BaseMaterializer
     from partita.settings import Settings, StepRetryConfig
     from partita.signature import Signature
+    from partita.tracing import Trace
 
 
 #: What `functools.update_wrapper` takes over; the import of `functools` would be a tenth of the
@@ -30,6 +32,15 @@ def resemble(decorated: Any, function: Any) -> None:
             setattr(decorated, name, getattr(function, name))
     decorated.__dict__.update(function.__dict__)
     decorated.__wrapped__ = function
+
+
+#: The traces that go on, by the threads that trace.
+traces: dict[int, Trace] = {}
+
+
+def current_trace() -> Trace | None:
+    """Returns the trace that goes on in this thread, if there is one."""
+    return traces.get(get_ident())
 
 
 class Step:
@@ -64,7 +75,7 @@ class Step:
 
         In a pipeline, `after` names steps that must end before, and `id` the invocation.
         """
-        trace = tracing.current()
+        trace = current_trace()
         if trace is None:
             return self.entrypoint(*args, **kwargs)
         return trace.invoke(self, args, kwargs)
@@ -91,9 +102,11 @@ class Step:
             >>> double.map([1, 2, 3])
             [2, 4, 6]
         """
-        trace = tracing.current()
+        trace = current_trace()
         if trace is not None:
             return trace.map(self, items, others)
+        from partita import mapping
+
         listed = mapping.listed(self.name, items)
         over = mapping.mapped_input(self, others)
         if over in self.signature.positional_only:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
+from _frozen_importlib import __import__ as load  # `importlib` is two modules more.
 
-from partita import loader, running, source_root
+from partita import loader, source_root
 from partita.errors import PartitaError, PipelineError
 from partita.pipeline import Pipeline
 
@@ -68,11 +69,10 @@ def import_module(name: str, shown: str, *, root: str | None = None) -> ModuleTy
         PartitaError: There is none of this name.
         AuthorError: It cannot be loaded.
     """
-    import importlib
-
-    running.loading = True
+    loader.loading = True
     try:
-        return importlib.import_module(name)
+        load(name)
+        return sys.modules[name]
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             place = "the source root" if root is None else source_root.described(root)
@@ -86,7 +86,7 @@ def import_module(name: str, shown: str, *, root: str | None = None) -> ModuleTy
     except (Exception, SystemExit) as error:
         raise AuthorError(shown) from error
     finally:
-        running.loading = False
+        loader.loading = False
 
 
 def load_anonymous(name: str, path: str) -> ModuleType:
@@ -98,7 +98,7 @@ def load_anonymous(name: str, path: str) -> ModuleType:
         raise PartitaError(f"`{path}` cannot be loaded as Python.")
     module = module_from_spec(spec)
     sys.modules[name] = module
-    running.loading = True
+    loader.loading = True
     try:
         spec.loader.exec_module(module)
     except PartitaError:
@@ -106,7 +106,7 @@ def load_anonymous(name: str, path: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise AuthorError(path) from error
     finally:
-        running.loading = False
+        loader.loading = False
     return module
 
 

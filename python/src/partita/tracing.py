@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from contextvars import ContextVar
 
 from partita import _native, frames, mapping, outputs, source_root
 from partita.errors import PipelineError
 from partita.outputs import StepOutput, StepOutputs
+from partita.per_thread import replace
 from partita.settings import Settings
+from partita.step import traces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,16 +23,8 @@ if TYPE_CHECKING:
 
     from partita.step import Step
 
-_current: ContextVar[Trace | None] = ContextVar("partita_trace", default=None)
-
-
 #: What a pipeline's function raised when it was traced last, if it raised.
 raised: Exception | None = None
-
-
-def current() -> Trace | None:
-    """Returns the trace that is going on, if there is one."""
-    return _current.get()
 
 
 class Trace:
@@ -61,7 +54,7 @@ class Trace:
             PipelineError: It does what no pipeline can; the message begins with its line.
         """
         global raised
-        token = _current.set(self)
+        outer = replace(traces, self)
         try:
             function(**arguments)
         except PipelineError as error:
@@ -74,7 +67,7 @@ class Trace:
             raise
         finally:
             outputs.forget()
-            _current.reset(token)
+            replace(traces, outer)
 
     def invoke(self, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Writes down one use of a step and returns what stands for its outputs."""

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from partita import _native
-from partita.capture import show, tell
 from partita.conformance import stopping
 from partita.conformance.place import STACK, NotSetUp, Place
 from partita.conformance.scenario import SCENARIOS, NotClaimed, Scenario, Unexpected
 from partita.conformance.scenarios import THEMES
 from partita.conformance.subject import Subject
 from partita.errors import PartitaError
+from partita.telling import show, tell
 
 PASS, FAIL, NOT_CLAIMED = "pass", "fail", "not_claimed"
 

@@ -7,11 +7,11 @@ import traceback
 from functools import partial
 
 from partita.caller import call_failure_hook
-from partita.capture import tell
 from partita.entrypoints.attempt import FAILED, Terms, attempt, tell_end
 from partita.entrypoints.loading import pipeline_hook
 from partita.entrypoints.supervised import supervised
 from partita.errors import PartitaError
+from partita.telling import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import os
 import sys
 
 from partita import _native
-from partita.capture import tell
 from partita.entrypoints.loading import EntryCaller
 from partita.errors import PartitaError
+from partita.telling import tell
 from partita.termination import Termination
 
 TYPE_CHECKING = False

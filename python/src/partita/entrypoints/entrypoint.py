@@ -6,12 +6,12 @@ import os
 import sys
 
 from partita import source_root, target
-from partita.capture import tell
 from partita.entrypoints.attempt import BUG, FAILED, leave
 from partita.entrypoints.base_entrypoint_configuration import ENTRYPOINT_CONFIG_SOURCE_OPTION
 from partita.entrypoints.options import OptionError
 from partita.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
 from partita.errors import PartitaError
+from partita.telling import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

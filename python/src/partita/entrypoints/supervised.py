@@ -7,8 +7,8 @@ import select
 import signal
 
 from partita import _native
-from partita.capture import tell
 from partita.entrypoints.attempt import BUG, FAILED, leave
+from partita.telling import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,16 +13,11 @@ Example:
 
 from __future__ import annotations
 
-from partita.materializers.base import BaseMaterializer
-from partita.materializers.errors import MaterializeError, PickleWarning, UntrustedPickleError
-from partita.materializers.registry import (
-    Saved,
-    for_format,
-    for_value,
-    load,
-    save,
-    save_inline,
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from partita.materializers.base import BaseMaterializer
+    from partita.materializers.errors import MaterializeError, PickleWarning, UntrustedPickleError
+    from partita.materializers.registry import Saved, for_format, for_value, load, save
 
 __all__ = [
     "BaseMaterializer",
@@ -34,5 +29,15 @@ __all__ = [
     "for_value",
     "load",
     "save",
-    "save_inline",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Imports what most steps do without when somebody asks for it."""
+    if name in __all__:
+        from partita.materializers import base, errors, registry
+
+        for module in (base, errors, registry):
+            if name in vars(module):
+                return vars(module)[name]
+    raise AttributeError(f"module `{__name__}` has no attribute `{name}`")

@@ -10,12 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MAX_INLINE_BYTES = 4 * 1024
-"""Bytes up to this length are stored in the `json` format."""
-
-MAX_INLINE_TEXT = 64 * 1024
-"""Texts up to this many characters are stored in the `json` format."""
-
 
 class BytesMaterializer(BaseMaterializer):
     """Stores `bytes` as the file `data.bin`."""

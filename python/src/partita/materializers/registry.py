@@ -15,8 +15,8 @@ import sys
 from partita import _native
 from partita.materializers import classes
 from partita.materializers.base import BaseMaterializer, own_by_format, own_for
-from partita.materializers.bytes_ import MAX_INLINE_BYTES, MAX_INLINE_TEXT
 from partita.materializers.errors import MaterializeError, Unsuitable, UntrustedPickleError
+from partita.plain import is_too_long
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,25 +123,6 @@ class Saved:
         self.type_name = type_name
         self.metadata = metadata
         self.uses_pickle = uses_pickle
-
-
-def save_inline(value: Any) -> bytes | None:
-    """Returns the bytes of a small plain value, to be kept inside the result document.
-
-    They are what the `json` format would write to `data.json`. `None` means that the value needs
-    files: use `save`.
-    """
-    kind = classes.kind_of(value)
-    if kind is str and len(value) > MAX_INLINE_TEXT:
-        return None
-    if kind is bytes and len(value) > MAX_INLINE_BYTES:
-        return None
-    if own_for(kind) is not None:
-        return None
-    try:
-        return _native.encode_value(value)
-    except ValueError:
-        return None
 
 
 def save(
@@ -264,10 +245,8 @@ def candidates(value: Any) -> Iterator[type[BaseMaterializer]]:
 
 
 def _formats(value: Any, kind: type[Any]) -> tuple[str, ...]:
-    if kind is str and len(value) > MAX_INLINE_TEXT:
-        return ("text", "json")
-    if kind is bytes and len(value) > MAX_INLINE_BYTES:
-        return ("bytes",)
+    if is_too_long(value):
+        return ("text", "json") if kind is str else ("bytes",)
     if dict in kind.__mro__ and "torch" in sys.modules and _is_state(value):
         return ("safetensors/torch", "torch")
     if kind in _PLAIN:

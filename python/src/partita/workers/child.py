@@ -6,9 +6,9 @@ import os
 import sys
 
 from partita import _native
-from partita.capture import tell
 from partita.entrypoints.attempt import BUG, FAILED, Terms, attempt, leave
 from partita.errors import PartitaError
+from partita.telling import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from partita import _native
 from partita.entrypoints import loading
 from partita.entrypoints.attempt import print_lines
 from partita.errors import PartitaError
+from partita.materializers import registry  # pyright: ignore[reportUnusedImport]  # noqa: F401 - for the forks, which import nothing
 from partita.workers import child
 
 TYPE_CHECKING = False
