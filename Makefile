@@ -99,7 +99,7 @@ else
 endif
 
 test-python: .venv/native.stamp
-	$(IN_VENV) python -m pytest -q -c python/pyproject.toml python/tests
+	$(IN_VENV) python -m pytest -q -n auto --dist worksteal -c python/pyproject.toml python/tests
 
 format-check: .venv/venv.stamp
 	$(CARGO) fmt --all --check
