@@ -75,6 +75,9 @@ pub struct Source {
     /// The file it is defined in, relative to the source root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The program that the step is entered by; a step without one is entered by Python.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Program>,
     /// Everything of the source root that it reaches, itself first.
     pub parts: Vec<SourcePart>,
     /// The third-party distributions that it reaches, with their versions.
@@ -85,13 +88,23 @@ pub struct Source {
     pub notes: Vec<String>,
 }
 
+/// An executable that runs steps of its own, as `PATH entrypoint …`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// Its absolute path where the deployment was compiled.
+    pub path: String,
+    /// The digest of its content; another one is refused.
+    pub digest: Digest,
+}
+
 /// One function, class, constant or file that a step reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourcePart {
     /// Its name: `module.qualname`, or a path.
     pub name: String,
-    /// `function`, `class`, `constant`, `module`, `file` or `closure`.
+    /// `function`, `class`, `constant`, `module`, `file`, `closure` or `program`.
     pub kind: String,
     /// The digest of its meaning.
     pub digest: Digest,
@@ -303,6 +316,11 @@ struct Versioned {
 }
 
 impl Deployment {
+    /// Returns the program that a step is entered by, if it is not entered by Python.
+    pub fn program_of(&self, step: &Step) -> Option<&Program> {
+        self.sources.get(&step.source)?.program.as_ref()
+    }
+
     /// Reads a document and checks that its content is the one it was compiled with.
     ///
     /// # Errors

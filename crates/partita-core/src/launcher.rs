@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::deployment::{Deployment, Step};
+use crate::deployment::{Deployment, Program, Step};
 use crate::run::{Failure, StepResult};
 
 /// What is run on its own: a step, or one item of a mapped step.
@@ -63,6 +63,11 @@ impl Attempt {
         &self.deployment.steps[self.step]
     }
 
+    /// Returns the program that its step is entered by, if that is not Python.
+    pub fn program(&self) -> Option<&Program> {
+        self.deployment.program_of(self.step())
+    }
+
     /// Returns the step, or the item of it, that it runs.
     pub fn unit(&self) -> Unit {
         Unit { step: self.step, item: self.item }
@@ -73,6 +78,12 @@ impl Attempt {
         format!("{}/{}/{}", self.run_id, self.unit(), self.number)
     }
 }
+
+/// The word that tells a program to run one of its steps.
+pub const PROGRAM_ENTRYPOINT: &str = "entrypoint";
+
+/// What is found in a program that has pipelines, so that nothing else is started as one.
+pub const PROGRAM_MARK: &str = "partita program: its pipelines are run as `PROGRAM run PIPELINE`";
 
 /// The module that Python steps are entered by.
 pub const PYTHON_ENTRYPOINT: &str = "partita.entrypoints.entrypoint";

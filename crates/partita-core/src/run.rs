@@ -55,10 +55,13 @@ pub struct RunHeader {
 pub struct Target {
     /// The source root.
     pub source_root: String,
-    /// `module:qualname` of the pipeline under it, or a file.
+    /// `module:qualname` of the pipeline under it, or a file; of a program, the pipeline's name.
     pub source: String,
     /// The interpreter that ran it.
     pub interpreter: String,
+    /// The program that ran it, if no interpreter did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
     /// The configuration file that it was called with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,

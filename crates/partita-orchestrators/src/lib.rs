@@ -28,6 +28,6 @@ pub fn capabilities(orchestrator: &Component) -> Option<Result<Capabilities, Str
 pub fn starts_anew(deployment: &Deployment, step: &Step) -> Option<&'static str> {
     let named = step.config.orchestrator.as_deref();
     let orchestrator = deployment.stack.orchestrator_named(named)?;
-    let is_process = orchestrator.flavor == process::NAME;
+    let is_process = orchestrator.flavor == process::NAME && deployment.program_of(step).is_none();
     is_process.then(|| process::starts_anew(&orchestrator.config, step)).flatten()
 }

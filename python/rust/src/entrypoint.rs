@@ -110,6 +110,12 @@ impl PyStepEntry {
         self.0.source().and_then(|source| source.file.as_deref())
     }
 
+    /// The program that the step is entered by, if it is not entered by Python.
+    #[getter]
+    fn program(&self) -> Option<&str> {
+        self.0.source()?.program.as_ref().map(|program| program.path.as_str())
+    }
+
     /// The source root of the run, as it was where the run began.
     #[getter]
     fn source_root(&self) -> Option<&str> {

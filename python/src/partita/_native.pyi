@@ -56,6 +56,7 @@ class StepEntry:
     step_name: str
     source: str
     file: str | None
+    program: str | None
     source_root: str | None
     hooks: tuple[str | None, str | None]
     pipeline_hooks: tuple[str | None, str | None]

@@ -160,8 +160,7 @@ fn digest_files(store: &dyn ArtifactStore, staging: &Staging) -> Result<Vec<Arti
             let name = path
                 .to_str()
                 .ok_or_else(|| StoreError::OutsideStore(path.display().to_string()))?;
-            let digest =
-                digest_file(&entry.path(), metadata.len()).map_err(|error| fail(&error))?;
+            let digest = digest_file(&entry.path()).map_err(|error| fail(&error))?;
             files.push(ArtifactFile { path: name.to_owned(), size: metadata.len(), digest });
         }
     }
@@ -169,9 +168,13 @@ fn digest_files(store: &dyn ArtifactStore, staging: &Staging) -> Result<Vec<Arti
     Ok(files)
 }
 
-fn digest_file(path: &Path, size: u64) -> std::io::Result<Digest> {
+/// Returns the digest of a file's content.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn digest_file(path: &Path) -> std::io::Result<Digest> {
     let mut hasher = blake3::Hasher::new();
-    if size >= LARGE_FILE {
+    if fs::metadata(path)?.len() >= LARGE_FILE {
         hasher.update_mmap_rayon(path)?;
     } else {
         hasher.update(&fs::read(path)?);
@@ -224,7 +227,7 @@ pub fn load_folder(store: &dyn ArtifactStore, version: &ArtifactVersion) -> Resu
         // What lies elsewhere, or is no file, is not even opened: it may be a device without end.
         let is_whole =
             || fs::symlink_metadata(&local).is_ok_and(|is| is.is_file() && is.len() == file.size);
-        if !inside || !is_whole() || digest_file(&local, file.size).ok() != Some(file.digest) {
+        if !inside || !is_whole() || digest_file(&local).ok() != Some(file.digest) {
             return Err(corrupt(&file.path));
         }
     }

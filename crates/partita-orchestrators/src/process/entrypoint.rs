@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use partita_core::deployment::Step;
-use partita_core::launcher::{Attempt, TERMS_VARIABLE};
+use partita_core::launcher::{Attempt, PROGRAM_ENTRYPOINT, TERMS_VARIABLE};
 use partita_engine::secrets::Handed;
 use partita_engine::step_runner::RunContext;
 use serde::Serialize;
@@ -121,9 +121,21 @@ impl Setup {
         [stdout, stderr]: &[PipeWriter; 2],
         lock: &ProcessLock,
     ) -> std::io::Result<Child> {
-        let mut command = Command::new(&self.interpreter);
+        let mut command = match attempt.program() {
+            Some(program) => {
+                let mut command = Command::new(&program.path);
+                command.arg(PROGRAM_ENTRYPOINT);
+                // Python does this by itself, for its forks.
+                command.envs(terms.gpus.as_ref().map(|gpus| ("CUDA_VISIBLE_DEVICES", gpus)));
+                command
+            }
+            None => {
+                let mut command = Command::new(&self.interpreter);
+                command.args(["-c", ENTRY]);
+                command
+            }
+        };
         command
-            .args(["-c", ENTRY])
             .args(attempt.entrypoint_arguments(self.context.store.uri()))
             .env(TERMS_VARIABLE, serde_json::to_string(terms)?)
             .env(MARK, lock.path())

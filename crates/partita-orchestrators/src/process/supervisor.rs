@@ -208,11 +208,13 @@ impl Supervisor {
         };
         let job = self.next_job;
         self.next_job += 1;
-        let why = self.setup.config.warm.then(|| needs_own_start(running.attempt.step())).flatten();
+        let is_python = running.attempt.program().is_none();
+        let forks = self.setup.config.warm && is_python;
+        let why = forks.then(|| needs_own_start(running.attempt.step())).flatten();
         if let Some(why) = why {
             running.output.note(&format!("this step starts Python anew, since {why}"));
         }
-        let is_warm = self.warm.start(&self.setup, &self.lock) && why.is_none();
+        let is_warm = self.warm.start(&self.setup, &self.lock) && is_python && why.is_none();
         self.running.insert(job, running);
         if is_warm {
             self.fork_waiting()

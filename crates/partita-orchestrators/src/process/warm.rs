@@ -1,6 +1,7 @@
 //! Whether steps are forked from a zygote, and which one.
 //!
-//! A run has one also where steps start Python anew: it ends whatever its engine leaves behind.
+//! A run has one also where steps start Python anew: it ends whatever its engine leaves behind. Where
+//! all steps are entered by programs, there is none.
 
 use std::time::{Duration, Instant};
 
@@ -44,11 +45,16 @@ impl Warm {
         };
         let mut known = std::collections::HashSet::new();
         let steps = deployment.steps.iter().enumerate();
-        let steps = steps.filter(|(_, step)| is_ours(step) && needs_own_start(step).is_none());
+        let is_python = |step: &Step| deployment.program_of(step).is_none();
+        let has_python = deployment.steps.iter().any(|step| is_ours(step) && is_python(step));
+        let steps = steps.filter(|(_, step)| {
+            is_ours(step) && is_python(step) && needs_own_start(step).is_none()
+        });
         let steps = steps.filter(|(_, step)| known.insert(&step.source)).map(|(step, _)| step);
         let forks = setup.config.warm;
         let steps = steps.filter(|_| forks).collect();
-        Self { state: State::None, losses: 0, forks, steps }
+        let state = if has_python { State::None } else { State::Unusable };
+        Self { state, losses: 0, forks, steps }
     }
 
     /// Starts the zygote if there is none; returns whether it forks steps.

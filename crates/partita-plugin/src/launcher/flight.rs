@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nix::sys::signal::Signal;
-use partita_core::launcher::{Attempt, Outcome, PYTHON_ENTRYPOINT, Reports};
+use partita_core::launcher::{Attempt, Outcome, PROGRAM_ENTRYPOINT, PYTHON_ENTRYPOINT, Reports};
 use partita_core::run::Failure;
 
 use super::{Handed, OpenRun};
@@ -54,7 +54,10 @@ impl Flight {
         let attempt = &self.attempt;
         let config = &attempt.step().config;
         let interpreter = run.interpreter.display().to_string();
-        let mut command = vec![interpreter, "-m".to_owned(), PYTHON_ENTRYPOINT.to_owned()];
+        let mut command = match attempt.program() {
+            Some(program) => vec![program.path.clone(), PROGRAM_ENTRYPOINT.to_owned()],
+            None => vec![interpreter, "-m".to_owned(), PYTHON_ENTRYPOINT.to_owned()],
+        };
         command.extend(attempt.entrypoint_arguments(&run.open.artifact_store));
         Launch {
             attempt: self.info(),

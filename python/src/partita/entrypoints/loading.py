@@ -77,6 +77,11 @@ def load_step(entry: _native.StepEntry) -> Step:
 
 
 def _load_step(entry: _native.StepEntry) -> Step:
+    if entry.program is not None:
+        raise PartitaError(
+            f"step `{entry.step_name}` is one of the program `{entry.program}`, which enters it "
+            f"itself; start `{entry.program} entrypoint` with the same options."
+        )
     try:
         found = _load(entry, entry.source, f"step `{entry.step_name}`")
     except target.AuthorError as error:

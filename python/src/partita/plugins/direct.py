@@ -11,6 +11,7 @@ import signal
 
 from partita import _native
 from partita.entrypoints.attempt import VARIABLE, Terms, attempt
+from partita.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
 from partita.errors import PartitaError
 
 TYPE_CHECKING = False
@@ -57,6 +58,8 @@ class DirectSteps:
         terms = Terms(_native.decode_value(environment[VARIABLE].encode()))
         try:
             entry = self._run.step_named(which["step"], which.get("item"))
+            if entry.program is not None:
+                return self._made_by(entry.program, which, environment)
             self._running += 1
             try:
                 _, failure = attempt(entry, which["number"], terms)
@@ -69,6 +72,32 @@ class DirectSteps:
         if failure is not None:
             return {"state": "failed", "message": failure[0]}
         return {"state": "completed"}
+
+    def _made_by(
+        self, program: str, which: dict[str, Any], environment: dict[str, str]
+    ) -> dict[str, Any]:
+        """Has a program make an attempt at a step of its own."""
+        import subprocess
+
+        arguments = StepEntrypointConfiguration.get_entrypoint_arguments(
+            step_name=which["step"], attempt=which["number"], item=which.get("item")
+        )
+        command = [program, "entrypoint", *arguments]
+        try:
+            process = subprocess.Popen(command, env={**os.environ, **environment})
+        except OSError as error:
+            raise PartitaError(f"`{program}` cannot be started: {error.strerror}") from None
+        self._running += 1
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
+        finally:
+            self._running -= 1
+        state = "completed" if code == 0 else "failed"
+        return {"state": state, "exit_code": code if code >= 0 else 128 - code}
 
     def _cancel(self, _: dict[str, Any]) -> object:
         os.kill(os.getpid(), signal.SIGTERM)
