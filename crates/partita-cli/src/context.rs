@@ -4,29 +4,29 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::format::Format;
+use crate::session::Session;
+use crate::terminal;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use partita_cli::format::Format;
-use partita_cli::session::Session;
-use partita_cli::terminal;
 use serde::Serialize;
 
 use crate::error::CommandError;
 
 /// How much a command says.
-pub(crate) struct Context {
+pub struct Context {
     /// Only failures.
-    pub(crate) quiet: bool,
+    pub quiet: bool,
     /// More than usual.
-    pub(crate) verbose: bool,
+    pub verbose: bool,
 }
 
 /// The option of every command that shows data.
 #[derive(Args)]
-pub(crate) struct Output {
+pub struct Output {
     /// How to write it: for people, or for programs.
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format_parser())]
-    pub(crate) output: Format,
+    pub output: Format,
 }
 
 /// Returns the parser of `--output`.
@@ -35,17 +35,18 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
 }
 
 /// Reads a whole number of things, as in `--limit 10`.
-pub(crate) fn whole_number<N: FromStr>(text: &str) -> Result<N, String> {
+pub fn whole_number<N: FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| format!("`{text}` is not a whole number, or is too large"))
 }
 
 impl Context {
-    pub(crate) fn new(quiet: bool, verbose: bool) -> Self {
+    /// Returns what the options `--quiet` and `--verbose` ask for.
+    pub fn new(quiet: bool, verbose: bool) -> Self {
         Self { quiet, verbose }
     }
 
     /// Returns the working directory.
-    pub(crate) fn folder(&self) -> Result<PathBuf, CommandError> {
+    pub fn folder(&self) -> Result<PathBuf, CommandError> {
         std::env::current_dir().map_err(|error| {
             CommandError::failed(format!(
                 "the working directory cannot be entered: {error}; go to another one"
@@ -54,7 +55,7 @@ impl Context {
     }
 
     /// Opens the home for work in the working directory.
-    pub(crate) fn session(&self) -> Result<Session, CommandError> {
+    pub fn session(&self) -> Result<Session, CommandError> {
         let session =
             Session::open(&self.folder()?).map_err(|error| match CommandError::from(error) {
                 // A home is a folder of this machine, not a backend.
@@ -67,12 +68,12 @@ impl Context {
     }
 
     /// Writes data to standard output.
-    pub(crate) fn data(&self, text: &str) -> Result<(), CommandError> {
+    pub fn data(&self, text: &str) -> Result<(), CommandError> {
         self.stream(|out| out.write_all(text.as_bytes()))
     }
 
     /// Writes data to standard output bit by bit.
-    pub(crate) fn stream(
+    pub fn stream(
         &self,
         write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
     ) -> Result<(), CommandError> {
@@ -81,7 +82,7 @@ impl Context {
     }
 
     /// Writes `document` as `format` says; `table` draws the table.
-    pub(crate) fn show<T: Serialize + ?Sized>(
+    pub fn show<T: Serialize + ?Sized>(
         &self,
         format: Format,
         document: &T,
@@ -92,7 +93,7 @@ impl Context {
     }
 
     /// Writes rows as `format` says, and tells people with `none` why there are none.
-    pub(crate) fn show_list<T: Serialize>(
+    pub fn show_list<T: Serialize>(
         &self,
         format: Format,
         rows: &[T],
@@ -107,19 +108,19 @@ impl Context {
     }
 
     /// Says what was done, unless `--quiet` was given.
-    pub(crate) fn say(&self, text: &str) {
+    pub fn say(&self, text: &str) {
         if !self.quiet {
             let _ = writeln!(std::io::stderr(), "{}", terminal::escaped(text));
         }
     }
 
     /// Says what looks wrong and did not stop the command.
-    pub(crate) fn warn(&self, text: &str) {
+    pub fn warn(&self, text: &str) {
         let _ = writeln!(std::io::stderr(), "warning: {}", terminal::escaped(text));
     }
 }
 
 /// Returns the folder as messages show it: `.` for the working directory.
-pub(crate) fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     path.display().to_string()
 }

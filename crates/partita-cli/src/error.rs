@@ -3,38 +3,47 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use partita_cli::bug;
-use partita_cli::session::SessionError;
-use partita_cli::terminal;
+use crate::bug;
+use crate::pipeline;
+use crate::session::SessionError;
+use crate::terminal;
 use partita_engine::home::HomeError;
 use partita_engine::metadata::MetadataError;
 use partita_engine::secrets::SecretError;
 use partita_engine::store::StoreError;
+use partita_plugin::RegistrationError;
 
 /// The pipeline or its configuration failed.
-pub(crate) const FAILED: u8 = 1;
+pub const FAILED: u8 = 1;
 /// The command was typed wrongly.
-pub(crate) const USAGE: u8 = 2;
+pub const USAGE: u8 = 2;
 /// A backend is not to be reached.
-pub(crate) const UNREACHABLE: u8 = 3;
+pub const UNREACHABLE: u8 = 3;
 
 /// The run that a command was about is cancelled.
-pub(crate) const CANCELLED: u8 = 130;
+pub const CANCELLED: u8 = 130;
 
 /// Why a command ended early.
 #[derive(Debug)]
-pub(crate) enum CommandError {
+pub enum CommandError {
     /// Something to be told, in one paragraph, and perhaps what to do.
     Told(u8),
     /// What is wrong, with its exit code.
-    Failed { code: u8, message: String, help: Option<String> },
+    Failed {
+        /// The exit code.
+        code: u8,
+        /// What is wrong, in one paragraph.
+        message: String,
+        /// What to do.
+        help: Option<String>,
+    },
     /// Whoever read the output has read enough.
     ClosedPipe,
 }
 
 impl CommandError {
     /// Returns a failure of the configuration or of what was asked for.
-    pub(crate) fn failed(message: impl Into<String>) -> Self {
+    pub fn failed(message: impl Into<String>) -> Self {
         Self::Failed { code: FAILED, message: message.into(), help: None }
     }
 
@@ -44,12 +53,12 @@ impl CommandError {
     }
 
     /// Returns a mistake in what was typed.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<String>) -> Self {
         Self::Failed { code: USAGE, message: message.into(), help: None }
     }
 
     /// Returns a failure that only a bug in Partita can bring about.
-    pub(crate) fn bug(message: impl std::fmt::Display) -> Self {
+    pub fn bug(message: impl std::fmt::Display) -> Self {
         Self::Failed {
             code: bug::EXIT_CODE,
             message: format!("{message}; this is a bug in Partita"),
@@ -58,7 +67,7 @@ impl CommandError {
     }
 
     /// Returns the failure to write to standard output.
-    pub(crate) fn output(error: &std::io::Error) -> Self {
+    pub fn output(error: &std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Self::ClosedPipe;
         }
@@ -66,7 +75,7 @@ impl CommandError {
     }
 
     /// Adds what to do.
-    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+    pub fn help(self, help: impl Into<String>) -> Self {
         match self {
             Self::Failed { code, message, .. } => {
                 Self::Failed { code, message, help: Some(help.into()) }
@@ -76,7 +85,7 @@ impl CommandError {
     }
 
     /// Prints the error and returns its exit code.
-    pub(crate) fn report(self) -> ExitCode {
+    pub fn report(self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
             Self::Told(code) => ExitCode::from(code),
@@ -119,6 +128,22 @@ impl From<HomeError> for CommandError {
 impl From<SessionError> for CommandError {
     fn from(error: SessionError) -> Self {
         Self::of(error.is_unreachable(), &error)
+    }
+}
+
+impl From<pipeline::Error> for CommandError {
+    fn from(error: pipeline::Error) -> Self {
+        match error {
+            // The panic has told of itself.
+            pipeline::Error::Stopped => Self::Told(bug::EXIT_CODE),
+            error => Self::of(error.is_unreachable(), &error),
+        }
+    }
+}
+
+impl From<RegistrationError> for CommandError {
+    fn from(error: RegistrationError) -> Self {
+        Self::failed(error.to_string())
     }
 }
 

@@ -1,8 +1,7 @@
 //! The `partita` command. Each verb has a file of its own in `commands`.
 
 mod commands;
-mod context;
-mod error;
+mod program;
 mod python;
 
 use std::io::Write;
@@ -14,7 +13,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use commands::{Command, component};
 use context::Context;
 use error::CommandError;
-use partita_cli::{bug, terminal};
+use partita_cli::{bug, context, error, terminal};
 
 /// What to type first.
 const START: &str =

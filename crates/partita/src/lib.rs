@@ -1,5 +1,139 @@
 //! Partita for authors in Rust. Partita runs machine-learning pipelines on any orchestrator.
 //!
+//! Steps are functions, a pipeline is a function that calls them, and the compiler checks how they
+//! are wired:
+//!
+//! ```no_run
+//! use partita::prelude::*;
+//!
+//! #[step(retry(max = 3), timeout = "10m")]
+//! fn load(count: u32) -> Vec<f64> {
+//!     (0..count).map(f64::from).collect()
+//! }
+//!
+//! #[step]
+//! fn mean(numbers: Vec<f64>) -> Result<f64> {
+//!     if numbers.is_empty() {
+//!         return Err("there are no numbers".into());
+//!     }
+//!     Ok(numbers.iter().sum::<f64>() / numbers.len() as f64)
+//! }
+//!
+//! #[pipeline]
+//! fn numbers(#[default(10)] count: u32) {
+//!     let numbers = load(count);
+//!     mean(&numbers);
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     partita::main![numbers]
+//! }
+//! ```
+//!
+//! The program is its own command, as in `./numbers run --param count=20`, and its own step
+//! entrypoint, so that every orchestrator runs it; `partita run ./numbers` runs it, too. Whatever the
+//! macros write can be written by hand: see [`Step`] and [`Pipeline`].
+//!
+//! Wiring an output of one type into an input of another does not compile:
+//!
+//! ```compile_fail
+//! # use partita::prelude::*;
+//! # #[step]
+//! # fn load() -> Vec<f64> { vec![] }
+//! # #[step]
+//! # fn report(text: String) {}
+//! #[pipeline]
+//! fn wrong() {
+//!     report(&load());
+//! }
+//! # fn main() {}
+//! ```
+//!
 //! [`plugin`] makes executables of orchestrators of your own.
+//!
+//! # Features
+//! - `pipelines` (default): steps and pipelines. An orchestrator alone builds faster without it.
 
 pub mod plugin;
+
+#[cfg(feature = "pipelines")]
+mod caller;
+#[cfg(feature = "pipelines")]
+mod context;
+#[cfg(feature = "pipelines")]
+mod feed;
+#[cfg(feature = "pipelines")]
+mod invocation;
+#[cfg(feature = "pipelines")]
+mod load;
+#[cfg(feature = "pipelines")]
+mod options;
+#[cfg(feature = "pipelines")]
+mod output;
+#[cfg(feature = "pipelines")]
+mod pipeline;
+#[cfg(feature = "pipelines")]
+pub mod prelude;
+#[cfg(feature = "pipelines")]
+pub mod program;
+#[cfg(feature = "pipelines")]
+mod save;
+#[cfg(feature = "pipelines")]
+mod step;
+#[cfg(feature = "pipelines")]
+mod trace;
+#[cfg(feature = "pipelines")]
+mod types;
+#[cfg(feature = "pipelines")]
+pub mod value;
+
+#[cfg(feature = "pipelines")]
+pub use pipelines::*;
+
+/// What there is for steps and pipelines.
+#[cfg(feature = "pipelines")]
+mod pipelines {
+    pub use partita_core::run::Failure;
+    pub use partita_core::spec;
+    pub use partita_macros::{Outputs, pipeline, step};
+
+    pub use crate::context::StepContext;
+    pub use crate::feed::{Fed, Feeds};
+    pub use crate::invocation::{Invocation, Invoked};
+    pub use crate::load::Inputs;
+    pub use crate::options::Options;
+    pub use crate::output::{Declared, OUTPUT, One, Output, Outputs, Returned, Several, Value};
+    pub use crate::pipeline::{Arguments, Parameter, Pipeline};
+    pub use crate::save::Saver;
+    pub use crate::step::{FailureHook, Step, StepSource, SuccessHook};
+    pub use crate::trace::Call;
+
+    /// Why a step fails: any error, or a text as in `Err("no rows".into())`.
+    pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    /// What a step that may fail returns.
+    pub type Result<T, E = Error> = std::result::Result<T, E>;
+}
+
+/// Runs the pipelines of a program as the arguments of its process ask; the last expression of
+/// `main`.
+///
+/// ```no_run
+/// # use partita::prelude::*;
+/// # #[step]
+/// # fn load() -> f64 { 1.0 }
+/// # #[pipeline]
+/// # fn wine() { load(); }
+/// # #[pipeline]
+/// # fn beer() { load(); }
+/// fn main() -> ExitCode {
+///     partita::main![wine, beer]
+/// }
+/// ```
+#[cfg(feature = "pipelines")]
+#[macro_export]
+macro_rules! main {
+    ($($pipeline:ident),+ $(,)?) => {
+        $crate::program::main(&[$($pipeline::definition()),+])
+    };
+}

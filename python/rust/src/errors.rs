@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use partita_cli::pipeline;
 use partita_cli::session::SessionError;
 use partita_core::status::UnknownStatus;
 use partita_engine::home::HomeError;
@@ -12,8 +13,6 @@ use partita_engine::step_runner::{EntryError, InputError};
 use partita_engine::store::StoreError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-
-use crate::engine::LauncherError;
 
 /// What went wrong, in one paragraph.
 pub(crate) trait Trouble: Display {
@@ -33,7 +32,7 @@ macro_rules! may_be_unreachable {
     )* };
 }
 
-may_be_unreachable!(StoreError, MetadataError, HomeError, SessionError, RunError);
+may_be_unreachable!(pipeline::Error, StoreError, MetadataError, HomeError, SessionError, RunError);
 
 impl Trouble for InputError {
     fn is_unreachable(&self) -> bool {
@@ -42,7 +41,6 @@ impl Trouble for InputError {
 }
 
 impl Trouble for EntryError {}
-impl Trouble for LauncherError {}
 
 impl Trouble for SecretError {
     fn is_unreachable(&self) -> bool {

@@ -5,7 +5,6 @@
 
 mod boundary;
 mod call;
-mod echo;
 mod engine;
 mod entrypoint;
 mod errors;
@@ -49,12 +48,12 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(value::decode_value, module)?)?;
     module.add_function(wrap_pyfunction!(entrypoint::end_with_parent, module)?)?;
     module.add_function(wrap_pyfunction!(engine::run, module)?)?;
-    module.add_function(wrap_pyfunction!(engine::resume::resume, module)?)?;
-    module.add_function(wrap_pyfunction!(engine::compile::plan, module)?)?;
-    module.add_function(wrap_pyfunction!(engine::compile::render_plan, module)?)?;
-    module.add_function(wrap_pyfunction!(engine::compile::compile_pipeline, module)?)?;
-    module.add_function(wrap_pyfunction!(engine::compile::config_parameters, module)?)?;
-    module.add_function(wrap_pyfunction!(engine::compile::report, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::resume, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::plan, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::render_plan, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::compile_pipeline, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::config_parameters, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::report, module)?)?;
     module.add_function(wrap_pyfunction!(look::get_run, module)?)?;
     module.add_function(wrap_pyfunction!(look::run_call, module)?)?;
     module.add_function(wrap_pyfunction!(look::list_runs, module)?)?;

@@ -15,6 +15,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
+    if let Some((program, mut words)) = args.pipeline.program() {
+        words.extend(args.output.map(|file| format!("--output={file}")));
+        return Err(program.become_program("compile", words, None, context));
+    }
     let mut request = args.pipeline.request(context)?;
     request.output = args.output;
     Err(python::become_python(&python::find()?, "compile", &request))

@@ -19,12 +19,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
-    let mut request = args.pipeline.request(context)?;
-    request.run_name = args.name;
-    request.format = Some(match args.output.output {
+    let format = match args.output.output {
         Format::Table => "table",
         Format::Json => "json",
         Format::Yaml => "yaml",
-    });
+    };
+    if let Some((program, mut words)) = args.pipeline.program() {
+        words.push(format!("--output={format}"));
+        return Err(program.become_program("plan", words, None, context));
+    }
+    let mut request = args.pipeline.request(context)?;
+    request.run_name = args.name;
+    request.format = Some(format);
     Err(python::become_python(&python::find()?, "plan", &request))
 }

@@ -20,6 +20,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
+    if let Some((program, mut words)) = args.pipeline.program() {
+        words.extend(args.name.map(|name| format!("--name={name}")));
+        words.extend(args.detach.then(|| "--detach".to_owned()));
+        return Err(program.become_program("run", words, None, context));
+    }
     let mut request = args.pipeline.request(context)?;
     request.run_name = args.name;
     if !args.detach {

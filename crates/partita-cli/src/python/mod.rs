@@ -3,7 +3,6 @@
 //! The command becomes that Python: same process, same terminal, so that Ctrl-C, debuggers and exit
 //! codes are those of any script.
 
-mod interpreter;
 mod target;
 
 use std::collections::BTreeMap;
@@ -18,8 +17,10 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::program::Program;
 
-pub(crate) use interpreter::{Interpreter, find};
+pub(crate) use partita_cli::interpreter::{Interpreter, find};
+pub(crate) use partita_cli::pipeline_options::{PipelineOptions, parameters};
 
 /// The file that hides the package: Python looks in the working directory first.
 const HIDING: &str = "partita.py";
@@ -27,21 +28,11 @@ const HIDING: &str = "partita.py";
 /// What to run, plan or compile, and how.
 #[derive(Args)]
 pub(crate) struct PipelineArgs {
-    /// `file.py`, `file.py:pipeline` or `package.module:pipeline`; the name is needed only where there are several.
+    /// `file.py`, `file.py:pipeline`, `package.module:pipeline`, or a program in Rust, `./program` or `./program:pipeline`; the name is needed only where there are several.
     #[arg(value_name = "TARGET")]
     target: String,
-    /// A parameter of the pipeline; may be repeated.
-    #[arg(long = "param", short, value_name = "K=V")]
-    parameters: Vec<String>,
-    /// A YAML file of parameters, options and settings.
-    #[arg(long, value_name = "FILE")]
-    config: Option<String>,
-    /// The stack, instead of the active one.
-    #[arg(long, value_name = "NAME")]
-    stack: Option<String>,
-    /// Take no earlier results; those of this run may be taken later.
-    #[arg(long)]
-    no_cache: bool,
+    #[command(flatten)]
+    options: PipelineOptions,
 }
 
 /// What the Python package is asked to do.
@@ -64,36 +55,29 @@ pub(crate) struct Request {
 }
 
 impl PipelineArgs {
+    /// Returns the program that the target names, if it is one, and how it is asked.
+    pub(crate) fn program(&self) -> Option<(Program, Vec<String>)> {
+        Some((Program::of(&self.target)?, self.options.words()))
+    }
+
     /// Checks what can be checked without Python and returns the request.
     pub(crate) fn request(self, context: &Context) -> Result<Request, CommandError> {
         target::check(&self.target)?;
-        if let Some(config) = &self.config {
+        let options = self.options;
+        if let Some(config) = &options.config {
             target::check_file(config, "the configuration file")?;
         }
         Ok(Request {
             target: self.target,
-            parameters: parameters(&self.parameters)?,
-            config: self.config,
-            stack: self.stack,
-            enable_cache: self.no_cache.then_some(false),
+            parameters: parameters(&options.parameters)?,
+            config: options.config,
+            stack: options.stack,
+            enable_cache: options.no_cache.then_some(false),
             quiet: context.quiet,
             verbose: context.verbose,
             ..Request::default()
         })
     }
-}
-
-/// Splits `K=V`; later values of a key win.
-pub(crate) fn parameters(typed: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
-    typed
-        .iter()
-        .map(|pair| match pair.split_once('=') {
-            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-            _ => Err(CommandError::usage(format!(
-                "`--param {pair}` is not of the form `NAME=VALUE`; write it as in `--param depth=5`"
-            ))),
-        })
-        .collect()
 }
 
 /// Becomes Python; returns only if that fails.

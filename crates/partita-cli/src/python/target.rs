@@ -53,7 +53,7 @@ fn check_python_file(file: &str) -> Result<(), CommandError> {
         return Ok(());
     }
     Err(CommandError::usage(format!("TARGET `{file}` is not a Python file"))
-        .help("name a file that ends in `.py`, or a module such as `package.module:pipeline`"))
+        .help("name a file that ends in `.py`, a module such as `package.module:pipeline`, or a program that has pipelines in Rust"))
 }
 
 /// Checks that a file that was typed is one.

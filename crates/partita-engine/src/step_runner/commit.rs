@@ -152,6 +152,27 @@ pub(crate) fn record_lost(
         Ok(interrupted) => interrupted,
         Err(_) => None,
     };
+    let known = interrupted.unwrap_or_else(|| nothing_known(context, unit, number));
+    let result = StepResult { status: StepStatus::Failed, error: Some(failure.clone()), ..known };
+    write(context, unit, &result);
+    result
+}
+
+/// Writes the record of an attempt that was interrupted and could not say so.
+pub(crate) fn record_interrupted(context: &RunContext, unit: Unit, number: u32) {
+    let known = nothing_known(context, unit, number);
+    write(context, unit, &StepResult { status: StepStatus::Cancelled, ..known });
+}
+
+fn write(context: &RunContext, unit: Unit, result: &StepResult) {
+    let path = layout::result(&context.run_id, unit, &result.step, result.attempt);
+    if let Ok(document) = encode(&*context.store, &path, result) {
+        context.write_or_keep(path, document.into());
+    }
+}
+
+/// Returns what is to be said of an attempt that nothing is known of but its number.
+fn nothing_known(context: &RunContext, unit: Unit, number: u32) -> StepResult {
     let attempt = Attempt {
         deployment: Arc::clone(&context.deployment),
         run_id: Arc::clone(&context.run_id),
@@ -161,13 +182,7 @@ pub(crate) fn record_lost(
         cache_reason: None,
         is_last: false,
     };
-    let known = interrupted.unwrap_or_else(|| blank(context, &attempt, clock::now()));
-    let result = StepResult { status: StepStatus::Failed, error: Some(failure.clone()), ..known };
-    let path = layout::result(&context.run_id, unit, name, number);
-    if let Ok(document) = encode(&*context.store, &path, &result) {
-        context.write_or_keep(path, document.into());
-    }
-    result
+    blank(context, &attempt, clock::now())
 }
 
 fn blank(context: &RunContext, attempt: &Attempt, started_at: Timestamp) -> StepResult {

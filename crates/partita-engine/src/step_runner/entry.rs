@@ -281,6 +281,13 @@ impl StepEntry {
         super::record_lost(&self.run.context, self.unit(), number, &Failure::ours(why));
     }
 
+    /// Records that an attempt's process was interrupted, unless the attempt has done so itself.
+    pub fn interrupted(&self, number: u32) {
+        if !self.is_recorded(number) {
+            super::record_interrupted(&self.run.context, self.unit(), number);
+        }
+    }
+
     fn result(&self, number: u32) -> Result<Option<StepResult>, StoreError> {
         let context = &self.run.context;
         let documents = Documents::new(&*context.store);

@@ -45,6 +45,7 @@ class Terms:
             document: What it wrote.
             parent: The process that this one is to end with, where the launcher did not start it.
         """
+        self._document = document
         found = document or {}
         self.is_recorded: bool = found.get("is_recorded", document is not None)
         self.cache_reason: str | None = found.get("cache_reason")
@@ -59,6 +60,14 @@ class Terms:
         """Takes the terms out of this process's environment."""
         text = os.environ.pop(VARIABLE, None)
         return cls(None if text is None else _native.decode_value(text.encode()))
+
+    def environment(self) -> dict[str, str]:
+        """Returns what a process finds that is told the same, but for the process it ends with."""
+        import json
+
+        if self._document is None:
+            return {}
+        return {VARIABLE: json.dumps({**self._document, "parent": None})}
 
     def apply(self) -> None:
         """Makes this process one that keeps to them."""

@@ -94,6 +94,14 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
         )
         number = _number(given[ATTEMPT_OPTION])
         entry = run.step_named(given[STEP_NAME_OPTION], _item(given.get(ITEM_OPTION)))
+        if entry.program is not None:
+            from partita.entrypoints import program
+
+            code = program.enter(entry.program, given, terms)
+            if code:
+                raise SystemExit(code)
+            self.post_run(entry.pipeline_name, entry.step_name)
+            return
         if number is None:
             # Imported here, since engines that start steps wait for whatever is imported above.
             from partita.entrypoints import alone

@@ -11,7 +11,6 @@ import signal
 
 from partita import _native
 from partita.entrypoints.attempt import VARIABLE, Terms, attempt
-from partita.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
 from partita.errors import PartitaError
 
 TYPE_CHECKING = False
@@ -79,10 +78,10 @@ class DirectSteps:
         """Has a program make an attempt at a step of its own."""
         import subprocess
 
-        arguments = StepEntrypointConfiguration.get_entrypoint_arguments(
-            step_name=which["step"], attempt=which["number"], item=which.get("item")
-        )
-        command = [program, "entrypoint", *arguments]
+        from partita.entrypoints import program as programs
+
+        options = {"step_name": which["step"], "attempt": which["number"]}
+        command = programs.command(program, {**options, "item": which.get("item")})
         try:
             process = subprocess.Popen(command, env={**os.environ, **environment})
         except OSError as error:

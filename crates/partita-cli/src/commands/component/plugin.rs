@@ -14,12 +14,6 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::python;
 
-impl From<RegistrationError> for CommandError {
-    fn from(error: RegistrationError) -> Self {
-        Self::failed(error.to_string())
-    }
-}
-
 /// A flavor that a source implements, and what was installed for it.
 pub(super) struct Described {
     pub(super) flavor: Flavor,

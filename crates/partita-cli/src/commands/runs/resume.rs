@@ -1,6 +1,6 @@
 //! `partita runs resume`: continues a run that did not complete.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use partita_cli::session::Session;
 use partita_core::run::Target;
@@ -10,6 +10,7 @@ use partita_engine::store::{Documents, LeaseState};
 
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::program::Program;
 use crate::python::{self, Interpreter, Request};
 
 /// Continues a run; finished steps stay finished.
@@ -39,6 +40,15 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
         .help("`--from STEP` or `--param K=V` makes a new run that takes over the rest"));
     }
     let target = target(&session, &run)?;
+    if let Some(path) = &target.program {
+        drop(session);
+        let program = Program::again(path, target.source)?;
+        let given = args.parameters.iter().map(|given| format!("--param={given}"));
+        let from = args.from_step.map(|step| format!("--from={step}"));
+        let words = given.chain(from).chain([format!("--run={}", run.id)]).collect();
+        let folder = Some(Path::new(&target.source_root));
+        return Err(program.become_program("resume", words, folder, context));
+    }
     let request = Request {
         target: target.source,
         source_root: Some(target.source_root),

@@ -2,53 +2,55 @@
 
 use std::sync::Arc;
 
-use partita_cli::progress;
-use partita_cli::session::Session;
-use partita_cli::terminal::shell_word;
 use partita_core::deployment::Deployment;
 use partita_core::name::nearest;
 use partita_engine::cache::ResumedFrom;
 use partita_engine::metadata::RunView;
 use partita_engine::runs::{self, LiveRun};
 use partita_engine::store::Documents;
+use partita_engine::store::Hold;
 use partita_orchestrators::process;
-use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
+use super::execute::{Attended, Ended, begin, execute};
 use super::launchers::locks;
-use super::{Prepared, execute, interpreter, launchers, parse, prepare, start};
-use crate::errors::partita_error;
-use crate::staging::Literals;
+use super::prepare::Prepared;
+use super::{Error, PythonPath, Request, launchers};
+use crate::progress;
+use crate::session::Session;
+use crate::terminal::shell_word;
+
+/// A run to continue.
+#[derive(Debug)]
+pub struct Earlier {
+    /// The run's id.
+    pub run_id: String,
+    /// The step from which on it takes over nothing.
+    pub from_step: Option<String>,
+}
 
 /// Continues a run: the same run if its pipeline is what it was, else a new one that takes over
-/// every commit whose key still matches. From `from_step` on it takes over nothing.
-#[pyfunction]
-pub(crate) fn resume<'py>(
-    py: Python<'py>,
-    request: &[u8],
-    literals: &Bound<'py, Literals>,
-    run_id: &str,
-    from_step: Option<String>,
-    caller: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let held = literals.get().take();
-    let mut request = parse(py, request)?;
-    let session = Session::open(&request.source_root).map_err(|error| partita_error(py, error))?;
-    let run = session
-        .home()
-        .with_runs(|runs| runs.get(run_id))
-        .map_err(|error| partita_error(py, error))?;
+/// every commit whose key still matches.
+///
+/// # Errors
+/// If it cannot be compiled, continued or ended.
+pub fn resume<R>(
+    mut request: Request,
+    earlier: Earlier,
+    python: &PythonPath,
+    held: Option<Hold>,
+    attend: impl FnOnce(&Attended<'_>) -> R,
+) -> Result<Ended<R>, Error> {
+    let Earlier { run_id, from_step } = earlier;
+    let session = Session::open(&request.source_root)?;
+    let run = session.home().with_runs(|runs| runs.get(&run_id))?;
     request.stack.get_or_insert_with(|| run.stack.clone());
-    let mut prepared = prepare(py, request)?;
+    let mut prepared = Prepared::of(request)?;
     if prepared.store.uri() != run.store {
-        return Err(partita_error(py, elsewhere(&run, &prepared)));
+        return Err(Error::Told(elsewhere(&run, &prepared)));
     }
-    let earlier = Documents::new(&*prepared.store)
-        .deployment(&run.deployment_id)
-        .map_err(|error| partita_error(py, error))?;
+    let earlier = Documents::new(&*prepared.store).deployment(&run.deployment_id)?;
     if let Some(step) = &from_step {
-        check_step(&prepared.compiled.deployment, step)
-            .map_err(|problem| partita_error(py, problem))?;
+        check_step(&prepared.compiled.deployment, step).map_err(Error::Told)?;
     }
     let changes = runs::changes(&earlier, &prepared.compiled.deployment);
     if changes.is_some() || from_step.is_some() {
@@ -56,20 +58,16 @@ pub(crate) fn resume<'py>(
         // A name that the options give is taken by the run that it takes the place of.
         prepared.compiled.run_name.take_if(|name| *name == run.name);
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id, from_step };
-        return start(py, prepared, Some(from), held, caller);
+        return begin(prepared, Some(from), python, held, attend);
     }
-    let interpreter = interpreter(py)?;
-    py.detach(|| launchers::check(&prepared, &interpreter))
-        .map_err(|error| partita_error(py, error))?;
-    let secrets = prepared.secrets(py)?;
+    launchers::check(&prepared, python)?;
+    let secrets = prepared.secrets()?;
     let metadata = Arc::clone(prepared.session.home().metadata());
     let locks = locks(&prepared);
     let end_left = || process::end_left(&earlier.stack, &run.id, &locks);
-    let live = py
-        .detach(|| LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata, end_left))
-        .map_err(|error| partita_error(py, error))?;
+    let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata, end_left)?;
     drop(held);
-    execute(py, live, &prepared, secrets, caller)
+    execute(live, &prepared, secrets, python, attend)
 }
 
 /// Checks that a deployment has a step.

@@ -10,15 +10,15 @@ use crate::error::{CommandError, FAILED};
 
 /// A Python, and why it is the one.
 #[derive(Debug, Clone)]
-pub(crate) struct Interpreter {
+pub struct Interpreter {
     /// The program.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// Why it was chosen, as in `the active environment`.
-    pub(crate) why: String,
+    pub why: String,
 }
 
 /// Returns the Python for pipelines of this shell.
-pub(crate) fn find() -> Result<Interpreter, CommandError> {
+pub fn find() -> Result<Interpreter, CommandError> {
     for variable in ["VIRTUAL_ENV", "CONDA_PREFIX"] {
         let Some(prefix) = std::env::var_os(variable).filter(|prefix| !prefix.is_empty()) else {
             continue;
@@ -58,7 +58,7 @@ fn is_program(path: &Path) -> bool {
 
 impl Interpreter {
     /// Checks that this Python has Partita's package; only where that cannot be seen it is asked.
-    pub(crate) fn check_package(&self) -> Result<(), CommandError> {
+    pub fn check_package(&self) -> Result<(), CommandError> {
         if self.site_folders().iter().any(|folder| has_package(folder)) {
             return Ok(());
         }
@@ -81,7 +81,7 @@ impl Interpreter {
     }
 
     /// Returns the version of Partita's package, or `None` if it is used without being installed.
-    pub(crate) fn package_version(&self) -> Result<Option<String>, CommandError> {
+    pub fn package_version(&self) -> Result<Option<String>, CommandError> {
         let ask = "import importlib.metadata, partita._native\n\
                    print(*(one.version for one in importlib.metadata.distributions(name='partita')))";
         let output = Command::new(&self.path)
@@ -102,7 +102,7 @@ impl Interpreter {
     }
 
     /// Returns the error for a Python that does not start.
-    pub(crate) fn cannot_start(&self, error: &std::io::Error) -> CommandError {
+    pub fn cannot_start(&self, error: &std::io::Error) -> CommandError {
         CommandError::Failed {
             code: FAILED,
             message: format!("`{}` ({}) cannot be started: {error}", self.path.display(), self.why),

@@ -10,10 +10,11 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use partita_cli::progress::{Progress, Stream};
 use partita_engine::drive::{Observer, RunEvent};
 use partita_engine::step_runner::LogStream;
 use partita_orchestrators::process::Echo;
+
+use crate::progress::{Progress, Stream};
 
 /// Lines that may wait to be written.
 const WAITING: usize = 1 << 12;
@@ -28,7 +29,7 @@ enum Message {
 }
 
 /// Writes the lines of steps, each with its step's name before it.
-pub(crate) struct TerminalEcho {
+pub(super) struct TerminalEcho {
     progress: Arc<Progress>,
     /// The thread that writes, once there is a line.
     writer: OnceLock<Option<SyncSender<Message>>>,
@@ -37,7 +38,7 @@ pub(crate) struct TerminalEcho {
 
 impl TerminalEcho {
     /// Returns an echo that shares the terminal with the display of the run.
-    pub(crate) fn new(progress: &Arc<Progress>) -> Self {
+    pub(super) fn new(progress: &Arc<Progress>) -> Self {
         let progress = Arc::clone(progress);
         Self { progress, writer: OnceLock::new(), left_out: Arc::default() }
     }

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use partita_cli::session::SessionError;
 use partita_core::deployment::{Deployment, Step};
 use partita_core::diagnostic::Report;
 use partita_core::launcher::{Attempt, StepLauncher};
 use partita_core::run::{EndedBy, Submission};
 use partita_core::secret::{self, Reference};
-use partita_core::stack::{Component, Delegates};
+use partita_core::stack::{Component, Delegates, Origin};
 use partita_engine::compile::check_delegation;
 use partita_engine::drive::{Observer, RunEvent};
 use partita_engine::runs::LiveRun;
@@ -26,27 +25,63 @@ use partita_plugin::{
     StartError, StepEnds,
 };
 
-use super::Prepared;
+use super::PythonPath;
+use super::prepare::Prepared;
+use crate::session::SessionError;
 
 /// Why an orchestrator cannot start anything here.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LauncherError {
+#[non_exhaustive]
+pub enum LauncherError {
+    /// No processes can be started.
     #[error("{0}")]
     Process(String),
+    /// Its configuration refers to a secret that is not there.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// Its flavor is not registered.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// What implements it cannot be started.
     #[error("the orchestrator `{name}` cannot run anything: {error}")]
-    Plugin { name: String, error: StartError },
+    Plugin {
+        /// The orchestrator.
+        name: String,
+        /// Why.
+        error: StartError,
+    },
+    /// It runs steps elsewhere, and one of them takes a secret.
     #[error(
         "the orchestrator `{name}` runs steps on other machines, where the secret `{reference}` of step `{step}` cannot be handed over; let the step run on an orchestrator of this machine, with `@step(orchestrator=…)`, or find the value where it runs"
     )]
-    Remote { name: String, reference: Reference, step: String },
+    Remote {
+        /// The orchestrator.
+        name: String,
+        /// The secret.
+        reference: Reference,
+        /// The step.
+        step: String,
+    },
+    /// It is implemented in Python, and there is none.
+    #[error("the orchestrator `{name}` is written in Python: {reason}")]
+    NoPython {
+        /// The orchestrator.
+        name: String,
+        /// Why there is none.
+        reason: String,
+    },
+    /// It cannot be handed the run.
     #[error("the orchestrator `{name}` cannot be handed the run: {error}")]
-    Delegate { name: String, error: String },
+    Delegate {
+        /// The orchestrator.
+        name: String,
+        /// Why.
+        error: String,
+    },
+    /// Something is asked that nobody would keep to.
     #[error(transparent)]
     Asked(#[from] Report),
+    /// It would be done before its steps take their secrets.
     #[error(
         "the orchestrator `{0}` is done before the steps of a run begin, and secrets are handed over by an engine that is there; let `is_synchronous` of its configuration be true, or take secrets out of the pipeline"
     )]
@@ -57,10 +92,10 @@ pub(crate) enum LauncherError {
 ///
 /// # Errors
 /// If it is not.
-pub(super) fn check(prepared: &Prepared, interpreter: &Path) -> Result<(), LauncherError> {
+pub(super) fn check(prepared: &Prepared, python: &PythonPath) -> Result<(), LauncherError> {
     let orchestrators = prepared.stack.orchestrators.iter();
     for orchestrator in orchestrators.filter(|orchestrator| !is_built_in(orchestrator)) {
-        let start = plugin(prepared, orchestrator, interpreter)?;
+        let start = plugin(prepared, orchestrator, python)?;
         check_secrets(&prepared.compiled.deployment, orchestrator, &start)?;
     }
     Ok(())
@@ -92,6 +127,13 @@ fn check_secrets(
     Ok(())
 }
 
+/// What would start steps in Python where there is none; a system that has it all the same finds it.
+const NO_PYTHON: &str = "python3";
+
+fn interpreter(python: &PythonPath) -> PathBuf {
+    python.clone().unwrap_or_else(|_| NO_PYTHON.into())
+}
+
 fn is_built_in(orchestrator: &Component) -> bool {
     [local::NAME, process::NAME].contains(&orchestrator.flavor.as_str())
 }
@@ -100,10 +142,18 @@ fn is_built_in(orchestrator: &Component) -> bool {
 fn plugin(
     prepared: &Prepared,
     orchestrator: &Component,
-    interpreter: &Path,
+    python: &PythonPath,
 ) -> Result<Start, LauncherError> {
     let flavor = prepared.session.registered_flavor(orchestrator)?;
     let name = || orchestrator.name.clone();
+    let origin = flavor.plugin.as_ref().map(|plugin| &plugin.origin);
+    let interpreter = match (python, origin) {
+        (Ok(path), _) => path,
+        (Err(reason), Some(Origin::Python { .. })) => {
+            return Err(LauncherError::NoPython { name: name(), reason: reason.clone() });
+        }
+        (Err(_), _) => Path::new(NO_PYTHON),
+    };
     Start::of(&flavor, interpreter).map_err(|error| LauncherError::Plugin { name: name(), error })
 }
 
@@ -120,10 +170,11 @@ pub(super) fn open(
     prepared: &Prepared,
     live: &LiveRun,
     local: &LocalLauncher,
-    interpreter: PathBuf,
+    python: &PythonPath,
     echo: Arc<dyn Echo>,
 ) -> Result<(Launchers, StepObserver), LauncherError> {
     let context = live.context();
+    let interpreter = interpreter(python);
     let mut observer = StepObserver(Vec::new());
     let mut launchers: Vec<(String, Box<dyn StepLauncher>)> = Vec::new();
     for orchestrator in &prepared.stack.orchestrators {
@@ -143,7 +194,7 @@ pub(super) fn open(
                 })?)
             }
             _ => {
-                let run = open_run(prepared, orchestrator, live, &interpreter, &echo)?;
+                let run = open_run(prepared, orchestrator, live, python, &echo)?;
                 let launcher = PluginLauncher::new(run);
                 observer.0.push(launcher.step_ends());
                 Box::new(launcher)
@@ -161,14 +212,14 @@ pub(super) fn open(
 pub(super) fn delegate(
     prepared: &Prepared,
     live: &LiveRun,
-    interpreter: &Path,
+    python: &PythonPath,
     echo: &Arc<dyn Echo>,
 ) -> Result<Option<Delegate>, LauncherError> {
     let Some(orchestrator) = prepared.stack.orchestrator() else { return Ok(None) };
     if prepared.capabilities.delegates == Delegates::No {
         return Ok(None);
     }
-    let run = open_run(prepared, orchestrator, live, interpreter, echo)?;
+    let run = open_run(prepared, orchestrator, live, python, echo)?;
     let name = orchestrator.name.clone();
     let delegate = Delegate::start(run);
     Ok(Some(delegate.map_err(|error| LauncherError::Delegate { name, error })?))
@@ -200,16 +251,16 @@ fn open_run(
     prepared: &Prepared,
     orchestrator: &Component,
     live: &LiveRun,
-    interpreter: &Path,
+    python: &PythonPath,
     echo: &Arc<dyn Echo>,
 ) -> Result<OpenRun, LauncherError> {
     let context = live.context();
     let filled = filled(orchestrator, context)?;
     let submission = live.submission(&orchestrator.name, EndedBy::Driver);
     Ok(OpenRun {
-        start: plugin(prepared, orchestrator, interpreter)?,
+        start: plugin(prepared, orchestrator, python)?,
         open: opening(&filled, context),
-        interpreter: interpreter.to_owned(),
+        interpreter: interpreter(python),
         deployment: Arc::clone(&context.deployment),
         committed: live.committed().to_vec(),
         patience: Patience::default(),

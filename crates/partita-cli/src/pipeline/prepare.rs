@@ -1,0 +1,90 @@
+//! A compiled pipeline with the place where it runs.
+
+use std::collections::BTreeMap;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use partita_core::run::Target;
+use partita_core::stack::{Capabilities, Stack};
+use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Overrides};
+use partita_engine::secrets::{SecretError, Secrets};
+use partita_engine::store::ArtifactStore;
+
+use super::{Error, Request};
+use crate::progress::Style;
+use crate::session::Session;
+
+/// A compiled pipeline with the place where it runs.
+pub(super) struct Prepared {
+    pub(super) session: Session,
+    pub(super) stack: Stack,
+    pub(super) capabilities: Capabilities,
+    other_capabilities: BTreeMap<String, Capabilities>,
+    pub(super) store: Arc<dyn ArtifactStore>,
+    pub(super) compiled: Compiled,
+    pub(super) target: Option<Target>,
+    pub(super) style: Style,
+    pub(super) detach: Option<RawFd>,
+}
+
+impl Prepared {
+    /// Opens the place and compiles the pipeline for it.
+    pub(super) fn of(request: Request) -> Result<Self, Error> {
+        let session = Session::open(&request.source_root)?;
+        let stack = session.stack(request.stack.as_deref())?;
+        let capabilities = session.capabilities(&stack)?;
+        let other_capabilities = session.other_capabilities(&stack)?;
+        let store = session.artifact_store(&stack)?;
+        let config = request.config.as_deref().map(ConfigFile::read).transpose()?;
+        let compile = CompileRequest {
+            stack: stack.clone(),
+            capabilities,
+            other_capabilities: other_capabilities.clone(),
+            flavor_settings: session.flavor_settings()?,
+            config,
+            overrides: Overrides {
+                parameters: request.parameters.into_iter().collect(),
+                enable_cache: request.enable_cache,
+                run_name: request.run_name,
+            },
+            source_root: request.source_root,
+            environment_variables: std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+                })
+                .collect(),
+        };
+        let compiled = partita_engine::compile::compile(request.spec, &compile)?;
+        session.home().secrets().check(&compiled.deployment).map_err(|error| match error {
+            SecretError::Missing(missing) => Error::Refused(missing),
+            error => error.into(),
+        })?;
+        let style =
+            Style { quiet: request.quiet, verbose: request.verbose, raises: request.raises };
+        Ok(Self {
+            session,
+            stack,
+            capabilities,
+            other_capabilities,
+            store,
+            compiled,
+            target: request.target,
+            style,
+            detach: request.detach,
+        })
+    }
+
+    /// Returns what the stack's orchestrators can do, in its order. No step runs on one whose flavor
+    /// is not registered.
+    pub(super) fn all_capabilities(&self) -> Vec<Capabilities> {
+        let others = self.stack.orchestrators.iter().skip(1).map(|orchestrator| {
+            self.other_capabilities.get(&orchestrator.name).copied().unwrap_or(self.capabilities)
+        });
+        std::iter::once(self.capabilities).chain(others).collect()
+    }
+
+    /// Returns the values of the secrets that the deployment refers to.
+    pub(super) fn secrets(&self) -> Result<Option<Secrets>, SecretError> {
+        self.session.home().secrets().resolve(&self.compiled.deployment)
+    }
+}

@@ -1,0 +1,113 @@
+//! Calls the steps of a program for the step runner.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Once};
+
+use partita_core::launcher::Attempt;
+use partita_core::run::Failure;
+use partita_engine::step_runner::{Returned, StepCall, StepCaller, Stopped};
+use partita_engine::store::ArtifactStore;
+
+use crate::Error;
+use crate::context::StepContext;
+use crate::load::Inputs;
+use crate::save::Saver;
+use crate::step::Step;
+
+thread_local! {
+    /// Where a step of this thread has panicked, while one runs.
+    static PANICKED: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// The steps of a pipeline, by source, as they are called in this process.
+pub(crate) struct ProgramCaller<'a> {
+    pub(crate) steps: &'a BTreeMap<&'static str, Step>,
+    pub(crate) run_name: &'a str,
+    pub(crate) store: &'a Arc<dyn ArtifactStore>,
+}
+
+impl ProgramCaller<'_> {
+    fn step(&self, attempt: &Attempt) -> Result<&Step, Failure> {
+        let source = attempt.step().source.as_str();
+        self.steps.get(source).ok_or_else(|| {
+            Failure::ours(format!(
+                "this program's pipeline has no step `{source}` any more; run the program that the deployment was compiled with"
+            ))
+        })
+    }
+}
+
+impl StepCaller for ProgramCaller<'_> {
+    fn call(&mut self, call: &StepCall<'_>) -> Result<Returned, Stopped> {
+        let step = self.step(call.attempt).map_err(Stopped::Failed)?;
+        let stager = call.stager();
+        let mut saver = Saver::new(&stager);
+        let mut inputs = Inputs::of(call, &**self.store);
+        let context = StepContext::of(call, self.run_name);
+        let called = caught(|| context.within(|| step.call(&mut inputs, &mut saver)));
+        match called.map_err(Stopped::Failed)? {
+            Ok(()) => Ok(Returned { outputs: saver.outputs }),
+            Err(error) => Err(Stopped::Failed(failure(&error))),
+        }
+    }
+
+    fn on_success(&mut self, attempt: &Attempt) -> Result<(), String> {
+        let Ok(step) = self.step(attempt) else { return Ok(()) };
+        caught(|| step.succeeded()).map_err(|failure| failure.message)
+    }
+
+    fn on_failure(&mut self, attempt: &Attempt, failure: &Failure) -> Result<(), String> {
+        let Ok(step) = self.step(attempt) else { return Ok(()) };
+        caught(|| step.failed(failure)).map_err(|failure| failure.message)
+    }
+}
+
+/// Returns the failure of a step that returned an error, with everything that it says of its causes.
+fn failure(error: &Error) -> Failure {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let text = deeper.to_string();
+        // Some errors tell of their cause themselves.
+        if !message.ends_with(&text) {
+            message = format!("{message}: {text}");
+        }
+        cause = deeper.source();
+    }
+    Failure { kind: "Error".to_owned(), ..Failure::ours(message) }
+}
+
+/// Calls the author's code; a panic is a failure, and is not told of as a bug in Partita.
+fn caught<R>(call: impl FnOnce() -> R) -> Result<R, Failure> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let is_ours = PANICKED.with_borrow_mut(|place| {
+                let at = panic.location().map(ToString::to_string).unwrap_or_default();
+                place.as_mut().map(|place| *place = at)
+            });
+            if is_ours.is_none() {
+                others(panic);
+            }
+        }));
+    });
+    PANICKED.set(Some(String::new()));
+    let called = catch_unwind(AssertUnwindSafe(call));
+    let place = PANICKED.take().unwrap_or_default();
+    called.map_err(|payload| Failure {
+        kind: "panic".to_owned(),
+        message: format!("{} at {place}", said(&*payload)),
+        traceback: None,
+        exit_code: None,
+    })
+}
+
+fn said(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it panicked with a value that is no text".to_owned())
+}

@@ -1,0 +1,107 @@
+//! What an input of a step can be given in a pipeline.
+
+use serde::Serialize;
+
+use partita_core::literal::Literal;
+
+use crate::invocation::Invocation;
+use crate::output::Output;
+use crate::value;
+
+/// What was given to an input.
+#[derive(Debug, Clone)]
+pub struct Fed(pub(crate) Source);
+
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// A value, as documents hold it.
+    Value(Literal),
+    /// A value that documents cannot hold, and why.
+    Unwritable(String),
+    /// An output of the step with this number in the trace.
+    Output { step: usize, output: &'static str },
+}
+
+/// Whatever can be given to the input `I` of the step `S`, which takes a `T` there.
+///
+/// That is a value, or an [`Output`] that another step makes; where `T` is an `Option`, also what it
+/// holds. `I` is a type that stands for the input, for messages alone: the macro `step` makes one for
+/// each, named after it.
+///
+/// ```
+/// use partita::Feeds;
+///
+/// struct Train;
+/// struct Depth;
+///
+/// fn train(_: impl Feeds<Train, Depth, u32>) {}
+/// train(3);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the input `{I}` of the step `{S}` takes `{T}`, not `{Self}`",
+    label = "a `{T}` belongs here, or an `Output<{T}>`",
+    note = "give it an output of that type, or change what its step takes"
+)]
+pub trait Feeds<S, I, T> {
+    /// Returns what the trace notes.
+    fn feed(self) -> Fed;
+}
+
+fn value<T: Serialize>(value: &T) -> Fed {
+    Fed(match value::literal(value) {
+        Ok(literal) => Source::Value(literal),
+        Err(error) => Source::Unwritable(error.to_string()),
+    })
+}
+
+fn output<T>(output: &Output<T>) -> Fed {
+    Fed(Source::Output { step: output.invoked().number(), output: output.name() })
+}
+
+impl<S, I, T: Serialize> Feeds<S, I, T> for T {
+    fn feed(self) -> Fed {
+        value(&self)
+    }
+}
+
+impl<S, I, T: Serialize> Feeds<S, I, Option<T>> for T {
+    fn feed(self) -> Fed {
+        value(&self)
+    }
+}
+
+impl<S, I> Feeds<S, I, String> for &str {
+    fn feed(self) -> Fed {
+        value(&self)
+    }
+}
+
+impl<S, I> Feeds<S, I, Option<String>> for &str {
+    fn feed(self) -> Fed {
+        value(&self)
+    }
+}
+
+impl<S, I, T> Feeds<S, I, T> for Output<T> {
+    fn feed(self) -> Fed {
+        output(&self)
+    }
+}
+
+impl<S, I, T> Feeds<S, I, T> for &Output<T> {
+    fn feed(self) -> Fed {
+        output(self)
+    }
+}
+
+impl<S, I, T> Feeds<S, I, Option<T>> for Output<T> {
+    fn feed(self) -> Fed {
+        output(&self)
+    }
+}
+
+impl<S, I, T> Feeds<S, I, Option<T>> for &Output<T> {
+    fn feed(self) -> Fed {
+        output(self)
+    }
+}

@@ -1,0 +1,103 @@
+//! The inputs of a step, loaded when its function takes them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use partita_core::artifact::ArtifactVersion;
+use partita_core::literal::Literal;
+use partita_core::secret;
+use partita_engine::secrets::Secrets;
+use partita_engine::step_runner::{InputValue, StepCall, load_folder, load_inline};
+use partita_engine::store::ArtifactStore;
+
+use crate::value;
+use crate::{Error, Result};
+
+/// The inputs of one call of a step.
+pub struct Inputs<'a> {
+    parameters: &'a BTreeMap<String, Literal>,
+    values: &'a BTreeMap<String, InputValue>,
+    secrets: Option<&'a Arc<Secrets>>,
+    store: &'a dyn ArtifactStore,
+}
+
+impl<'a> Inputs<'a> {
+    pub(crate) fn of(call: &'a StepCall<'_>, store: &'a dyn ArtifactStore) -> Self {
+        let parameters = &call.attempt.step().parameters;
+        Self { parameters, values: call.inputs, secrets: call.secrets, store }
+    }
+
+    /// Loads the input with this name.
+    ///
+    /// # Errors
+    /// If it is not there, or is no `T`.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
+        self.text(name)
+            .and_then(|text| value::decode(&text).map_err(Error::from))
+            .map_err(|error| format!("the input `{name}` cannot be loaded: {error}").into())
+    }
+
+    /// Returns an input in the `json` format.
+    fn text(&self, name: &str) -> Result<Vec<u8>> {
+        if let Some(parameter) = self.parameters.get(name) {
+            return self.literal(parameter);
+        }
+        let value = self.values.get(name).ok_or("it is not given")?;
+        self.value(value)
+    }
+
+    fn literal(&self, literal: &Literal) -> Result<Vec<u8>> {
+        if secret::references(literal).is_empty() {
+            return Ok(literal.text().into());
+        }
+        let nothing = Secrets::default();
+        let secrets = self.secrets.map_or(&nothing, |secrets| &**secrets);
+        Ok(secrets.fill(literal)?.text().into())
+    }
+
+    fn value(&self, value: &InputValue) -> Result<Vec<u8>> {
+        match value {
+            InputValue::Literal(literal) => self.literal(literal),
+            InputValue::Artifact(version) => self.artifact(version),
+            InputValue::List(items) | InputValue::Tuple(items) => {
+                joined(items.iter().map(|item| self.value(item)))
+            }
+            InputValue::Dict(_) | InputValue::Element { .. } => {
+                Err("Rust reads no mapping of outputs, and no element of one".into())
+            }
+        }
+    }
+
+    fn artifact(&self, version: &ArtifactVersion) -> Result<Vec<u8>> {
+        if let Some(literal) = load_inline(self.store, version)? {
+            return Ok(literal.text().into());
+        }
+        if let Some(items) = &version.items {
+            return joined(items.iter().map(|item| self.artifact(item)));
+        }
+        let folder = load_folder(self.store, version)?;
+        read(&folder, &version.format)
+    }
+}
+
+/// Returns the list of values in the `json` format.
+fn joined(items: impl Iterator<Item = Result<Vec<u8>>>) -> Result<Vec<u8>> {
+    let items = items.collect::<Result<Vec<_>>>()?;
+    Ok([b"[".to_vec(), items.join(&b','), b"]".to_vec()].concat())
+}
+
+/// Returns what files in a format say, in the `json` format.
+fn read(folder: &Path, format: &str) -> Result<Vec<u8>> {
+    match format {
+        "json" => Ok(fs::read(folder.join("data.json"))?),
+        "text" => Ok(value::encode(&fs::read_to_string(folder.join("data.txt"))?)?),
+        other => Err(format!(
+            "it is stored in the format `{other}`, which Rust does not read; make a value of numbers, texts and collections of it in its own language"
+        )
+        .into()),
+    }
+}

@@ -1,0 +1,181 @@
+//! `PROGRAM entrypoint …`: runs exactly one step of a run, in whatever place it was started.
+
+mod alone;
+mod options;
+mod supervised;
+mod terms;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use partita_cli::error::{CANCELLED, FAILED, USAGE};
+use partita_core::launcher::{ENTRYPOINT_CONFIG_SOURCE, Outcome};
+use partita_core::run::Failure;
+use partita_engine::step_runner::{Entered, RunEntry, StepEntry};
+
+use self::alone::Alone;
+use self::options::Given;
+use self::terms::Terms;
+use super::own;
+use crate::caller::ProgramCaller;
+use crate::pipeline::{self, Pipeline, TracedPipeline};
+
+/// Why no attempt was made, and the exit code that says so.
+struct Refused(u8, String);
+
+impl<E: std::error::Error> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(FAILED, error.to_string())
+    }
+}
+
+/// Runs the step that these words name.
+pub(super) fn main(pipelines: &[Pipeline], words: &[OsString]) -> ExitCode {
+    let told = options::read(words)
+        .map_err(|message| Refused(USAGE, message))
+        .and_then(|given| enter(pipelines, &given));
+    match told {
+        Ok(code) => code,
+        Err(Refused(code, message)) => {
+            say(&format!("error: {message}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn enter(pipelines: &[Pipeline], given: &Given) -> Result<ExitCode, Refused> {
+    let option = |name: &str| given.get(name).map(String::as_str).unwrap_or_default();
+    check_configuration(option("entrypoint_config_source"))?;
+    let number = number(option("attempt"))?;
+    let item = given.get("item").map(|item| self::item(item)).transpose()?;
+    let terms = Terms::from_environment()?;
+    terms.apply()?;
+    let run = RunEntry::open(option("artifact_store"), option("deployment_id"), option("run_id"))?;
+    let run = Arc::new(run);
+    let entry = StepEntry::named(Arc::clone(&run), option("step_name"), item)?;
+    check_program(&entry)?;
+    match number {
+        None => Alone::new(run, entry, given, &terms)?.run(pipelines),
+        Some(number) => attempt(pipelines, &entry, number, &terms),
+    }
+}
+
+/// Makes an attempt in this process.
+fn attempt(
+    pipelines: &[Pipeline],
+    entry: &StepEntry,
+    number: u32,
+    terms: &Terms,
+) -> Result<ExitCode, Refused> {
+    if let Err(why) = terms.hand_secrets(entry) {
+        entry.refuse(number, &why);
+        return Err(Refused(FAILED, why));
+    }
+    let steps = traced(pipelines, entry)?.steps;
+    let run = entry.run_entry();
+    let mut caller =
+        ProgramCaller { steps: &steps, run_name: &run.header().name, store: run.store() };
+    let entered = entry.run(terms.which(number), &mut caller)?;
+    Ok(told(entry, entered, number, terms.is_recorded))
+}
+
+/// A program reads the standard options, and no others.
+fn check_configuration(source: &str) -> Result<(), Refused> {
+    // Python names it by the module that it is defined in.
+    const IN_ITS_MODULE: &str =
+        "partita.entrypoints.step_entrypoint_configuration.StepEntrypointConfiguration";
+    if [ENTRYPOINT_CONFIG_SOURCE, IN_ITS_MODULE].contains(&source) {
+        return Ok(());
+    }
+    Err(Refused(
+        FAILED,
+        format!(
+            "`{source}` is a class in Python, and this program enters its steps itself; run its pipelines on an orchestrator whose entrypoint is `{ENTRYPOINT_CONFIG_SOURCE}`"
+        ),
+    ))
+}
+
+/// Refuses to run a step of another program than the one that the deployment was compiled with.
+fn check_program(entry: &StepEntry) -> Result<(), Refused> {
+    let deployment = entry.run_entry().deployment();
+    let Some(program) = deployment.program_of(entry.step()) else {
+        return Err(Refused(
+            FAILED,
+            format!(
+                "step `{}` is not one of a program in Rust; enter it with Python",
+                entry.step().name
+            ),
+        ));
+    };
+    if own::digest()? == program.digest {
+        return Ok(());
+    }
+    Err(Refused(
+        FAILED,
+        format!(
+            "this is another program than the one that the deployment was compiled with (`{}`); bring that one, or run the pipeline anew",
+            program.path
+        ),
+    ))
+}
+
+/// Returns the entered pipeline, as it was when the run began.
+fn traced(pipelines: &[Pipeline], entry: &StepEntry) -> Result<TracedPipeline, Refused> {
+    let deployed = &entry.run_entry().deployment().pipeline;
+    let pipeline = pipelines.iter().find(|pipeline| pipeline.source == deployed.source);
+    let pipeline = pipeline.ok_or_else(|| {
+        Refused(FAILED, format!("this program has no pipeline `{}`", deployed.source))
+    })?;
+    let parameters = deployed.parameters.iter();
+    let given: pipeline::Given =
+        parameters.map(|(name, value)| (name.clone(), (value.clone(), None))).collect();
+    Ok(pipeline.trace(given, None))
+}
+
+/// Says how an attempt ended, as far as nobody else does.
+fn told(entry: &StepEntry, entered: Entered, number: u32, is_recorded: bool) -> ExitCode {
+    let step = &entry.step().name;
+    match entered {
+        Entered::AlreadyCommitted => say(&format!("step `{step}` is committed already")),
+        Entered::Cached => say(&format!("step `{step}` is cached")),
+        Entered::Ran(Outcome::Completed(_)) => {}
+        Entered::Ran(Outcome::Cancelled) => return ExitCode::from(CANCELLED),
+        Entered::Ran(Outcome::Failed(failure) | Outcome::GaveUp(failure)) => {
+            // Its record says it, where there is one.
+            if !is_recorded || !entry.is_recorded(number) {
+                say(&format!("error: step `{step}` failed: {}", described(&failure)));
+            }
+            return ExitCode::from(FAILED);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn described(failure: &Failure) -> String {
+    match failure.kind.as_str() {
+        "partita" => failure.message.clone(),
+        kind => format!("{kind}: {}", failure.message),
+    }
+}
+
+fn number(text: &str) -> Result<Option<u32>, Refused> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(Some(number)),
+        _ if text == "auto" => Ok(None),
+        _ => Err(Refused(
+            USAGE,
+            format!("`--attempt` is a number from 1, or `auto` for the next one, not `{text}`."),
+        )),
+    }
+}
+
+fn item(text: &str) -> Result<u32, Refused> {
+    text.parse().map_err(|_| Refused(USAGE, format!("`--item` is a number from 0, not `{text}`.")))
+}
+
+fn say(text: &str) {
+    // Nobody may be listening.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

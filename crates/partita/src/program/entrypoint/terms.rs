@@ -1,0 +1,123 @@
+//! What a launcher says of an attempt besides the options.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
+use nix::unistd::getppid;
+use partita_cli::error::FAILED;
+use partita_cli::terminal::shell_word;
+use partita_core::launcher::TERMS_VARIABLE;
+use partita_core::secret;
+use partita_engine::secrets::Secrets;
+use partita_engine::step_runner::{StepEntry, Try};
+use serde::{Deserialize, Serialize};
+
+use super::Refused;
+
+/// How the memory is called that an engine hands secrets over in.
+const HANDED: &str = "/memfd:partita-secrets";
+
+/// What a launcher says.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Terms {
+    cache_reason: Option<String>,
+    is_last: Option<bool>,
+    memory: Option<u64>,
+    parent: Option<u32>,
+    secrets: Option<String>,
+    /// Whether it records what the process prints.
+    pub(super) is_recorded: bool,
+    /// Whether the attempt was claimed, where no engine counts them.
+    is_claimed: bool,
+}
+
+impl Terms {
+    /// Returns what this process was told. Who says something records what the process prints, unless
+    /// it says otherwise.
+    pub(super) fn from_environment() -> Result<Self, Refused> {
+        #[derive(Deserialize)]
+        struct Recorded {
+            #[serde(default = "yes")]
+            is_recorded: bool,
+        }
+        fn yes() -> bool {
+            true
+        }
+        let Ok(text) = std::env::var(TERMS_VARIABLE) else { return Ok(Self::default()) };
+        let Recorded { is_recorded } = serde_json::from_str(&text)?;
+        Ok(Self { is_recorded, ..serde_json::from_str(&text)? })
+    }
+
+    /// Returns what an attempt is told that this process has claimed and starts.
+    pub(super) fn of_claimed(&self, entry: &StepEntry) -> Self {
+        let memory = entry.step().config.resources.memory.map(|memory| memory.0);
+        Self {
+            memory: self.memory.or(memory),
+            parent: Some(std::process::id()),
+            is_claimed: true,
+            ..self.clone()
+        }
+    }
+
+    /// Returns which attempt this number is.
+    pub(super) fn which(&self, number: u32) -> Try {
+        match self.is_claimed {
+            true => Try::Claimed(number),
+            false => Try::Launched {
+                number,
+                cache_reason: self.cache_reason.clone(),
+                is_last: self.is_last,
+            },
+        }
+    }
+
+    /// Makes this process one that keeps to them.
+    pub(super) fn apply(&self) -> Result<(), Refused> {
+        if let Some(parent) = self.parent {
+            set_pdeathsig(Signal::SIGKILL)?;
+            if getppid().as_raw().unsigned_abs() != parent {
+                return Err(Refused(FAILED, "the process that started it has ended".to_owned()));
+            }
+        }
+        if let Some(limit) = self.memory {
+            let (_, most) = getrlimit(Resource::RLIMIT_DATA)?;
+            setrlimit(Resource::RLIMIT_DATA, limit.min(most), limit.min(most))?;
+        }
+        Ok(())
+    }
+
+    /// Gives a step the values of the secrets that it takes, from where the launcher put them.
+    ///
+    /// # Errors
+    /// Why they are not there.
+    pub(super) fn hand_secrets(&self, entry: &StepEntry) -> Result<(), String> {
+        let Some(path) = &self.secrets else { return Ok(()) };
+        if secret::taken_by(entry.step()).is_empty() {
+            return Ok(());
+        }
+        let what = format!("the secrets of step `{}`", entry.step().name);
+        // The number of an engine that is gone may be another process's by now.
+        let is_theirs = |path: PathBuf| path.to_string_lossy().starts_with(HANDED);
+        let read = fs::read_link(path).and_then(|found| match is_theirs(found) {
+            true => fs::read(path),
+            false => Err(ErrorKind::NotFound.into()),
+        });
+        let handed = read.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => format!(
+                "{what} are gone with the engine of the run, which ended before the step began; resume the run with `partita runs resume {}`, which hands them over anew",
+                shell_word(&entry.run_entry().header().name)
+            ),
+            _ => format!(
+                "{what} cannot be read from the orchestrator's process: {error}; let processes of one user see one another"
+            ),
+        })?;
+        let secrets = Secrets::decode(&handed).map_err(|error| format!("{what}: {error}"))?;
+        entry.run_entry().give_secrets(secrets);
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! The program that this process runs.
+
+use std::io;
+use std::path::Path;
+
+use partita_core::deployment::Program;
+use partita_core::digest::Digest;
+use partita_engine::step_runner::digest_file;
+
+/// The file that this process was started from, also where another one has taken its path since.
+pub(super) const RUNNING: &str = "/proc/self/exe";
+
+/// The program that this process runs.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnProgram {
+    pub(crate) program: Program,
+}
+
+impl OwnProgram {
+    /// Finds out what this process runs.
+    pub(crate) fn find() -> io::Result<Self> {
+        let path = std::env::current_exe()?;
+        let path = path.to_str().ok_or_else(|| not_utf8(&path))?.to_owned();
+        Ok(Self { program: Program { path, digest: digest()? } })
+    }
+}
+
+/// Returns the digest of what this process runs.
+pub(crate) fn digest() -> io::Result<Digest> {
+    digest_file(Path::new(RUNNING))
+}
+
+fn not_utf8(path: &Path) -> io::Error {
+    let what = format!("its path `{}` is no UTF-8 text; move it", path.display());
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}

@@ -1,0 +1,61 @@
+//! The outputs of a step, saved when its function has returned.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde::Serialize;
+
+use partita_core::artifact::INLINE_FILE;
+use partita_core::literal::Literal;
+use partita_engine::step_runner::{Content, INLINE_LIMIT, NewOutput, Stager};
+
+use crate::types;
+use crate::value::{self, ValueError};
+
+/// The format of values.
+const FORMAT: &str = "json";
+
+/// Saves the outputs of one call of a step.
+pub struct Saver<'a> {
+    stager: &'a Stager,
+    pub(crate) outputs: Vec<NewOutput>,
+}
+
+impl<'a> Saver<'a> {
+    pub(crate) fn new(stager: &'a Stager) -> Self {
+        Self { stager, outputs: Vec::new() }
+    }
+
+    /// Saves the output with this name.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save<T: Serialize + 'static>(
+        &mut self,
+        name: &str,
+        value: &T,
+    ) -> Result<(), ValueError> {
+        let failed = |error: &dyn std::fmt::Display| {
+            ValueError::new(format!("the output `{name}` cannot be stored: {error}"))
+        };
+        let text = value::encode(value).map_err(|error| failed(&error))?;
+        let content = if text.len() <= INLINE_LIMIT {
+            let text = String::from_utf8(text).map_err(|error| failed(&error))?;
+            Content::Inline(Literal::parse(&text).map_err(|error| failed(&error))?)
+        } else {
+            let staging = self.stager.stage(name).map_err(|error| failed(&error))?;
+            let file = staging.folder().join(INLINE_FILE);
+            fs::write(file, text).map_err(|error| failed(&error))?;
+            Content::Files(staging)
+        };
+        self.outputs.push(NewOutput {
+            name: name.to_owned(),
+            type_name: types::type_name::<T>().to_owned(),
+            format: FORMAT.to_owned(),
+            code: None,
+            metadata: BTreeMap::new(),
+            content,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! What the macros write, written by hand: two steps, one of several outputs, and a pipeline.
+//!
+//! Run it with `cargo run --bin by_hand -- run`.
+
+use std::process::ExitCode;
+
+use partita::value::ValueError;
+use partita::{
+    Arguments, Call, Declared, Feeds, Invocation, Invoked, Options, Output, Outputs, Pipeline,
+    Result, Saver, Step, StepSource,
+};
+
+/// Numbers in two parts: in place of `#[derive(Outputs)]`.
+struct Halves {
+    first: Vec<f64>,
+    second: Vec<f64>,
+}
+
+/// What stands for the parts in a pipeline.
+struct HalvesHandles {
+    first: Output<Vec<f64>>,
+    second: Output<Vec<f64>>,
+    invoked: Invoked,
+}
+
+impl Invocation for HalvesHandles {
+    fn invoked(&self) -> &Invoked {
+        &self.invoked
+    }
+}
+
+impl Outputs for Halves {
+    type Handles = HalvesHandles;
+
+    fn declared() -> Vec<Declared> {
+        vec![Declared::of::<Vec<f64>>("first"), Declared::of::<Vec<f64>>("second")]
+    }
+
+    fn handles(invoked: Invoked) -> HalvesHandles {
+        let first = Output::of(&invoked, "first");
+        HalvesHandles { first, second: Output::of(&invoked, "second"), invoked }
+    }
+
+    fn save(self, saver: &mut Saver<'_>) -> Result<(), ValueError> {
+        saver.save("first", &self.first)?;
+        saver.save("second", &self.second)
+    }
+}
+
+/// A step: in place of `#[step(timeout = "1m")]`.
+struct Halve;
+
+impl StepSource for Halve {
+    const SOURCE: &'static str = "by_hand::halve";
+
+    fn definition() -> Step {
+        Step::new("halve")
+            .input::<Vec<f64>>("numbers")
+            .with(Options::new().cache_version("1"))
+            .runs(|inputs| {
+                let mut first: Vec<f64> = inputs.take("numbers")?;
+                let second = first.split_off(first.len() / 2);
+                Ok(Halves { first, second })
+            })
+    }
+}
+
+/// Stands for the input `numbers` of either step in messages of the compiler.
+struct Numbers;
+
+/// Calls the step in a pipeline.
+fn halve(numbers: impl Feeds<Halve, Numbers, Vec<f64>>) -> HalvesHandles {
+    Call::of::<Halve>().give("numbers", numbers).returns::<Halves, _>()
+}
+
+/// Another step.
+struct Sum;
+
+impl StepSource for Sum {
+    const SOURCE: &'static str = "by_hand::sum";
+
+    fn definition() -> Step {
+        Step::new("sum")
+            .input::<Vec<f64>>("numbers")
+            .runs(|inputs| Ok(inputs.take::<Vec<f64>>("numbers")?.iter().sum::<f64>()))
+    }
+}
+
+fn sum(numbers: impl Feeds<Sum, Numbers, Vec<f64>>) -> Output<f64> {
+    Call::of::<Sum>().give("numbers", numbers).returns::<f64, _>()
+}
+
+/// A pipeline: in place of `#[pipeline]`.
+fn halves() -> Pipeline {
+    Pipeline::new("halves", "by_hand::halves").parameter_with("count", 4_u32).calls(put_together)
+}
+
+fn put_together(given: &Arguments) -> Result<(), ValueError> {
+    let count: u32 = given.get("count")?;
+    let parts = halve((0..count).map(f64::from).collect::<Vec<_>>());
+    let first = sum(&parts.first);
+    sum(&parts.second).after(&first);
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    partita::program::main(&[halves()])
+}

@@ -1,0 +1,132 @@
+//! Steps that go wrong in every way that a test wants to see.
+//!
+//! Run it with `cargo run --bin failing -- run errors`.
+
+use std::fmt;
+
+use partita::prelude::*;
+
+/// An error with a cause.
+#[derive(Debug)]
+struct Outer(std::num::ParseIntError);
+
+impl fmt::Display for Outer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the rows cannot be counted")
+    }
+}
+
+impl std::error::Error for Outer {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+fn told(failure: &Failure) {
+    println!("told of: {}", failure.message);
+}
+
+fn stored() {
+    println!("stored");
+}
+
+#[step(on_success = stored)]
+fn works() -> u32 {
+    1
+}
+
+#[step(retry(max = 1), on_failure = told)]
+fn returns_an_error(before: u32) -> Result<u32, Outer> {
+    let rows = format!("{before} rows");
+    rows.parse().map_err(Outer)
+}
+
+#[step]
+#[allow(clippy::panic)]
+fn panics(before: u32) -> u32 {
+    panic!("{before} is too little")
+}
+
+#[step]
+fn aborts(before: u32) -> u32 {
+    eprintln!("aborting after {before}");
+    std::process::abort()
+}
+
+#[step]
+fn overflows_its_stack(before: u32) -> u64 {
+    fn deeper(depth: u64) -> u64 {
+        let kept = std::hint::black_box([depth; 512]);
+        if kept[1] == u64::MAX { 0 } else { deeper(depth + 1) + kept[0] }
+    }
+    deeper(before.into())
+}
+
+#[step]
+fn leaves_a_thread(before: u32) -> u32 {
+    std::thread::spawn(|| {
+        loop {
+            std::thread::park();
+        }
+    });
+    before + 1
+}
+
+/// Waits until a file is there.
+#[step]
+fn waits_for(file: &str) -> u32 {
+    println!("waiting for {file}");
+    while !std::path::Path::new(file).exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    1
+}
+
+/// Takes too long the first time.
+#[step(timeout = "300ms", retry(max = 1))]
+fn late_once() -> u32 {
+    let attempt = StepContext::current().map_or(1, |context| context.attempt());
+    if attempt == 1 {
+        loop {
+            std::thread::park();
+        }
+    }
+    attempt
+}
+
+#[pipeline]
+fn aborting() {
+    aborts(works());
+}
+
+#[pipeline]
+fn late() {
+    late_once();
+}
+
+#[pipeline]
+fn waiting(#[default("go")] file: String) {
+    leaves_a_thread(waits_for(file));
+}
+
+#[pipeline]
+fn errors() {
+    let _ = returns_an_error(works());
+}
+
+#[pipeline]
+fn panicking() {
+    panics(works());
+}
+
+#[pipeline(failure_mode = "continue_on_failure")]
+fn crashing() {
+    let before = works();
+    aborts(&before);
+    overflows_its_stack(&before);
+    leaves_a_thread(&before);
+}
+
+fn main() -> ExitCode {
+    partita::main![errors, panicking, crashing, waiting, late, aborting]
+}

@@ -1,0 +1,26 @@
+"""Programs in Rust for tests: those of `examples/pipelines_rust`, and how they are started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NUMBERS, BY_HAND, FAILING, VALUES = (
+    str(ROOT / "target/debug" / name) for name in ("numbers", "by_hand", "failing", "values")
+)
+
+
+def start(
+    program: str, *words: str, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program to its end, in the project's folder."""
+    return subprocess.run(
+        [program, *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
