@@ -72,8 +72,10 @@ fn a_flavor_in_python_has_its_name_everywhere() {
 #[test]
 fn a_flavor_in_rust_depends_on_the_checkout_that_the_command_is_of() {
     let crate_of_partita = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("crates");
-    let dependency =
-        format!("partita = {{ path = \"{}\" }}", crate_of_partita.join("partita").display());
+    let dependency = format!(
+        "partita = {{ path = \"{}\", default-features = false }}",
+        crate_of_partita.join("partita").display()
+    );
     let expected = [
         ".gitignore",
         ".partita/config.toml",

@@ -62,7 +62,7 @@ const RUST: Files = files!("rust":
 );
 
 /// How the template depends on Partita.
-const DEPENDENCY: &str = r#"partita = { path = "../../../../partita" }"#;
+const DEPENDENCY: &str = r#"partita = { path = "../../../../partita", default-features = false }"#;
 
 /// Names that files, modules or packages cannot have in one of the languages.
 const RESERVED: &[&str] = &[
@@ -210,8 +210,14 @@ fn checkout() -> Option<PathBuf> {
 
 fn dependency(checkout: Option<&Path>) -> String {
     match checkout.and_then(Path::to_str) {
-        Some(path) => format!("partita = {{ path = {} }}", toml_edit::Value::from(path)),
-        None => format!("partita = \"{}\"", env!("CARGO_PKG_VERSION")),
+        Some(path) => format!(
+            "partita = {{ path = {}, default-features = false }}",
+            toml_edit::Value::from(path)
+        ),
+        None => format!(
+            "partita = {{ version = \"{}\", default-features = false }}",
+            env!("CARGO_PKG_VERSION")
+        ),
     }
 }
 
@@ -293,9 +299,15 @@ mod tests {
     #[test]
     fn without_its_checkout_the_crate_is_taken_by_its_version() {
         let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(dependency(None), format!("partita = \"{version}\""));
+        assert_eq!(
+            dependency(None),
+            format!("partita = {{ version = \"{version}\", default-features = false }}")
+        );
         let path = Path::new("/a \"b\"/partita");
-        assert_eq!(dependency(Some(path)), r#"partita = { path = '/a "b"/partita' }"#);
+        assert_eq!(
+            dependency(Some(path)),
+            r#"partita = { path = '/a "b"/partita', default-features = false }"#
+        );
         let name = Name::read("spool").expect("a name");
         let told = next(&name, Language::Rust, None);
         assert!(told.contains(&format!("version {version} of the crate `partita`")), "{told}");
