@@ -94,21 +94,27 @@ pub const ENTRYPOINT_CONFIG_SOURCE: &str = "partita.entrypoints.StepEntrypointCo
 /// The environment variable in which a launcher says what the options of an entrypoint do not.
 pub const TERMS_VARIABLE: &str = "PARTITA_ATTEMPT";
 
+/// Returns the options that the step entrypoints of a run have in common, with the artifact store at
+/// the URI `artifact_store`.
+pub fn run_arguments(artifact_store: &str, deployment_id: &str, run_id: &str) -> Vec<String> {
+    let options = [
+        ("entrypoint_config_source", ENTRYPOINT_CONFIG_SOURCE),
+        ("artifact_store", artifact_store),
+        ("deployment_id", deployment_id),
+        ("run_id", run_id),
+    ];
+    options.iter().map(|(name, value)| format!("--{name}={value}")).collect()
+}
+
 impl Attempt {
     /// Returns the options of the step entrypoint that makes this attempt, with the artifact store
     /// at the URI `artifact_store`.
     pub fn entrypoint_arguments(&self, artifact_store: &str) -> Vec<String> {
-        let number = self.number.to_string();
-        let options = [
-            ("entrypoint_config_source", ENTRYPOINT_CONFIG_SOURCE),
-            ("artifact_store", artifact_store),
-            ("deployment_id", &self.deployment.id),
-            ("run_id", &self.run_id),
-            ("step_name", &self.step().name),
-            ("attempt", &number),
-        ];
-        let item = self.item.map(|item| format!("--item={item}"));
-        options.iter().map(|(name, value)| format!("--{name}={value}")).chain(item).collect()
+        let mut arguments = run_arguments(artifact_store, &self.deployment.id, &self.run_id);
+        arguments.push(format!("--step_name={}", self.step().name));
+        arguments.push(format!("--attempt={}", self.number));
+        arguments.extend(self.item.map(|item| format!("--item={item}")));
+        arguments
     }
 }
 

@@ -8,10 +8,9 @@ use serde_json::Value;
 
 use crate::frame::RpcError;
 use crate::launcher::{Handed, OpenRun, Record};
-use crate::message::{Mode, Opened, Ran, Run, Welcome, method};
+use crate::message::{Mode, Opened, Ran, Welcome, method};
 use crate::process::{Answers, CallError, Listener, PluginProcess, unknown_method};
 use crate::registration::{check_version, hello};
-use crate::terms;
 
 /// A plugin that was started for a run, and what it answered when it was told of the run.
 pub struct Delegate {
@@ -71,7 +70,7 @@ impl Delegate {
     pub fn run(&self) -> Result<(), String> {
         let handed: Option<Handed> = (self.run.hand)(&self.run.deployment.steps)
             .map_err(|error| format!("the secrets of the run cannot be handed over: {error}"))?;
-        let run = Run { environment: terms::environment(handed.as_ref()) };
+        let run = self.run.message(handed.as_ref());
         let ran: Ran = self
             .process
             .call(method::RUN, &run, None)

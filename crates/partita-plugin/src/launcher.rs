@@ -15,15 +15,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use partita_core::deployment::{Deployment, Step};
+use partita_core::deployment::{Deployment, Program, Step};
 use partita_core::launcher::{
-    Attempt, Job, JobStatus, LaunchError, Outcome, Reports, StepLauncher,
+    Attempt, Job, JobStatus, LaunchError, Outcome, PROGRAM_ENTRYPOINT, PYTHON_ENTRYPOINT, Reports,
+    StepLauncher, run_arguments,
 };
 
-use crate::message::{Find, Found, Mode, Open, method};
+use crate::message::{Find, Found, Mode, Open, Run, method};
 use crate::patience::Patience;
 use crate::process::{CallError, PluginProcess};
 use crate::start::Start;
+use crate::terms;
 use desk::Desk;
 pub use direct::StepEnds;
 use flight::{Flight, Stage};
@@ -52,6 +54,28 @@ pub struct OpenRun {
     pub record: Arc<dyn Record>,
     /// Hands steps their secrets.
     pub hand: Hand,
+}
+
+impl OpenRun {
+    /// Returns the command that enters steps, those of a program if one is given, without its options.
+    fn entry(&self, program: Option<&Program>) -> Vec<String> {
+        match program {
+            Some(program) => vec![program.path.clone(), PROGRAM_ENTRYPOINT.to_owned()],
+            None => {
+                let interpreter = self.interpreter.display().to_string();
+                vec![interpreter, "-m".to_owned(), PYTHON_ENTRYPOINT.to_owned()]
+            }
+        }
+    }
+
+    /// Returns what the plugin is told when it is to go through the steps by itself.
+    pub(crate) fn message(&self, handed: Option<&Handed>) -> Run {
+        let Open { artifact_store, deployment_id, run_id, .. } = &self.open;
+        let mut command = self.entry(None);
+        command.extend(run_arguments(artifact_store, deployment_id, run_id));
+        command.push("--attempt=auto".to_owned());
+        Run { command, environment: terms::environment(handed) }
+    }
 }
 
 /// Returns where processes of these steps find the values of the secrets that they take; `None` if

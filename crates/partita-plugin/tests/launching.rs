@@ -341,6 +341,32 @@ fn a_direct_orchestrator_gets_what_the_engine_has_launched() {
 }
 
 #[test]
+fn a_direct_orchestrator_is_told_how_entrypoints_are_started() {
+    let folder = Folder::new();
+    let echoed = r#"open) answer "$id" '{"mode":"direct"}' ;;
+        run) echo "$line" >&2; step=step0; ask ;;
+        '{') echo "$line" >&2; status run/0/2 '{"state":"completed"}' ;;"#;
+    let text = support::SHELL.replace("CASES", echoed).replace("while IFS=", ASKING);
+    let start = partita_plugin::Start::executable(&folder.program(&text)).unwrap();
+    let (run, printed) = folder.run(start, LONG);
+    let launcher = PluginLauncher::new(run);
+    let (reports, reported) = reports();
+    launcher.launch(attempt(0, 2), &reports).unwrap();
+    assert_eq!(end(&reported), "0/2 completed");
+    drop(launcher);
+    let told = printed.lines();
+    let common = "\"python\",\"-m\",\"partita.entrypoints.entrypoint\",\
+        \"--entrypoint_config_source=partita.entrypoints.StepEntrypointConfiguration\",\
+        \"--artifact_store=file:///store\",\"--deployment_id=d\",\"--run_id=run\"";
+    let check = |options: &str| {
+        let command = format!("\"command\":[{common},{options}]");
+        assert!(told.iter().any(|line| line.contains(&command)), "{told:?}");
+    };
+    check("\"--attempt=auto\"");
+    check("\"--step_name=step0\",\"--attempt=2\"");
+}
+
+#[test]
 fn a_direct_orchestrator_is_told_of_a_wrong_order_and_an_unknown_step() {
     let folder = Folder::new();
     let (launcher, printed) = direct(&folder, "after0 nowhere step0 done");

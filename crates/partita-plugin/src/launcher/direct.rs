@@ -10,9 +10,8 @@ use serde_json::Value;
 use super::flight::{Flight, Stage};
 use super::{Plugin, Shared, State, with};
 use crate::frame::RpcError;
-use crate::message::{Ran, Run, StepAnswer, StepRequest, method};
+use crate::message::{Ran, StepAnswer, StepRequest, method};
 use crate::process::{Answers, CallError, read};
-use crate::terms;
 
 /// Takes note of how steps end, for an orchestrator that asks for them.
 pub struct StepEnds(Weak<Shared>);
@@ -54,7 +53,7 @@ impl Shared {
         state.handed = handed.ok().flatten();
         self.run.record.goes_by_itself();
         if let Plugin::Open { process, .. } = &state.plugin {
-            let run = Run { environment: terms::environment(state.handed.as_ref()) };
+            let run = self.run.message(state.handed.as_ref());
             process.ask(method::RUN, &run, None, with(Arc::downgrade(self), Self::ran));
         }
     }
@@ -103,7 +102,7 @@ impl Shared {
         if let Some(question) = state.desk.question(step)
             && let Some(answers) = state.plugin.answers()
         {
-            answer_with_attempt(state, step, question, &answers);
+            self.answer_with_attempt(state, step, question, &answers);
         }
     }
 
@@ -114,23 +113,30 @@ impl Shared {
             Err(error) => answers.answer::<Value>(id, Err(error)),
             Ok(step) => match state.desk.end_of(step) {
                 Some(end) => answers.answer(id, Ok(StepAnswer::Ended(end.clone()))),
-                None => answer_with_attempt(&mut state, step, id, answers),
+                None => self.answer_with_attempt(&mut state, step, id, answers),
             },
         }
     }
-}
 
-/// Answers a question with an attempt at the step, now or when there is one.
-fn answer_with_attempt(state: &mut State, step: usize, question: Value, answers: &Answers) {
-    let is_ready = |flight: &&mut Flight| {
-        flight.attempt.step == step && matches!(flight.stage, Stage::Waiting)
-    };
-    let ready = state.flights.values_mut().filter(is_ready);
-    match ready.min_by_key(|flight| flight.attempt.item) {
-        Some(flight) => {
-            flight.stage = Stage::Running { job: flight.attempt.id() };
-            answers.answer(question, Ok(StepAnswer::Attempt(flight.step_attempt())));
+    /// Answers a question with an attempt at the step, now or when there is one.
+    fn answer_with_attempt(
+        &self,
+        state: &mut State,
+        step: usize,
+        question: Value,
+        answers: &Answers,
+    ) {
+        let is_ready = |flight: &&mut Flight| {
+            flight.attempt.step == step && matches!(flight.stage, Stage::Waiting)
+        };
+        let ready = state.flights.values_mut().filter(is_ready);
+        match ready.min_by_key(|flight| flight.attempt.item) {
+            Some(flight) => {
+                flight.stage = Stage::Running { job: flight.attempt.id() };
+                let launch = flight.launch(&self.run);
+                answers.answer(question, Ok(StepAnswer::Attempt(launch.into())));
+            }
+            None => state.desk.wait(step, question),
         }
-        None => state.desk.wait(step, question),
     }
 }

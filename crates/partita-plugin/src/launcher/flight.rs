@@ -1,14 +1,13 @@
 //! One attempt between its launch and its end.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nix::sys::signal::Signal;
-use partita_core::launcher::{Attempt, Outcome, PROGRAM_ENTRYPOINT, PYTHON_ENTRYPOINT, Reports};
+use partita_core::launcher::{Attempt, Outcome, Reports};
 use partita_core::run::Failure;
 
 use super::{Handed, OpenRun};
-use crate::message::{AttemptInfo, Launch, Resources, Status, StepAttempt};
+use crate::message::{AttemptInfo, Launch, Resources, Status};
 use crate::terms;
 
 /// An attempt that was launched.
@@ -53,47 +52,22 @@ impl Flight {
     pub(super) fn launch(&self, run: &OpenRun) -> Launch {
         let attempt = &self.attempt;
         let config = &attempt.step().config;
-        let interpreter = run.interpreter.display().to_string();
-        let mut command = match attempt.program() {
-            Some(program) => vec![program.path.clone(), PROGRAM_ENTRYPOINT.to_owned()],
-            None => vec![interpreter, "-m".to_owned(), PYTHON_ENTRYPOINT.to_owned()],
-        };
+        let mut command = run.entry(attempt.program());
         command.extend(attempt.entrypoint_arguments(&run.open.artifact_store));
         Launch {
-            attempt: self.info(),
-            command,
-            environment: self.environment(),
-            resources: Resources {
-                cpu_count: config.resources.cpu_count,
-                memory: config.resources.memory.map(|memory| memory.0),
-                gpu_count: Some(config.resources.gpus()).filter(|count| *count > 0),
-                gpu_class: config.resources.gpu_class.clone(),
-                timeout: config.timeout.map(|timeout| timeout.0),
+            attempt: AttemptInfo {
+                id: attempt.id(),
+                run_id: attempt.run_id.to_string(),
+                step: attempt.step().name.clone(),
+                item: attempt.item,
+                number: attempt.number,
             },
+            command,
+            environment: terms::of_attempt(attempt, self.handed.as_ref()),
+            resources: Resources::of(config),
             image: config.docker.parent_image.clone(),
             settings: config.settings.clone(),
         }
-    }
-
-    /// Returns what a direct orchestrator is told of it.
-    pub(super) fn step_attempt(&self) -> StepAttempt {
-        StepAttempt { attempt: self.info(), environment: self.environment() }
-    }
-
-    fn info(&self) -> AttemptInfo {
-        let attempt = &self.attempt;
-        AttemptInfo {
-            id: attempt.id(),
-            run_id: attempt.run_id.to_string(),
-            step: attempt.step().name.clone(),
-            item: attempt.item,
-            number: attempt.number,
-        }
-    }
-
-    /// Returns what its entrypoint finds in its environment.
-    fn environment(&self) -> BTreeMap<String, String> {
-        terms::of_attempt(&self.attempt, self.handed.as_ref())
     }
 
     /// Returns what is said of a job that the backend has and that nobody has seen end.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use partita_core::deployment::StepConfig;
 use partita_core::literal::Literal;
 use partita_core::stack;
 use schemars::JsonSchema;
@@ -103,7 +104,7 @@ pub enum Mode {
     Delegated,
 }
 
-/// `launch`: one try at one step.
+/// `launch`: one try at one step. A direct orchestrator that asks for a step is told the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Launch {
     /// The attempt.
@@ -156,6 +157,20 @@ pub struct Resources {
     /// Seconds after which the engine cancels the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
+}
+
+impl Resources {
+    /// Returns what a step of a deployment asks for.
+    pub fn of(config: &StepConfig) -> Self {
+        let resources = &config.resources;
+        Self {
+            cpu_count: resources.cpu_count,
+            memory: resources.memory.map(|memory| memory.0),
+            gpu_count: Some(resources.gpus()).filter(|count| *count > 0),
+            gpu_class: resources.gpu_class.clone(),
+            timeout: config.timeout.map(|timeout| timeout.0),
+        }
+    }
 }
 
 /// The answer to `launch`.
@@ -229,11 +244,14 @@ pub struct StatusOf {
     pub status: Status,
 }
 
-/// `run`: a direct orchestrator is to go through the steps.
+/// `run`: an orchestrator is to go through the steps by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Run {
-    /// Variables that the entrypoints it starts by itself need in their environment.
+    /// The beginning of the entrypoint of each step that it starts by itself; `--step_name=NAME`
+    /// completes it.
+    pub command: Vec<String>,
+    /// Variables that these entrypoints need in their environment.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -261,18 +279,9 @@ pub struct StepRequest {
 #[serde(rename_all = "snake_case")]
 pub enum StepAnswer {
     /// Make this attempt, send its `status`, and ask again.
-    Attempt(StepAttempt),
+    Attempt(Box<Launch>),
     /// There is nothing more to do for the step.
     Ended(StepEnd),
-}
-
-/// An attempt that a direct orchestrator makes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepAttempt {
-    /// The attempt.
-    pub attempt: AttemptInfo,
-    /// Variables that an entrypoint would find in its environment.
-    pub environment: BTreeMap<String, String>,
 }
 
 /// How a step ended.
