@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use partita::plugin::{
-    Attempt, BaseOrchestrator, BaseOrchestratorConfig, BaseOrchestratorFlavor, Capability,
-    Environment, JobReport, JobStatus, Resources, Result, Run, serve,
+    Attempt, BaseOrchestratorConfig, BaseOrchestratorFlavor, Capability, Environment, JobReport,
+    JobStatus, Resources, Result, Run, StepLauncher, serve,
 };
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -25,7 +25,7 @@ impl BaseOrchestratorFlavor for NullFlavor {
 
 struct Null;
 
-impl BaseOrchestrator for Null {
+impl StepLauncher for Null {
     type Config = NullConfig;
 
     const CAPABILITIES: &[Capability] = &[Capability::Wait];

@@ -1,7 +1,8 @@
 //! What sandboxes are made of.
 
 use partita::plugin::{
-    Attempt, BaseOrchestratorConfig, Problem, StandardEntrypoint, StepEntrypointConfiguration,
+    BaseOrchestratorConfig, EntrypointArguments, Problem, StandardEntrypoint,
+    StepEntrypointConfiguration,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -83,7 +84,7 @@ impl StepEntrypointConfiguration for SandboxConfig {
         self.entrypoint.iter().map(|_| "namespaces".to_owned()).collect()
     }
 
-    fn get_entrypoint_arguments(&self, _: &Attempt) -> Vec<String> {
+    fn get_entrypoint_arguments(&self, _: &EntrypointArguments) -> Vec<String> {
         let names: Vec<&str> = self.namespaces.iter().map(|namespace| namespace.name()).collect();
         self.entrypoint.iter().map(|_| format!("--namespaces={}", names.join(","))).collect()
     }

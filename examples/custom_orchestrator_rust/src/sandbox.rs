@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use partita::plugin::{
-    Attempt, BaseOrchestrator, Capability, Environment, Error, JobReport, JobStatus, Resources,
-    Result, Run, StepEntrypointConfiguration,
+    Attempt, Capability, Environment, Error, JobReport, JobStatus, Resources,
+    Result, Run, StepEntrypointConfiguration, StepLauncher,
 };
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ struct Job {
     report: Option<JobReport>,
 }
 
-impl BaseOrchestrator for Sandbox {
+impl StepLauncher for Sandbox {
     type Config = SandboxConfig;
 
     const CAPABILITIES: &[Capability] = &[Capability::Wait];

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use partita_core::literal::Literal;
-use partita_core::stack::{Capabilities, Delegates};
+use partita_core::stack::Capabilities;
+pub use partita_core::stack::Delegates;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -40,4 +40,22 @@ pub trait BaseOrchestratorConfig: DeserializeOwned + JsonSchema {
     fn is_remote(&self) -> bool {
         false
     }
+
+    /// Returns whether steps run on this machine alone; information for people and validators.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// Returns whether a run is over when [`prepare_or_run_pipeline`] returns; else it is submitted, and
+    /// its last entrypoint ends it.
+    ///
+    /// [`prepare_or_run_pipeline`]: super::BaseOrchestrator::prepare_or_run_pipeline
+    fn is_synchronous(&self) -> bool {
+        true
+    }
+
+    /// Returns whether it could start runs at given times; information alone, as no run is scheduled.
+    fn is_schedulable(&self) -> bool {
+        false
+    }
 }

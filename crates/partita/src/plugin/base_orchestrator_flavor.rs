@@ -3,7 +3,7 @@
 use partita_plugin::message::Supply;
 use schemars::Schema;
 
-use super::{BaseOrchestrator, BaseOrchestratorConfig};
+use super::BaseOrchestratorConfig;
 
 /// A flavor of orchestrators: its name, the type of its components' configurations, and what does
 /// the work.
@@ -14,7 +14,7 @@ use super::{BaseOrchestrator, BaseOrchestratorConfig};
 /// # struct QueueConfig {}
 /// # impl BaseOrchestratorConfig for QueueConfig {}
 /// # struct Queue;
-/// # impl BaseOrchestrator for Queue {
+/// # impl StepLauncher for Queue {
 /// #     type Config = QueueConfig;
 /// #     fn new(_: Run, _: QueueConfig) -> Result<Self> { Ok(Self) }
 /// #     fn launch(&self, attempt: &Attempt, _: &[String], _: &Environment, _: &Resources) -> Result<String> {
@@ -46,8 +46,12 @@ pub trait BaseOrchestratorFlavor {
     /// The type of its components' configurations.
     type Config: BaseOrchestratorConfig;
 
-    /// What does the work; made when a run needs it.
-    type Implementation: BaseOrchestrator<Config = Self::Config>;
+    /// What does the work: a [`BaseOrchestrator`] or a [`StepLauncher`] with this configuration, made
+    /// when a run needs it.
+    ///
+    /// [`BaseOrchestrator`]: super::BaseOrchestrator
+    /// [`StepLauncher`]: super::StepLauncher
+    type Implementation;
 
     /// Returns its name: what components say after `--flavor`.
     fn name(&self) -> &str;

@@ -8,6 +8,7 @@ use partita_plugin::message::{Launch, State, Status};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::pipeline_deployment::values;
 use super::{Error, Result};
 
 /// Variables of an environment.
@@ -35,14 +36,13 @@ pub struct Attempt {
 impl Attempt {
     pub(super) fn of(launch: &Launch) -> Self {
         let told = launch.attempt.clone();
-        let settings = serde_json::to_value(&launch.settings).and_then(serde_json::from_value);
         Self {
             id: told.id,
             run_id: told.run_id,
             step_name: told.step,
             item: told.item,
             number: told.number,
-            settings: settings.unwrap_or_default(),
+            settings: values(&launch.settings),
             image: launch.image.clone(),
         }
     }
@@ -54,10 +54,18 @@ impl Attempt {
     /// # Errors
     /// If they are not of this type.
     pub fn get_settings<S: DeserializeOwned>(&self) -> Result<S> {
-        serde_json::from_value(self.settings.clone().into()).map_err(|error| {
-            Error::failed(format!("the settings of the step `{}` are: {error}", self.step_name))
-        })
+        settings_of(&self.settings, &self.step_name)
     }
+}
+
+/// Returns the settings of a step as a type.
+pub(super) fn settings_of<S: DeserializeOwned>(
+    settings: &Map<String, Value>,
+    step_name: &str,
+) -> Result<S> {
+    serde_json::from_value(settings.clone().into()).map_err(|error| {
+        Error::failed(format!("the settings of the step `{step_name}` are wrong: {error}"))
+    })
 }
 
 /// Where a job stands.

@@ -1,10 +1,18 @@
 //! Orchestrators of your own.
 //!
 //! An orchestrator in Rust is an executable: three types, the traits that bring them together, and
-//! one call of [`serve`] in `main`. It starts one step when it is told to; caching, retries, failure
-//! modes, records, progress and resuming come from the engine. The names are those of the Python
-//! package, and so is what they do. Between them and the engine is the plugin protocol
-//! (`docs/reference/plugin-protocol.md`).
+//! one call of [`serve`] in `main`. The names are those of the Python package, and so is what they do.
+//! Between them and the engine is the plugin protocol (`docs/reference/plugin-protocol.md`).
+//!
+//! There are three ways to be an orchestrator:
+//!
+//! - A **launcher** starts one step when it is told to: [`StepLauncher`].
+//! - A **direct** one goes through the steps by itself, and runs each: [`BaseOrchestrator`], with
+//!   [`run_step`](BaseOrchestrator::run_step).
+//! - One that **delegates** has something else start the entrypoints of the steps:
+//!   [`BaseOrchestrator`], where the flavor's [`Supply`] has `delegates`.
+//!
+//! Caching, retries, failure modes, records, progress and resuming come with each. This is a launcher:
 //!
 //! ```no_run
 //! use std::collections::HashMap;
@@ -12,8 +20,8 @@
 //! use std::sync::{Mutex, PoisonError};
 //!
 //! use partita::plugin::{
-//!     Attempt, BaseOrchestrator, BaseOrchestratorConfig, BaseOrchestratorFlavor, Environment,
-//!     JobReport, JobStatus, Resources, Result, Run, serve,
+//!     Attempt, BaseOrchestratorConfig, BaseOrchestratorFlavor, Environment, JobReport, JobStatus,
+//!     Resources, Result, Run, StepLauncher, serve,
 //! };
 //!
 //! /// How components are configured.
@@ -45,7 +53,7 @@
 //!     jobs: Mutex<HashMap<String, Child>>,
 //! }
 //!
-//! impl BaseOrchestrator for Nice {
+//! impl StepLauncher for Nice {
 //!     type Config = NiceConfig;
 //!
 //!     fn new(_run: Run, config: NiceConfig) -> Result<Self> {
@@ -94,20 +102,39 @@
 mod base_orchestrator;
 mod base_orchestrator_config;
 mod base_orchestrator_flavor;
+mod channel;
 mod error;
+mod going;
 mod jobs;
+mod launching;
+mod orchestrator;
+#[cfg(test)]
+mod peer;
+mod pipeline_deployment;
 mod run;
 mod serve;
 mod stack_validator;
 mod step_entrypoint_configuration;
+mod step_launcher;
+mod step_runner;
 
-pub use base_orchestrator::{BaseOrchestrator, Capability};
+pub use base_orchestrator::BaseOrchestrator;
 pub use base_orchestrator_config::BaseOrchestratorConfig;
 pub use base_orchestrator_flavor::BaseOrchestratorFlavor;
 pub use error::{Error, Result};
 pub use jobs::{Attempt, Environment, JobReport, JobStatus};
-pub use partita_plugin::message::{Amount, Problem, Resources, Stack, StackComponent, Supply};
+pub use orchestrator::Orchestrator;
+pub use partita_plugin::message::{
+    Amount, Delegates, Problem, Resources, Stack, StackComponent, Supply,
+};
+pub use pipeline_deployment::{
+    DockerSettings, PipelineDeploymentResponseModel, Step, StepConfiguration, StepRetryConfig,
+    StepSpec,
+};
 pub use run::Run;
 pub use serve::serve;
 pub use stack_validator::StackValidator;
-pub use step_entrypoint_configuration::{StandardEntrypoint, StepEntrypointConfiguration};
+pub use step_entrypoint_configuration::{
+    EntrypointArguments, StandardEntrypoint, StepEntrypointConfiguration,
+};
+pub use step_launcher::{Capability, StepLauncher};

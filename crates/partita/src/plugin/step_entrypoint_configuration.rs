@@ -2,6 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::jobs::settings_of;
 use super::{Attempt, Error, Result};
 
 /// The option that names the class that reads all others.
@@ -15,7 +19,7 @@ const SOURCE_OPTION: &str = "entrypoint_config_source";
 /// `run` runs the step, and whose `post_run` comes after it.
 ///
 /// ```
-/// use partita::plugin::{Attempt, StepEntrypointConfiguration};
+/// use partita::plugin::{EntrypointArguments, StepEntrypointConfiguration};
 ///
 /// struct Queued {
 ///     queue: String,
@@ -34,7 +38,7 @@ const SOURCE_OPTION: &str = "entrypoint_config_source";
 ///         vec!["queue".to_owned()]
 ///     }
 ///
-///     fn get_entrypoint_arguments(&self, _: &Attempt) -> Vec<String> {
+///     fn get_entrypoint_arguments(&self, _: &EntrypointArguments) -> Vec<String> {
 ///         vec![format!("--queue={}", self.queue)]
 ///     }
 /// }
@@ -56,7 +60,7 @@ pub trait StepEntrypointConfiguration: Send + Sync {
     }
 
     /// Returns the arguments that give each of these options a value, as `--NAME=VALUE`.
-    fn get_entrypoint_arguments(&self, _attempt: &Attempt) -> Vec<String> {
+    fn get_entrypoint_arguments(&self, _arguments: &EntrypointArguments) -> Vec<String> {
         Vec::new()
     }
 }
@@ -67,13 +71,49 @@ pub struct StandardEntrypoint;
 
 impl StepEntrypointConfiguration for StandardEntrypoint {}
 
+/// What a step entrypoint is told by the usual options, and the settings of its step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntrypointArguments {
+    /// The step.
+    pub step_name: String,
+    /// The attempt's number, from 1; `None` where no engine counts, so that it is `auto`.
+    pub attempt: Option<u32>,
+    /// The item, from 0, of a mapped step; `None` for all of them.
+    pub item: Option<u32>,
+    /// The step's settings of the orchestrator's flavor, by key.
+    pub settings: Map<String, Value>,
+}
+
+impl EntrypointArguments {
+    /// Returns the settings as the type of which [`settings_schema`] is the schema.
+    ///
+    /// [`settings_schema`]: super::BaseOrchestratorFlavor::settings_schema
+    ///
+    /// # Errors
+    /// If they are not of this type.
+    pub fn get_settings<S: DeserializeOwned>(&self) -> Result<S> {
+        settings_of(&self.settings, &self.step_name)
+    }
+}
+
+impl From<&Attempt> for EntrypointArguments {
+    fn from(attempt: &Attempt) -> Self {
+        Self {
+            step_name: attempt.step_name.clone(),
+            attempt: Some(attempt.number),
+            item: attempt.item,
+            settings: attempt.settings.clone(),
+        }
+    }
+}
+
 /// Returns what is started for an attempt, in place of Partita's own `command`.
 ///
 /// # Errors
 /// If the arguments are not those of the options.
 pub(super) fn command(
     entrypoint: &dyn StepEntrypointConfiguration,
-    attempt: &Attempt,
+    arguments: &EntrypointArguments,
     mut command: Vec<String>,
 ) -> Result<Vec<String>> {
     let is_option = |word: &String| word.starts_with("--");
@@ -84,7 +124,7 @@ pub(super) fn command(
             *option = format!("--{SOURCE_OPTION}={}", entrypoint.source());
         }
     }
-    let more = entrypoint.get_entrypoint_arguments(attempt);
+    let more = entrypoint.get_entrypoint_arguments(arguments);
     check(&entrypoint.get_entrypoint_options(), &more)?;
     let mut whole = entrypoint.get_entrypoint_command(command);
     whole.append(&mut options);

@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use partita::plugin::{
-    Attempt, BaseOrchestrator, Capability, Environment, Error, JobReport, JobStatus, Resources,
-    Result, Run,
+    Attempt, Capability, Environment, Error, JobReport, JobStatus, Resources, Result, Run,
+    StepLauncher,
 };
 
 use crate::config::MyFlavorOrchestratorConfig;
@@ -27,7 +27,7 @@ struct Job {
     report: Option<JobReport>,
 }
 
-impl BaseOrchestrator for MyFlavorOrchestrator {
+impl StepLauncher for MyFlavorOrchestrator {
     type Config = MyFlavorOrchestratorConfig;
 
     /// `wait` is implemented, so that jobs are not polled; `logs` and `find` are not.
