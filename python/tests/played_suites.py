@@ -58,6 +58,16 @@ DIRECT = {
     "a-plugin-that-dies-when-it-goes-through-the-steps-is-started-again",
     "a-plugin-that-dies-when-it-is-given-a-step-goes-on-there",
 }
+
+#: What needs an engine that drives, and memory that is claimed.
+NO_ENGINE = {
+    "named-limits-are-kept",
+    "memory-is-limited-or-refused",
+    "a-plugin-that-dies-when-it-asks-for-a-step-goes-on-there",
+    "a-plugin-that-dies-when-it-is-given-a-step-goes-on-there",
+    "a-plugin-that-dies-when-it-cancels-leaves-nothing-running",
+}
+
 A_PLUGIN = {
     "a-plugin-that-dies-at-hello-fails-a-run-that-is-resumed",
     "a-plugin-that-dies-when-a-run-opens-fails-a-run-that-is-resumed",

@@ -16,6 +16,7 @@ from played_suites import (
     ISOLATION,
     LAUNCHES,
     LOGS,
+    NO_ENGINE,
     POLLS,
     PROCESSES,
     SETTINGS,
@@ -28,6 +29,7 @@ from test_new_flavors import new_in_python, new_in_rust
 from test_remote_orchestrator import EXAMPLE as REMOTE
 from test_remote_orchestrator import SOURCE
 from test_rust_orchestrators import SANDBOX
+from test_rust_ways import MAKEFILE, WAVES
 
 EXAMPLES = REMOTE.parent
 PYTHON = EXAMPLES / "custom_orchestrator_python"
@@ -37,6 +39,12 @@ IN_NONE = GPUS | ENTRYPOINTS | SETTINGS
 
 #: What launchers leave out that are told of ends, and have as much memory as anyone asks for.
 OF_PROCESSES = DIRECT | BOUNDED_MEMORY | FIND | LOGS | POLLS
+
+#: What a direct one leaves out whose steps are processes.
+DIRECT_PROCESSES = LAUNCHES | BOUNDED_MEMORY | FIND | LOGS | POLLS
+
+#: What one leaves out that delegates, and is told of neither steps nor jobs.
+DELEGATES = LAUNCHES | NO_ENGINE | FIND | LOGS | POLLS | TELLS_ENDS
 
 #: What a direct one leaves out whose steps share its process.
 NO_PROCESSES = LAUNCHES | ISOLATION | PROCESSES | FIND | LOGS | POLLS
@@ -52,6 +60,8 @@ def test_examples_and_new_flavors_pass(project: Project, command: str) -> None:
         (PYTHON, "flavors.launcher.JobsOrchestratorFlavor", OF_PROCESSES),
         (PYTHON, "flavors.direct.TidyOrchestratorFlavor", NO_PROCESSES),
         (remote, SOURCE, DIRECT | BOUNDED_MEMORY | TELLS_ENDS),
+        (project.folder, WAVES, DIRECT_PROCESSES),
+        (project.folder, MAKEFILE, DELEGATES),
         (*new_in_python(project, command), OF_PROCESSES),
         (*new_in_rust(project, command), OF_PROCESSES),
     ]

@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use partita::plugin::{
-    Attempt, Capability, Environment, Error, JobReport, JobStatus, Resources,
-    Result, Run, StepEntrypointConfiguration, StepLauncher,
+    Attempt, Capability, Environment, Error, JobReport, JobStatus, Resources, Result, Run,
+    StepEntrypointConfiguration, StepLauncher,
 };
 use serde_json::Value;
 
