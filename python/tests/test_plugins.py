@@ -71,6 +71,54 @@ def test_a_pipeline_runs_on_the_example_and_is_cached_without_it(
     assert "has changed since the flavor `shell` was registered" in refused
 
 
+#: The example goes through the steps of the pipeline by itself, in these ways.
+WAYS = {
+    "direct": r"""open) answer '{"mode":"direct"}' ;;
+    run) run=$id; step=make; ask ;;
+    "")
+        command=$(words .result.attempt.command)
+        if [ -n "$command" ]; then
+            eval "export $(words .result.attempt.environment)"
+            eval "run '$(field .result.attempt.attempt.id)' $command"
+            ask
+        elif [ "$step" = make ]; then
+            step=add; ask
+        else
+            id=$run; answer '{}'
+        fi ;;""",
+    "delegated": r"""open) answer '{"mode":"delegated"}' ;;
+    run)
+        eval "export $(words .params.environment)"
+        eval "set -- $(words .params.command)"
+        for step in make add; do "$@" --step_name=$step </dev/null >&2; done
+        answer '{}' ;;""",
+}
+
+ASK = r"""ask() {
+    printf '{"jsonrpc":"2.0","id":"a","method":"step","params":{"step":"%s"}}\n' "$step"
+}
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_plugin_in_shell_goes_through_the_steps_by_itself(
+    way: str, project: Project, command: str
+) -> None:
+    text = EXAMPLE.read_text().replace("    open)", f"    {WAYS[way]}\n    unused)")
+    if way == "delegated":
+        text = text.replace('"memory": "any"', '"delegates": "yes"')
+    copy = project.folder / "plugin.sh"
+    copy.write_text(text.replace("while IFS=", f"{ASK}while IFS="))
+    copy.chmod(0o755)
+    register(command, copy)
+    project.write("main.py", PIPELINE)
+    done = project.run()
+    assert done.code == 0 and "jobs | made" in done.err, done
+    run = Client().get_run("latest")
+    assert run.steps["add"].output.load() == 7
+    assert [len(step.attempts) for step in run.steps.values()] == [1, 1]
+
+
 def test_a_step_that_raises_tells_its_own_error_and_is_retried(
     project: Project, plugin: Path
 ) -> None:

@@ -186,6 +186,8 @@ pub trait BaseOrchestrator: Sized + Send + Sync + 'static {
     }
 
     /// Returns the image that a step runs in; without a name, the one that all steps have in common.
+    /// The flavor's [`Supply`](super::Supply) says with `images` that steps run in theirs; a pipeline
+    /// that asks for images is refused otherwise.
     ///
     /// # Errors
     /// If there is no such step, it asks for no image, or steps ask for several.
