@@ -178,6 +178,7 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
             allow_unenforced: false,
             images: false,
             delegates: Delegates::No,
+            claims: None,
         },
         other_capabilities: BTreeMap::new(),
         flavor_settings: FlavorSettings::default(),

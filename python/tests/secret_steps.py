@@ -11,6 +11,21 @@ from pathlib import Path
 
 from conftest import Project
 
+#: A value of which each part has a trap for whoever looks for it.
+VALUE = 'tök/en "1"\n-----line two-----\nx'
+
+LENGTH = """
+    from partita import pipeline, step
+
+    @step
+    def length(token: str, more: dict) -> int:
+        return len(token) + len(more["a"][0])
+
+    @pipeline
+    def main(token: str = "{{hub.token}}"):
+        length(token, {"a": [token]})
+"""
+
 #: One step tells, one is told by another process, one fails; each on whatever orchestrator runs it.
 TELLING = """
     import base64, json, logging, os, subprocess, sys, threading, urllib.parse

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import PATIENCE, Project, finish, interrupt
-from custom_flavors import DIRECT, LAUNCHER, PIPELINE, use_flavor, write_flavor
+from custom_flavors import DIRECT, LAUNCHER, PIPELINE, told, use_flavor, write_flavor
 from partita import Client
 from partita.plugins.opened import MOST_KEPT
 from process_stack import partita
@@ -387,7 +387,8 @@ def test_an_image_is_asked_for_by_whoever_runs_the_step_in_it(
 def test_an_image_that_nobody_asks_for_is_not_passed_over(
     project: Project, command: str, way: str
 ) -> None:
-    use(project, command, way)
+    names = "(deployment if True else self.get_image).steps"
+    use(project, command, way, STARTS.replace("deployment.steps", names))
     add(project, IMAGES)
     done = project.run("main.py:imaged")
     assert "step `plain` asks for the image `train:7`, and `MyOrchestrator` never" in done.err, done
@@ -395,22 +396,21 @@ def test_an_image_that_nobody_asks_for_is_not_passed_over(
     assert (done.code, status) == ((0, "completed") if way == "unsaid" else (1, "failed"))
 
 
-@pytest.mark.parametrize(
-    ("implementation", "told"),
-    [(DIRECT, "and `run_step` runs it in the"), (LAUNCHER, "does not say that it starts steps in")],
-    ids=["direct", "launcher"],
-)
-def test_an_image_is_refused_where_steps_run_in_none(
-    project: Project, command: str, implementation: str, told: str
+@pytest.mark.parametrize("verb", ["run", "plan", "compile"])
+@pytest.mark.parametrize("implementation", [STARTS, DIRECT, LAUNCHER])
+def test_an_image_that_the_orchestrator_names_nowhere_is_refused_when_compiled(
+    project: Project, command: str, implementation: str, verb: str
 ) -> None:
     use(project, command, "unsaid", implementation)
     add(project, IMAGES)
-    done = project.run("main.py:imaged")
-    assert done.code == 1 and told in done.err, done
+    refused = told(command, verb, "main.py:imaged").refusal
+    assert "step `plain` asks for the image `train:7`, which orchestrator `own`" in refused
+    assert "`Supply(images=True)`" in refused
+    assert not Client().list_runs()
 
 
 @pytest.mark.parametrize(
-    ("image", "told"),
+    ("image", "why"),
     [
         ('parent_image="train:7"', "asks for an image built of `train:7`, which Partita does not"),
         ("skip_build=True", "asks for an image that is there, which has no name"),
@@ -419,11 +419,11 @@ def test_an_image_is_refused_where_steps_run_in_none(
     ],
 )
 def test_an_image_that_cannot_be_had_is_refused_before_the_run(
-    project: Project, image: str, told: str
+    project: Project, image: str, why: str
 ) -> None:
     project.write("main.py", PIPELINE)
     add(project, IMAGES.replace('parent_image="train:7", skip_build=True', image))
-    assert told in project.run("main.py:imaged").refusal
+    assert why in project.run("main.py:imaged").refusal
     assert not Client().list_runs()
 
 

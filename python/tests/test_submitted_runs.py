@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -285,15 +284,38 @@ def test_a_submission_that_fails_fails_the_run(project: Project, command: str) -
     assert Client().get_run("latest").status == "failed"
 
 
-def test_a_run_that_nobody_could_hand_secrets_is_not_submitted(
-    project: Project, command: str
+@pytest.mark.parametrize("verb", ["run", "plan", "compile"])
+def test_a_secret_that_nobody_could_hand_over_is_refused_when_compiled(
+    project: Project, command: str, verb: str
 ) -> None:
     store(command, "s3cr3t-of-a-step")
     use(project, command)
     main = project.folder / "main.py"
     main.write_text(main.read_text().replace("make(2)", 'make("{{hub.token}}")'))
     main.write_text(main.read_text().replace("def make(count: int)", "def make(count: str)"))
+    refused = told(command, verb, "main.py:going").refusal
+    assert "step `make` takes the secret `{{hub.token}}`" in refused
+    assert "orchestrator `own` is done before its steps begin" in refused
+    assert Client().list_runs() == []
+
+
+def test_an_orchestrator_that_submits_may_have_a_secret_of_its_own(
+    project: Project, command: str
+) -> None:
+    store(command, "s3cr3t-of-a-queue")
+    use(project, command)
+    partita(command, "orchestrator", "update", "own", "--queue={{hub.token}}")
     done = project.run("main.py:going")
-    assert done.code == 1 and "secrets are handed over by an engine" in done.err, done
-    assert not Path(project.folder / "jobs.json").exists()
-    assert Client().get_run("latest").status == "failed"
+    assert done.code == 0 and "is submitted to `own`" in done.err, done
+
+
+def test_limits_that_nobody_keeps_to_are_refused_when_a_run_is_compiled_that_is_submitted(
+    project: Project, command: str
+) -> None:
+    use(project, command)
+    main = project.folder / "main.py"
+    main.write_text(
+        main.read_text().replace("@step\ndef beside", '@step(limits={"one": 1})\ndef beside')
+    )
+    refused = told(command, "plan", "main.py:going").refusal
+    assert "step `beside` asks for limits, which nobody keeps to" in refused

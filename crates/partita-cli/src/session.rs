@@ -207,7 +207,9 @@ impl Session {
             None => {
                 let flavor = self.registered_flavor(orchestrator)?;
                 fit::check(orchestrator, &flavor)?;
-                flavor.plugin.map(|plugin| plugin.capabilities).ok_or_else(|| {
+                let claims = self.home.metadata().claims(orchestrator)?;
+                let capabilities = flavor.plugin.map(|plugin| plugin.capabilities);
+                capabilities.map(|found| Capabilities { claims, ..found }).ok_or_else(|| {
                     format!("its flavor `{}` has no implementation", orchestrator.flavor)
                 })
             }

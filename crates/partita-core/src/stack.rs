@@ -185,6 +185,19 @@ pub struct Capabilities {
     /// drives.
     #[serde(default)]
     pub delegates: Delegates,
+    /// What its flavor says of its configuration; `None` where that is not known.
+    #[serde(skip)]
+    pub claims: Option<Claims>,
+}
+
+/// What a flavor says of one configuration; it is kept with the component, so that pipelines are
+/// compiled where the flavor cannot be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Whether steps run on other machines, where no secrets can be handed over.
+    pub is_remote: bool,
+    /// Whether a run is over when the orchestrator is done with it; else it is submitted.
+    pub is_synchronous: bool,
 }
 
 /// Whether an orchestrator goes through the steps by itself and starts their entrypoints.
@@ -203,6 +216,15 @@ pub enum Delegates {
 }
 
 impl Capabilities {
+    /// Returns whether it is known that no engine drives its runs.
+    pub fn is_delegated(&self) -> bool {
+        match self.delegates {
+            Delegates::No => false,
+            Delegates::Maybe => self.claims.is_some_and(|claims| !claims.is_synchronous),
+            Delegates::Yes | Delegates::Throughout => true,
+        }
+    }
+
     /// Returns what the steps that run at once may ask for together.
     pub fn supply(&self) -> Amounts {
         Amounts {

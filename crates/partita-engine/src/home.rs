@@ -308,7 +308,7 @@ mod tests {
             flavor: LOCAL.to_owned(),
             config: config.iter().map(|(key, text)| ((*key).to_owned(), value(text))).collect(),
         };
-        home.metadata().save_component(&component, Save::Register).expect("saved");
+        home.metadata().save_component(&component, None, Save::Register).expect("saved");
         let stack = StackReferences {
             name: name.to_owned(),
             orchestrators: vec!["default".to_owned()],

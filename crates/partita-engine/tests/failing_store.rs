@@ -313,6 +313,7 @@ impl Home {
             allow_unenforced: false,
             images: false,
             delegates: Delegates::No,
+            claims: None,
         }];
         let place = Place { launcher: &here, capabilities: &capabilities, limits: &NoLimits };
         live.execute(place, &[], |_| {}).map(drop)

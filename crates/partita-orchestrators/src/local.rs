@@ -65,6 +65,7 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
         allow_unenforced: config.allow_unenforced,
         images: false,
         delegates: Delegates::No,
+        claims: None,
     })
 }
 

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use partita_core::deployment::{Deployment, Step};
+use partita_core::deployment::Deployment;
 use partita_core::diagnostic::Report;
 use partita_core::launcher::{Attempt, StepLauncher};
 use partita_core::run::{EndedBy, Submission};
-use partita_core::secret::{self, Reference};
-use partita_core::stack::{Component, Delegates, Origin};
-use partita_engine::compile::check_delegation;
+use partita_core::secret;
+use partita_core::stack::{Claims, Component, Delegates, Origin};
+use partita_engine::compile;
 use partita_engine::drive::{Observer, RunEvent};
 use partita_engine::runs::LiveRun;
 use partita_engine::secrets::{self, Redaction, SecretError};
@@ -50,18 +50,6 @@ pub enum LauncherError {
         /// Why.
         error: StartError,
     },
-    /// It runs steps elsewhere, and one of them takes a secret.
-    #[error(
-        "the orchestrator `{name}` runs steps on other machines, where the secret `{reference}` of step `{step}` cannot be handed over; let the step run on an orchestrator of this machine, with `@step(orchestrator=…)`, or find the value where it runs"
-    )]
-    Remote {
-        /// The orchestrator.
-        name: String,
-        /// The secret.
-        reference: Reference,
-        /// The step.
-        step: String,
-    },
     /// It is implemented in Python, and there is none.
     #[error("the orchestrator `{name}` is written in Python: {reason}")]
     NoPython {
@@ -81,11 +69,6 @@ pub enum LauncherError {
     /// Something is asked that nobody would keep to.
     #[error(transparent)]
     Asked(#[from] Report),
-    /// It would be done before its steps take their secrets.
-    #[error(
-        "the orchestrator `{0}` is done before the steps of a run begin, and secrets are handed over by an engine that is there; let `is_synchronous` of its configuration be true, or take secrets out of the pipeline"
-    )]
-    Secrets(String),
 }
 
 /// Checks, before a run begins, that what it runs on is there.
@@ -101,30 +84,23 @@ pub(super) fn check(prepared: &Prepared, python: &PythonPath) -> Result<(), Laun
     Ok(())
 }
 
-/// Refuses steps with secrets on an orchestrator that says that it runs them elsewhere. It is asked if
-/// there are such steps; what cannot be asked tells why when the run opens it.
+/// Refuses steps with secrets on an orchestrator that now says otherwise of them than it did when it
+/// was configured. It is asked if there are such steps; what cannot be asked tells why when the run
+/// opens it.
 fn check_secrets(
     deployment: &Deployment,
     orchestrator: &Component,
     start: &Start,
 ) -> Result<(), LauncherError> {
-    let is_here = |step: &&Step| {
-        let named = deployment.stack.orchestrator_named(step.config.orchestrator.as_deref());
-        named.is_some_and(|named| named.name == orchestrator.name)
-    };
-    let mut steps = deployment.steps.iter().filter(is_here);
-    let Some((step, reference)) =
-        steps.find_map(|step| Some((step, secret::taken_by(step).pop_first()?)))
-    else {
+    if deployment.steps.iter().all(|step| secret::taken_by(step).is_empty()) {
         return Ok(());
-    };
+    }
     let asked = Registration::open(start, Patience::default())
         .and_then(|plugin| plugin.validate(&orchestrator.config));
-    if asked.is_ok_and(|said| said.is_remote) {
-        let (name, step) = (orchestrator.name.clone(), step.name.clone());
-        return Err(LauncherError::Remote { name, reference, step });
+    match asked {
+        Ok(said) => Ok(compile::check_secrets(deployment, orchestrator, said.claims())?),
+        Err(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// What would start steps in Python where there is none; a system that has it all the same finds it.
@@ -239,9 +215,10 @@ pub(super) fn takes_run(
     if !opened.map_err(|error| LauncherError::Delegate { name: name(), error })? {
         return Ok(false);
     }
-    check_delegation(&live.context().deployment, &prepared.capabilities)?;
-    if !delegate.is_synchronous() && live.context().secrets().is_some() {
-        return Err(LauncherError::Secrets(name()));
+    compile::check_delegation(&live.context().deployment, &prepared.capabilities)?;
+    let claims = Claims { is_remote: false, is_synchronous: delegate.is_synchronous() };
+    if let Some(orchestrator) = prepared.stack.orchestrator() {
+        compile::check_secrets(&live.context().deployment, orchestrator, claims)?;
     }
     Ok(true)
 }

@@ -104,6 +104,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     allow_unenforced: false,
     images: false,
     delegates: Delegates::No,
+    claims: None,
 };
 
 pub(crate) fn deployment(machine: &Machine, second: &str) -> Deployment {

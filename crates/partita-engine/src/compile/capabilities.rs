@@ -121,9 +121,9 @@ impl<'a> CapabilityChecker<'a> {
         } else if let Some(image) = image.filter(|_| !capabilities.images) {
             let (name, flavor) = (quoted(&orchestrator.name), quoted(&orchestrator.flavor));
             let because = format!(
-                "orchestrator {name} (flavor {flavor}) does not use, since it runs steps where it runs itself"
+                "orchestrator {name} (flavor {flavor}) does not use, since its flavor does not say that steps run in images"
             );
-            let help = "take the image away, or use an orchestrator that runs steps in images";
+            let help = "take the image away, or use an orchestrator that runs steps in images; the flavor of one says so with `Supply(images=True)`";
             let location = image.location.as_ref().or(place);
             let asked = format!("the image {}", quoted(&image.value));
             self.add(step, asked, because, help.to_owned(), location);

@@ -34,6 +34,7 @@ mod mapped;
 mod messages;
 mod options;
 mod orchestrator_settings;
+mod secrets;
 mod settings;
 mod values;
 mod yaml;
@@ -49,12 +50,13 @@ use partita_core::diagnostic::{Diagnostic, Report};
 use partita_core::literal::Literal;
 use partita_core::settings::FailureMode;
 use partita_core::spec::PipelineSpec;
-use partita_core::stack::{Capabilities, Delegates, Stack};
+use partita_core::stack::{Capabilities, Stack};
 
 pub use config_file::ConfigFile;
 pub use delegation::check_delegation;
 pub use options::{OPTIONS, OptionKey, Scope};
 pub use orchestrator_settings::FlavorSettings;
+pub use secrets::check_secrets;
 
 use capabilities::CapabilityChecker;
 use graph::{Graph, Names};
@@ -120,9 +122,10 @@ pub fn compile(spec: PipelineSpec, request: &CompileRequest) -> Result<Compiled,
     deployment.id = deployment.content_id().map_err(|error| {
         Diagnostic::new(format!("the deployment cannot be written as JSON: {error}"))
     })?;
-    if matches!(request.capabilities.delegates, Delegates::Yes | Delegates::Throughout) {
+    if request.capabilities.is_delegated() {
         check_delegation(&deployment, &request.capabilities)?;
     }
+    secrets::check(&deployment, request)?;
     Ok(Compiled { deployment, run_name })
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use partita_core::name;
-use partita_core::stack::{Component, ComponentType, Flavor, Stack};
+use partita_core::stack::{Claims, Component, ComponentType, Flavor, Stack};
 
 use super::error::{MetadataError, Result};
 
@@ -43,12 +43,24 @@ pub trait Registry: Send + Sync {
     /// If they could not be read.
     fn components(&self, kind: ComponentType) -> Result<Vec<Component>>;
 
-    /// Stores a component under its type and name.
+    /// Stores a component under its type and name, with what its flavor says of it; `None` where
+    /// that was not asked.
     ///
     /// # Errors
     /// If there is one on [`Save::Register`], none on [`Save::Update`], or its configuration refers
     /// to a secret that is not there.
-    fn save_component(&self, component: &Component, save: Save) -> Result<()>;
+    fn save_component(
+        &self,
+        component: &Component,
+        claims: Option<Claims>,
+        save: Save,
+    ) -> Result<()>;
+
+    /// Returns what is stored of what a flavor says of a component, as that is configured here.
+    ///
+    /// # Errors
+    /// If it could not be read.
+    fn claims(&self, component: &Component) -> Result<Option<Claims>>;
 
     /// Deletes a component.
     ///

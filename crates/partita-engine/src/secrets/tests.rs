@@ -132,7 +132,8 @@ fn processes_that_store_the_first_secrets_at_once_share_one_key() {
 #[test]
 fn a_secret_that_a_component_refers_to_stays() {
     let (_folder, home) = home();
-    let save = |config: &str| home.metadata().save_component(&component(config), Save::Register);
+    let save =
+        |config: &str| home.metadata().save_component(&component(config), None, Save::Register);
     let told = |config: &str| save(config).err().map(|error| error.to_string()).unwrap_or_default();
     let missing = told("\"{{hub.token}}\"");
     assert!(

@@ -63,6 +63,7 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
         allow_unenforced: false,
         images: false,
         delegates: Delegates::No,
+        claims: None,
     })
 }
 

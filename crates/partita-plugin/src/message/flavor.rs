@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use partita_core::literal::Literal;
-use partita_core::stack::Capabilities;
 pub use partita_core::stack::Delegates;
+use partita_core::stack::{Capabilities, Claims};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -101,6 +101,7 @@ impl Supply {
             allow_unenforced: false,
             images: self.images,
             delegates: self.delegates,
+            claims: None,
         }
     }
 }
@@ -161,7 +162,7 @@ pub struct Validate {
 }
 
 /// The answer to `validate`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Validated {
     /// What is wrong; nothing if it is right.
     #[serde(default)]
@@ -169,6 +170,27 @@ pub struct Validated {
     /// Whether steps run on other machines, which cannot read what this one hands over.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_remote: bool,
+    /// Whether a run is over when the orchestrator is done with it; else it is submitted.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub is_synchronous: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for Validated {
+    /// Returns what is said of a configuration that is right.
+    fn default() -> Self {
+        Self { problems: Vec::new(), is_remote: false, is_synchronous: true }
+    }
+}
+
+impl Validated {
+    /// Returns what is kept of it.
+    pub fn claims(&self) -> Claims {
+        Claims { is_remote: self.is_remote, is_synchronous: self.is_synchronous }
+    }
 }
 
 /// Something wrong with a configuration.

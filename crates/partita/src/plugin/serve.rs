@@ -130,12 +130,14 @@ where
 
     fn validate(&self, Validate { config }: &Validate) -> Validated {
         match self.config(config) {
-            Ok(config) => {
-                Validated { problems: self.problems(&config), is_remote: config.is_remote() }
-            }
+            Ok(config) => Validated {
+                problems: self.problems(&config),
+                is_remote: config.is_remote(),
+                is_synchronous: config.is_synchronous(),
+            },
             Err(error) => Validated {
                 problems: vec![Problem { field: None, message: error.message }],
-                is_remote: false,
+                ..Validated::default()
             },
         }
     }

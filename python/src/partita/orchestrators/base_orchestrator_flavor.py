@@ -44,7 +44,7 @@ class Supply:
                 asks for; steps that run in the orchestrator's own process are kept to nothing.
             gpus: Graphics processors that they share.
             images: Whether steps run in the images that they ask for with `DockerSettings`. If it
-                is not given, one that starts entrypoints by itself uses them with `get_image`.
+                is not given, they do if the code of the orchestrator names `get_image`.
             delegates: Whether it goes through whole pipelines by itself, and starts the entrypoints
                 of their steps or has them started. No engine drives then: limits, and steps on
                 other orchestrators, are refused.
@@ -59,8 +59,8 @@ class Supply:
         }
         #: Whether it was said that steps run in images.
         self.images = images
-        # Whoever says nothing may use `get_image`; what is left of images is refused in its run.
-        self._document["images"] = images is not False
+        if images is not None:
+            self._document["images"] = images
         if delegates:
             self._document["delegates"] = "throughout" if continues else "yes"
         if max_parallelism is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from partita.enums import StackComponentType
 from partita.errors import PartitaError
 from partita.orchestrators.base_orchestrator_flavor import BaseOrchestratorFlavor, Supply
+from partita.plugins.naming import code_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Described:
     def _supply(self) -> dict[str, Any]:
         """Returns what steps may ask for, and who drives them: a configuration tells that too."""
         supply = self._asked("supply", Supply, "a `Supply`").document()
+        if "images" not in supply:
+            supply["images"] = code_names("get_image", type(self.flavor).__module__)
         if self._defines("config_class"):
             from partita.orchestrators.base_orchestrator_config import BaseOrchestratorConfig
 

@@ -80,8 +80,10 @@ class Host:
 
     def _validate(self, params: dict[str, Any]) -> object:
         config, problems = self._checked(params["config"])
-        is_remote = config is not None and config.is_remote
-        return {"problems": problems, **({"is_remote": True} if is_remote else {})}
+        answer: dict[str, object] = {"problems": problems}
+        if config is not None:
+            answer |= {"is_remote": config.is_remote, "is_synchronous": config.is_synchronous}
+        return answer
 
     def _open(self, params: dict[str, Any]) -> object:
         config, problems = self._checked(params["config"])

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use partita_core::literal::Literal;
-use partita_core::stack::{Flavor, Origin};
-use partita_plugin::message::Problem;
+use partita_core::stack::{Claims, Flavor, Origin};
+use partita_plugin::message::{Problem, Validated};
 use partita_plugin::{Patience, Registration, RegistrationError, Start, StartError, digest_of};
 
 use super::cargo_package::{self, Installed, Package};
@@ -106,30 +106,39 @@ fn describe_executable(path: &Path, package: Option<String>) -> Result<Flavor, R
 }
 
 /// Checks a configuration that fits its flavor's schema with the flavor's own checks, where that is
-/// possible.
+/// possible; returns what the flavor says of it then.
 pub(super) fn check(
     flavor: &Flavor,
     config: &BTreeMap<String, Literal>,
     context: &Context,
-) -> Result<(), CommandError> {
-    let problems = problems(flavor, config, context)?;
-    if problems.is_empty() {
-        return Ok(());
+) -> Result<Option<Claims>, CommandError> {
+    let Some(said) = asked(flavor, config, context)? else { return Ok(None) };
+    if said.problems.is_empty() {
+        return Ok(Some(said.claims()));
     }
-    Err(Keys::of(flavor).refuse(format!("the configuration is wrong: {}", problems.join("; "))))
+    let problems = told(&said);
+    Err(Keys::of(flavor).refuse(format!("the configuration is wrong: {problems}")))
 }
 
-/// Returns what a flavor's own checks find wrong with a configuration that fits its schema; that they
-/// cannot be asked is warned of.
-pub(super) fn problems_of(
+/// Returns what a flavor says of a configuration that fits its schema, or what is wrong with it; that
+/// it cannot be asked is warned of.
+pub(super) fn check_again(
     flavor: &Flavor,
     config: &BTreeMap<String, Literal>,
     context: &Context,
-) -> Vec<String> {
-    problems(flavor, config, context).unwrap_or_else(|error| {
+) -> Result<Option<Claims>, String> {
+    let said = asked(flavor, config, context).unwrap_or_else(|error| {
         context.warn(&format!("{NOT_ASKED}: {error}"));
-        Vec::new()
-    })
+        None
+    });
+    match said {
+        Some(said) if !said.problems.is_empty() => Err(told(&said)),
+        said => Ok(said.map(|said| said.claims())),
+    }
+}
+
+fn told(said: &Validated) -> String {
+    said.problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// What is said where a flavor's own checks are not asked.
@@ -137,29 +146,24 @@ const NOT_ASKED: &str = "the configuration is checked against the stored schema 
 
 /// Asks a flavor's own checks. That its implementation cannot be loaded here is warned of; that it
 /// answers what is no answer is an error.
-fn problems(
-    flavor: &Flavor,
-    config: &BTreeMap<String, Literal>,
-    context: &Context,
-) -> Result<Vec<String>, RegistrationError> {
-    if flavor.plugin.is_none() {
-        return Ok(Vec::new());
-    }
-    match asked(flavor, config) {
-        Ok(problems) => Ok(problems.iter().map(Problem::to_string).collect()),
-        Err(error @ RegistrationError::Malformed(_)) => Err(error),
-        Err(error) => {
-            context.warn(&format!("{NOT_ASKED}: {error}"));
-            Ok(Vec::new())
-        }
-    }
-}
-
 fn asked(
     flavor: &Flavor,
     config: &BTreeMap<String, Literal>,
-) -> Result<Vec<Problem>, RegistrationError> {
+    context: &Context,
+) -> Result<Option<Validated>, RegistrationError> {
+    if flavor.plugin.is_none() {
+        return Ok(None);
+    }
     let python = python::find().map(|found| found.path).unwrap_or_else(|_| "python3".into());
-    let start = Start::of(flavor, &python)?;
-    Ok(Registration::open(&start, Patience::default())?.validate(config)?.problems)
+    let said = Start::of(flavor, &python)
+        .map_err(RegistrationError::from)
+        .and_then(|start| Registration::open(&start, Patience::default())?.validate(config));
+    match said {
+        Ok(said) => Ok(Some(said)),
+        Err(error @ RegistrationError::Malformed(_)) => Err(error),
+        Err(error) => {
+            context.warn(&format!("{NOT_ASKED}: {error}"));
+            Ok(None)
+        }
+    }
 }

@@ -34,8 +34,8 @@ pub(crate) fn run(
     let component =
         Component { name: args.name, component_type: kind, flavor: flavor.name.clone(), config };
     session.check(&component)?;
-    plugin::check(&flavor, &component.config, context)?;
-    session.home().metadata().save_component(&component, Save::Register)?;
+    let claims = plugin::check(&flavor, &component.config, context)?;
+    session.home().metadata().save_component(&component, claims, Save::Register)?;
     let name = shell_word(&component.name);
     let used = match kind {
         ComponentType::Orchestrator => format!("-o {name} -a default"),

@@ -50,8 +50,8 @@ pub(crate) fn run(
     component.config.extend(keys.configure(&configuration)?);
     keys.check_required(&component.config)?;
     session.check(&component)?;
-    plugin::check(&flavor, &component.config, context)?;
-    session.home().metadata().save_component(&component, Save::Update)?;
+    let claims = plugin::check(&flavor, &component.config, context)?;
+    session.home().metadata().save_component(&component, claims, Save::Update)?;
     context.say(&format!("the {kind} `{}` is changed", component.name));
     left_behind::warn(&before, &session, context)
 }

@@ -112,6 +112,7 @@ fn request() -> CompileRequest {
             allow_unenforced: false,
             images: false,
             delegates: Delegates::No,
+            claims: None,
         },
         other_capabilities: BTreeMap::from([("docker".to_owned(), ABLE)]),
         flavor_settings: FlavorSettings::default(),
@@ -134,6 +135,7 @@ const ABLE: Capabilities = Capabilities {
     allow_unenforced: false,
     images: false,
     delegates: Delegates::No,
+    claims: None,
 };
 
 /// Returns a request with a configuration file.

@@ -11,12 +11,13 @@ use crate::clock;
 use crate::metadata::error::MetadataError;
 
 /// What each version adds to the one before it; the first is version 1. Never changed, only added to.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("0001_registry", include_str!("../migrations/0001_registry.sql")),
     ("0002_runs", include_str!("../migrations/0002_runs.sql")),
     ("0003_items", include_str!("../migrations/0003_items.sql")),
     ("0004_plugins", include_str!("../migrations/0004_plugins.sql")),
     ("0005_secrets", include_str!("../migrations/0005_secrets.sql")),
+    ("0006_claims", include_str!("../migrations/0006_claims.sql")),
 ];
 
 /// The version of a database on which every migration has run.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use partita_core::stack::{Component, ComponentType, Flavor, Stack};
+use partita_core::stack::{Claims, Component, ComponentType, Flavor, Stack};
 use rusqlite::{Connection, Row, params};
 
 use super::record::{column, json};
@@ -17,7 +17,12 @@ impl Registry for SqliteMetadataStore {
         self.read(|connection| components(connection, kind))
     }
 
-    fn save_component(&self, component: &Component, save: Save) -> Result<()> {
+    fn save_component(
+        &self,
+        component: &Component,
+        claims: Option<Claims>,
+        save: Save,
+    ) -> Result<()> {
         let item = Item::Component(component.component_type);
         item.check_name(&component.name)?;
         item.check_editable(&component.name)?;
@@ -29,16 +34,22 @@ impl Registry for SqliteMetadataStore {
             check_presence(item, &component.name, &names, save)?;
             check_component(component, &secrets(transaction)?)?;
             transaction.execute(
-                "INSERT OR REPLACE INTO components (type, name, flavor, config) VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO components (type, name, flavor, config, claims)
+                 VALUES (?, ?, ?, ?, ?)",
                 params![
                     component.component_type.as_str(),
                     component.name,
                     component.flavor,
                     json(&component.config)?,
+                    claims.as_ref().map(json).transpose()?,
                 ],
             )?;
             Ok(())
         })
+    }
+
+    fn claims(&self, component: &Component) -> Result<Option<Claims>> {
+        self.read(|connection| claims(connection, component))
     }
 
     fn delete_component(&self, kind: ComponentType, name: &str) -> Result<()> {
@@ -219,6 +230,18 @@ pub(super) fn components(
     )?;
     let rows = statement.query_map([kind.as_str()], |row| component(row, kind))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Returns the claims of a component that is stored with the same configuration.
+fn claims(connection: &Connection, asked: &Component) -> Attempted<Option<Claims>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, flavor, config, coalesce(claims, 'null') FROM components
+         WHERE type = ? AND name = ?",
+    )?;
+    let kind = asked.component_type;
+    let mut rows = statement.query(params![kind.as_str(), asked.name])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    if component(row, kind)? == *asked { Ok(column(row, 3)?) } else { Ok(None) }
 }
 
 fn stack_names(connection: &Connection) -> Attempted<Vec<String>> {

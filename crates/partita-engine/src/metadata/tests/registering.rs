@@ -55,7 +55,7 @@ fn a_fresh_home_has_one_stack_that_stays() {
         &keeps("artifact store", "artifact-store"),
     );
     check(
-        home.index.save_component(&component(DEFAULT, "local"), Save::Update),
+        home.index.save_component(&component(DEFAULT, "local"), None, Save::Update),
         &keeps("orchestrator", "orchestrator"),
     );
 }
@@ -63,7 +63,9 @@ fn a_fresh_home_has_one_stack_that_stays() {
 #[test]
 fn components_and_stacks_come_back_as_they_were_stored() {
     let home = Home::new();
-    home.index.save_component(&component("gpu", "local"), Save::Register).expect("registered");
+    home.index
+        .save_component(&component("gpu", "local"), None, Save::Register)
+        .expect("registered");
     home.index.save_stack(&stack("mine", &["gpu", DEFAULT]), Save::Register).expect("registered");
     assert_eq!(
         home.index.component(ComponentType::Orchestrator, "gpu").expect("a component"),
@@ -82,7 +84,7 @@ fn components_and_stacks_come_back_as_they_were_stored() {
 fn refusals_say_what_to_do() {
     let home = Home::new();
     let index = &home.index;
-    index.save_component(&component("gpu", "local"), Save::Register).expect("registered");
+    index.save_component(&component("gpu", "local"), None, Save::Register).expect("registered");
     index.save_stack(&stack("mine", &["gpu"]), Save::Register).expect("registered");
     check(
         index.delete_component(ComponentType::Orchestrator, "gpu"),
@@ -127,7 +129,7 @@ fn built_in_flavors_are_listed_and_never_replaced_or_deleted() {
     ] {
         assert!(matches!(outcome, Err(MetadataError::Protected { .. })));
     }
-    home.index.save_component(&component("gpu", "mine"), Save::Register).expect("registered");
+    home.index.save_component(&component("gpu", "mine"), None, Save::Register).expect("registered");
     check(
         home.index.delete_flavor(ComponentType::Orchestrator, "mine", &built_in),
         "the orchestrator flavor `mine` is used by orchestrator `gpu`; delete those components first",

@@ -1,7 +1,7 @@
 //! `partita orchestrator flavor update`: takes a flavor in anew, and says whom that concerns.
 
 use partita_cli::fit;
-use partita_core::stack::{Component, ComponentType, Flavor};
+use partita_core::stack::{Claims, Component, ComponentType, Flavor};
 use partita_engine::metadata::{Registry, Save};
 
 use crate::commands::component::{built_in_flavors, cargo_package, plugin};
@@ -53,22 +53,26 @@ pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<
     context.say(&format!("the {kind} flavor `{}` is updated", flavor.name));
     let components = metadata.components(kind)?;
     for component in components.iter().filter(|component| component.flavor == flavor.name) {
-        tell_problems(&flavor, component, context);
+        let claims = check_again(&flavor, component, context);
+        if let Err(error) = metadata.save_component(component, claims, Save::Update) {
+            context.warn(&error.to_string());
+        }
     }
     Ok(())
 }
 
-fn tell_problems(flavor: &Flavor, component: &Component, context: &Context) {
+/// Returns what the flavor says of a component now; what is wrong with it is warned of.
+fn check_again(flavor: &Flavor, component: &Component, context: &Context) -> Option<Claims> {
     if let Err(unfit) = fit::check(component, flavor) {
-        return context.warn(&unfit.to_string());
+        context.warn(&unfit.to_string());
+        return None;
     }
-    let problems = plugin::problems_of(flavor, &component.config, context);
-    if !problems.is_empty() {
+    plugin::check_again(flavor, &component.config, context).unwrap_or_else(|problems| {
         let (kind, name) = (component.component_type, &component.name);
         context.warn(&format!(
-            "the {kind} `{name}` no longer validates: {}; change it with `{}`",
-            problems.join("; "),
+            "the {kind} `{name}` no longer validates: {problems}; change it with `{}`",
             fit::mend(component, &[])
         ));
-    }
+        None
+    })
 }
