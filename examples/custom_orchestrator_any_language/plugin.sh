@@ -56,15 +56,16 @@ run() {
     shift
     "$@" </dev/null >&2 &
     child=$!
-    trap 'kill "$child"' TERM
+    signal=TERM
+    trap 'kill -s "$signal" "$child"; signal=KILL' TERM
     wait "$child"
     code=$?
-    trap - TERM
-    # A signal ends the first wait before the command has ended.
-    if kill -0 "$child" 2>/dev/null; then
+    # A signal ends a wait before the command has ended.
+    while kill -0 "$child" 2>/dev/null; do
         wait "$child"
         code=$?
-    fi
+    done
+    trap - TERM
     if [ "$code" -eq 0 ]; then state=completed; else state=failed; fi
     status "$attempt" "{\"state\":\"$state\",\"exit_code\":$code}"
 }

@@ -178,11 +178,21 @@ pub trait StepLauncher: Send + Sync {
     /// If that cannot be found out now.
     fn poll(&self, job: &Job) -> Result<JobStatus, LaunchError>;
 
-    /// Asks a job to end; its end is still reported. Asked once more, it ends it at once if it can.
+    /// Asks a job to end; its end is still reported. Asked once more, since somebody is impatient, it
+    /// is over soon, whatever becomes of the job.
     ///
     /// # Errors
     /// If the backend did not take the request.
     fn cancel(&self, job: &Job) -> Result<(), LaunchError>;
+
+    /// Has a job end at once that was asked to end and took longer than its grace; its end is still
+    /// reported.
+    ///
+    /// # Errors
+    /// If the backend did not take the request.
+    fn force(&self, job: &Job) -> Result<(), LaunchError> {
+        self.cancel(job)
+    }
 
     /// Returns the seconds between two polls; `None` if every end is reported.
     fn poll_interval(&self) -> Option<f64> {

@@ -49,6 +49,11 @@ impl StepLauncher for Launchers {
         launcher.cancel(&job.to_owned())
     }
 
+    fn force(&self, job: &Job) -> Result<(), LaunchError> {
+        let (launcher, job) = self.of(job)?;
+        launcher.force(&job.to_owned())
+    }
+
     /// Returns the shortest that one of them asks for.
     fn poll_interval(&self) -> Option<f64> {
         self.0.iter().filter_map(|(_, launcher)| launcher.poll_interval()).min_by(f64::total_cmp)

@@ -243,6 +243,15 @@ impl StepLauncher for PluginLauncher {
         Ok(())
     }
 
+    /// The plugin is asked once more, and lives on: other attempts are its own as well.
+    fn force(&self, job: &Job) -> Result<(), LaunchError> {
+        let state = self.0.state();
+        if let Some(Stage::Running { job }) = state.flights.get(job).map(|flight| &flight.stage) {
+            self.0.ask_cancel(&state, job, None);
+        }
+        Ok(())
+    }
+
     fn poll_interval(&self) -> Option<f64> {
         match &self.0.state().plugin {
             Plugin::Open { mode: Mode::Direct, .. }

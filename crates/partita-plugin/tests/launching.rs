@@ -151,6 +151,28 @@ fn an_attempt_that_is_cancelled_twice_is_over_whatever_the_plugin_does() {
 }
 
 #[test]
+fn a_job_that_is_forced_to_end_is_cancelled_once_more_and_its_plugin_lives_on() {
+    let folder = Folder::new();
+    let cases = r#"launch) attempt_of; answer "$id" '{"job":"7"}' ;;
+        cancel) answer "$id" '{}'
+            if [ -e FOLDER/asked ]; then status "$attempt" '{"state":"failed","exit_code":137}'; fi
+            : > FOLDER/asked ;;"#;
+    let (run, printed) = folder.run(folder.plugin("status", cases), LONG);
+    let launcher = PluginLauncher::new(run);
+    let (reports, reported) = reports();
+    let job = launcher.launch(attempt(0, 1), &reports).unwrap();
+    launcher.cancel(&job).unwrap();
+    wait_for(&folder, "asked");
+    assert!(reported.is_empty());
+    launcher.force(&job).unwrap();
+    assert_eq!(end(&reported), "0/1 cancelled");
+    let job = launcher.launch(attempt(1, 1), &reports).unwrap();
+    launcher.cancel(&job).unwrap();
+    assert_eq!(end(&reported), "1/1 cancelled");
+    assert_eq!(printed.lines(), [""; 0]);
+}
+
+#[test]
 fn a_job_that_nobody_has_seen_end_is_told_of() {
     let folder = Folder::new();
     let cases = r#"launch) : > FOLDER/launched; answer "$id" '{"job":"7"}' ;;

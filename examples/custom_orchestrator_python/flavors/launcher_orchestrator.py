@@ -17,6 +17,7 @@ class JobsOrchestrator(BaseOrchestrator):
         """Begins without jobs."""
         super().__init__(**component)
         self.jobs: dict[str, subprocess.Popen[bytes]] = {}
+        self.cancelled: set[str] = set()
 
     def launch(
         self,
@@ -40,7 +41,10 @@ class JobsOrchestrator(BaseOrchestrator):
         return self.report(self.jobs[job_id].wait())
 
     def cancel(self, job_id: str) -> None:
-        """Asks a job to end."""
+        """Asks a job to end; asked once more, when its grace is over, ends it."""
+        if job_id in self.cancelled:
+            self.jobs[job_id].kill()
+        self.cancelled.add(job_id)
         self.jobs[job_id].terminate()
 
     @staticmethod

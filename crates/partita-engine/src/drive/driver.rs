@@ -230,6 +230,9 @@ impl<'a> Driver<'a> {
 
     fn timer_fired(&mut self, step: usize, attempt: u32, timer: Timer) {
         match timer {
+            Timer::Grace if !self.is_committed(step) && self.flights.force(step, attempt) => {
+                self.set_timer(failures::LAST_GRACE, Due::Timer { step, attempt, timer });
+            }
             Timer::Grace => self.lost(step, attempt),
             Timer::Timeout | Timer::Retry => {
                 self.events.push_back(Event::TimerFired { step, attempt, timer });

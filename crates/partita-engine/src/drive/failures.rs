@@ -7,6 +7,9 @@ use partita_core::deployment::Deployment;
 use partita_core::run::Failure;
 use partita_core::settings::Span;
 
+/// How long an attempt may take to end that was to end at once, after its grace.
+pub(super) const LAST_GRACE: Duration = Duration::from_secs(5);
+
 fn length(time: Duration) -> String {
     Span(time.as_secs_f64()).in_words()
 }
@@ -25,7 +28,7 @@ pub(super) fn never_confirmed(timeout: Duration, grace: Duration) -> Failure {
         "timed out after {} and did not end within {} of being cancelled; it may still run, so the \
          step is not retried: end it by hand, then resume the run",
         length(timeout),
-        length(grace)
+        length(grace.saturating_add(LAST_GRACE))
     ))
 }
 

@@ -29,6 +29,8 @@ struct Flight {
     stage: Stage,
     /// How often a cancellation was asked for.
     cancels: u32,
+    /// Whether it was to end at once.
+    is_forced: bool,
     /// What it holds under its limits, until its end.
     _places: Places,
 }
@@ -153,7 +155,8 @@ impl<'a> Flights<'a> {
             Some((_, job)) => Stage::Launched { job, silent_since: None },
             None => Stage::Launching { reason, tries: 0, timeout: None },
         };
-        let flight = Flight { unit, attempt, is_last, stage, cancels: 0, _places: places };
+        let flight =
+            Flight { unit, attempt, is_last, stage, cancels: 0, is_forced: false, _places: places };
         self.flights.insert(step, flight);
         if is_found { Launch::Done { timeout: None } } else { self.launch(step, attempt) }
     }
@@ -217,6 +220,15 @@ impl<'a> Flights<'a> {
             // A backend that refuses has its grace, as one that accepts and does nothing.
             Ok(()) | Err(LaunchError::Refused(_)) => Cancel::Asked,
         }
+    }
+
+    /// Has the launcher end an attempt at once whose grace is over; returns whether that is new to it.
+    pub(super) fn force(&mut self, step: usize, number: u32) -> bool {
+        let flight = self.flights.get_mut(&step).filter(|flight| flight.attempt == number);
+        let Some(Flight { stage: Stage::Launched { job, .. }, is_forced, .. }) = flight else {
+            return false;
+        };
+        !std::mem::replace(is_forced, true) && self.launcher.force(job).is_ok()
     }
 
     /// Asks the launcher once more to end what it was asked to end: somebody is impatient.

@@ -52,6 +52,10 @@ impl StepLauncher for Redacting<'_> {
         self.launcher.cancel(job).map_err(|error| self.error(error))
     }
 
+    fn force(&self, job: &Job) -> Result<(), LaunchError> {
+        self.launcher.force(job).map_err(|error| self.error(error))
+    }
+
     fn poll_interval(&self) -> Option<f64> {
         self.launcher.poll_interval()
     }

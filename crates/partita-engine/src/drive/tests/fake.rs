@@ -48,6 +48,8 @@ pub(super) enum Act {
     CommitAndInterrupt,
     /// It runs until it is cancelled.
     Hang,
+    /// It runs until it is forced to end.
+    Deaf,
     /// It runs until it is cancelled, and the answer to that is lost.
     Slip,
     /// It runs for ever.
@@ -258,12 +260,14 @@ impl StepLauncher for Script {
             }
             Act::Hang
             | Act::Slip
+            | Act::Deaf
             | Act::Ignore
             | Act::CommitAndIgnore
             | Act::CancelRun
             | Act::Take(_)
             | Act::Silent
             | Act::Stutter
+            | Act::Deaf
             | Act::Unknown => {}
         }
         Ok(format!("{}.{number}", number_of(unit)))
@@ -305,6 +309,16 @@ impl StepLauncher for Script {
             Act::Slip => Err(LaunchError::Unreachable("connection reset".to_owned())),
             _ => Ok(()),
         }
+    }
+
+    fn force(&self, job: &Job) -> Result<(), LaunchError> {
+        self.log(&format!("force {job}"));
+        let state = self.state();
+        let (unit, number, act, _) = state.jobs[job];
+        if let Some(reports) = state.reports.as_ref().filter(|_| matches!(act, Act::Deaf)) {
+            reports.ended(unit, number, Outcome::Cancelled);
+        }
+        Ok(())
     }
 
     fn poll_interval(&self) -> Option<f64> {

@@ -9,7 +9,7 @@ mod threads;
 use std::sync::Arc;
 
 use fake::Act::{
-    CancelRun, Commit, CommitAndFail, CommitAndIgnore, CommitAndInterrupt, Complete, Fail,
+    CancelRun, Commit, CommitAndFail, CommitAndIgnore, CommitAndInterrupt, Complete, Deaf, Fail,
     FailTwice, Hang, Ignore, Interrupt, Pretend, Record, RecordInterrupt,
 };
 use fake::{Script, VirtualClock, failure, result};
@@ -205,7 +205,7 @@ fn a_timed_out_attempt_is_cancelled_and_retried() {
 
 #[test]
 fn a_launcher_that_never_confirms_does_not_hang_the_run() {
-    let text = "timed out after 10s and did not end within 30s of being cancelled; it may still \
+    let text = "timed out after 10s and did not end within 35s of being cancelled; it may still \
                 run, so the step is not retried: end it by hand, then resume the run";
     check(
         &Script::new(&[&[]])
@@ -214,10 +214,27 @@ fn a_launcher_that_never_confirms_does_not_hang_the_run() {
         &format!(
             "0s launch a.1
              10s cancel 0.1
-             40s failed a.1: {text}
-             40s a failed
-             40s run failed: the step `a` failed: {text}"
+             40s force 0.1
+             45s failed a.1: {text}
+             45s a failed
+             45s run failed: the step `a` failed: {text}"
         ),
+    );
+}
+
+#[test]
+fn an_attempt_that_is_deaf_is_forced_to_end_after_its_grace_and_retried() {
+    check(
+        &Script::new(&[&[]])
+            .act(0, [Deaf, Complete])
+            .config(0, StepConfig { timeout: Some(Span(10.0)), ..retry(1, 5.0) }),
+        "0s launch a.1
+         10s cancel 0.1
+         40s force 0.1
+         40s failed a.1, again in 5s: timed out after 10s; raise the step's `timeout` if it needs longer
+         45s launch a.2
+         45s a completed
+         45s run completed",
     );
 }
 
@@ -238,8 +255,9 @@ fn fail_fast_cancels_what_runs() {
          0s cancel 1.1
          0s d skipped, the run stopped since `c` failed
          0s a cancelled, the run stopped since `c` failed
-         30s b cancelled, the run stopped since `c` failed
-         30s run failed: the step `c` failed: ValueError: boom",
+         30s force 1.1
+         35s b cancelled, the run stopped since `c` failed
+         35s run failed: the step `c` failed: ValueError: boom",
     );
 }
 
@@ -332,7 +350,7 @@ fn a_step_that_is_committed_is_done_though_its_attempt_never_ends() {
 
 #[test]
 fn the_last_failure_is_told_and_not_an_earlier_one() {
-    let text = "timed out after 10s and did not end within 30s of being cancelled; it may still \
+    let text = "timed out after 10s and did not end within 35s of being cancelled; it may still \
                 run, so the step is not retried: end it by hand, then resume the run";
     check(
         &Script::new(&[&[]])
@@ -343,9 +361,10 @@ fn the_last_failure_is_told_and_not_an_earlier_one() {
              0s failed a.1, again in 0s: boom
              0s launch a.2
              10s cancel 0.2
-             40s failed a.2: {text}
-             40s a failed
-             40s run failed: the step `a` failed: {text}"
+             40s force 0.2
+             45s failed a.2: {text}
+             45s a failed
+             45s run failed: the step `a` failed: {text}"
         ),
     );
 }
@@ -387,8 +406,9 @@ fn nothing_is_looked_up_once_the_run_has_stopped() {
          0s b failed
          0s cancel 0.1
          0s c skipped, the run stopped since `b` failed
-         30s a cancelled, the run stopped since `b` failed
-         30s run failed: the step `b` failed: ValueError: boom",
+         30s force 0.1
+         35s a cancelled, the run stopped since `b` failed
+         35s run failed: the step `b` failed: ValueError: boom",
     );
     assert_eq!(script.state().look_ups, [0, 1]);
 }

@@ -103,7 +103,7 @@ def a_killed_engine_leaves_an_interrupted_run_that_goes_on(place: Place) -> None
 
 @scenario
 def steps_end_with_a_cancelled_run_that_is_deaf(place: Place) -> None:
-    """A step that takes no notice of being asked is ended all the same."""
+    """A step that takes no notice of being asked is ended by the second `cancel`, after `grace`."""
     place.needs_isolation()
     text = calling(place, WAITING).replace(
         'called("wait")', "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
@@ -112,8 +112,10 @@ def steps_end_with_a_cancelled_run_that_is_deaf(place: Place) -> None:
     run = place.begin("run", "main.py")
     place.wait_for_signal("begun")
     os.kill(run.pid, signal.SIGINT)
-    check_code(place.end(run), 130)
+    ended = place.end(run)
+    check_code(ended, 130)
     check_dead(place)
+    check_seen(ended.err)
 
 
 @scenario
