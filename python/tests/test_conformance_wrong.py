@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -79,8 +80,20 @@ FINDS_NOTHING = (
 """
 )
 
+#: It finds a job that is not there, and waits for it.
+FINDS_ANYTHING = FINDS_NOTHING.replace("return None", "return 'a job'").replace(
+    "code = self.jobs[job_id].poll()",
+    "code = self.jobs[job_id].poll() if job_id in self.jobs else None",
+)
+
 #: What is asked to end goes on.
 CANCELS_NOTHING = LAUNCHER.replace("self.jobs[job_id].terminate()", "return")
+
+#: What is asked to end once more is ended.
+ENDS_DEAF_ONES = LAUNCHER.replace(
+    "self.jobs[job_id].terminate()",
+    "self.jobs[job_id].send_signal(vars(self).setdefault('next', 15))\n            self.next = 9",
+)
 
 #: Jobs are asked to end, and nobody is told that they did.
 HIDES_CANCELLED = LAUNCHER.replace(
@@ -162,8 +175,14 @@ READS_SETTINGS = LAUNCHER.replace(
 
 def verdicts(project: Project, command: str, *scenarios: str) -> dict[str, str]:
     """Plays scenarios on the flavor; returns what came of each."""
-    played = [f"--scenario={name}" for name in scenarios]
-    words = ["flavor", "test", SOURCE, "--queue=a", "--output=json", *played]
+    found = played(project, command, *scenarios)
+    return {verdict["scenario"]: verdict["verdict"] for verdict in found}
+
+
+def played(project: Project, command: str, *scenarios: str) -> list[dict[str, Any]]:
+    """Plays scenarios on the flavor; returns what is said of each."""
+    chosen = [f"--scenario={name}" for name in scenarios]
+    words = ["flavor", "test", SOURCE, "--queue=a", "--output=json", *chosen]
     done = subprocess.run(
         [command, "orchestrator", *words],
         cwd=project.folder,
@@ -172,9 +191,9 @@ def verdicts(project: Project, command: str, *scenarios: str) -> dict[str, str]:
         check=False,
     )
     assert done.stdout, done.stderr
-    found = {verdict["scenario"]: verdict["verdict"] for verdict in json.loads(done.stdout)}
-    assert set(found) == set(scenarios)
-    assert done.returncode == ("fail" in found.values()), done
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    assert {verdict["scenario"] for verdict in found} == set(scenarios)
+    assert done.returncode == any(verdict["verdict"] == "fail" for verdict in found), done
     return found
 
 
@@ -220,6 +239,16 @@ def test_an_orchestrator_that_is_wrong_is_caught(
     assert verdicts(project, command, caught) == {caught: "fail"}
 
 
+def test_a_job_that_was_never_launched_is_not_waited_for(project: Project, command: str) -> None:
+    write_flavor(project, FINDS_ANYTHING)
+    flavor = project.folder / "flavors/my_flavor.py"
+    flavor.write_text(flavor.read_text().replace("Supply(", "Supply(grace=1, "))
+    found = played(project, command, LOST, FOUND)
+    assert {verdict["verdict"] for verdict in found} == {"fail"}
+    for verdict in found:
+        assert "`find` to return a job that `launch` has returned" in json.dumps(verdict)
+
+
 @pytest.mark.parametrize(
     ("implementation", "seen"),
     [(LAUNCHER, "pass"), (CANCELS_NOTHING, "fail"), (HIDES_CANCELLED, "fail")],
@@ -231,6 +260,18 @@ def test_a_cancelled_step_has_to_end_and_its_end_to_be_told(
     write_flavor(project, implementation)
     cancelled = (TIMEOUT, CONTROL_C, ELSEWHERE)
     assert verdicts(project, command, *cancelled) == dict.fromkeys(cancelled, seen)
+
+
+def test_a_step_that_is_deaf_has_to_be_ended_by_the_second_cancel(
+    project: Project, command: str
+) -> None:
+    write_flavor(project, LAUNCHER)
+    flavor = project.folder / "flavors/my_flavor.py"
+    flavor.write_text(flavor.read_text().replace("Supply(", "Supply(grace=1, "))
+    assert verdicts(project, command, DEAF) == {DEAF: "fail"}
+    write_flavor(project, ENDS_DEAF_ONES)
+    flavor.write_text(flavor.read_text().replace("Supply(", "Supply(grace=1, "))
+    assert verdicts(project, command, DEAF) == {DEAF: "pass"}
 
 
 def test_a_step_that_lives_on_is_seen(project: Project, command: str) -> None:

@@ -193,6 +193,8 @@ THING = """
         ("settings_class = dict", "and must be a subclass of `BaseSettings`"),
         ("supply = {'gpus': 1}", "and must be a `Supply`"),
         ("supply = Supply(max_parallelism=0)", "`supply.max_parallelism` is a whole number of at least 1"),
+        ("supply = Supply(grace=1e308)", "`supply.grace` is a number from 0 to 86400"),
+        ("supply = property(lambda self: Supply(grace=float('nan')))", "`grace` is `nan`, and must be a number"),
         ("supply = Supply(gpus=0.5)", "`supply.gpus` is a whole number"),
         ("supply = property(lambda self: Supply(max_paralelism=4))", "unexpected keyword argument 'max_paralelism'"),
         ("docs_url = 7", "the `docs_url` of the flavor `flavors.other.Thing` is `7`"),

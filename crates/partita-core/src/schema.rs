@@ -4,6 +4,7 @@
 //! constants, references, alternatives, bounds, nested lists and objects. Whatever else a schema
 //! says, the flavor's own configuration class checks.
 
+mod empty;
 mod faults;
 mod mismatch;
 #[cfg(test)]

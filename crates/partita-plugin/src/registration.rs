@@ -159,6 +159,9 @@ fn check_schema(key: &str, schema: &Value) -> Result<(), String> {
     if let Some(fault) = Schema::of(schema).fault() {
         return Err(format!("has a `{key}` that is no JSON Schema of an object: {fault}"));
     }
+    if let Some(why) = Schema::of(schema).emptiness() {
+        return Err(format!("has a `{key}` that could never be met: {why}"));
+    }
     Ok(())
 }
 

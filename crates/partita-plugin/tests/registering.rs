@@ -88,7 +88,8 @@ fn a_supply_that_cannot_be_meant_is_refused_by_key() {
         r#"{"max_paralelism":4}"#,
         "`supply.max_paralelism` is no key of it; did you mean `max_parallelism`?",
     );
-    check(r#"{"grace":-1}"#, "`supply.grace` is a number of at least 0, not `-1`");
+    check(r#"{"grace":-1}"#, "`supply.grace` is a number from 0 to 86400, not `-1`");
+    check(r#"{"grace":1e308}"#, "`supply.grace` is a number from 0 to 86400, not `1e+308`");
     check(r#"{"memory":"2GB"}"#, "`supply.memory` is a number of at least 0 or `any`");
     check(r#"{"gpus":0.5}"#, "`supply.gpus` is a whole number, or `\"any\"`");
 }
@@ -104,6 +105,10 @@ fn a_schema_that_is_none_is_refused() {
     check(r##"{"properties":{"a":{"$ref":"#/$defs/Gone"}}}"##, "refers to `#/$defs/Gone`");
     check(r#"{"properties":{"a":{"type":"whole"}}}"#, "there is no such type");
     check("5", "`#` is no schema");
+    check(
+        "false",
+        "has a `config_schema` that could never be met: nothing fits `#`, which is `false`",
+    );
 }
 
 #[test]

@@ -144,3 +144,67 @@ fn a_schema_that_cannot_be_meant_is_told() {
     check(json!({ "properties": [] }), Some("`#/properties` must be an object of schemas"));
     check(json!({ "required": "queue" }), Some("`#/required` must be a list of keys"));
 }
+
+#[test]
+fn a_schema_that_nothing_fits_says_why() {
+    let check = |schema: Value, expected: Option<&str>| {
+        assert_eq!(Schema::of(&schema).fault(), None, "{schema}");
+        let told = Schema::of(&schema).emptiness();
+        assert_eq!(told.as_deref(), expected, "{schema}");
+    };
+    let closed = |required: &str| json!({ "type": "object", "properties": { "a": {} }, "required": [required], "additionalProperties": false });
+    check(json!(false), Some("nothing fits `#`, which is `false`"));
+    check(
+        closed("b"),
+        Some("nothing fits `#`, which must have the key `b` and may have no such key"),
+    );
+    check(closed("a"), None);
+    let of_key = |schema: Value| {
+        json!({ "properties": { "a": schema }, "$defs": { "None": false, "Tree": {
+        "type": "object", "required": ["left", "right"],
+        "properties": { "left": { "$ref": "#/$defs/Tree" }, "right": { "$ref": "#/$defs/Tree" } } } } })
+    };
+    let at = "nothing fits `#/properties/a`";
+    for (schema, why) in [
+        (json!({ "enum": [] }), format!("{at}, whose `enum` is empty")),
+        (json!({ "$ref": "#/$defs/None" }), format!("{at}, which is `false`")),
+        (
+            json!({ "anyOf": [false, { "enum": [] }] }),
+            "nothing fits `#/properties/a/anyOf/0`, which is `false`".to_owned(),
+        ),
+        (
+            json!({ "allOf": [{}, false] }),
+            "nothing fits `#/properties/a/allOf/1`, which is `false`".to_owned(),
+        ),
+        (
+            json!({ "type": "string", "enum": [1, 2] }),
+            format!("{at}: it does not accept its own values"),
+        ),
+        (
+            json!({ "type": "integer", "const": "x" }),
+            format!("{at}: it does not accept its own values"),
+        ),
+        (
+            json!({ "type": "number", "minimum": 2, "maximum": 1 }),
+            format!("{at}: no number is within its bounds"),
+        ),
+        (
+            json!({ "type": "integer", "exclusiveMinimum": 1, "maximum": 1 }),
+            format!("{at}: no number is within its bounds"),
+        ),
+    ] {
+        check(of_key(schema), Some(&why));
+    }
+    for schema in [
+        json!(true),
+        json!({ "enum": [null] }),
+        json!({ "anyOf": [false, { "type": "null" }] }),
+        json!({ "$ref": "#/$defs/Tree" }),
+        json!({ "allOf": [{ "$ref": "#/$defs/Tree" }, { "$ref": "#/$defs/Tree" }] }),
+        json!({ "type": "array", "items": false }),
+        json!({ "minimum": 2, "maximum": 1 }),
+        json!({ "type": "number", "minimum": 1, "maximum": 1 }),
+    ] {
+        check(of_key(schema), None);
+    }
+}

@@ -47,7 +47,7 @@ pub struct Supply {
     #[schemars(range(min = 1))]
     pub max_parallelism: Option<usize>,
     /// Seconds that an attempt may take to end once it was cancelled.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 86_400))]
     pub grace: f64,
     /// Processor cores of the steps that run at once.
     pub cpus: Amount,

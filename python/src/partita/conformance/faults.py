@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from partita.conformance.proxy import SUFFIX
-from partita.conformance.scenario import NotClaimed
+from partita.conformance.scenario import NotClaimed, Unexpected
 from partita.conformance.watched_host import READ
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Faults:
         self._watch = self._folder / "watch"
         if not (self._folder / "registered").exists():
             self._register(place)
+        place.watch = self.check_found
 
     def _register(self, place: Place) -> None:
         self._watch.mkdir(parents=True, exist_ok=True)
@@ -109,6 +110,24 @@ class Faults:
         """Returns whether the plugin has said that it can do something."""
         told = self.passed("hello", "answered") + self.passed("open", "answered")
         return any(capability in answer.get("capabilities", []) for answer in told if answer)
+
+    def check_found(self) -> None:
+        """Checks that every job that was found again is one that was launched.
+
+        Raises:
+            Unexpected: One is not. Nobody would hear of its end.
+        """
+        launched, found = (
+            [answer["job"] for answer in self.passed(method, "answered") if "job" in (answer or ())]
+            for method in ("launch", "find")
+        )
+        for job in found:
+            if job is not None and job not in launched:
+                raise Unexpected(
+                    "`find` to return a job that `launch` has returned",
+                    f"it returned `{job}`",
+                    "let `find` return what `launch` did for the attempt, and `None` of others.",
+                )
 
     def check_launches(self) -> None:
         """Checks that the engine tells the plugin what to launch.

@@ -10,7 +10,9 @@ from partita.conformance.scenario import Unexpected
 if TYPE_CHECKING:
     from partita.conformance.place import Place
 
-MEND = "end the job in `cancel`, by force if it is called for the job once more, and report its end."
+MEND = (
+    "end the job in `cancel`, by force if it is called for the job once more, and report its end."
+)
 
 #: How long a step may still be alive after its run has ended, in seconds.
 GRACE = 15.0

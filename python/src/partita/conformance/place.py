@@ -26,6 +26,9 @@ PATIENCE = 60.0
 #: How long a command may take to end that a scenario has left, in seconds, besides that time.
 TIDYING = 5.0
 
+#: Seconds between two looks at what a command does that is waited for.
+LOOKS = 0.5
+
 STACK = "conformance"
 
 Found = TypeVar("Found")
@@ -77,6 +80,8 @@ class Place:
         self._command = command
         self._patience = PATIENCE + subject.grace
         self._begun: list[subprocess.Popen[str]] = []
+        #: Ends a scenario for which it need not be waited any more.
+        self.watch: Callable[[], None] = lambda: None
         folder.mkdir(parents=True, exist_ok=True)
         self.signals.mkdir(parents=True, exist_ok=True)
 
@@ -126,15 +131,17 @@ class Place:
         Raises:
             Unexpected: It does not.
         """
-        try:
-            out, err = started.communicate(given, timeout=self._patience)
-        except subprocess.TimeoutExpired:
-            raise Unexpected(
-                f"`{' '.join(map(str, started.args))}` to end",  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
-                f"it still runs after {self._patience:g} s",
-                "report the end of every job; see whether one is waited for that never ends.",
-            ) from None
-        return Ended(started.returncode, out, err)
+        end = time.monotonic() + self._patience
+        while time.monotonic() < end:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                out, err = started.communicate(given, timeout=LOOKS)
+                return Ended(started.returncode, out, err)
+            self.watch()
+        raise Unexpected(
+            f"`{' '.join(map(str, started.args))}` to end",  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
+            f"it still runs after {self._patience:g} s",
+            "report the end of every job; see whether one is waited for that never ends.",
+        )
 
     def partita(self, *arguments: str, variables: Mapping[str, str] | None = None) -> Ended:
         """Runs the `partita` command to its end."""
@@ -241,6 +248,7 @@ class Place:
 
     def tidy(self) -> None:
         """Ends what a scenario has left running; a run is cancelled first, with its steps."""
+        self.watch = lambda: None
         running = [command for command in self._begun if command.poll() is None]
         for command in running:
             command.terminate()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from partita.enums import StackComponentType
 from partita.stack.flavor import Flavor
 
@@ -38,7 +40,7 @@ class Supply:
 
         Args:
             max_parallelism: Steps at once; as many as are ready if it is not given.
-            grace: Seconds that an attempt may take to end once it was cancelled.
+            grace: Seconds that an attempt may take to end once it was cancelled; a day at most.
             cpus: Cores that the steps share that run at once.
             memory: Bytes that they share. A step entrypoint keeps its process to what its step
                 asks for; steps that run in the orchestrator's own process are kept to nothing.
@@ -50,7 +52,13 @@ class Supply:
                 other orchestrators, are refused.
             continues: Whether one that delegates goes on with what does not depend on a step that
                 failed, where a pipeline asks for `continue_on_failure`.
+
+        Raises:
+            ValueError: An amount is infinite, or no number.
         """
+        for name, amount in {"grace": grace, "cpus": cpus, "memory": memory, "gpus": gpus}.items():
+            if isinstance(amount, float) and not math.isfinite(amount):
+                raise ValueError(f"`{name}` is `{amount}`, and must be a number that ends")
         self._document: dict[str, Any] = {
             "grace": grace,
             "cpus": cpus,
