@@ -70,6 +70,7 @@ def test_a_step_whose_process_was_killed_is_tried_again(project: Project, comman
     assert finished.code == 0, finished
     attempts = Client().get_run("latest").steps["make"].attempts
     assert [attempt["status"] for attempt in attempts] == ["failed", "completed"]
+    assert attempts[0]["started_at"] < attempts[0]["ended_at"] <= attempts[1]["started_at"]
 
 
 def test_what_a_killed_step_had_prepared_goes_with_its_run(project: Project, command: str) -> None:

@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from conftest import Finished, Project
+from conftest import Finished, Project, finish
 from custom_flavors import told, use_flavor, write_flavor
 from partita import Client
 from partita.plugins.opened import MOST_KEPT
@@ -118,7 +118,7 @@ def test_a_submission_that_fails_is_told_like_any_failure(project: Project, comm
     implementation.write_text(text)
     done = project.run("main.py:going")
     assert done.code == 1, done
-    assert "failed: the orchestrator `own` failed: RuntimeError: the queue is full" in done.err
+    assert "error: the orchestrator `own` failed: RuntimeError: the queue is full" in done.err
     assert "`partita runs resume going-" in done.err
 
 
@@ -225,6 +225,18 @@ def test_a_run_that_its_backend_lost_is_taken_back(submitted: Backend, command: 
     assert told(command, "runs", "delete", "latest").code == 0
 
 
+def test_who_watches_a_run_that_nobody_has_begun_is_told_what_it_waits_for(
+    submitted: Backend, command: str
+) -> None:
+    watch = subprocess.Popen([command, "runs", "watch"], text=True, stderr=subprocess.PIPE)
+    assert watch.stderr is not None
+    line = watch.stderr.readline()
+    assert "is submitted to `own`, which has begun no step yet; waiting for it" in line
+    for step in ("make", "may_fail", "last", "beside"):
+        assert submitted.start(step).code == 0
+    assert finish(watch).code == 0
+
+
 def test_what_a_submitted_run_needs_is_not_collected(submitted: Backend, command: str) -> None:
     assert submitted.start("make").code == 0
     partita(command, "store", "gc")
@@ -281,7 +293,11 @@ def test_a_submission_that_fails_fails_the_run(project: Project, command: str) -
     )
     done = project.run("main.py:going")
     assert done.code == 1 and "OSError: full" in done.err, done
-    assert Client().get_run("latest").status == "failed"
+    described = json.loads(partita(command, "runs", "describe", "latest", "--output", "json"))
+    assert described["status"] == "failed"
+    assert described["error"] == "the orchestrator `own` failed: OSError: full"
+    assert [step["attempts"] for step in described["steps"].values()] == [[]] * 4
+    assert project.statuses() == dict.fromkeys(described["steps"], "skipped")
 
 
 @pytest.mark.parametrize("verb", ["run", "plan", "compile"])

@@ -40,6 +40,8 @@ pub(super) struct Items {
     /// Those that were committed before this engine took the run up.
     pub(super) committed: usize,
     pub(super) tally: Tally,
+    /// Attempts that began.
+    pub(super) launches: usize,
     /// Failures of attempts that were told of.
     pub(super) failures: usize,
 }
@@ -112,8 +114,10 @@ impl State {
             RunEvent::StepStarted { step, item: None, .. } => {
                 self.running.insert(*step, at);
             }
-            // Its step runs already.
-            RunEvent::StepStarted { item: Some(_), .. } | RunEvent::HeldBack { .. } => {}
+            RunEvent::StepStarted { step, item: Some(_), .. } => {
+                self.maps.entry(*step).or_default().launches += 1; // Its step runs already.
+            }
+            RunEvent::HeldBack { .. } => {}
             RunEvent::AttemptFailed { step, item, attempt, .. } => {
                 self.last_attempt = *attempt;
                 if item.is_none() {

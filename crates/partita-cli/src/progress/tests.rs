@@ -332,6 +332,9 @@ fn elsewhere_a_map_of_many_items_is_told_in_tenths_and_its_first_failures() {
     let mut display = Display::new(&["train"]);
     display.shown.is_live = false;
     display.on(RunEvent::StepExpanded { step: 0, items: 20, committed: 0 });
+    display.check(&[]);
+    let begun = |item| RunEvent::StepStarted { step: 0, item: Some(item), attempt: 1 };
+    (0..4).for_each(|item| display.on(begun(item)));
     (0..4).for_each(|item| display.on(item_ended(item, StepStatus::Completed)));
     display.check(&[
         "train: started, 20 items",
@@ -351,6 +354,16 @@ fn elsewhere_a_map_of_many_items_is_told_in_tenths_and_its_first_failures() {
     // The terminal has room for the last of them.
     let seen = display.seen();
     assert_eq!(seen.last().map(String::as_str), Some("train[13]: failed: no luck"), "{seen:?}");
+}
+
+#[test]
+fn elsewhere_a_map_whose_items_are_cached_does_not_start() {
+    let mut display = Display::new(&["train"]);
+    display.shown.is_live = false;
+    display.on(RunEvent::StepExpanded { step: 0, items: 4, committed: 0 });
+    (0..4).for_each(|item| display.on(item_ended(item, StepStatus::Cached)));
+    display.on(ended(0, StepStatus::Cached));
+    display.check(&["train: cached, 4 items"]);
 }
 
 #[test]

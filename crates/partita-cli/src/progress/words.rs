@@ -88,13 +88,16 @@ fn waits(Reached { limit, holders }: &Reached) -> String {
     format!("waits for the limit `{limit}`; {held}")
 }
 
-/// Returns what is said of the beginning of a step; nothing of an item's.
+/// Returns what is said of the beginning of a step: of a mapped one, when the first item begins.
 fn begun(state: &State, event: &RunEvent) -> Vec<String> {
     match event {
-        RunEvent::StepExpanded { step, items, .. } => {
-            let items = count::items(*items as usize);
-            vec![format!("{}: started, {items}", name(state, *step))]
-        }
+        // Whether its items are cached is known once they are looked up.
+        RunEvent::StepStarted { step, item: Some(_), .. } => match state.maps.get(step) {
+            Some(items) if items.launches == 1 => {
+                vec![format!("{}: started, {}", name(state, *step), count::items(items.count))]
+            }
+            _ => Vec::new(),
+        },
         RunEvent::StepStarted { step, item: None, attempt: 1 } => {
             vec![format!("{}: started", name(state, *step))]
         }
@@ -154,7 +157,8 @@ fn item_ended(
     }
     let Some(items) = state.maps.get(&unit.step) else { return Vec::new() };
     let (ended, tenth) = (items.ended(), |ended: usize| ended * 10 / items.count.max(1));
-    let is_news = tenth(ended) > tenth(ended.saturating_sub(1)) && ended < items.count;
+    let is_news =
+        tenth(ended) > tenth(ended.saturating_sub(1)) && ended < items.count && items.launches > 0;
     if look.is_drawn || look.style.quiet || !is_news || !status.is_successful() {
         return Vec::new();
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use partita_core::launcher::Unit;
 use partita_core::run::{EventKind, Failure};
 use partita_core::status::StepStatus;
+use partita_core::time::Timestamp;
 
 use crate::drive::{Observer, RunEvent};
 use crate::metadata::{Change, IndexWriter, StepRun};
@@ -18,8 +19,8 @@ pub(super) struct Recorder {
     context: Arc<RunContext>,
     index: Arc<IndexWriter>,
     first_attempts: FirstAttempts,
-    /// The last attempt of each step and item that has begun and not ended.
-    begun: Mutex<HashMap<Unit, u32>>,
+    /// The last attempt of each step and item that has begun and not ended, and when it did.
+    begun: Mutex<HashMap<Unit, (u32, Timestamp)>>,
 }
 
 /// The numbers of the first attempts that an execution makes.
@@ -49,7 +50,7 @@ impl Recorder {
         Self { context, index, first_attempts, begun: Mutex::default() }
     }
 
-    fn begun(&self) -> MutexGuard<'_, HashMap<Unit, u32>> {
+    fn begun(&self) -> MutexGuard<'_, HashMap<Unit, (u32, Timestamp)>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -67,16 +68,18 @@ impl Recorder {
     }
 
     fn started(&self, unit: Unit, attempt: u32) {
-        self.begun().insert(unit, attempt);
         let (step, item) = (self.name(unit), unit.item);
         // Before it is launched: whoever resumes the run gives its number to nobody else.
         let at = self.context.note(EventKind::AttemptStarted { step, item, attempt });
+        self.begun().insert(unit, (attempt, at));
         self.index.record(Change::StepStarted { step: self.step(unit), attempt, at });
     }
 
     /// Records an attempt that failed, and writes its record if its launcher could not.
     fn failed(&self, unit: Unit, attempt: u32, failure: &Failure) {
-        let result = Arc::new(record_lost(&self.context, unit, attempt, failure));
+        let begun = self.begun().get(&unit).copied().filter(|(number, _)| *number == attempt);
+        let began = begun.map(|(_, at)| at);
+        let result = Arc::new(record_lost(&self.context, unit, attempt, failure, began));
         self.index.record(Change::StepEnded { step: self.step(unit), result });
     }
 
@@ -108,7 +111,7 @@ impl Recorder {
                 self.index.record(Change::StepSkipped { step, reason });
             }
             StepStatus::Cancelled if !is_silent => {
-                if let Some(number) = attempt {
+                if let Some((number, _)) = attempt {
                     self.cancelled(unit, number);
                 }
                 let event = EventKind::StepCancelled { step: self.name(unit), item: unit.item };

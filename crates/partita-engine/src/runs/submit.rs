@@ -125,7 +125,7 @@ impl LiveRun {
         };
         let failed = matches!(handed_over, Err(HandOver::Failed(_)));
         let standing = match &left {
-            Some(why) => self.with_lost(submission, why)?,
+            Some(why) => self.with_lost(submission, why, failed)?,
             None => standing::of(context, submission)?,
         };
         let is_complete = standing.committed.iter().all(|committed| *committed);
@@ -133,7 +133,10 @@ impl LiveRun {
             // What it does after the last step counts as well: who asked for that would not know.
             Some(why) if is_complete && failed => (RunStatus::Failed, Some(why.clone())),
             _ if is_complete => (RunStatus::Completed, None),
-            Some(_) => (RunStatus::Failed, summary(&context.deployment, &standing.failed)),
+            Some(why) => {
+                let of_steps = summary(&context.deployment, &standing.failed);
+                (RunStatus::Failed, Some(of_steps.unwrap_or_else(|| why.clone())))
+            }
             None => (RunStatus::Cancelled, None),
         };
         match status {
@@ -158,23 +161,26 @@ impl LiveRun {
         &self,
         submission: &Submission,
         why: &str,
+        failed: bool,
     ) -> Result<standing::Standing, RunError> {
         let context = &*self.context;
         let mut standing = standing::of(context, submission)?;
         for (unit, number) in std::mem::take(&mut standing.open) {
             let failure = Failure::ours("its process ended, and left no record of how");
-            record_lost(context, unit, number, &failure);
+            record_lost(context, unit, number, &failure, context.began(unit, number)?);
             let is_told = standing.failed.iter().any(|(step, _)| *step == unit.step);
             if !standing.committed[unit.step] && !is_told {
                 standing.failed.push((unit.step, Arc::new(failure)));
             }
         }
-        // What the orchestrator left out is its failure, not the steps', if none of them has failed.
-        if standing.failed.is_empty()
+        // One that failed has failed its run; one that says that it is done has left a step out.
+        if !failed
+            && standing.failed.is_empty()
             && let Some(step) = standing.committed.iter().position(|committed| !committed)
         {
             let failure = Failure::ours(why);
-            record_lost(context, step, submission.attempts_before(step.into()) + 1, &failure);
+            let number = submission.attempts_before(step.into()) + 1;
+            record_lost(context, step, number, &failure, None);
             standing.failed.push((step, Arc::new(failure)));
         }
         Ok(standing)

@@ -167,7 +167,8 @@ impl StepEntry {
             _ => {
                 let told = why.unwrap_or_else(|| ended_with(exit_code));
                 let failure = Failure { exit_code: Some(exit_code), ..Failure::ours(told) };
-                record_lost(context, self.unit(), number, &failure);
+                let began = context.began(self.unit(), number)?;
+                record_lost(context, self.unit(), number, &failure, began);
                 return Ok(Closed::Lost { failure, retry_in: self.retry_in(number)? });
             }
         }

@@ -143,6 +143,7 @@ pub(crate) fn record_lost(
     of: impl Into<Unit>,
     number: u32,
     failure: &Failure,
+    started_at: Option<Timestamp>,
 ) -> StepResult {
     let unit = of.into();
     let name = &context.deployment.steps[unit.step].name;
@@ -152,7 +153,7 @@ pub(crate) fn record_lost(
         Ok(interrupted) => interrupted,
         Err(_) => None,
     };
-    let known = interrupted.unwrap_or_else(|| nothing_known(context, unit, number));
+    let known = interrupted.unwrap_or_else(|| nothing_known(context, unit, number, started_at));
     let result = StepResult { status: StepStatus::Failed, error: Some(failure.clone()), ..known };
     write(context, unit, &result);
     result
@@ -160,7 +161,7 @@ pub(crate) fn record_lost(
 
 /// Writes the record of an attempt that was interrupted and could not say so.
 pub(crate) fn record_interrupted(context: &RunContext, unit: Unit, number: u32) {
-    let known = nothing_known(context, unit, number);
+    let known = nothing_known(context, unit, number, None);
     write(context, unit, &StepResult { status: StepStatus::Cancelled, ..known });
 }
 
@@ -172,7 +173,12 @@ fn write(context: &RunContext, unit: Unit, result: &StepResult) {
 }
 
 /// Returns what is to be said of an attempt that nothing is known of but its number.
-fn nothing_known(context: &RunContext, unit: Unit, number: u32) -> StepResult {
+fn nothing_known(
+    context: &RunContext,
+    unit: Unit,
+    number: u32,
+    started_at: Option<Timestamp>,
+) -> StepResult {
     let attempt = Attempt {
         deployment: Arc::clone(&context.deployment),
         run_id: Arc::clone(&context.run_id),
@@ -182,7 +188,7 @@ fn nothing_known(context: &RunContext, unit: Unit, number: u32) -> StepResult {
         cache_reason: None,
         is_last: false,
     };
-    blank(context, &attempt, clock::now())
+    blank(context, &attempt, started_at.unwrap_or_else(clock::now))
 }
 
 fn blank(context: &RunContext, attempt: &Attempt, started_at: Timestamp) -> StepResult {

@@ -227,6 +227,22 @@ impl RunContext {
         at
     }
 
+    /// Returns when an attempt began, if somebody has noted that.
+    ///
+    /// # Errors
+    /// If the events cannot be read.
+    pub(crate) fn began(&self, unit: Unit, number: u32) -> Result<Option<Timestamp>> {
+        let name = &self.deployment.steps[unit.step].name;
+        let is_it = |event: &Event| match &event.kind {
+            EventKind::AttemptStarted { step, item, attempt } => {
+                step == name && *item == unit.item && *attempt == number
+            }
+            _ => false,
+        };
+        let events = Documents::new(&*self.store).events(&self.run_id)?;
+        Ok(events.into_iter().rev().find(is_it).map(|event| event.at))
+    }
+
     /// Puts a document, or keeps it for [`Self::write_rest`].
     pub(super) fn write_or_keep(&self, path: String, bytes: Bytes) {
         if self.store.write(&path, bytes.clone()).is_err() {

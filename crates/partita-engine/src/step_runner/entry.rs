@@ -278,7 +278,7 @@ impl StepEntry {
 
     /// Records why an attempt cannot be made here.
     pub fn refuse(&self, number: u32, why: &str) {
-        super::record_lost(&self.run.context, self.unit(), number, &Failure::ours(why));
+        super::record_lost(&self.run.context, self.unit(), number, &Failure::ours(why), None);
     }
 
     /// Records that an attempt's process was interrupted, unless the attempt has done so itself.
@@ -327,7 +327,7 @@ impl StepEntry {
                 Ok(Entered::Ran(run_attempt(context, &attempt, caller)))
             }
             Resolution::Failed(failure) => {
-                super::record_lost(context, self.unit(), number, &failure);
+                super::record_lost(context, self.unit(), number, &failure, None);
                 Ok(Entered::Ran(Outcome::Failed(failure)))
             }
         }

@@ -141,14 +141,17 @@ pub(crate) fn note_left(context: &RunContext, submission: &Submission, standing:
     for (step, failure) in &standing.failed {
         if context.deployment.steps[*step].map_over.is_some() {
             let number = submission.attempts_before(Unit::from(*step)) + 1;
-            record_lost(context, *step, number, failure);
+            record_lost(context, *step, number, failure, None);
         }
     }
-    let Some((first, _)) = standing.failed.first() else { return };
+    let stopped = match standing.failed.first() {
+        Some((first, _)) => Because::RunStopped { step: *first }.reason(&context.deployment),
+        None => format!("the orchestrator `{}` failed", submission.orchestrator),
+    };
     for step in (0..standing.committed.len()).filter(|step| standing.is_left(*step)) {
-        let stopped = Because::RunStopped { step: *first };
-        let reason = standing.reason(context, step).unwrap_or(stopped);
-        let reason = reason.reason(&context.deployment);
+        let reason = standing.reason(context, step);
+        let reason =
+            reason.map_or_else(|| stopped.clone(), |reason| reason.reason(&context.deployment));
         let step = context.deployment.steps[step].name.clone();
         context.note(EventKind::StepSkipped { step, reason });
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
-use partita_cli::progress::{Progress, Style};
+use partita_cli::progress::{self, Progress, Style};
 use partita_cli::terminal::{escaped, shell_word};
 use partita_core::status::RunStatus;
 use partita_engine::drive::RunEvent;
@@ -32,6 +32,15 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let style = Style { quiet: context.quiet, verbose: context.verbose, raises: false };
     let progress = Arc::new(Progress::following(&follower, style));
     leave_on(interrupt, &progress, follower.header().name.clone(), context.quiet);
+    if run.status == RunStatus::Submitted {
+        let (name, orchestrator) = (&run.name, &follower.header().orchestrator);
+        progress::note(
+            style,
+            &format!(
+                "run `{name}` is submitted to `{orchestrator}`, which has begun no step yet; waiting for it"
+            ),
+        );
+    }
     let mut status = RunStatus::Running;
     for happened in follower {
         for one in &happened? {

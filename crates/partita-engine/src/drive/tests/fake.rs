@@ -267,7 +267,6 @@ impl StepLauncher for Script {
             | Act::Take(_)
             | Act::Silent
             | Act::Stutter
-            | Act::Deaf
             | Act::Unknown => {}
         }
         Ok(format!("{}.{number}", number_of(unit)))
