@@ -30,13 +30,20 @@ fn texts(text: &str) -> impl Iterator<Item = String> {
 
 /// Returns it as in JSON, in a literal of Python, in a URL, in HTML and in a shell.
 fn quoted(text: &str) -> Vec<String> {
-    let json = escaped(text, |c| c < ' ' || matches!(c, '"' | '\\'), json_escape);
+    let json = in_json(text);
+    let ascii_json = in_ascii(&json);
     let python = escaped(text, |c| c == '\\' || c.is_control(), python_escape);
     let quoted_python = python.replace('\'', r"\'");
     let html = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let url = percent(text, b"-._~", Case::Upper);
     vec![
-        escaped(&json, |c| !c.is_ascii(), unicode_escape),
+        // JSON inside of JSON: a text that holds a document, as messages of queues do.
+        in_json(&json),
+        in_json(&ascii_json),
+        in_ascii(&in_json(&json)),
+        in_json(&python),
+        in_json(&quoted_python),
+        ascii_json,
         json.replace('/', r"\/"),
         escaped(&quoted_python, |c| !c.is_ascii(), python_escape),
         escaped(text, |c| c == '\\' || !(' '..='~').contains(&c), bytes_escape),
@@ -52,6 +59,15 @@ fn quoted(text: &str) -> Vec<String> {
         url,
         html,
     ]
+}
+
+fn in_json(text: &str) -> String {
+    escaped(text, |c| c < ' ' || matches!(c, '"' | '\\'), json_escape)
+}
+
+/// Returns JSON with letters of ASCII alone.
+fn in_ascii(json: &str) -> String {
+    escaped(json, |c| !c.is_ascii(), unicode_escape)
 }
 
 /// Returns it in base64, wherever in a longer text it begins; only what no neighbour changes.
@@ -156,6 +172,7 @@ mod tests {
         let python = r#"pass/é\'""#;
         check("pass/é'\"", &[json, python, "pass%2f%c3%a9%27%22", "706173732fc3a92722"]);
         check("pä\\ss\nwort", &[r"pä\\ss\nwort", r"p\xe4\\ss\nwort", r"p\xc3\xa4\\ss\nwort"]);
+        check("a\"b\\c", &[r#"a\\\"b\\\\c"#]);
         check("a?>b~~", &["YT8-Yn5-", "YT8+Yn5+"]);
         check("-----BEGIN-----\nMIIEowIBAAKCAQEA\nxy\n", &["MIIEowIBAAKCAQEA"]);
     }

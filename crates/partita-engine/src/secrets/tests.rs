@@ -200,7 +200,11 @@ fn told(value: &str, how: usize) -> String {
         3 => base64.encode(format!("user:{value}")),
         4 => base64::engine::general_purpose::URL_SAFE.encode(format!("u:{value}@host")),
         5 => value.bytes().map(|byte| format!("{byte:02x}")).collect(),
-        6 => value.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>(),
+        6 => {
+            let document = serde_json::json!({ "t": value }).to_string();
+            serde_json::to_string(&document).expect("JSON")
+        }
+        7 => value.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>(),
         _ => value.escape_debug().to_string(),
     }
 }
@@ -211,7 +215,7 @@ proptest! {
     #[test]
     fn a_stream_tells_no_value_however_it_is_cut(
         values in proptest::collection::vec(value(), 2),
-        parts in proptest::collection::vec((0_usize..2, 0_usize..6, "[a-z \n]{0,8}"), 1..6),
+        parts in proptest::collection::vec((0_usize..2, 0_usize..7, "[a-z \n]{0,8}"), 1..6),
         cuts in proptest::collection::vec(0_usize..200, 0..12),
     ) {
         prop_assume!(!values[0].contains(&values[1]) && !values[1].contains(&values[0]));
