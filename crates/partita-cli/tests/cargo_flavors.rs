@@ -7,6 +7,10 @@ mod support;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use support::{Ended, Machine, ended, text};
 
@@ -179,6 +183,47 @@ fn what_cargo_does_not_build_is_refused_in_its_words_and_leaves_nothing() {
 }
 
 #[test]
+fn a_package_without_an_executable_is_refused_in_one_paragraph() {
+    let cargo = Cargo::new();
+    cargo.publish("6.0.0", "fn main() {}");
+    let source = cargo.folder("registry/my-orchestrator-6.0.0/src");
+    fs::rename(source.join("main.rs"), source.join("lib.rs")).expect("renamed");
+    let ended = cargo.run(&["register", "cargo:my-orchestrator@6.0.0"]);
+    let last = ended.stderr.lines().last().unwrap_or_default();
+    assert!(
+        last.contains("`my-orchestrator@6.0.0` is a library: it has no executable"),
+        "{ended:?}"
+    );
+    assert_eq!((ended.code, cargo.installed()), (1, 0));
+}
+
+#[test]
+fn a_build_that_is_interrupted_leaves_nothing() {
+    let cargo = Cargo::new();
+    cargo.publish("7.0.0", "fn main() {}");
+    let begun = cargo.folder("home").join("begun");
+    let root = cargo.folder("registry/my-orchestrator-7.0.0");
+    let waits = format!(
+        "fn main() {{ std::fs::write({begun:?}, \"\").unwrap(); loop {{ std::thread::park() }} }}"
+    );
+    fs::write(root.join("build.rs"), waits).expect("a file");
+    let words = ["orchestrator", "flavor", "register", "cargo:my-orchestrator@7.0.0"];
+    let mut command = cargo.command(&words);
+    let command = command.stderr(std::process::Stdio::null()).spawn();
+    let mut command = command.expect("started");
+    let end = Instant::now() + Duration::from_secs(120);
+    while !begun.exists() {
+        assert!(Instant::now() < end && command.try_wait().expect("asked").is_none());
+        std::thread::yield_now();
+    }
+    assert_eq!(cargo.installed(), 1);
+    let pid = Pid::from_raw(i32::try_from(command.id()).expect("a pid"));
+    kill(pid, Signal::SIGINT).expect("signalled");
+    assert_eq!(command.wait().expect("ended").code(), Some(130));
+    assert_eq!(cargo.installed(), 0);
+}
+
+#[test]
 fn a_package_is_named_with_its_version() {
     let machine = Machine::new();
     let check = |source: &str, code: i32, part: &str| {
@@ -189,6 +234,9 @@ fn a_package_is_named_with_its_version() {
     check("cargo:", 2, "write `cargo:PACKAGE@VERSION`");
     check("cargo:--git=https://a.b@1.0.0", 2, "write `cargo:PACKAGE@VERSION`");
     check("cargo:a@--git", 2, "does not say which version");
+    for version in ["1", "1.2", "^1.2.3", "1.x.0", "1.2.3.4"] {
+        check(&format!("cargo:a@{version}"), 2, "as in `cargo:a@1.2.3`");
+    }
     let done = machine.run(&["orchestrator", "flavor", "register", "cargo:my-orchestrator@1.2.3"]);
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stderr.contains("is built with cargo, which cannot be started"), "{done:?}");

@@ -5,14 +5,20 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
+use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
 use partita_core::stack::{Flavor, Origin};
 use tempfile::TempDir;
 
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CANCELLED, CommandError};
 
 /// What a source begins with that is a package.
 pub(super) const SCHEME: &str = "cargo:";
@@ -22,6 +28,15 @@ const FOLDER: &str = "plugins";
 
 /// Bytes of what cargo says that an error shows.
 const SHOWN: usize = 2000;
+
+/// What cargo says of a package without an executable.
+const NO_BINARY: &str = "there is nothing to install";
+
+/// Where cargo builds, below the folder of the package; it does not stay.
+const TARGET: &str = "target";
+
+/// The time between two looks for what asks this process to end.
+const LOOKS: Duration = Duration::from_millis(50);
 
 /// A package of one version.
 pub(super) struct Package {
@@ -56,9 +71,12 @@ impl Package {
                 "`{SCHEME}{text}` names no package; write `{SCHEME}PACKAGE@VERSION`, as in `{SCHEME}my-orchestrator@1.2.3`"
             )));
         }
-        if !is_made_of(version, ".-+") {
+        let release = version.split(['-', '+']).next().unwrap_or_default();
+        let is_whole = release.split('.').count() == 3
+            && release.split('.').all(|part| part.parse::<u64>().is_ok());
+        if !is_made_of(version, ".-+") || !is_whole {
             return Err(CommandError::usage(format!(
-                "`{SCHEME}{text}` does not say which version of `{name}` is meant; write `{SCHEME}{name}@VERSION`, as in `{SCHEME}{name}@1.2.3`"
+                "`{SCHEME}{text}` does not say which version of `{name}` is meant, in three numbers; write `{SCHEME}{name}@VERSION`, as in `{SCHEME}{name}@1.2.3`"
             )));
         }
         Ok(Self { name: name.to_owned(), version: version.to_owned() })
@@ -68,15 +86,24 @@ impl Package {
     pub(super) fn install(&self, context: &Context) -> Result<Installed, CommandError> {
         let folder = self.folder(&context.session()?.home().path().join(FOLDER))?;
         context.say(&format!("building `{self}` with cargo, which may take minutes"));
-        let ended = self.build(folder.path(), context).map_err(|error| {
+        let built = self.build(folder.path(), context).map_err(|error| {
             CommandError::failed(format!(
                 "`{SCHEME}{self}` is built with cargo, which cannot be started: {error}; install Rust, or register an executable by its path"
             ))
         })?;
-        if let Err(said) = ended {
-            return Err(CommandError::failed(format!(
-                "cargo does not install `{self}`; it says: {said}"
-            )));
+        match built {
+            Built::Done => {}
+            Built::Interrupted => return Err(CommandError::Told(CANCELLED)),
+            Built::Failed(said) if said.contains(NO_BINARY) => {
+                return Err(CommandError::failed(format!(
+                    "`{self}` is a library: it has no executable that could be an orchestrator; name a package that has one, or depend on it in one of your own"
+                )));
+            }
+            Built::Failed(said) => {
+                return Err(CommandError::failed(format!(
+                    "cargo does not install `{self}`; it says: {said}"
+                )));
+            }
         }
         let executable = self.executable(&folder.path().join("bin"))?;
         Ok(Installed { folder, executable })
@@ -92,26 +119,44 @@ impl Package {
             })
     }
 
-    /// Runs cargo to its end; returns what it says if it fails.
-    fn build(&self, root: &Path, context: &Context) -> io::Result<Result<(), String>> {
+    /// Runs cargo to its end, or until somebody interrupts this.
+    fn build(&self, root: &Path, context: &Context) -> io::Result<Built> {
+        let ending = Ending::hold()?;
+        let target = root.join(TARGET);
         let mut cargo = Command::new("cargo")
             .args(["install", "--locked", "--color=never", "--root"])
             .arg(root)
+            .arg("--target-dir")
+            .arg(&target)
             .arg(self.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
+            .process_group(0) // All that it starts is ended with it.
             .spawn()?;
+        let lines = lines_of(&mut cargo);
         let mut said = Vec::new();
-        for line in cargo.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
-            let line = line?;
-            if context.verbose {
-                context.say(&line);
+        loop {
+            match lines.recv_timeout(LOOKS) {
+                Ok(line) => {
+                    if context.verbose {
+                        context.say(&line);
+                    }
+                    said.push(line);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            said.push(line);
+            if ending.is_asked()? {
+                let group = i32::try_from(cargo.id()).map(Pid::from_raw);
+                let _ = group.map(|group| killpg(group, Signal::SIGKILL));
+                cargo.wait()?;
+                return Ok(Built::Interrupted);
+            }
         }
         let succeeded = cargo.wait()?.success();
-        Ok(if succeeded { Ok(()) } else { Err(reason(&said)) })
+        let _ = fs::remove_dir_all(target);
+        Ok(if succeeded { Built::Done } else { Built::Failed(reason(&said)) })
     }
 
     /// Returns its executable: the only one, or the one that is called like it.
@@ -138,6 +183,51 @@ impl std::fmt::Display for Package {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}@{}", self.name, self.version)
     }
+}
+
+/// What came of building a package.
+enum Built {
+    Done,
+    /// Cargo says why.
+    Failed(String),
+    /// Somebody asked this process to end.
+    Interrupted,
+}
+
+/// Takes what asks this process to end, for as long as there is something to tidy up.
+struct Ending {
+    asks: SigSet,
+    asked: SignalFd,
+}
+
+impl Ending {
+    fn hold() -> io::Result<Self> {
+        let asks = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+        asks.thread_block()?;
+        let asked = SignalFd::with_flags(&asks, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Self { asks, asked })
+    }
+
+    fn is_asked(&self) -> io::Result<bool> {
+        Ok(self.asked.read_signal()?.is_some())
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.asks.thread_unblock();
+    }
+}
+
+/// Returns what a process says, line by line, until it ends.
+fn lines_of(process: &mut Child) -> Receiver<String> {
+    let (lines, said) = channel();
+    let stderr = process.stderr.take();
+    std::thread::spawn(move || {
+        let all = stderr.map(BufReader::new).into_iter().flat_map(BufRead::lines);
+        all.map_while(Result::ok).try_for_each(|line| lines.send(line))
+    });
+    said
 }
 
 /// Returns the errors among what cargo said, in one paragraph.
