@@ -119,6 +119,22 @@ def test_a_flavor_whose_package_is_gone_is_known_by_its_stored_schema(
     partita(command, "orchestrator", "flavor", "describe", "mine")
 
 
+def test_a_run_tells_of_a_supply_that_has_changed_since_it_was_registered(
+    project: Project, command: str
+) -> None:
+    use_flavor(project, command)
+    done = project.run()
+    assert done.code == 0 and "supply" not in done.err, done
+    flavor = project.folder / "flavors/my_flavor.py"
+    flavor.write_text(flavor.read_text().replace("max_parallelism=4", "max_parallelism=2"))
+    done = project.run(enable_cache=False)
+    assert "the flavor `mine` has another `supply` than when it was registered" in done.err
+    assert "`partita orchestrator flavor update mine` takes it in" in done.err
+    partita(command, "orchestrator", "flavor", "update", "mine")
+    done = project.run(enable_cache=False)
+    assert done.code == 0 and "supply" not in done.err, done
+
+
 def test_an_update_takes_in_a_changed_config_class(project: Project, command: str) -> None:
     use_flavor(project, command)
     config = project.folder / "flavors/config.py"

@@ -323,3 +323,18 @@ fn doctor_looks_whether_flavors_are_what_they_were_and_components_fit_them() {
     check("flavors", "problem", "there is no such file");
     check("flavors", "problem", "`partita orchestrator flavor update queue SOURCE`");
 }
+
+#[test]
+fn doctor_does_not_wait_for_a_flavor_that_hangs() {
+    let machine = Machine::new();
+    let hang = machine.folder.path().join("hang");
+    let waits = format!("#!/bin/sh\nwhile [ -e '{}' ]; do sleep 0.1; done\n", hang.display());
+    let content = QUEUE.replace("NAME", "queue").replace("TYPE", "orchestrator");
+    let content = content.replace("SCHEMA", "{}").replacen("#!/bin/sh\n", &waits, 1);
+    register(&machine, &program(&machine, "queue", &content));
+    std::fs::write(&hang, "").expect("a file");
+    let began = std::time::Instant::now();
+    let checks = machine.run(&["doctor", "--output", "json"]).stdout;
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{checks}");
+    assert!(checks.contains("`queue` did not say within 5s what it is"), "{checks}");
+}

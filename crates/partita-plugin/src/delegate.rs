@@ -44,7 +44,10 @@ impl Delegate {
         let said = |error: CallError| run.start.said(&error);
         let welcome: Welcome = process.call(method::HELLO, &hello(), patience).map_err(said)?;
         check_version(&welcome).map_err(|why| format!("{} {why}", run.start.what))?;
-        let opened = process.call(method::OPEN, &run.open, patience).map_err(said)?;
+        let opened: Opened = process.call(method::OPEN, &run.open, patience).map_err(said)?;
+        if let Some(supply) = &opened.supply {
+            run.record.supplies(supply);
+        }
         Ok(self.opened.get_or_init(|| opened).mode == Mode::Delegated)
     }
 

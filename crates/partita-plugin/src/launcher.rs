@@ -21,7 +21,7 @@ use partita_core::launcher::{
     StepLauncher, run_arguments,
 };
 
-use crate::message::{Find, Found, Mode, Open, Run, method};
+use crate::message::{Find, Found, Mode, Open, Run, Supply, method};
 use crate::patience::Patience;
 use crate::process::{CallError, PluginProcess};
 use crate::start::Start;
@@ -98,6 +98,9 @@ pub trait Record: Send + Sync {
     /// Returns what the plugin wrote without what is secret in it; of a text that was cut, without
     /// an end that may be the beginning of a secret.
     fn cleared(&self, text: &str, is_cut: bool) -> String;
+
+    /// Takes what steps may ask of the plugin, as it says when it is opened.
+    fn supplies(&self, _supply: &Supply) {}
 
     /// Notes that the plugin goes through the steps by itself, and may start their entrypoints.
     fn goes_by_itself(&self);

@@ -9,7 +9,7 @@ use partita_core::diagnostic::Report;
 use partita_core::launcher::{Attempt, StepLauncher};
 use partita_core::run::{EndedBy, Submission};
 use partita_core::secret;
-use partita_core::stack::{Claims, Component, Delegates, Origin};
+use partita_core::stack::{Claims, Component, Delegates, Flavor, Origin};
 use partita_engine::compile;
 use partita_engine::drive::{Observer, RunEvent};
 use partita_engine::runs::LiveRun;
@@ -19,7 +19,7 @@ use partita_engine::store::layout;
 use partita_orchestrators::launchers::Launchers;
 use partita_orchestrators::local::{self, LocalLauncher};
 use partita_orchestrators::process::{self, Echo, Place, ProcessLauncher};
-use partita_plugin::message::Open;
+use partita_plugin::message::{Open, Supply};
 use partita_plugin::{
     Delegate, Hand, Handed, OpenRun, Patience, PluginLauncher, Record, Registration, Start,
     StartError, StepEnds,
@@ -28,6 +28,7 @@ use partita_plugin::{
 use super::PythonPath;
 use super::prepare::Prepared;
 use crate::session::SessionError;
+use crate::terminal::shell_word;
 
 /// Why an orchestrator cannot start anything here.
 #[derive(Debug, thiserror::Error)]
@@ -234,6 +235,7 @@ fn open_run(
     let context = live.context();
     let filled = filled(orchestrator, context)?;
     let submission = live.submission(&orchestrator.name, EndedBy::Driver);
+    let flavor = prepared.session.registered_flavor(orchestrator)?;
     Ok(OpenRun {
         start: plugin(prepared, orchestrator, python)?,
         open: opening(&filled, context),
@@ -241,7 +243,7 @@ fn open_run(
         deployment: Arc::clone(&context.deployment),
         committed: live.committed().to_vec(),
         patience: Patience::default(),
-        record: Arc::new(PluginRecord::new(orchestrator, context, echo, submission)),
+        record: Arc::new(PluginRecord::new(orchestrator, context, echo, submission, flavor)),
         hand: hand(context),
     })
 }
@@ -289,6 +291,8 @@ struct PluginRecord {
     echo: Arc<dyn Echo>,
     log: StepLog,
     submission: Submission,
+    /// The flavor as it was registered.
+    flavor: Flavor,
 }
 
 impl PluginRecord {
@@ -297,6 +301,7 @@ impl PluginRecord {
         context: &Arc<RunContext>,
         echo: &Arc<dyn Echo>,
         submission: Submission,
+        flavor: Flavor,
     ) -> Self {
         let path = layout::orchestrator_log(&context.run_id, &orchestrator.name);
         Self {
@@ -305,11 +310,23 @@ impl PluginRecord {
             context: Arc::clone(context),
             echo: Arc::clone(echo),
             submission,
+            flavor,
         }
     }
 }
 
 impl Record for PluginRecord {
+    fn supplies(&self, supply: &Supply) {
+        let name = &self.flavor.name;
+        let known = self.flavor.plugin.as_ref().map(|plugin| plugin.capabilities);
+        if known != Some(supply.capabilities()) {
+            self.printed(&format!(
+                "partita: the flavor `{name}` has another `supply` than when it was registered, which this run goes by; `partita orchestrator flavor update {}` takes it in",
+                shell_word(name)
+            ));
+        }
+    }
+
     fn goes_by_itself(&self) {
         let store = &*self.context.store;
         let path = layout::submission(&self.context.run_id);

@@ -78,6 +78,9 @@ impl Shared {
                 return self.give_up(format!("the orchestrator `{name}` cannot be opened: {why}"));
             }
         };
+        if let Some(supply) = &opened.supply {
+            self.run.record.supplies(supply);
+        }
         let mut state = self.state();
         let opening = std::mem::replace(&mut state.plugin, Plugin::Closed);
         let Plugin::Opening { process, can } = opening else {

@@ -8,6 +8,8 @@ use partita_core::stack;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::flavor::Supply;
+
 /// `open`: the run that everything after it is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Open {
@@ -75,6 +77,9 @@ pub struct Opened {
     /// In the mode `delegated`: whether the run is over when `run` is answered.
     #[serde(skip_serializing_if = "is_true")]
     pub synchronous: bool,
+    /// What steps may ask for by now; absent if it is certain to be what `describe` told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supply: Option<Supply>,
 }
 
 fn is_true(value: &bool) -> bool {
@@ -88,6 +93,7 @@ impl Default for Opened {
             capabilities: Vec::new(),
             poll_interval: 1.0,
             synchronous: true,
+            supply: None,
         }
     }
 }

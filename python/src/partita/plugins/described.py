@@ -34,7 +34,7 @@ class Described:
             "description": " ".join(documentation.split()),
             "config_schema": self._schema("config_class", self.config_class()),
             "settings_schema": self._schema("settings_class", self._settings_class()),
-            "supply": self._supply(),
+            "supply": self.supply(),
             "docs_url": self._asked("docs_url", (str, type(None)), "a text or `None`"),
             "logo_url": self._asked("logo_url", (str, type(None)), "a text or `None`"),
         }
@@ -50,7 +50,7 @@ class Described:
 
         return self._class("config_class", BaseOrchestratorConfig)
 
-    def _supply(self) -> dict[str, Any]:
+    def supply(self) -> dict[str, Any]:
         """Returns what steps may ask for, and who drives them: a configuration tells that too."""
         supply = self._asked("supply", Supply, "a `Supply`").document()
         if "images" not in supply:

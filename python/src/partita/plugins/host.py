@@ -100,7 +100,7 @@ class Host:
                 f"`partita orchestrator flavor update {self.flavor.name}` if its class has changed"
             )
         self._opened = Opened(self.flavor, config, params, self._channel)
-        return self._opened.answer()
+        return {**self._opened.answer(), "supply": self._described().supply()}
 
     def _described(self) -> Described:
         return Described(self.flavor, self._source)

@@ -37,28 +37,29 @@ pub(super) fn describe(source: &str, context: &Context) -> Result<Described, Com
     };
     let package = Package::read(package)?;
     let installed = package.install(context)?;
-    let flavor = describe_executable(&installed.executable, Some(package.to_string()))?;
+    let flavor =
+        describe_executable(&installed.executable, Some(package.to_string()), Patience::default())?;
     Ok(Described { flavor, installed: Some(installed) })
 }
 
 /// Returns the flavor of a source that is there already.
 fn describe_present(source: &str, context: &Context) -> Result<Flavor, CommandError> {
     if is_dotted(source) && !Path::new(source).exists() {
-        return describe_class(source, &source_root(context)?);
+        return describe_class(source, &source_root(context)?, Patience::default());
     }
     let path = std::path::absolute(source)
         .map_err(|error| CommandError::usage(format!("`{source}` is no path: {error}")))?;
-    describe_executable(&path, None).map_err(CommandError::from)
+    describe_executable(&path, None, Patience::default()).map_err(CommandError::from)
 }
 
 /// Returns what a registered flavor's implementation says now.
-pub(crate) fn describe_again(flavor: &Flavor) -> Result<Flavor, CommandError> {
+pub(crate) fn describe_again(flavor: &Flavor, patience: Patience) -> Result<Flavor, CommandError> {
     match flavor.plugin.as_ref().map(|plugin| &plugin.origin) {
         Some(Origin::Python { source_root }) => {
-            describe_class(&flavor.source, Path::new(source_root))
+            describe_class(&flavor.source, Path::new(source_root), patience)
         }
         Some(Origin::Executable { package, .. }) => {
-            Ok(describe_executable(Path::new(&flavor.source), package.clone())?)
+            Ok(describe_executable(Path::new(&flavor.source), package.clone(), patience)?)
         }
         None => Err(RegistrationError::from(StartError::BuiltIn(flavor.name.clone())).into()),
     }
@@ -89,19 +90,27 @@ fn source_root(context: &Context) -> Result<PathBuf, CommandError> {
     Ok(here)
 }
 
-fn describe_class(source: &str, source_root: &Path) -> Result<Flavor, CommandError> {
+fn describe_class(
+    source: &str,
+    source_root: &Path,
+    patience: Patience,
+) -> Result<Flavor, CommandError> {
     let interpreter = python::find()?;
     interpreter.check_package()?;
     let start = Start::python(&interpreter.path, source, source_root);
     let source_root = source_root.display().to_string();
-    let plugin = Registration::open(&start, Patience::default())?;
+    let plugin = Registration::open(&start, patience)?;
     Ok(plugin.describe(source.to_owned(), Origin::Python { source_root })?)
 }
 
-fn describe_executable(path: &Path, package: Option<String>) -> Result<Flavor, RegistrationError> {
+fn describe_executable(
+    path: &Path,
+    package: Option<String>,
+    patience: Patience,
+) -> Result<Flavor, RegistrationError> {
     let start = Start::executable(path)?;
     let digest = digest_of(path)?;
-    let plugin = Registration::open(&start, Patience::default())?;
+    let plugin = Registration::open(&start, patience)?;
     plugin.describe(path.display().to_string(), Origin::Executable { digest, package })
 }
 

@@ -1,10 +1,13 @@
 //! Checks what the registry keeps: flavors, components and secrets.
 
+use std::time::{Duration, Instant};
+
 use partita_cli::fit;
 use partita_cli::session::Session;
 use partita_cli::terminal::shell_word;
 use partita_core::stack::{ComponentType, Flavor};
 use partita_engine::metadata::Registry;
+use partita_plugin::Patience;
 
 use super::{Check, Verdict};
 use crate::commands::component::{built_in_flavors, describe_again};
@@ -13,6 +16,9 @@ use crate::error::CommandError;
 const FLAVORS: &str = "flavors";
 const COMPONENTS: &str = "components";
 const SECRETS: &str = "secrets";
+
+/// How long a flavor is looked at; whoever configures or runs it waits longer.
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
 
 /// Returns the checks of flavors, of components and of secrets: a row for each that something is wrong
 /// with, else one for all of them.
@@ -42,12 +48,24 @@ fn flavors(session: &Session) -> Result<Vec<Check>, CommandError> {
 /// Returns what is wrong with a registered flavor.
 fn flavor(flavor: &Flavor) -> Option<Check> {
     let name = &flavor.name;
-    match describe_again(flavor) {
+    let second = Duration::from_secs(1);
+    let patience = Patience { start: LONGEST_LOOK, answer: LONGEST_LOOK, end: second };
+    let begun = Instant::now();
+    match describe_again(flavor, patience) {
         Ok(now) if now == *flavor => None,
         Ok(_) => Some(Check::warning(
             FLAVORS,
             format!("`{name}` has changed since it was registered"),
             format!("`partita orchestrator flavor update {}` takes that in", shell_word(name)),
+        )),
+        Err(_) if begun.elapsed() >= LONGEST_LOOK => Some(Check::warning(
+            FLAVORS,
+            format!("`{name}` did not say within {LONGEST_LOOK:?} what it is"),
+            format!(
+                "see why `{}` takes so long; a run waits up to {:?} for it",
+                flavor.source,
+                Patience::default().start
+            ),
         )),
         Err(CommandError::Failed { message, .. }) => Some(Check {
             name: FLAVORS,

@@ -3,6 +3,7 @@
 use partita_cli::fit;
 use partita_core::stack::{Claims, Component, ComponentType, Flavor};
 use partita_engine::metadata::{Registry, Save};
+use partita_plugin::Patience;
 
 use crate::commands::component::{built_in_flavors, cargo_package, plugin};
 use crate::context::Context;
@@ -33,7 +34,7 @@ pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<
     let described = args.source.map(|source| plugin::describe(&source, context)).transpose()?;
     let flavor = match &described {
         Some(described) => described.flavor.clone(),
-        None => plugin::describe_again(&before)?,
+        None => plugin::describe_again(&before, Patience::default())?,
     };
     if flavor.name != before.name {
         return Err(CommandError::failed(format!(
