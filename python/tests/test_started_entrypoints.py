@@ -353,6 +353,35 @@ def test_a_step_that_is_not_handed_its_secret_says_so(project: Project, command:
     assert done.code == 1 and "the secret `{{hub.token}}` was not handed" in done.err, done
 
 
+WHICH_RUN = """
+    @step(enable_cache=False)
+    def which(number: int = 0) -> str:
+        return get_step_context().run_id
+
+    @pipeline
+    def whichever():
+        which(1, after=[which()])
+"""
+
+
+@WAYS
+def test_the_id_of_a_run_is_the_same_for_all_its_steps_and_another_for_each_run(
+    project: Project, command: str, way: str
+) -> None:
+    tells = "print('run', self.get_orchestrator_run_id()); made = {}"
+    use(project, command, way, STARTS.replace("made = {}", tells))
+    add(project, WHICH_RUN)
+    seen: list[str] = []
+    for _ in range(2):
+        done = project.run("main.py:whichever")
+        assert done.code == 0, done
+        run = Client().get_run("latest")
+        assert {step.output.load() for step in run.steps.values()} == {run.id}
+        assert f"own | run {run.id}" in done.err
+        seen.append(run.id)
+    assert seen[0] != seen[1]
+
+
 IMAGES = """
     from partita import DockerSettings
     image = DockerSettings(parent_image="train:7", skip_build=True)

@@ -68,7 +68,7 @@ fn take_back(
 ) -> Result<(), CommandError> {
     let orchestrator = runs::take_back(store, &run.id)?.ok_or_else(|| over(run))?;
     context.say(&format!(
-        "run `{}` is cancelled: no step of it begins any more; a step that runs now is left to the orchestrator `{orchestrator}`",
+        "run `{}` is cancelled: no step of it begins any more; the orchestrator `{orchestrator}` is not told, so end there what runs now",
         run.name
     ));
     Ok(())
