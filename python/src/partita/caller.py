@@ -63,6 +63,7 @@ class Caller:
         self._source_root = source_root
         self._termination = termination
         self._is_recorded = is_recorded
+        self._is_labelled = False
         self._data_type: Any = None
         self._list: tuple[str, Any] | None = None  # The one that items are taken from.
         self._redactor: _native.Redactor | None = None  # Of the latest attempt.
@@ -107,7 +108,8 @@ class Caller:
             from partita.capture import Capture
             from partita.terminal_input import Input
 
-            with Capture(call.log, call.printed, self._redactor), Input(call.reads):
+            label = _label(call) if self._is_labelled else ""
+            with Capture(call.log, call.printed, self._redactor, label), Input(call.reads):
                 return self._run(step, call, current, positional, values)
         finally:
             context.enter(outer)
@@ -361,3 +363,9 @@ def _leave_out_own_frames(entries: Any) -> int:
         left += len(others)
         entries = entries.__cause__ or entries.__context__
     return left
+
+
+def _label(call: _native.StepCall) -> str:
+    """Returns what is put before each line that a step prints, as in `train[3] | `."""
+    item = "" if call.item is None else f"[{call.item}]"
+    return f"{call.step_name}{item} | "

@@ -27,6 +27,9 @@ _streams: tuple[TextIO | None, TextIO | None] | None = None
 #: that prints at that moment would write through freed memory.
 _tees: dict[str, Tee] = {}
 
+#: Characters, or bytes, of a line that are held back for its end.
+LONGEST = 1 << 16
+
 
 class Tee:
     """A stream that writes to another one and tells the capture of the thread that writes.
@@ -56,7 +59,7 @@ class Tee:
         """Writes and records text."""
         capture = mine(_entered)
         if capture is None:
-            return self._put(_without_secrets(data))
+            return self.put(_without_secrets(data))
         if capture.redactor is not None:
             self.tell(capture, capture.redactor.take(self._key, self._encoded(data)))
             capture.waiting[self._key] = self
@@ -76,9 +79,10 @@ class Tee:
         except UnicodeEncodeError:  # A lone surrogate, which the stream itself may let pass.
             capture.log(self._name, text.encode("utf-8", "backslashreplace").decode())
         try:
-            return self._put(data)
+            self.put(capture.labelled(self, data))
         finally:
             capture.printed(self._name)
+        return len(data)
 
     def _text(self, data: Any) -> str:
         return data
@@ -89,7 +93,8 @@ class Tee:
     def _decoded(self, data: bytes) -> Any:
         return data.decode("utf-8", "surrogatepass")
 
-    def _put(self, data: Any) -> int:
+    def put(self, data: Any) -> int:
+        """Writes, and records nothing."""
         if self.stream is None:
             return len(data)
         try:
@@ -148,6 +153,7 @@ class Capture:
         log: Callable[[str, str], None],
         printed: Callable[[str], None],
         redactor: _native.Redactor | None = None,
+        label: str = "",
     ) -> None:
         """Takes what is told of each text before it is written, and of its stream afterwards.
 
@@ -155,13 +161,37 @@ class Capture:
             log: Is told of a text.
             printed: Is told that the text is out.
             redactor: Takes out what nobody may see.
+            label: What is put before each line where it goes, and not in the record.
         """
         self.log = log
         self.printed = printed
         self.redactor = redactor
         self.waiting: dict[str, Tee] = {}  # Where what a redactor holds back belongs.
         self.has_printed = False
+        self._label = label
+        self._rests: dict[Tee, Any] = {}  # Lines that have no end yet.
         self._outer: Capture | None = None
+
+    def labelled(self, tee: Tee, data: Any) -> Any:
+        """Returns the lines that are complete with a text, or with bytes, each after the label.
+
+        Other processes write there too, so the rest waits for its line's end, or for the step's.
+        """
+        if not self._label:
+            return data
+        is_text = isinstance(data, str)
+        end: Any = "\n" if is_text else b"\n"
+        label: Any = self._label if is_text else self._label.encode()
+        lines: list[Any] = (self._rests.pop(tee, end[:0]) + data).split(end)
+        if len(lines[-1]) > LONGEST:
+            lines.append(end[:0])
+        if lines[-1]:
+            self._rests[tee] = lines[-1]
+        return end[:0].join(label + line + end for line in lines[:-1])
+
+    def _put_rests(self) -> None:
+        for tee, rest in list(self._rests.items()):
+            tee.put(self.labelled(tee, "\n" if isinstance(rest, str) else b"\n"))
 
     def __enter__(self) -> None:
         global _streams
@@ -176,6 +206,7 @@ class Capture:
         if self.redactor is not None:
             for key, rest in self.redactor.finish():
                 self.waiting[key].tell(self, rest)
+        self._put_rests()
         if self.has_printed:  # What a step prints is seen when it ends, not when the process does.
             for stream in (sys.stdout, sys.stderr):
                 if isinstance(stream, Tee):

@@ -315,6 +315,17 @@ impl PluginRecord {
     }
 }
 
+impl PluginRecord {
+    /// Returns the step, or the item of one, that printed a line, and what it printed: entrypoints put
+    /// the name before each line.
+    fn of_step<'l>(&self, line: &'l str) -> Option<(&'l str, &'l str)> {
+        let (unit, told) = line.split_once(" | ")?;
+        let item = unit.strip_suffix(']').and_then(|unit| unit.rsplit_once('['));
+        let mut names = std::iter::once(unit).chain(item.map(|(step, _)| step));
+        names.any(|name| self.context.has_step(name)).then_some((unit, told))
+    }
+}
+
 impl Record for PluginRecord {
     fn supplies(&self, supply: &Supply) {
         let name = &self.flavor.name;
@@ -344,7 +355,8 @@ impl Record for PluginRecord {
 
     fn printed(&self, line: &str) {
         let line = &redacted(line, &self.context);
-        self.echo.line(&self.name, LogStream::Stderr, line);
+        let (who, told) = self.of_step(line).unwrap_or((&self.name, line));
+        self.echo.line(who, LogStream::Stderr, told);
         self.log.write(LogStream::Stderr, &format!("{line}\n"));
     }
 

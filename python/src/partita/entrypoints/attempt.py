@@ -32,6 +32,8 @@ class Terms:
 
     Attributes:
         is_recorded: Whether the launcher records what the process prints.
+        is_labelled: Whether lines that the step prints begin with its name, for whoever mixes them
+            with those of others.
         cache_reason: Why the step was not cached.
         is_last: Whether no attempt follows if this one fails; `None` if nobody knows.
     """
@@ -48,6 +50,7 @@ class Terms:
         self._document = document
         found = document or {}
         self.is_recorded: bool = found.get("is_recorded", document is not None)
+        self.is_labelled: bool = document is not None and not self.is_recorded
         self.cache_reason: str | None = found.get("cache_reason")
         self.is_last: bool | None = found.get("is_last")
         self._memory: int | None = found.get("memory")
@@ -138,7 +141,9 @@ def attempt(
         entry.refuse(number, str(error))
         return "failed", (str(error), None)
     termination = Termination()
-    caller = EntryCaller(entry, termination, is_recorded=terms.is_recorded)
+    caller = EntryCaller(
+        entry, termination, is_recorded=terms.is_recorded, is_labelled=terms.is_labelled
+    )
     with termination:
         ended, failure = entry.run(
             number, caller, terms.cache_reason, terms.is_last, claimed=claimed

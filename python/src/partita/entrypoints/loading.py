@@ -26,9 +26,15 @@ class EntryCaller(Caller):
     """
 
     def __init__(
-        self, entry: _native.StepEntry, termination: Termination, *, is_recorded: bool
+        self,
+        entry: _native.StepEntry,
+        termination: Termination,
+        *,
+        is_recorded: bool,
+        is_labelled: bool,
     ) -> None:
         super().__init__({}, source_root(entry), termination, is_recorded=is_recorded)
+        self._is_labelled = is_labelled
         self._entry = entry
 
     def call(self, call: _native.StepCall) -> Any:
