@@ -96,7 +96,10 @@ class Faults:
     def seen(self) -> list[dict[str, Any]]:
         """Returns what has passed, in that order."""
         path = self._watch / "seen.jsonl"
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if not path.exists():  # It was not started yet.
+            return []
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def passed(self, method: str, way: str) -> list[Any]:
         """Returns what messages of a kind said, in that order."""
