@@ -153,7 +153,7 @@ fn an_attempt_that_is_cancelled_twice_is_over_whatever_the_plugin_does() {
 #[test]
 fn a_job_that_is_forced_to_end_is_cancelled_once_more_and_its_plugin_lives_on() {
     let folder = Folder::new();
-    let cases = r#"launch) attempt_of; answer "$id" '{"job":"7"}' ;;
+    let cases = r#"launch) attempt_of; : > FOLDER/launched; answer "$id" '{"job":"7"}' ;;
         cancel) answer "$id" '{}'
             if [ -e FOLDER/asked ]; then status "$attempt" '{"state":"failed","exit_code":137}'; fi
             : > FOLDER/asked ;;"#;
@@ -161,6 +161,7 @@ fn a_job_that_is_forced_to_end_is_cancelled_once_more_and_its_plugin_lives_on() 
     let launcher = PluginLauncher::new(run);
     let (reports, reported) = reports();
     let job = launcher.launch(attempt(0, 1), &reports).unwrap();
+    wait_for(&folder, "launched");
     launcher.cancel(&job).unwrap();
     wait_for(&folder, "asked");
     assert!(reported.is_empty());
