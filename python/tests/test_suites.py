@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from conftest import Project
 from played_suites import (
@@ -34,6 +36,9 @@ from test_rust_ways import MAKEFILE, WAVES
 EXAMPLES = REMOTE.parent
 PYTHON = EXAMPLES / "custom_orchestrator_python"
 
+#: An executable; a folder and a source in it; or what makes these.
+Source = str | tuple[Path, str] | Callable[[Project, str], tuple[Path, str]]
+
 #: What none of them claims.
 IN_NONE = GPUS | ENTRYPOINTS | SETTINGS
 
@@ -50,27 +55,34 @@ DELEGATES = LAUNCHES | NO_ENGINE | FIND | LOGS | POLLS | TELLS_ENDS
 NO_PROCESSES = LAUNCHES | ISOLATION | PROCESSES | FIND | LOGS | POLLS
 
 
-def test_examples_and_new_flavors_pass(project: Project, command: str) -> None:
+def new_remote(project: Project, command: str) -> tuple[Path, str]:
+    """Copies the example of a remote shell into a folder of its own."""
     remote = project.folder / "remote"
     shutil.copytree(REMOTE, remote)
     partita(command, "init", str(remote))
-    claims = [
-        (project.folder, SANDBOX, OF_PROCESSES),
-        (EXAMPLES / "custom_orchestrator_any_language", "./plugin.sh", OF_PROCESSES),
-        (PYTHON, "flavors.launcher.JobsOrchestratorFlavor", OF_PROCESSES),
-        (PYTHON, "flavors.direct.TidyOrchestratorFlavor", NO_PROCESSES),
-        (remote, SOURCE, DIRECT | BOUNDED_MEMORY | TELLS_ENDS),
-        (project.folder, WAVES, DIRECT_PROCESSES),
-        (project.folder, MAKEFILE, DELEGATES),
-        (*new_in_python(project, command), OF_PROCESSES),
-        (*new_in_rust(project, command), OF_PROCESSES),
-    ]
+    return remote, SOURCE
 
-    def play(claim: tuple[Path, str, set[str]]) -> set[str]:
-        """Plays the suite in a folder; returns what was not claimed."""
-        folder, source, _ = claim
-        return not_claimed(begin(command, source, cwd=folder))
 
-    with ThreadPoolExecutor(2) as pool:
-        for (_, source, left), seen in zip(claims, pool.map(play, claims), strict=True):
-            assert seen == IN_NONE | left, source
+@pytest.mark.parametrize(
+    ("source", "left"),
+    [
+        (SANDBOX, OF_PROCESSES),
+        (WAVES, DIRECT_PROCESSES),
+        (MAKEFILE, DELEGATES),
+        ((EXAMPLES / "custom_orchestrator_any_language", "./plugin.sh"), OF_PROCESSES),
+        ((PYTHON, "flavors.launcher.JobsOrchestratorFlavor"), OF_PROCESSES),
+        ((PYTHON, "flavors.direct.TidyOrchestratorFlavor"), NO_PROCESSES),
+        (new_remote, DIRECT | BOUNDED_MEMORY | TELLS_ENDS),
+        (new_in_python, OF_PROCESSES),
+        (new_in_rust, OF_PROCESSES),
+    ],
+    ids=["sandbox", "waves", "makefile", "shell", "jobs", "tidy", "remote", "python", "rust"],
+)
+def test_an_example_or_a_new_flavor_passes(
+    project: Project, command: str, source: Source, left: set[str]
+) -> None:
+    if callable(source):
+        folder, name = source(project, command)
+    else:
+        folder, name = (project.folder, source) if isinstance(source, str) else source
+    assert not_claimed(begin(command, name, cwd=folder)) == IN_NONE | left
