@@ -181,7 +181,7 @@ impl PluginLauncher {
 impl Drop for PluginLauncher {
     fn drop(&mut self) {
         let unusable = Plugin::Unusable("the run is over".to_owned());
-        let mut state = self.0.state();
+        let mut state = self.0.until_it_is_through();
         let plugin = std::mem::replace(&mut state.plugin, unusable);
         if !state.flights.is_empty() {
             // The engine has given them up: it had its time.

@@ -401,3 +401,25 @@ fn a_direct_orchestrator_is_told_of_a_wrong_order_and_an_unknown_step() {
     assert!(printed.contains("`after0` is run before `step0`, which it depends on"), "{printed}");
     assert!(printed.contains("no step `nowhere`"), "{printed}");
 }
+
+#[test]
+fn a_direct_orchestrator_may_take_its_time_after_the_last_step() {
+    let folder = Folder::new();
+    // Like threads, what answers ends with the plugin, which ends with its standard input.
+    let late = r#"(sleep 0.2; answer "$run" '{"representation":"a plan"}') & late=$!"#;
+    let asking = ASKING.replace(r#"answer "$run" '{}'"#, late);
+    let text =
+        support::SHELL.replace("CASES", &DIRECT.replace("STEPS", "step0 step1 step2 after0 done"));
+    let text = text.replace("while IFS=", &asking) + r#"kill -9 "$late""#;
+    let start = partita_plugin::Start::executable(&folder.program(&text)).unwrap();
+    let (run, printed) = folder.run(start, LONG);
+    let launcher = PluginLauncher::new(run);
+    let (ends, (reports, reported)) = (launcher.step_ends(), reports());
+    for step in [0, 1, 2, 3] {
+        launcher.launch(attempt(step, 1), &reports).unwrap();
+        assert_eq!(end(&reported), format!("{step}/1 completed"));
+        ends.ended(step, StepStatus::Completed, None);
+    }
+    drop(launcher);
+    assert!(printed.lines().contains(&"made: a plan".to_owned()), "{:?}", printed.lines());
+}

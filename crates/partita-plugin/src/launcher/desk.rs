@@ -77,6 +77,11 @@ impl Desk {
         self.ended.get(&step)
     }
 
+    /// Returns whether the orchestrator has nothing left to do but to return.
+    pub(super) fn is_returning(&self) -> bool {
+        self.is_over.is_none() && self.ended.len() == self.deployment.steps.len()
+    }
+
     /// Takes note of the end of a step.
     pub(super) fn end(&mut self, step: usize, status: StepStatus, message: Option<String>) {
         let stops = match status {

@@ -1,6 +1,6 @@
 //! A plugin that goes through the steps by itself.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use partita_core::launcher::Outcome;
 use partita_core::run::Failure;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::flight::{Flight, Stage};
 use super::{Plugin, Shared, State, with};
 use crate::frame::RpcError;
-use crate::message::{Ran, StepAnswer, StepRequest, method};
+use crate::message::{Mode, Ran, StepAnswer, StepRequest, method};
 use crate::process::{Answers, CallError, read};
 
 /// Takes note of how steps end, for an orchestrator that asks for them.
@@ -83,10 +83,31 @@ impl Shared {
             self.run.record.printed(&why);
         }
         state.desk.is_over = Some(why.clone());
+        self.settled.notify_all();
         drop(state);
         for flight in left.into_values() {
             flight.report(Outcome::GaveUp(Failure::ours(&*why)));
         }
+    }
+
+    /// Waits, where every step has ended, until the orchestrator has returned: what it made is kept.
+    pub(super) fn until_it_is_through(&self) -> MutexGuard<'_, State> {
+        let state = self.state();
+        let patience = self.run.patience.answer;
+        let goes_on = |state: &mut State| {
+            matches!(state.plugin, Plugin::Open { mode: Mode::Direct, .. })
+                && state.desk.is_returning()
+        };
+        let waited = self.settled.wait_timeout_while(state, patience, goes_on);
+        let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() {
+            self.run.record.printed(&format!(
+                "the orchestrator `{}` has not returned within {} s after the last step; what it would have returned is not kept",
+                self.run.open.component,
+                patience.as_secs()
+            ));
+        }
+        state
     }
 
     /// Has an attempt that was launched wait until the orchestrator asks for its step.

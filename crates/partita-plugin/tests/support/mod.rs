@@ -114,7 +114,9 @@ impl Record for Printed {
 
     fn goes_by_itself(&self) {}
 
-    fn represented(&self, _representation: &str) {}
+    fn represented(&self, representation: &str) {
+        self.0.lock().unwrap().push(format!("made: {representation}"));
+    }
 
     fn job_printed(&self, attempt: &Attempt, text: &str) {
         self.0.lock().unwrap().push(format!("{}: {text}", attempt.id()));
