@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBERS, BY_HAND, FAILING, VALUES = (
-    str(ROOT / "target/debug" / name) for name in ("numbers", "by_hand", "failing", "values")
+NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS = (
+    str(ROOT / "target/debug" / name)
+    for name in ("numbers", "by_hand", "failing", "values", "commands")
 )
 
 

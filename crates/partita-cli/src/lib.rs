@@ -11,6 +11,7 @@ pub mod pipeline;
 pub mod pipeline_options;
 pub mod places;
 pub mod plan_view;
+pub mod program_mark;
 pub mod progress;
 pub mod session;
 pub mod size;

@@ -3,15 +3,12 @@
 //! The command becomes that program, as it becomes Python for others. A file counts as one by a mark
 //! that the Rust SDK leaves in it, so that nothing else is ever started.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use memchr::memmem;
 use partita_cli::context::Context;
-use partita_core::launcher::PROGRAM_MARK;
+use partita_cli::program_mark::is_program;
 
 use crate::error::CommandError;
 
@@ -62,13 +59,4 @@ impl Program {
         let error = command.exec();
         CommandError::failed(format!("`{}` cannot be started: {error}", self.path.display()))
     }
-}
-
-fn is_program(path: &Path) -> bool {
-    let is_executable = fs::metadata(path)
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
-    is_executable
-        && path.extension().is_none_or(|extension| extension != "py")
-        && fs::read(path)
-            .is_ok_and(|content| memmem::find(&content, PROGRAM_MARK.as_bytes()).is_some())
 }

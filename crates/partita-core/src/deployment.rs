@@ -2,7 +2,7 @@
 //!
 //! It is all that an orchestrator ever gets. Its JSON Schema is `docs/reference/deployment.schema.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -78,6 +78,9 @@ pub struct Source {
     /// The program that the step is entered by; a step without one is entered by Python.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<Program>,
+    /// The command that is the step; a step without one calls a function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandLine>,
     /// Everything of the source root that it reaches, itself first.
     pub parts: Vec<SourcePart>,
     /// The third-party distributions that it reaches, with their versions.
@@ -88,7 +91,45 @@ pub struct Source {
     pub notes: Vec<String>,
 }
 
-/// An executable that runs steps of its own, as `PATH entrypoint …`.
+/// A command that is a step: it reads files and writes others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandLine {
+    /// What is started.
+    pub executable: Program,
+    /// The words that it is started with, each in parts.
+    pub words: Vec<Vec<CommandPart>>,
+    /// Whether the words are for a shell, so that what is inserted is quoted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub is_script: bool,
+    /// The outputs whose files may be empty.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub may_be_empty: BTreeSet<String>,
+}
+
+/// A part of a word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandPart {
+    /// Text as it is.
+    Text(String),
+    /// The path of an input that is a file, or the text of any other.
+    Input(String),
+    /// The path of the file that is to be written for an output.
+    Output(String),
+}
+
+impl std::fmt::Display for CommandPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "the text `{text}`"),
+            Self::Input(name) => write!(f, "the input `{name}`"),
+            Self::Output(name) => write!(f, "the output `{name}`"),
+        }
+    }
+}
+
+/// An executable: one that runs steps of its own, as `PATH entrypoint …`, or one that is a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
@@ -104,7 +145,8 @@ pub struct Program {
 pub struct SourcePart {
     /// Its name: `module.qualname`, or a path.
     pub name: String,
-    /// `function`, `class`, `constant`, `module`, `file`, `closure` or `program`.
+    /// `function`, `class`, `constant`, `module`, `file`, `closure`, `program`, `command` or
+    /// `executable`.
     pub kind: String,
     /// The digest of its meaning.
     pub digest: Digest,
@@ -319,6 +361,11 @@ impl Deployment {
     /// Returns the program that a step is entered by, if it is not entered by Python.
     pub fn program_of(&self, step: &Step) -> Option<&Program> {
         self.sources.get(&step.source)?.program.as_ref()
+    }
+
+    /// Returns the command that a step is, if it is one.
+    pub fn command_of(&self, step: &Step) -> Option<&CommandLine> {
+        self.sources.get(&step.source)?.command.as_ref()
     }
 
     /// Reads a document and checks that its content is the one it was compiled with.

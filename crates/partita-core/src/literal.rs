@@ -136,6 +136,17 @@ impl Kind {
         }
     }
 
+    /// Returns the kind of the values of a scalar type, by what documents call that.
+    pub fn of_type(type_name: &str) -> Option<Self> {
+        match type_name.strip_prefix("builtins.").unwrap_or(type_name) {
+            "bool" => Some(Self::Bool),
+            "int" => Some(Self::Int),
+            "float" => Some(Self::Float),
+            "str" => Some(Self::Str),
+            _ => None,
+        }
+    }
+
     /// Returns the name of the kind in messages.
     pub fn name(self) -> &'static str {
         match self {

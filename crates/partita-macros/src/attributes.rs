@@ -1,5 +1,6 @@
 //! What stands in the parentheses of `step` and `pipeline`.
 
+use crate::command::Command;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream};
@@ -34,6 +35,8 @@ pub(crate) struct Attributes {
     pub(crate) name: Option<LitStr>,
     pub(crate) on_success: Option<Path>,
     pub(crate) on_failure: Option<Path>,
+    /// The command that the step is.
+    pub(crate) command: Option<Command>,
     /// The calls that set the options.
     calls: Vec<TokenStream>,
 }
@@ -59,6 +62,11 @@ impl Attributes {
             return Ok(());
         }
         let path = section.map_or_else(|| key.to_string(), |section| format!("{section}.{key}"));
+        if section.is_none() && (key == "command" || key == "shell") {
+            input.parse::<Token![=]>()?;
+            self.command = Some(Command::parse(key == "shell", input)?);
+            return Ok(());
+        }
         let known = OPTIONS.iter().find(|(known, _)| *known == path);
         let is_hook = section.is_none() && (key == "on_success" || key == "on_failure");
         if known.is_none() && !is_hook {
@@ -108,7 +116,7 @@ fn unknown(key: &Ident, section: Option<&Ident>) -> syn::Error {
         .map(|path| path.split('.').next().unwrap_or(path))
         .collect();
     if section.is_none() {
-        known.extend(["on_success", "on_failure"]);
+        known.extend(["command", "shell", "on_success", "on_failure"]);
     }
     known.dedup();
     let place = section.map(|section| format!(" of `{section}`")).unwrap_or_default();

@@ -2,6 +2,7 @@
 //! functions of that crate, where they are documented for authors.
 
 mod attributes;
+mod command;
 mod outputs;
 mod pipeline;
 mod signature;
@@ -22,6 +23,19 @@ use proc_macro::TokenStream;
 /// `timeout = "10m"`, `resources(cpu = 2, memory = "2GB", gpu = 1, gpu_class = "a100")`,
 /// `cache = false`, `cache_version = "2"`, `cache_files = ["…"]`, `cache_environment = ["…"]`,
 /// `cache_expiry = "7d"`, `orchestrator = "…"`, `on_success = function`, `on_failure = function`.
+///
+/// With `command = [WORD, …]` the step is a command, and the function has no body: a word is a text,
+/// `input.NAME`, `output.NAME` (`output` for the only one), or several of these in parentheses. An input
+/// that is a `PathBuf` is the path of a file, any other one is its text; outputs are files, or what
+/// their text says. With `shell = [WORD, …]` it is a script, and what it inserts is quoted.
+///
+/// ```
+/// use std::path::PathBuf;
+/// use partita::prelude::*;
+///
+/// #[step(command = ["sort", "-k2", input.raw, "-o", output])]
+/// fn sort(raw: PathBuf) -> PathBuf;
+/// ```
 ///
 /// ```
 /// use partita::prelude::*;

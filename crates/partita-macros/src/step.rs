@@ -2,14 +2,15 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{ItemFn, Result, parse2};
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, ItemFn, Result, Token, parse2};
 
 use crate::attributes::Attributes;
 use crate::signature::{self, Parameter};
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let attributes: Attributes = parse2(attribute)?;
-    let mut function: ItemFn = parse2(item)?;
+    let mut function = function(item, attributes.command.is_some())?;
     signature::check(&function, "step")?;
     let parameters = signature::parameters(&mut function)?;
     if let Some(default) = parameters.iter().find_map(|parameter| parameter.default.as_ref()) {
@@ -22,13 +23,18 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     let documentation = signature::documentation(&function.attrs);
     let (inputs, arguments, gives) = calls(&name, &parameters);
     let markers = markers(&name, &parameters);
-    let definition = definition(&name, &attributes, &parameters, may_fail, &returned);
+    let does = match &attributes.command {
+        Some(command) => starts(command.expression(&parameters)?, &returned),
+        None => runs(&name, &parameters, may_fail, &returned),
+    };
+    let definition = definition(&name, &attributes, &parameters, does);
     let step_name = attributes.name.as_ref().map_or_else(|| name.to_string(), syn::LitStr::value);
     let hidden = format!("The step `{step_name}`: what it does by itself, and its definition.");
 
     let mut body = function.clone();
     body.sig.ident = format_ident!("function", span = name.span());
     body.vis = syn::parse_quote!(pub);
+    let body = attributes.command.is_none().then_some(body);
     Ok(quote! {
         #markers
 
@@ -55,6 +61,24 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
 
         #definition
     })
+}
+
+/// Returns the author's function; that of a command has no body.
+fn function(item: TokenStream, is_command: bool) -> Result<ItemFn> {
+    if !is_command {
+        return parse2(item);
+    }
+    let declared = |input: ParseStream<'_>| {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let (vis, sig) = (input.parse()?, input.parse()?);
+        if input.peek(syn::token::Brace) {
+            let message = "a step that is a command has no body: write `;` after what it returns";
+            return Err(input.error(message));
+        }
+        input.parse::<Token![;]>()?;
+        Ok(ItemFn { attrs, vis, sig, block: syn::parse_quote!({}) })
+    };
+    declared.parse2(item)
 }
 
 /// Returns, for each parameter, what the function in a pipeline takes, and how that is passed on.
@@ -97,8 +121,7 @@ fn definition(
     name: &syn::Ident,
     attributes: &Attributes,
     parameters: &[Parameter],
-    may_fail: bool,
-    returned: &TokenStream,
+    does: TokenStream,
 ) -> TokenStream {
     let text = name.to_string();
     let shown = attributes.name.as_ref().map_or_else(|| text.clone(), syn::LitStr::value);
@@ -112,14 +135,6 @@ fn definition(
         let text = name.to_string();
         quote!(.input::<#owned>(#text))
     });
-    let values = parameters.iter().map(|Parameter { name, owned, is_reference, .. }| {
-        let text = name.to_string();
-        let take = quote!(inputs.take::<#owned>(#text)?);
-        if *is_reference { quote!(&#take) } else { take }
-    });
-    let call = quote!(#name::function(#(#values),*));
-    let call = if may_fail { quote!(#call?) } else { call };
-    let inputs_name = if parameters.is_empty() { quote!(_) } else { quote!(inputs) };
     quote! {
         impl ::partita::StepSource for #name {
             const SOURCE: &'static str = concat!(module_path!(), "::", #text);
@@ -130,11 +145,36 @@ fn definition(
                     #(#inputs)*
                     .with(#options)
                     #(#hooks)*
-                    .runs(|#inputs_name| {
-                        let returned: #returned = #call;
-                        Ok(returned)
-                    })
+                    #does
             }
         }
     }
+}
+
+/// Returns the call that sets the function that a step calls.
+fn runs(
+    name: &syn::Ident,
+    parameters: &[Parameter],
+    may_fail: bool,
+    returned: &TokenStream,
+) -> TokenStream {
+    let values = parameters.iter().map(|Parameter { name, owned, is_reference, .. }| {
+        let text = name.to_string();
+        let take = quote!(inputs.take::<#owned>(#text)?);
+        if *is_reference { quote!(&#take) } else { take }
+    });
+    let call = quote!(#name::function(#(#values),*));
+    let call = if may_fail { quote!(#call?) } else { call };
+    let inputs_name = if parameters.is_empty() { quote!(_) } else { quote!(inputs) };
+    quote! {
+        .runs(|#inputs_name| {
+            let returned: #returned = #call;
+            Ok(returned)
+        })
+    }
+}
+
+/// Returns the call that sets the command that a step is.
+fn starts(command: TokenStream, returned: &TokenStream) -> TokenStream {
+    quote!(.starts::<#returned, _>(#command))
 }

@@ -3,6 +3,7 @@
 pub mod launchers;
 pub mod local;
 pub mod process;
+pub mod programs;
 
 use partita_core::deployment::{Deployment, Step};
 use partita_core::stack::{Capabilities, Component, Flavor};

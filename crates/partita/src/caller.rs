@@ -3,15 +3,18 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 
+use partita_cli::progress::{Progress, Stream};
 use partita_core::launcher::Attempt;
 use partita_core::run::Failure;
-use partita_engine::step_runner::{Returned, StepCall, StepCaller, Stopped};
+use partita_engine::step_runner::{LogStream, Returned, StepCall, StepCaller, Stopped};
 use partita_engine::store::ArtifactStore;
 
 use crate::Error;
+use crate::capture::Capture;
 use crate::context::StepContext;
 use crate::load::Inputs;
 use crate::save::Saver;
@@ -27,11 +30,20 @@ pub(crate) struct ProgramCaller<'a> {
     pub(crate) steps: &'a BTreeMap<&'static str, Step>,
     pub(crate) run_name: &'a str,
     pub(crate) store: &'a Arc<dyn ArtifactStore>,
+    /// What is drawn on the terminal, in a process that draws.
+    pub(crate) progress: Option<&'a Progress>,
+    /// What records what steps print; `None` where somebody else does.
+    pub(crate) capture: Option<&'a Capture>,
+    /// Whether what is shown begins with the step's name, line by line.
+    pub(crate) is_labelled: bool,
+    /// Whether a signal has come, for commands that are waited for.
+    pub(crate) is_interrupted: &'a dyn Fn() -> bool,
 }
 
 impl ProgramCaller<'_> {
     fn step(&self, attempt: &Attempt) -> Result<&Step, Failure> {
-        let source = attempt.step().source.as_str();
+        // A pipeline in another language marks what it has twice.
+        let source = attempt.step().source.trim_end_matches('\'');
         self.steps.get(source).ok_or_else(|| {
             Failure::ours(format!(
                 "this program's pipeline has no step `{source}` any more; run the program that the deployment was compiled with"
@@ -47,7 +59,9 @@ impl StepCaller for ProgramCaller<'_> {
         let mut saver = Saver::new(&stager);
         let mut inputs = Inputs::of(call, &**self.store);
         let context = StepContext::of(call, self.run_name);
+        let recording = self.capture.map(|capture| capture.record(call, self.is_labelled));
         let called = caught(|| context.within(|| step.call(&mut inputs, &mut saver)));
+        drop(recording);
         match called.map_err(Stopped::Failed)? {
             Ok(()) => Ok(Returned { outputs: saver.outputs }),
             Err(error) => Err(Stopped::Failed(failure(&error))),
@@ -62,6 +76,36 @@ impl StepCaller for ProgramCaller<'_> {
     fn on_failure(&mut self, attempt: &Attempt, failure: &Failure) -> Result<(), String> {
         let Ok(step) = self.step(attempt) else { return Ok(()) };
         caught(|| step.failed(failure)).map_err(|failure| failure.message)
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.capture.is_none()
+    }
+
+    fn is_labelled(&self) -> bool {
+        self.is_labelled
+    }
+
+    fn show(&mut self, stream: LogStream, text: &str) {
+        let shown = match stream {
+            LogStream::Stdout => Stream::Stdout,
+            LogStream::Stderr => Stream::Stderr,
+        };
+        if let Some(progress) = self.progress {
+            progress.make_room(shown, text);
+        }
+        // Nobody may be reading.
+        let _ = match stream {
+            LogStream::Stdout => io::stdout().write_all(text.as_bytes()),
+            LogStream::Stderr => io::stderr().write_all(text.as_bytes()),
+        };
+        if let Some(progress) = self.progress {
+            progress.printed(shown);
+        }
+    }
+
+    fn is_interrupted(&mut self) -> bool {
+        (self.is_interrupted)()
     }
 }
 

@@ -59,6 +59,10 @@ pub mod plugin;
 #[cfg(feature = "pipelines")]
 mod caller;
 #[cfg(feature = "pipelines")]
+mod capture;
+#[cfg(feature = "pipelines")]
+mod command;
+#[cfg(feature = "pipelines")]
 mod context;
 #[cfg(feature = "pipelines")]
 mod feed;
@@ -97,6 +101,7 @@ mod pipelines {
     pub use partita_core::spec;
     pub use partita_macros::{Outputs, pipeline, step};
 
+    pub use crate::command::Command;
     pub use crate::context::StepContext;
     pub use crate::feed::{Fed, Feeds};
     pub use crate::invocation::{Invocation, Invoked};
@@ -130,10 +135,19 @@ mod pipelines {
 ///     partita::main![wine, beer]
 /// }
 /// ```
+///
+/// After `;` come steps that pipelines in other languages can use, besides those of the pipelines:
+/// `partita::main![wine; load]`, or `partita::main![; load]`.
 #[cfg(feature = "pipelines")]
 #[macro_export]
 macro_rules! main {
-    ($($pipeline:ident),+ $(,)?) => {
-        $crate::program::main(&[$($pipeline::definition()),+])
+    ($($pipeline:ident),* $(,)?) => {
+        $crate::program::main(&[$($pipeline::definition()),*])
+    };
+    ($($pipeline:ident),* ; $($step:ident),+ $(,)?) => {
+        $crate::program::main_with(
+            &[$($pipeline::definition()),*],
+            &[$($crate::program::OfferedStep::of::<$step>()),+],
+        )
     };
 }

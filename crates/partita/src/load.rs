@@ -1,8 +1,9 @@
 //! The inputs of a step, loaded when its function takes them.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -11,11 +12,13 @@ use partita_core::artifact::ArtifactVersion;
 use partita_core::literal::Literal;
 use partita_core::secret;
 use partita_engine::secrets::Secrets;
-use partita_engine::step_runner::{InputValue, StepCall, load_folder, load_inline};
+use partita_engine::step_runner::{
+    InputValue, PATH_FORMAT, StepCall, load_folder, load_inline, load_path,
+};
 use partita_engine::store::ArtifactStore;
 
-use crate::value;
 use crate::{Error, Result};
+use crate::{types, value};
 
 /// The inputs of one call of a step.
 pub struct Inputs<'a> {
@@ -35,10 +38,27 @@ impl<'a> Inputs<'a> {
     ///
     /// # Errors
     /// If it is not there, or is no `T`.
-    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
-        self.text(name)
-            .and_then(|text| value::decode(&text).map_err(Error::from))
-            .map_err(|error| format!("the input `{name}` cannot be loaded: {error}").into())
+    pub fn take<T: DeserializeOwned + 'static>(&mut self, name: &str) -> Result<T> {
+        let taken = match self.file::<T>(name) {
+            Some(path) => path,
+            None => self.text(name).and_then(|text| value::decode(&text).map_err(Error::from)),
+        };
+        taken.map_err(|error| format!("the input `{name}` cannot be loaded: {error}").into())
+    }
+
+    /// Returns an input that is a file, where files are asked for.
+    fn file<T: 'static>(&self, name: &str) -> Option<Result<T>> {
+        let Some(InputValue::Artifact(version)) = self.values.get(name) else { return None };
+        if !types::is_path::<T>() || version.format != PATH_FORMAT {
+            return None;
+        }
+        let path = load_folder(self.store, version).map_err(Error::from);
+        let path = path.and_then(|folder| load_path(&folder).map_err(Error::from));
+        let as_asked = |path: PathBuf| (Box::new(path) as Box<dyn Any>).downcast::<T>();
+        Some(path.and_then(|path| match as_asked(path) {
+            Ok(path) => Ok(*path),
+            Err(_) => Err("it is a file".into()),
+        }))
     }
 
     /// Returns an input in the `json` format.
@@ -46,8 +66,11 @@ impl<'a> Inputs<'a> {
         if let Some(parameter) = self.parameters.get(name) {
             return self.literal(parameter);
         }
-        let value = self.values.get(name).ok_or("it is not given")?;
-        self.value(value)
+        match self.values.get(name) {
+            Some(value) => self.value(value),
+            // A pipeline in another language leaves out what may be left out.
+            None => Ok(b"null".to_vec()),
+        }
     }
 
     fn literal(&self, literal: &Literal) -> Result<Vec<u8>> {

@@ -183,7 +183,13 @@ impl Pipeline {
         }));
         let (steps, unwritable) = found.steps();
         problems.extend(unwritable);
-        let sources = found.definitions.keys();
+        let mut sources = BTreeMap::new();
+        for (source, step) in &found.definitions {
+            match source_of(source, step, program) {
+                Ok(found) => _ = sources.insert((*source).to_owned(), found),
+                Err(why) => problems.push(Diagnostic::new(why).at(step.location.clone())),
+            }
+        }
         let parameters = arguments.0.into_iter();
         let spec = PipelineSpec {
             name: self.name.clone(),
@@ -197,9 +203,7 @@ impl Pipeline {
             options: vec![self.options.layer()],
             hooks: Hooks::default(),
             environment: environment(),
-            sources: sources
-                .map(|source| ((*source).to_owned(), source_of(source, program)))
-                .collect(),
+            sources,
             definitions: found
                 .definitions
                 .iter()
@@ -287,8 +291,27 @@ fn environment() -> Environment {
     }
 }
 
-/// Returns the code of a step: which one of the program it is, and the program as a whole.
-fn source_of(source: &str, program: Option<&OwnProgram>) -> Source {
+/// Returns the code of a step: which one of the program it is, and the program as a whole; or a
+/// command alone.
+pub(crate) fn source_of(
+    source: &str,
+    step: &Step,
+    program: Option<&OwnProgram>,
+) -> Result<Source, String> {
+    // A program that enters a step has its source from the deployment.
+    if let (Some(command), Some(program)) = (step.command(), program) {
+        let (line, parts) = command.line(&step.name)?;
+        let none = BTreeMap::new();
+        let program = Some(program.program.clone());
+        return Ok(Source {
+            file: None,
+            program,
+            command: Some(line),
+            parts,
+            distributions: none,
+            notes: Vec::new(),
+        });
+    }
     let part = |name: &str, kind: &str, digest| SourcePart {
         name: name.to_owned(),
         kind: kind.to_owned(),
@@ -298,9 +321,10 @@ fn source_of(source: &str, program: Option<&OwnProgram>) -> Source {
     // The name of the crate, which is no path of this machine.
     let name = source.split("::").next().unwrap_or(source);
     let whole = program.map(|program| part(name, "program", program.program.digest));
-    Source {
+    Ok(Source {
         file: None,
         program: program.map(|program| program.program.clone()),
+        command: None,
         parts: std::iter::once(own).chain(whole).collect(),
         distributions: BTreeMap::new(),
         notes: program
@@ -309,5 +333,5 @@ fn source_of(source: &str, program: Option<&OwnProgram>) -> Source {
             })
             .into_iter()
             .collect(),
-    }
+    })
 }

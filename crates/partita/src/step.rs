@@ -9,6 +9,7 @@ use partita_core::run::Failure;
 use partita_core::spec::{InputDefinition, StepDefinition};
 
 use crate::Result;
+use crate::command::Command;
 use crate::load::Inputs;
 use crate::options::Options;
 use crate::output::{Declared, Returned};
@@ -49,13 +50,14 @@ type Body = dyn Fn(&mut Inputs<'_>, &mut Saver<'_>) -> Result<()> + Send + Sync;
 /// ```
 pub struct Step {
     pub(crate) name: String,
-    location: Option<Location>,
+    pub(crate) location: Option<Location>,
     inputs: Vec<(&'static str, InputDefinition)>,
     outputs: Vec<Declared>,
     options: Options,
     on_success: Option<SuccessHook>,
     on_failure: Option<FailureHook>,
     body: Option<Arc<Body>>,
+    command: Option<Command>,
 }
 
 /// Where a step is defined.
@@ -80,6 +82,7 @@ impl Step {
             on_success: None,
             on_failure: None,
             body: None,
+            command: None,
         }
     }
 
@@ -96,7 +99,7 @@ impl Step {
         let definition = InputDefinition {
             kinds: types::kinds::<T>(),
             type_name: Some(types::type_name::<T>().to_owned()),
-            required: true,
+            required: !types::is_optional::<T>(),
         };
         self.inputs.push((name, definition));
         self
@@ -135,6 +138,24 @@ impl Step {
             Ok(returned.save(saver)?)
         }));
         self
+    }
+
+    /// Sets the command that it is, whose files are its output or outputs.
+    #[must_use]
+    pub fn starts<R: Returned<Kind> + 'static, Kind>(mut self, command: Command) -> Self {
+        self.outputs = R::declared();
+        self.command = Some(command);
+        self
+    }
+
+    /// Returns the command that it is, if it is one.
+    pub(crate) fn command(&self) -> Option<&Command> {
+        self.command.as_ref()
+    }
+
+    /// Returns the names of its inputs, in their order.
+    pub(crate) fn input_names(&self) -> Vec<&'static str> {
+        self.inputs.iter().map(|(name, _)| *name).collect()
     }
 
     /// Calls it.

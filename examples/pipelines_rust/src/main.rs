@@ -47,6 +47,12 @@ fn compare(train: &Summary, test: &Summary) -> f64 {
     (train.mean - test.mean).abs()
 }
 
+/// Is for pipelines in other languages: none here uses it.
+#[step]
+fn halve(number: f64) -> f64 {
+    number / 2.0
+}
+
 #[pipeline]
 fn numbers(#[default(8)] count: u32) {
     let all = load(count);
@@ -57,7 +63,7 @@ fn numbers(#[default(8)] count: u32) {
 }
 
 fn main() -> ExitCode {
-    partita::main![numbers]
+    partita::main![numbers; halve]
 }
 
 #[cfg(test)]

@@ -398,4 +398,39 @@ impl runner::StepCaller for PyCaller<'_, '_> {
         }
         self.hook("failed", attempt)
     }
+
+    fn is_recorded(&self) -> bool {
+        let recorded = self.caller.getattr("is_recorded");
+        recorded.and_then(|recorded| recorded.extract::<bool>()).unwrap_or(false)
+    }
+
+    fn is_labelled(&self) -> bool {
+        let labelled = self.caller.getattr("is_labelled");
+        labelled.and_then(|labelled| labelled.extract::<bool>()).unwrap_or(false)
+    }
+
+    fn show(&mut self, stream: LogStream, text: &str) {
+        let name = match stream {
+            LogStream::Stdout => "stdout",
+            LogStream::Stderr => "stderr",
+        };
+        let shown = streams(name).0;
+        if let Some(progress) = self.progress {
+            progress.make_room(shown, text);
+        }
+        // Nobody may be reading.
+        let _ = self.caller.call_method1("show", (name, text));
+        if let Some(progress) = self.progress {
+            progress.printed(shown);
+        }
+    }
+
+    fn is_interrupted(&mut self) -> bool {
+        self.interrupted |= self.py.check_signals().is_err();
+        self.interrupted
+    }
+
+    fn wait(&mut self, wait: &mut (dyn FnMut() + Send)) {
+        self.py.detach(wait);
+    }
 }

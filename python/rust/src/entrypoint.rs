@@ -116,6 +116,12 @@ impl PyStepEntry {
         self.0.source()?.program.as_ref().map(|program| program.path.as_str())
     }
 
+    /// Whether the step is a command, which no language calls.
+    #[getter]
+    fn is_command(&self) -> bool {
+        self.0.source().is_some_and(|source| source.command.is_some())
+    }
+
     /// The source root of the run, as it was where the run began.
     #[getter]
     fn source_root(&self) -> Option<&str> {

@@ -23,6 +23,18 @@ fn digest(data: &[u8]) -> String {
     blake3::hash(data).to_hex().to_string()
 }
 
+/// Returns whether a file is a program that the Rust SDK made.
+#[pyfunction]
+fn is_program(path: std::path::PathBuf) -> bool {
+    partita_cli::program_mark::is_program(&path)
+}
+
+/// Returns the BLAKE3 digest of a file's content as 64 hexadecimal digits.
+#[pyfunction]
+fn digest_file(path: std::path::PathBuf) -> PyResult<String> {
+    Ok(partita_engine::step_runner::digest_file(&path)?.to_string())
+}
+
 /// Returns the paragraph that says that Partita itself is wrong, and where (`file:line`).
 #[pyfunction]
 fn describe_bug(place: Option<&str>, message: &str) -> String {
@@ -44,6 +56,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<staging::Staging>()?;
     module.add_function(wrap_pyfunction!(describe_bug, module)?)?;
     module.add_function(wrap_pyfunction!(digest, module)?)?;
+    module.add_function(wrap_pyfunction!(digest_file, module)?)?;
+    module.add_function(wrap_pyfunction!(is_program, module)?)?;
     module.add_function(wrap_pyfunction!(value::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(value::decode_value, module)?)?;
     module.add_function(wrap_pyfunction!(entrypoint::end_with_parent, module)?)?;

@@ -23,7 +23,9 @@ from partita.step import step
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from partita.client import Client
+    from partita.commands import command_step, input, output  # noqa: A004 - The words for them.
     from partita.materializers import BaseMaterializer
+    from partita.programs import Program
     from partita.settings import DockerSettings, ResourceSettings, StepRetryConfig
 
 __all__ = [
@@ -32,12 +34,16 @@ __all__ = [
     "DockerSettings",
     "PartitaError",
     "PipelineError",
+    "Program",
     "ResourceSettings",
     "StepFailedError",
     "StepRetryConfig",
     "__version__",
+    "command_step",
     "get_step_context",
+    "input",
     "log_metadata",
+    "output",
     "pipeline",
     "step",
 ]
@@ -49,6 +55,14 @@ def __getattr__(name: str) -> object:
         from partita.client import Client
 
         return Client
+    if name in ("command_step", "input", "output"):
+        from partita import commands
+
+        return getattr(commands, name)
+    if name == "Program":
+        from partita.programs import Program
+
+        return Program
     if name == "BaseMaterializer":
         from partita.materializers import BaseMaterializer
 

@@ -41,6 +41,8 @@ class Caller:
 
     Attributes:
         exceptions: The exception that each step failed with, by name.
+        is_recorded: Whether somebody else records what this process prints.
+        is_labelled: Whether what is shown begins with the step's name, line by line.
     """
 
     def __init__(
@@ -62,8 +64,8 @@ class Caller:
         self._steps = steps
         self._source_root = source_root
         self._termination = termination
-        self._is_recorded = is_recorded
-        self._is_labelled = False
+        self.is_recorded = is_recorded
+        self.is_labelled = False
         self._data_type: Any = None
         self._list: tuple[str, Any] | None = None  # The one that items are taken from.
         self._redactor: _native.Redactor | None = None  # Of the latest attempt.
@@ -103,12 +105,12 @@ class Caller:
         positional = [values.pop(name) for name in step.signature.positional_only]
         outer = context.enter(current)
         try:
-            if self._is_recorded:
+            if self.is_recorded:
                 return self._run(step, call, current, positional, values)
             from partita.capture import Capture
             from partita.terminal_input import Input
 
-            label = _label(call) if self._is_labelled else ""
+            label = _label(call) if self.is_labelled else ""
             with Capture(call.log, call.printed, self._redactor, label), Input(call.reads):
                 return self._run(step, call, current, positional, values)
         finally:
@@ -137,15 +139,24 @@ class Caller:
             format_id, folder, data_type=self._data_type, type_name=type_name, trust_pickles=trusted
         )
 
+    def show(self, stream: str, text: str) -> None:
+        """Shows what a command prints."""
+        shown = sys.stderr if stream == "stderr" else sys.stdout
+        shown.write(text)
+        shown.flush()
+
+    def _hook(self, step_name: str, kind: str) -> Callable[..., object] | None:
+        return getattr(self._steps[step_name], kind)
+
     def succeeded(self, step_name: str) -> None:
         """Calls the author's hook after a commit."""
-        hook = self._steps[step_name].on_success
+        hook = self._hook(step_name, "on_success")
         if hook is not None:
             self._call_hook("on_success", step_name, hook)
 
     def failed(self, step_name: str) -> None:
         """Calls the author's hook after the last failed attempt."""
-        hook = self._steps[step_name].on_failure
+        hook = self._hook(step_name, "on_failure")
         if hook is not None:
             error = self.exceptions.get(step_name)
             self._call_hook("on_failure", step_name, lambda: call_failure_hook(hook, error))

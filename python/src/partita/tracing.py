@@ -11,6 +11,7 @@ import sys
 from partita import _native, frames, mapping, outputs, source_root
 from partita.errors import PipelineError
 from partita.outputs import StepOutput, StepOutputs
+from partita.outside import OutsideStep
 from partita.per_thread import replace
 from partita.settings import Settings
 from partita.step import traces
@@ -177,12 +178,13 @@ class Trace:
         known = self._keys.get(id(step))
         if known is not None:
             return known
+        if isinstance(step, OutsideStep):
+            return self._outside(step)
         from partita.fingerprint import fingerprint
 
         function = step.entrypoint
         key = f"{source_root.module_name(function, self.root)}:{function.__qualname__}"
-        while key in self.definitions:
-            key += "'"  # The same function under other options is another definition.
+        key = self._free(key)
         found = fingerprint(function, source_root=self.root)
         source = {key: found[key] for key in ("parts", "distributions", "notes")}
         self._add_materializers(step, source)
@@ -191,6 +193,18 @@ class Trace:
         self.sources[key] = source
         self.definitions[key] = _definition(step)
         self._keys[id(step)] = key
+        return key
+
+    def _outside(self, step: OutsideStep) -> str:
+        key = self._free(step.key())
+        self.sources[key] = step.source(self.root)
+        self.definitions[key] = _definition(step)
+        self._keys[id(step)] = key
+        return key
+
+    def _free(self, key: str) -> str:
+        while key in self.definitions:
+            key += "'"  # The same function under other options is another definition.
         return key
 
     def _add_materializers(self, step: Step, source: dict[str, Any]) -> None:
@@ -246,6 +260,11 @@ def _placed(error: PipelineError, raised: Exception) -> PipelineError:
 
 
 def _definition(step: Step) -> dict[str, Any]:
+    if isinstance(step, OutsideStep):
+        declared = _declared(step, step.place, step.inputs, step.output_documents)
+        declared["options"] = step.layers() + declared["options"]
+        declared["hooks"] = {**step.hooks(), **declared["hooks"]}
+        return declared
     from partita.signature import type_name
 
     signature = step.signature
@@ -268,15 +287,20 @@ def _definition(step: Step) -> dict[str, Any]:
         if materializer is not None:
             document["materializer"] = source_root.class_name(materializer)
         declared_outputs.append(document)
-    place = source_root.location(step.entrypoint)
+    return _declared(step, source_root.location(step.entrypoint), inputs, declared_outputs)
+
+
+def _declared(
+    step: Step, place: Any, inputs: dict[str, Any], outputs: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "name": step.name,
         "location": place,
         "inputs": inputs,
-        "outputs": declared_outputs,
+        "outputs": outputs,
         "options": [layer(step.options, place, step.places)],
         "hooks": hooks(step),
-        "open": signature.open,
+        "open": step.signature.open,
     }
 
 

@@ -1,6 +1,7 @@
 //! Opens the orchestrators of a run's stack.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use partita_engine::store::layout;
 use partita_orchestrators::launchers::Launchers;
 use partita_orchestrators::local::{self, LocalLauncher};
 use partita_orchestrators::process::{self, Echo, Place, ProcessLauncher};
+use partita_orchestrators::programs::{WithPrograms, has_others};
 use partita_plugin::message::{Open, Supply};
 use partita_plugin::{
     Delegate, Hand, Handed, OpenRun, Patience, PluginLauncher, Record, Registration, Start,
@@ -153,23 +155,27 @@ pub(super) fn open(
     let context = live.context();
     let interpreter = interpreter(python);
     let mut observer = StepObserver(Vec::new());
+    let processes = |orchestrator: &Component| {
+        let place = Place {
+            context: Arc::clone(context),
+            locks: locks(prepared),
+            interpreter: interpreter.clone(),
+            echo: Arc::clone(&echo),
+        };
+        let opened = ProcessLauncher::open(orchestrator, place);
+        opened.map_err(|error| LauncherError::Process(redacted(&error.to_string(), context)))
+    };
     let mut launchers: Vec<(String, Box<dyn StepLauncher>)> = Vec::new();
     for orchestrator in &prepared.stack.orchestrators {
         let filled = filled(orchestrator, context)?;
         let launcher: Box<dyn StepLauncher> = match orchestrator.flavor.as_str() {
-            local::NAME => Box::new(local.clone()),
-            process::NAME => {
-                let place = Place {
-                    context: Arc::clone(context),
-                    locks: locks(prepared),
-                    interpreter: interpreter.clone(),
-                    echo: Arc::clone(&echo),
-                };
-                let opened = ProcessLauncher::open(&filled, place);
-                Box::new(opened.map_err(|error| {
-                    LauncherError::Process(redacted(&error.to_string(), context))
-                })?)
+            local::NAME if has_others(&context.deployment) => {
+                let config = BTreeMap::new();
+                let programs = Component { config, ..Component::clone(&filled) };
+                Box::new(WithPrograms::new(local.clone(), processes(&programs)?))
             }
+            local::NAME => Box::new(local.clone()),
+            process::NAME => Box::new(processes(&filled)?),
             _ => {
                 let run = open_run(prepared, orchestrator, live, python, &echo)?;
                 let launcher = PluginLauncher::new(run);

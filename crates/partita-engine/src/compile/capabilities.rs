@@ -184,9 +184,10 @@ impl<'a> CapabilityChecker<'a> {
 /// Returns whether another process finds a function again by its module and name.
 fn can_be_loaded_again(key: &str, source: Option<&Source>) -> bool {
     // What is made while other code runs has `<locals>` or `<lambda>` in its name.
-    let is_in_program = source.is_some_and(|source| source.program.is_some());
+    let is_no_function =
+        source.is_some_and(|source| source.program.is_some() || source.command.is_some());
     let is_in_file = source.is_some_and(|source| source.file.is_some());
-    is_in_program || (!key.contains('<') && is_in_file)
+    is_no_function || (!key.contains('<') && is_in_file)
 }
 
 /// Returns what is asked of an orchestrator that it cannot do, why, and where it is asked.

@@ -254,6 +254,9 @@ impl<'a> InputChecker<'a> {
         made: &str,
     ) {
         let fits = match (&declared.kinds, declared.type_name.as_deref()) {
+            (Some(kinds), _) if scalar(made).is_some() => {
+                kinds.iter().any(|kind| flows(made, kind))
+            }
             (Some(kinds), _) if kinds.iter().all(|kind| scalar(kind).is_some()) => {
                 kinds.iter().any(|kind| flows(made, kind))
             }

@@ -6,6 +6,7 @@
 
 mod alone;
 mod artifacts;
+mod command;
 mod commit;
 mod context;
 mod entry;
@@ -13,6 +14,8 @@ mod inputs;
 mod log;
 mod mapped;
 mod notes;
+mod path_format;
+mod printed;
 pub(crate) mod standing;
 #[cfg(test)]
 mod tests;
@@ -35,6 +38,8 @@ pub use inputs::{InputError, InputValue};
 pub use log::{LogStream, StepLog};
 pub(crate) use mapped::{Gathered, gather, gathered};
 pub use notes::Notes;
+pub use path_format::{PATH_FORMAT, PATH_TYPE, load_path, save_path};
+pub use printed::{Printed, labelled};
 
 use crate::clock;
 use crate::secrets::{Outgoing, Secrets};
@@ -59,6 +64,31 @@ pub trait StepCaller {
     /// # Errors
     /// What the hook raised.
     fn on_failure(&mut self, attempt: &Attempt, failure: &Failure) -> Result<(), String>;
+
+    /// Returns whether somebody else records what this process prints, commands among it.
+    fn is_recorded(&self) -> bool {
+        false
+    }
+
+    /// Returns whether lines are shown with the name of their step.
+    fn is_labelled(&self) -> bool {
+        false
+    }
+
+    /// Shows what a command prints to whoever looks at this process.
+    fn show(&mut self, stream: LogStream, text: &str) {
+        let _ = (stream, text);
+    }
+
+    /// Returns whether somebody asks for the end of the step, while a command runs.
+    fn is_interrupted(&mut self) -> bool {
+        false
+    }
+
+    /// Waits, while other threads of the language go on.
+    fn wait(&mut self, wait: &mut (dyn FnMut() + Send)) {
+        wait();
+    }
 }
 
 /// What a language needs to call a step once.
@@ -191,7 +221,10 @@ pub fn run_attempt(
         secrets: context.secrets(),
         store: &context.store,
     };
-    let returned = caller.call(&call);
+    let returned = match context.deployment.command_of(step) {
+        Some(command) => command::run(&call, command, caller),
+        None => caller.call(&call),
+    };
     log.finish();
     known.metadata = notes.take();
     let returned = without_secrets(context, returned, &mut known);

@@ -41,7 +41,10 @@ impl Warm {
         let deployment = &setup.context.deployment;
         let is_ours = |step: &Step| {
             let found = deployment.stack.orchestrator_named(step.config.orchestrator.as_deref());
-            found.is_some_and(|found| found.name == setup.orchestrator)
+            // Where steps of Python run in the engine's process, programs alone are started.
+            found.is_some_and(|found| {
+                found.name == setup.orchestrator && found.flavor == super::NAME
+            })
         };
         let mut known = std::collections::HashSet::new();
         let steps = deployment.steps.iter().enumerate();

@@ -2,6 +2,7 @@
 
 mod describe;
 mod entrypoint;
+mod offered;
 pub(crate) mod own;
 mod run;
 mod signals;
@@ -15,6 +16,8 @@ use partita_cli::context::Context;
 use partita_cli::error::{CommandError, USAGE};
 use partita_cli::pipeline_options::PipelineOptions;
 use partita_core::launcher::{PROGRAM_ENTRYPOINT, PROGRAM_MARK};
+
+pub use offered::OfferedStep;
 
 use crate::pipeline::Pipeline;
 
@@ -71,6 +74,9 @@ enum Verb {
         #[command(flatten)]
         output: partita_cli::context::Output,
     },
+    /// Say what pipelines in other languages have to know of the steps, in JSON.
+    #[command(hide = true)]
+    Steps,
     /// Continue a run of this program.
     #[command(hide = true)]
     Resume {
@@ -100,19 +106,28 @@ struct Asked {
 /// [`main!`](crate::main) calls it. The first verb that an orchestrator uses is `entrypoint`, which
 /// runs one step; all others are for people.
 pub fn main(pipelines: &[Pipeline]) -> ExitCode {
+    main_with(pipelines, &[])
+}
+
+/// As [`main`], with steps that pipelines in other languages can use besides those of the pipelines.
+pub fn main_with(pipelines: &[Pipeline], steps: &[OfferedStep]) -> ExitCode {
     // The `partita` command looks for it before it starts an executable.
     std::hint::black_box(PROGRAM_MARK);
     let words: Vec<OsString> = std::env::args_os().collect();
     if words.get(1).is_some_and(|word| word == PROGRAM_ENTRYPOINT) {
-        return entrypoint::main(pipelines, &words[2..]);
+        return entrypoint::main(pipelines, steps, &words[2..]);
     }
-    match dispatch(pipelines, words) {
+    match dispatch(pipelines, steps, words) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
     }
 }
 
-fn dispatch(pipelines: &[Pipeline], words: Vec<OsString>) -> Result<(), CommandError> {
+fn dispatch(
+    pipelines: &[Pipeline],
+    steps: &[OfferedStep],
+    words: Vec<OsString>,
+) -> Result<(), CommandError> {
     let matches = Cli::command().try_get_matches_from(words);
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -140,6 +155,7 @@ fn dispatch(pipelines: &[Pipeline], words: Vec<OsString>) -> Result<(), CommandE
             let pipeline = choose(pipelines, asked.pipeline.as_deref())?;
             run::resume(pipeline, asked.options, run, from_step, &context)
         }
+        Verb::Steps => offered::tell(pipelines, steps, &context),
         Verb::Describe { output } => describe::describe(pipelines, output.output, &context),
     }
 }
@@ -168,6 +184,9 @@ fn choose<'p>(pipelines: &'p [Pipeline], name: Option<&str>) -> Result<&'p Pipel
     let listed = || known().collect::<Vec<_>>().join("`, `");
     match (name, pipelines) {
         (None, [only]) => Ok(only),
+        (_, []) => Err(CommandError::usage(
+            "this program has no pipeline; its steps are for pipelines in other languages",
+        )),
         (None, _) => Err(CommandError::usage(format!(
             "this program has several pipelines; name one of `{}`",
             listed()

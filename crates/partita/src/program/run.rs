@@ -28,6 +28,7 @@ use partita_orchestrators::local::Next;
 use super::own::OwnProgram;
 use super::signals::{self, Signals};
 use crate::caller::ProgramCaller;
+use crate::capture::Capture;
 use crate::pipeline::{Given, Pipeline};
 use crate::step::Step;
 
@@ -247,7 +248,16 @@ fn python() -> PythonPath {
 fn attend(run: &Attended<'_>, steps: &BTreeMap<&'static str, Step>, signals: Signals) -> bool {
     let told = run.steps.bell().try_clone_to_owned();
     let told = told.map(|bell| signals.cancel(Arc::clone(run.cancel), bell)).unwrap_or_default();
-    let mut caller = ProgramCaller { steps, run_name: run.run_name, store: &run.context.store };
+    let capture = Capture::begin(Some(Arc::clone(run.progress))).ok();
+    let mut caller = ProgramCaller {
+        steps,
+        run_name: run.run_name,
+        store: &run.context.store,
+        progress: Some(run.progress),
+        capture: capture.as_ref(),
+        is_labelled: false,
+        is_interrupted: &|| told.is_told(),
+    };
     loop {
         match run.steps.next() {
             // The driver had handed it over before it knew of the signal.

@@ -12,6 +12,7 @@ from partita.step import Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
 
@@ -34,7 +35,7 @@ class EntryCaller(Caller):
         is_labelled: bool,
     ) -> None:
         super().__init__({}, source_root(entry), termination, is_recorded=is_recorded)
-        self._is_labelled = is_labelled
+        self.is_labelled = is_labelled
         self._entry = entry
 
     def call(self, call: _native.StepCall) -> Any:
@@ -42,17 +43,9 @@ class EntryCaller(Caller):
         self._steps[call.step_name] = load_step(self._entry)
         return super().call(call)
 
-    def succeeded(self, step_name: str) -> None:
-        """Calls the author's hook after a commit."""
-        self._steps[step_name].on_success = _hook(self._entry, 0)
-        super().succeeded(step_name)
-
-    def failed(self, step_name: str) -> None:
-        """Calls the author's hook after the last failed attempt."""
-        if step_name not in self._steps:
-            self._steps[step_name] = load_step(self._entry)
-        self._steps[step_name].on_failure = _hook(self._entry, 1)
-        super().failed(step_name)
+    def _hook(self, step_name: str, kind: str) -> Callable[..., object] | None:
+        del step_name
+        return _hook(self._entry, ("on_success", "on_failure").index(kind))
 
 
 def prepare(entry: _native.StepEntry) -> None:
@@ -61,7 +54,8 @@ def prepare(entry: _native.StepEntry) -> None:
     Raises:
         BaseException: The step cannot be loaded.
     """
-    _ = load_step(entry).signature
+    if not entry.is_command:
+        _ = load_step(entry).signature
 
 
 #: The steps that this process has loaded, by their sources and the materializers of their outputs.

@@ -9,13 +9,12 @@ use partita_cli::error::FAILED;
 use partita_core::launcher::{PROGRAM_ENTRYPOINT, TERMS_VARIABLE};
 use partita_core::settings::FailureMode;
 use partita_engine::drive::timed_out;
-use partita_engine::step_runner::{Closed, EntryError, RunEntry, StepEntry};
+use partita_engine::step_runner::{Closed, RunEntry, StepEntry};
 
 use super::options::{self, Given};
 use super::supervised::Supervisor;
 use super::terms::Terms;
 use super::{Refused, say};
-use crate::pipeline::Pipeline;
 use crate::program::own;
 
 /// A step, and what its attempts are started with.
@@ -51,9 +50,9 @@ impl<'a> Alone<'a> {
     }
 
     /// Runs the step, or every item of a mapped one, and ends the run if that is left to it.
-    pub(super) fn run(&self, pipelines: &[Pipeline]) -> Result<ExitCode, Refused> {
+    pub(super) fn run(&self) -> Result<ExitCode, Refused> {
         let done = self.all();
-        self.end_run(pipelines)?;
+        self.entry.end_if_last()?;
         match done {
             Ok(true) => Ok(ExitCode::SUCCESS),
             Ok(false) => Ok(ExitCode::from(FAILED)),
@@ -121,12 +120,6 @@ impl<'a> Alone<'a> {
             .args(options::words(&given))
             .env(TERMS_VARIABLE, serde_json::to_string(&self.terms.of_claimed(entry))?);
         Ok(command)
-    }
-
-    /// Ends the run, if that is left to its last entrypoint and this is it.
-    fn end_run(&self, _pipelines: &[Pipeline]) -> Result<(), EntryError> {
-        self.entry.end_if_last()?;
-        Ok(())
     }
 }
 

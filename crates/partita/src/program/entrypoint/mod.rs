@@ -5,22 +5,28 @@ mod options;
 mod supervised;
 mod terms;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use partita_cli::error::{CANCELLED, FAILED, USAGE};
 use partita_core::launcher::{ENTRYPOINT_CONFIG_SOURCE, Outcome};
 use partita_core::run::Failure;
 use partita_engine::step_runner::{Entered, RunEntry, StepEntry};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use self::alone::Alone;
 use self::options::Given;
 use self::terms::Terms;
+use super::offered::{self, OfferedStep};
 use super::own;
 use crate::caller::ProgramCaller;
-use crate::pipeline::{self, Pipeline, TracedPipeline};
+use crate::capture::Capture;
+use crate::pipeline::{self, Pipeline};
+use crate::step::Step;
 
 /// Why no attempt was made, and the exit code that says so.
 struct Refused(u8, String);
@@ -32,10 +38,11 @@ impl<E: std::error::Error> From<E> for Refused {
 }
 
 /// Runs the step that these words name.
-pub(super) fn main(pipelines: &[Pipeline], words: &[OsString]) -> ExitCode {
+pub(super) fn main(pipelines: &[Pipeline], steps: &[OfferedStep], words: &[OsString]) -> ExitCode {
+    let offered = &Offered { pipelines, steps };
     let told = options::read(words)
         .map_err(|message| Refused(USAGE, message))
-        .and_then(|given| enter(pipelines, &given));
+        .and_then(|given| enter(offered, &given));
     match told {
         Ok(code) => code,
         Err(Refused(code, message)) => {
@@ -45,7 +52,7 @@ pub(super) fn main(pipelines: &[Pipeline], words: &[OsString]) -> ExitCode {
     }
 }
 
-fn enter(pipelines: &[Pipeline], given: &Given) -> Result<ExitCode, Refused> {
+fn enter(offered: &Offered<'_>, given: &Given) -> Result<ExitCode, Refused> {
     let option = |name: &str| given.get(name).map(String::as_str).unwrap_or_default();
     check_configuration(option("entrypoint_config_source"))?;
     let number = number(option("attempt"))?;
@@ -57,14 +64,14 @@ fn enter(pipelines: &[Pipeline], given: &Given) -> Result<ExitCode, Refused> {
     let entry = StepEntry::named(Arc::clone(&run), option("step_name"), item)?;
     check_program(&entry)?;
     match number {
-        None => Alone::new(run, entry, given, &terms)?.run(pipelines),
-        Some(number) => attempt(pipelines, &entry, number, &terms),
+        None => Alone::new(run, entry, given, &terms)?.run(),
+        Some(number) => attempt(offered, &entry, number, &terms),
     }
 }
 
 /// Makes an attempt in this process.
 fn attempt(
-    pipelines: &[Pipeline],
+    offered: &Offered<'_>,
     entry: &StepEntry,
     number: u32,
     terms: &Terms,
@@ -73,10 +80,25 @@ fn attempt(
         entry.refuse(number, &why);
         return Err(Refused(FAILED, why));
     }
-    let steps = traced(pipelines, entry)?.steps;
+    let steps = offered.steps(entry);
     let run = entry.run_entry();
-    let mut caller =
-        ProgramCaller { steps: &steps, run_name: &run.header().name, store: run.store() };
+    let is_interrupted = Arc::new(AtomicBool::new(false));
+    if run.deployment().command_of(entry.step()).is_some() {
+        // The command is ended first; whatever else a step does, a signal ends it at once.
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&is_interrupted))?;
+        }
+    }
+    let capture = if terms.is_recorded { None } else { Some(Capture::begin(None)?) };
+    let mut caller = ProgramCaller {
+        steps: &steps,
+        run_name: &run.header().name,
+        store: run.store(),
+        progress: None,
+        capture: capture.as_ref(),
+        is_labelled: terms.is_labelled,
+        is_interrupted: &|| is_interrupted.load(Ordering::SeqCst),
+    };
     let entered = entry.run(terms.which(number), &mut caller)?;
     Ok(told(entry, entered, number, terms.is_recorded))
 }
@@ -121,17 +143,24 @@ fn check_program(entry: &StepEntry) -> Result<(), Refused> {
     ))
 }
 
-/// Returns the entered pipeline, as it was when the run began.
-fn traced(pipelines: &[Pipeline], entry: &StepEntry) -> Result<TracedPipeline, Refused> {
-    let deployed = &entry.run_entry().deployment().pipeline;
-    let pipeline = pipelines.iter().find(|pipeline| pipeline.source == deployed.source);
-    let pipeline = pipeline.ok_or_else(|| {
-        Refused(FAILED, format!("this program has no pipeline `{}`", deployed.source))
-    })?;
-    let parameters = deployed.parameters.iter();
-    let given: pipeline::Given =
-        parameters.map(|(name, value)| (name.clone(), (value.clone(), None))).collect();
-    Ok(pipeline.trace(given, None))
+/// What this program has.
+struct Offered<'a> {
+    pipelines: &'a [Pipeline],
+    steps: &'a [OfferedStep],
+}
+
+impl Offered<'_> {
+    /// Returns the steps of the entered pipeline, by source; all steps, where that is one in another
+    /// language.
+    fn steps(&self, entry: &StepEntry) -> BTreeMap<&'static str, Step> {
+        let deployed = &entry.run_entry().deployment().pipeline;
+        let own = self.pipelines.iter().find(|pipeline| pipeline.source == deployed.source);
+        let Some(pipeline) = own else { return offered::all(self.pipelines, self.steps) };
+        let parameters = deployed.parameters.iter();
+        let given: pipeline::Given =
+            parameters.map(|(name, value)| (name.clone(), (value.clone(), None))).collect();
+        pipeline.trace(given, None).steps
+    }
 }
 
 /// Says how an attempt ended, as far as nobody else does.

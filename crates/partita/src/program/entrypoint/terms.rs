@@ -32,6 +32,8 @@ pub(super) struct Terms {
     secrets: Option<String>,
     /// Whether it records what the process prints.
     pub(super) is_recorded: bool,
+    /// Whether lines are shown with the step's name, for whoever mixes them with those of others.
+    pub(super) is_labelled: bool,
     /// Whether the attempt was claimed, where no engine counts them.
     is_claimed: bool,
 }
@@ -44,13 +46,15 @@ impl Terms {
         struct Recorded {
             #[serde(default = "yes")]
             is_recorded: bool,
+            is_labelled: Option<bool>,
         }
         fn yes() -> bool {
             true
         }
         let Ok(text) = std::env::var(TERMS_VARIABLE) else { return Ok(Self::default()) };
-        let Recorded { is_recorded } = serde_json::from_str(&text)?;
-        Ok(Self { is_recorded, ..serde_json::from_str(&text)? })
+        let Recorded { is_recorded, is_labelled } = serde_json::from_str(&text)?;
+        let is_labelled = is_labelled.unwrap_or(!is_recorded);
+        Ok(Self { is_recorded, is_labelled, ..serde_json::from_str(&text)? })
     }
 
     /// Returns what an attempt is told that this process has claimed and starts.
