@@ -136,6 +136,10 @@ pub trait Reports: Send + Sync {
     /// Reports the end of the attempt `number` of a step or an item. Repeated and late reports are
     /// ignored.
     fn ended(&self, unit: Unit, number: u32, outcome: Outcome);
+
+    /// Reports that an attempt is taken that was put off (see [`StepLauncher::takes`]): one at this
+    /// step, given as an index into the deployment's steps, or every one.
+    fn asked(&self, step: Option<usize>);
 }
 
 /// A backend's name for a launched attempt.
@@ -166,6 +170,12 @@ pub enum LaunchError {
 /// A launcher that learns of ends by itself says so through `reports` and never blocks in
 /// `launch`; one that does not is polled.
 pub trait StepLauncher: Send + Sync {
+    /// Returns whether it takes an attempt now. One that it does not take has not begun, holds nothing,
+    /// and waits until the launcher has asked for it through `reports`.
+    fn takes(&self, _attempt: &Attempt, _reports: &Arc<dyn Reports>) -> bool {
+        true
+    }
+
     /// Starts an attempt.
     ///
     /// # Errors

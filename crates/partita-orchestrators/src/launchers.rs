@@ -34,6 +34,10 @@ impl Launchers {
 }
 
 impl StepLauncher for Launchers {
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> bool {
+        self.named(attempt).map_or(true, |(_, launcher)| launcher.takes(attempt, reports))
+    }
+
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let (number, launcher) = self.named(&attempt)?;
         Ok(format!("{number}:{}", launcher.launch(attempt, reports)?))

@@ -130,6 +130,8 @@ struct State {
     /// By attempt id.
     flights: HashMap<String, Flight>,
     desk: Desk,
+    /// Whom to ask for attempts that were put off.
+    put_off: Option<Arc<dyn Reports>>,
     /// The secrets of entrypoints that the orchestrator starts by itself.
     handed: Option<Handed>,
 }
@@ -143,6 +145,15 @@ enum Plugin {
     Open { process: Arc<PluginProcess>, can: Can, mode: Mode, poll_interval: f64 },
     /// It is given up, for this reason.
     Unusable(String),
+}
+
+impl State {
+    /// Asks for attempts that were put off: for one at this step, or for every one.
+    fn ask_for(&self, step: Option<usize>) {
+        if let Some(reports) = &self.put_off {
+            reports.asked(step);
+        }
+    }
 }
 
 impl Plugin {
@@ -167,7 +178,8 @@ impl PluginLauncher {
     pub fn new(run: OpenRun) -> Self {
         let desk = Desk::new(&run.deployment, &run.committed);
         let (plugin, flights) = (Plugin::Closed, HashMap::new());
-        let state = State { plugin, losses: 0, lost: String::new(), flights, desk, handed: None };
+        let lost = String::new();
+        let state = State { plugin, losses: 0, lost, flights, desk, put_off: None, handed: None };
         let settled = Condvar::new();
         Self(Arc::new(Shared { run, state: Mutex::new(state), settled }))
     }
@@ -197,6 +209,24 @@ impl Drop for PluginLauncher {
 }
 
 impl StepLauncher for PluginLauncher {
+    /// A plugin takes attempts once it is open, and one that goes through the steps by itself those at
+    /// the steps that it has asked for.
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> bool {
+        let mut state = self.0.state();
+        if self.0.ensure_started(&mut state).is_err() {
+            return true; // Its launch says why.
+        }
+        let is_taken = match &state.plugin {
+            Plugin::Opening { .. } => false,
+            Plugin::Open { mode: Mode::Direct, .. } => state.desk.takes(attempt.step),
+            _ => true,
+        };
+        if !is_taken {
+            state.put_off = Some(Arc::clone(reports));
+        }
+        is_taken
+    }
+
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let id = attempt.id();
         let mut state = self.0.state();

@@ -7,9 +7,8 @@ mod support;
 use std::time::Duration;
 
 use partita_core::launcher::{JobStatus, StepLauncher};
-use partita_core::status::StepStatus;
 use partita_plugin::PluginLauncher;
-use support::{Folder, attempt, end, reports};
+use support::{Folder, all_reports, attempt, end, reports};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -323,103 +322,14 @@ fn a_plugin_that_cannot_be_started_refuses() {
     assert!(refused.contains("its first line names"), "{refused}");
 }
 
-/// A direct orchestrator that asks for each of these steps until it is over.
-const DIRECT: &str = r#"open) answer "$id" '{"mode":"direct"}' ;;
-    run) run=$id; steps="STEPS"; next ;;
-    '{') case $line in
-        *'"attempt"'*) attempt=${line#*'"attempt":{"attempt":{"id":"'}; attempt=${attempt%%'"'*}
-            status "$attempt" '{"state":"completed"}'; ask ;;
-        *) echo "$line" >&2; next ;;
-        esac ;;"#;
-
-const ASKING: &str = r#"ask() { printf '{"jsonrpc":"2.0","id":"q","method":"step","params":{"step":"%s"}}\n' "$step"; }
-next() {
-    step=${steps%% *}; steps=${steps#* }
-    if [ "$step" = done ]; then answer "$run" '{}'; else ask; fi
-}
-while IFS="#;
-
-fn direct(folder: &Folder, steps: &str) -> (PluginLauncher, std::sync::Arc<support::Printed>) {
-    let text = support::SHELL.replace("CASES", &DIRECT.replace("STEPS", steps));
-    let path = folder.program(&text.replace("while IFS=", ASKING));
-    let start = partita_plugin::Start::executable(&path).unwrap();
-    let (run, printed) = folder.run(start, LONG);
-    (PluginLauncher::new(run), printed)
-}
-
 #[test]
-fn a_direct_orchestrator_gets_what_the_engine_has_launched() {
+fn a_launcher_takes_attempts_once_it_is_open() {
     let folder = Folder::new();
-    let (launcher, _) = direct(&folder, "step1 step0 done");
-    let (ends, (reports, reported)) = (launcher.step_ends(), reports());
-    for step in [0, 1] {
-        launcher.launch(attempt(step, 1), &reports).unwrap();
-    }
-    assert_eq!(end(&reported), "1/1 completed");
-    ends.ended(1, StepStatus::Completed, None);
-    assert_eq!(end(&reported), "0/1 completed");
-    ends.ended(0, StepStatus::Completed, None);
-    launcher.launch(attempt(2, 1), &reports).unwrap();
-    assert!(end(&reported).contains("is done, and did not run the step"));
-}
-
-#[test]
-fn a_direct_orchestrator_is_told_how_entrypoints_are_started() {
-    let folder = Folder::new();
-    let echoed = r#"open) answer "$id" '{"mode":"direct"}' ;;
-        run) echo "$line" >&2; step=step0; ask ;;
-        '{') echo "$line" >&2; status run/0/2 '{"state":"completed"}' ;;"#;
-    let text = support::SHELL.replace("CASES", echoed).replace("while IFS=", ASKING);
-    let start = partita_plugin::Start::executable(&folder.program(&text)).unwrap();
-    let (run, printed) = folder.run(start, LONG);
+    let start = folder.plugin("status", "");
+    let (run, _) = folder.run(start, LONG);
     let launcher = PluginLauncher::new(run);
-    let (reports, reported) = reports();
-    launcher.launch(attempt(0, 2), &reports).unwrap();
-    assert_eq!(end(&reported), "0/2 completed");
-    drop(launcher);
-    let told = printed.lines();
-    let common = "\"python\",\"-m\",\"partita.entrypoints.entrypoint\",\
-        \"--entrypoint_config_source=partita.entrypoints.StepEntrypointConfiguration\",\
-        \"--artifact_store=file:///store\",\"--deployment_id=d\",\"--run_id=run\"";
-    let check = |options: &str| {
-        let command = format!("\"command\":[{common},{options}]");
-        assert!(told.iter().any(|line| line.contains(&command)), "{told:?}");
-    };
-    check("\"--attempt=auto\"");
-    check("\"--step_name=step0\",\"--attempt=2\"");
-}
-
-#[test]
-fn a_direct_orchestrator_is_told_of_a_wrong_order_and_an_unknown_step() {
-    let folder = Folder::new();
-    let (launcher, printed) = direct(&folder, "after0 nowhere step0 done");
-    let (reports, reported) = reports();
-    launcher.launch(attempt(0, 1), &reports).unwrap();
-    assert_eq!(end(&reported), "0/1 completed");
-    drop(launcher);
-    let printed = printed.lines().join("\n");
-    assert!(printed.contains("`after0` is run before `step0`, which it depends on"), "{printed}");
-    assert!(printed.contains("no step `nowhere`"), "{printed}");
-}
-
-#[test]
-fn a_direct_orchestrator_may_take_its_time_after_the_last_step() {
-    let folder = Folder::new();
-    // Like threads, what answers ends with the plugin, which ends with its standard input.
-    let late = r#"(sleep 0.2; answer "$run" '{"representation":"a plan"}') & late=$!"#;
-    let asking = ASKING.replace(r#"answer "$run" '{}'"#, late);
-    let text =
-        support::SHELL.replace("CASES", &DIRECT.replace("STEPS", "step0 step1 step2 after0 done"));
-    let text = text.replace("while IFS=", &asking) + r#"kill -9 "$late""#;
-    let start = partita_plugin::Start::executable(&folder.program(&text)).unwrap();
-    let (run, printed) = folder.run(start, LONG);
-    let launcher = PluginLauncher::new(run);
-    let (ends, (reports, reported)) = (launcher.step_ends(), reports());
-    for step in [0, 1, 2, 3] {
-        launcher.launch(attempt(step, 1), &reports).unwrap();
-        assert_eq!(end(&reported), format!("{step}/1 completed"));
-        ends.ended(step, StepStatus::Completed, None);
-    }
-    drop(launcher);
-    assert!(printed.lines().contains(&"made: a plan".to_owned()), "{:?}", printed.lines());
+    let (reports, _, asked) = all_reports();
+    assert!(!launcher.takes(&attempt(0, 1), &reports));
+    assert_eq!(asked.recv_timeout(LONG), Ok(None));
+    assert!(launcher.takes(&attempt(0, 1), &reports));
 }

@@ -91,6 +91,8 @@ impl Record for Nothing {
 
 impl Reports for Nothing {
     fn ended(&self, _: Unit, _: u32, _: Outcome) {}
+
+    fn asked(&self, _: Option<usize>) {}
 }
 
 /// When the first step has ended.

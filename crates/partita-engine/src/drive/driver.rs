@@ -61,8 +61,8 @@ pub struct Driver<'a> {
     /// The last failure of each step that is not at its end.
     failures: HashMap<usize, Arc<Failure>>,
     failed: Vec<(usize, Arc<Failure>)>,
-    /// The last attempt that a limit held back; its timers are not set.
-    held_back: Option<(usize, u32)>,
+    /// The last attempt that was to be launched and was not; its timers are not set.
+    not_begun: Option<(usize, u32)>,
     /// The limits that it was told of that the run waits for them.
     told_limits: HashSet<String>,
     /// The first failed item of each mapped step that is not at its end, and how many there are.
@@ -96,7 +96,7 @@ impl<'a> Driver<'a> {
             results: HashMap::new(),
             failures: HashMap::new(),
             failed: Vec::new(),
-            held_back: None,
+            not_begun: None,
             told_limits: HashSet::new(),
             failed_items: HashMap::new(),
             polling: false,
@@ -160,6 +160,7 @@ impl<'a> Driver<'a> {
 
     fn take_message(&mut self, message: Message) {
         match message {
+            Message::Asked { step } => self.events.push_back(Event::Asked { step }),
             Message::LimitsFreed => self.events.push_back(Event::LimitsFreed),
             Message::Ended { unit, number, outcome } => {
                 if let Some(step) = self.scheduler.number(unit) {
@@ -198,7 +199,7 @@ impl<'a> Driver<'a> {
             Action::Cancel { step, attempt } => self.cancel(step, attempt),
             Action::SetTimer { step, attempt, timer, after } => {
                 let waits = timer == Timer::Timeout
-                    && (self.held_back == Some((step, attempt))
+                    && (self.not_begun == Some((step, attempt))
                         || self.flights.keep_timeout(step, attempt, after));
                 if !waits {
                     self.set_timer(after, Due::Timer { step, attempt, timer });

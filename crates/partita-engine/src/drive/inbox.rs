@@ -15,6 +15,11 @@ pub(super) enum Message {
         /// How it went.
         outcome: Outcome,
     },
+    /// An attempt that was put off is taken now: one at this step, or every one.
+    Asked {
+        /// The step, or all.
+        step: Option<usize>,
+    },
     /// Limits that were reached may have room again.
     LimitsFreed,
     /// Someone wants the run to stop.
@@ -45,6 +50,10 @@ impl Reports for Reporter {
     fn ended(&self, unit: Unit, number: u32, outcome: Outcome) {
         // A run that is over takes no reports, and late ones are to be ignored.
         let _ = self.0.send(Message::Ended { unit, number, outcome });
+    }
+
+    fn asked(&self, step: Option<usize>) {
+        let _ = self.0.send(Message::Asked { step });
     }
 }
 

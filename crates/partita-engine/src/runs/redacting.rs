@@ -36,6 +36,10 @@ impl<'l> Redacting<'l> {
 }
 
 impl StepLauncher for Redacting<'_> {
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> bool {
+        self.launcher.takes(attempt, reports)
+    }
+
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         self.launcher.launch(attempt, &self.reports(reports)).map_err(|error| self.error(error))
     }
@@ -78,6 +82,10 @@ struct RedactingReports {
 impl Reports for RedactingReports {
     fn ended(&self, unit: Unit, number: u32, end: Outcome) {
         self.reports.ended(unit, number, outcome(end, &self.secrets));
+    }
+
+    fn asked(&self, step: Option<usize>) {
+        self.reports.asked(step);
     }
 }
 

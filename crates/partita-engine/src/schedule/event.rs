@@ -59,6 +59,18 @@ pub enum Event {
         /// The attempt's number.
         attempt: u32,
     },
+    /// An attempt that was to be launched was not, since its launcher does not take it yet.
+    PutOff {
+        /// The step.
+        step: usize,
+        /// The attempt's number.
+        attempt: u32,
+    },
+    /// Attempts that were put off are taken now.
+    Asked {
+        /// The step, of which one attempt is taken, or all.
+        step: Option<usize>,
+    },
     /// Limits that were reached may have room again.
     LimitsFreed,
     /// Someone wants the run to stop.
@@ -118,7 +130,8 @@ pub enum Action {
         /// The step.
         step: usize,
     },
-    /// Start an attempt; answered by [`Event::Ended`], or at once by [`Event::HeldBack`].
+    /// Start an attempt; answered by [`Event::Ended`], or at once by [`Event::HeldBack`] or
+    /// [`Event::PutOff`].
     Launch {
         /// The step.
         step: usize,

@@ -25,20 +25,25 @@ struct Game {
     actions: Vec<Action>,
     /// Whether the limits that some steps keep to are reached.
     is_full: bool,
+    /// Whether the launcher takes nothing.
+    is_coy: bool,
 }
 
 impl Game {
     fn play(&mut self, event: Event) {
         self.referee.tell(event);
         self.scheduler.handle(event, &mut self.actions);
-        let mut held_back = Vec::new();
+        let mut not_begun = Vec::new();
         for action in self.actions.drain(..) {
             self.referee.see(action);
             match action {
+                Action::Launch { step, attempt } if self.is_coy => {
+                    not_begun.push(Event::PutOff { step, attempt });
+                }
                 Action::Launch { step, attempt }
                     if self.is_full && self.referee.limits(step) > 0 =>
                 {
-                    held_back.push(Event::HeldBack { step, attempt });
+                    not_begun.push(Event::HeldBack { step, attempt });
                 }
                 _ => {}
             }
@@ -48,13 +53,20 @@ impl Game {
         let mapped = self.referee.items.keys().filter(is_open).count();
         assert_eq!(counts.of(StepStatus::Running), self.referee.running.len() + mapped);
         assert_eq!(counts.total(), self.referee.ended.len());
-        held_back.into_iter().for_each(|event| self.play(event));
+        not_begun.into_iter().for_each(|event| self.play(event));
     }
 
     fn set_full(&mut self, is_full: bool) {
         self.is_full = is_full;
         if !is_full {
             self.play(Event::LimitsFreed);
+        }
+    }
+
+    fn set_coy(&mut self, is_coy: bool) {
+        self.is_coy = is_coy;
+        if !is_coy {
+            self.play(Event::Asked { step: None });
         }
     }
 
@@ -65,6 +77,7 @@ impl Game {
             self.play_by(luck);
         }
         self.set_full(false);
+        self.set_coy(false);
         let bound = 80 * (self.referee.ended.len() + 1);
         for _ in 0..bound {
             let answers = [Resolved::Run; 3];
@@ -92,6 +105,8 @@ impl Game {
             0 if luck % 4 == 0 => self.play(Event::CancelRequested),
             1 => self.play(Event::Start),
             9 | 10 => self.set_full(!self.is_full),
+            11 | 12 => self.set_coy(!self.is_coy),
+            13 => self.play(Event::Asked { step: Some(step) }),
             2..5 if stale(self.referee.running.get(&step)) => {
                 self.play(Event::Ended { step, attempt, outcome: outcomes[luck % 6] });
             }
@@ -186,7 +201,7 @@ proptest! {
             pools: slots.into_iter().map(pool).collect(),
         };
         let scheduler = Scheduler::new(plan.clone());
-        Game { scheduler, referee: Referee::new(upstream, plan), actions: Vec::new(), is_full: false }
+        Game { scheduler, referee: Referee::new(upstream, plan), actions: Vec::new(), is_full: false, is_coy: false }
             .finish(luck);
     }
 }

@@ -25,7 +25,7 @@ pub struct Scheduler {
     pub(super) items: Items,
     pub(super) phase: Phase,
     pub(super) counts: Counts,
-    /// Exactly the steps that are `Ready` wait for one, and those `Running` or `Stopping` have one.
+    /// Exactly the steps that are `Ready` wait for one, or to be asked for, and those `Running` or `Stopping` have one.
     slots: Slots,
 }
 
@@ -86,6 +86,10 @@ impl Scheduler {
             Event::HeldBack { step, attempt } => {
                 self.held_back(step, attempt, actions);
             }
+            Event::PutOff { step, attempt } => {
+                self.put_off(step, attempt, actions);
+            }
+            Event::Asked { step } => self.slots.ask(step),
             Event::LimitsFreed => self.slots.unblock(),
             Event::CancelRequested => self.stop(Because::RunCancelled, actions),
         }
@@ -223,18 +227,35 @@ impl Scheduler {
 
     /// Has a step that was to begin wait again, and all that keep to the same limits with it.
     fn held_back(&mut self, step: usize, number: u32, actions: &mut Vec<Action>) {
-        match self.steps.get(step) {
-            Some(&StepState::Running { attempt }) if attempt == number => {
+        if let Some(of) = self.not_begun(step, number, actions) {
+            self.slots.block(of);
+            self.queue(step, number);
+        }
+    }
+
+    /// Has a step that was to begin wait until its launcher asks for it.
+    fn put_off(&mut self, step: usize, number: u32, actions: &mut Vec<Action>) {
+        if let Some(of) = self.not_begun(step, number, actions) {
+            self.set(step, StepState::Ready { attempt: number });
+            self.slots.put_off(of, step);
+        }
+    }
+
+    /// Takes the slot of an attempt back that was to begin and did not; returns its step, if it may
+    /// begin later.
+    fn not_begun(&mut self, step: usize, number: u32, actions: &mut Vec<Action>) -> Option<usize> {
+        match *self.steps.get(step)? {
+            StepState::Running { attempt } if attempt == number => {
                 let of = self.unit(step).step;
                 self.slots.give_back(of);
-                self.slots.block(of);
-                self.queue(step, attempt);
+                Some(of)
             }
             // The run was stopped meanwhile; the attempt will never begin.
-            Some(&StepState::Stopping { attempt, .. }) if attempt == number => {
+            StepState::Stopping { attempt, .. } if attempt == number => {
                 self.attempt_ended(step, number, Outcome::Cancelled, actions);
+                None
             }
-            _ => {}
+            _ => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Who gets the next slot: the steps that are ready, and what is left of each pool.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use partita_core::settings::Amounts;
 
@@ -18,6 +18,8 @@ pub(super) struct Slots {
     queues: Vec<Queue>,
     /// The queue of each step; items use the one of their step.
     queue_of: Vec<u32>,
+    /// What is ready and not to be offered a slot until its launcher has asked for it.
+    put_off: BTreeSet<Place>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,7 +68,7 @@ impl Slots {
             })
         });
         let queue_of = queue_of.collect();
-        Self { pools, queues, queue_of }
+        Self { pools, queues, queue_of, put_off: BTreeSet::new() }
     }
 
     /// Notes that `number`, which is `step` itself or one of its items, waits for a slot.
@@ -107,6 +109,25 @@ impl Slots {
         taken.left = taken.left.with(&queue.needs);
     }
 
+    /// Notes that `number`, which is `step` itself or one of its items, waits to be asked for.
+    pub(super) fn put_off(&mut self, step: usize, number: usize) {
+        self.put_off.insert((step as u32, number as u32));
+    }
+
+    /// Has the first that was put off of a step, or all of all steps, wait for a slot again.
+    pub(super) fn ask(&mut self, step: Option<usize>) {
+        let asked = match step.map(|step| step as u32) {
+            None => std::mem::take(&mut self.put_off),
+            Some(step) => {
+                let first = self.put_off.range((step, 0)..=(step, u32::MAX)).next().copied();
+                first.into_iter().inspect(|place| _ = self.put_off.remove(place)).collect()
+            }
+        };
+        for (step, number) in asked {
+            self.queue(step as usize, number as usize);
+        }
+    }
+
     /// Gives no slot to steps under the limits of this one, until [`Self::unblock`].
     pub(super) fn block(&mut self, step: usize) {
         let limits = self.queues[self.queue_of[step] as usize].limits;
@@ -122,5 +143,6 @@ impl Slots {
     /// Forgets every step that waits.
     pub(super) fn clear(&mut self) {
         self.queues.iter_mut().for_each(|queue| queue.ready.clear());
+        self.put_off.clear();
     }
 }

@@ -56,6 +56,11 @@ impl Desk {
         }
     }
 
+    /// Returns whether an attempt at this step is waited for, or none will ever be.
+    pub(super) fn takes(&self, step: usize) -> bool {
+        self.is_over.is_some() || self.asked.iter().any(|(asked, _)| *asked == step)
+    }
+
     /// Keeps a question until there is an answer.
     pub(super) fn wait(&mut self, step: usize, id: Value) {
         self.asked.push((step, id));
@@ -77,9 +82,9 @@ impl Desk {
         self.ended.get(&step)
     }
 
-    /// Returns whether the orchestrator has nothing left to do but to return.
-    pub(super) fn is_returning(&self) -> bool {
-        self.is_over.is_none() && self.ended.len() == self.deployment.steps.len()
+    /// Returns whether the orchestrator has nothing left to do but to return, or has returned.
+    pub(super) fn is_through(&self) -> bool {
+        self.is_over.is_some() || self.ended.len() == self.deployment.steps.len()
     }
 
     /// Takes note of the end of a step.

@@ -84,6 +84,7 @@ impl Shared {
         }
         state.desk.is_over = Some(why.clone());
         self.settled.notify_all();
+        state.ask_for(None);
         drop(state);
         for flight in left.into_values() {
             flight.report(Outcome::GaveUp(Failure::ours(&*why)));
@@ -96,7 +97,8 @@ impl Shared {
         let patience = self.run.patience.answer;
         let goes_on = |state: &mut State| {
             matches!(state.plugin, Plugin::Open { mode: Mode::Direct, .. })
-                && state.desk.is_returning()
+                && state.desk.is_through()
+                && state.desk.is_over.is_none()
         };
         let waited = self.settled.wait_timeout_while(state, patience, goes_on);
         let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -157,7 +159,10 @@ impl Shared {
                 let launch = flight.launch(&self.run);
                 answers.answer(question, Ok(StepAnswer::Attempt(launch.into())));
             }
-            None => state.desk.wait(step, question),
+            None => {
+                state.desk.wait(step, question);
+                state.ask_for(Some(step));
+            }
         }
     }
 }

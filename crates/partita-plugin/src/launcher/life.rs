@@ -108,6 +108,7 @@ impl Shared {
         if mode == Mode::Direct {
             return self.begin(&mut state);
         }
+        state.ask_for(None);
         let ids: Vec<String> = state.flights.keys().cloned().collect();
         for id in ids {
             match state.flights.get(&id).map(|flight| &flight.stage) {
@@ -124,6 +125,7 @@ impl Shared {
         let plugin = std::mem::replace(&mut state.plugin, Plugin::Unusable(why.clone()));
         let flights = std::mem::take(&mut state.flights);
         self.settled.notify_all();
+        state.ask_for(None);
         drop(state);
         for flight in flights.into_values() {
             self.lose(flight, &why);
@@ -165,7 +167,13 @@ impl Shared {
             Mode::Launcher => can.find,
             Mode::Direct | Mode::Delegated => matches!(flight.stage, Stage::Waiting),
         };
-        let kept = state.flights.values().any(is_kept) && self.ensure_started(&mut state).is_ok();
+        // So are steps that one has not asked for that goes through them by itself.
+        let is_needed = state.flights.values().any(is_kept)
+            || (mode == Mode::Direct && state.put_off.is_some() && !state.desk.is_through());
+        let kept = is_needed && self.ensure_started(&mut state).is_ok();
+        if is_needed && !kept {
+            state.ask_for(None);
+        }
         let is_lost = |_: &String, flight: &mut Flight| !(kept && is_kept(flight));
         let flights: Vec<Flight> =
             state.flights.extract_if(is_lost).map(|(_, flight)| flight).collect();

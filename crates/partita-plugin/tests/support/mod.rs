@@ -123,19 +123,28 @@ impl Record for Printed {
     }
 }
 
-/// Takes reports of ends.
-pub(crate) struct Ends(Sender<(Unit, u32, Outcome)>);
+/// Takes reports of ends, and of what is asked for.
+pub(crate) struct Ends(Sender<(Unit, u32, Outcome)>, Sender<Option<usize>>);
 
 pub(crate) type Reported = Receiver<(Unit, u32, Outcome)>;
 
 pub(crate) fn reports() -> (Arc<dyn Reports>, Reported) {
-    let (sender, receiver) = unbounded();
-    (Arc::new(Ends(sender)), receiver)
+    let (reports, reported, _) = all_reports();
+    (reports, reported)
+}
+
+pub(crate) fn all_reports() -> (Arc<dyn Reports>, Reported, Receiver<Option<usize>>) {
+    let ((ends, reported), (asks, asked)) = (unbounded(), unbounded());
+    (Arc::new(Ends(ends, asks)), reported, asked)
 }
 
 impl Reports for Ends {
     fn ended(&self, unit: Unit, number: u32, outcome: Outcome) {
         let _ = self.0.send((unit, number, outcome));
+    }
+
+    fn asked(&self, step: Option<usize>) {
+        let _ = self.1.send(step);
     }
 }
 

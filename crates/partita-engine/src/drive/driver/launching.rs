@@ -13,12 +13,19 @@ use crate::schedule::{Event, Outcome, Timer};
 
 impl Driver<'_> {
     pub(super) fn launch(&mut self, step: usize, attempt: u32) {
-        self.held_back = None;
+        self.not_begun = None;
         let unit = self.scheduler.unit(step);
+        let is_last = self.scheduler.rules(step).wait_after(attempt).is_none();
+        let reason = self.reasons[step].clone();
+        if !self.flights.takes(unit, attempt, is_last, reason.clone()) {
+            self.not_begun = Some((step, attempt));
+            self.events.push_back(Event::PutOff { step, attempt });
+            return;
+        }
         let places = match self.drive.limits.take(unit.step) {
             Ok(Taken::Places(places)) => places,
             Ok(Taken::Reached(reached)) => {
-                self.held_back = Some((step, attempt));
+                self.not_begun = Some((step, attempt));
                 self.events.push_back(Event::HeldBack { step, attempt });
                 return self.tell_held_back(unit, reached);
             }
@@ -31,8 +38,6 @@ impl Driver<'_> {
         };
         self.failures.remove(&step);
         self.tell(&RunEvent::StepStarted { step: unit.step, item: unit.item, attempt });
-        let is_last = self.scheduler.rules(step).wait_after(attempt).is_none();
-        let reason = self.reasons[step].clone();
         let launch = self.flights.begin(step, unit, attempt, is_last, reason, places);
         self.launched(step, attempt, launch);
     }

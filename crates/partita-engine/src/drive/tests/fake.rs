@@ -102,6 +102,8 @@ pub(super) struct Script {
     unreachable_cancels: usize,
     /// Until when every limit is reached.
     full_until: Duration,
+    /// A step that the launcher takes from some time on.
+    put_off: Option<(usize, Duration)>,
     state: Mutex<State>,
 }
 
@@ -134,6 +136,7 @@ impl Script {
             items: HashMap::new(),
             unreachable_cancels: 0,
             full_until: Duration::ZERO,
+            put_off: None,
             state: Mutex::default(),
         }
     }
@@ -188,6 +191,12 @@ impl Script {
         self
     }
 
+    /// Has the launcher take a step from this second on.
+    pub(super) fn put_off(mut self, step: usize, seconds: u64) -> Self {
+        self.put_off = Some((step, Duration::from_secs(seconds)));
+        self
+    }
+
     pub(super) fn slots(mut self, slots: usize) -> Self {
         self.slots = NonZeroUsize::new(slots).expect("at least one");
         self
@@ -237,6 +246,13 @@ impl Script {
 }
 
 impl StepLauncher for Script {
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> bool {
+        let mut state = self.state();
+        let Some((step, from)) = self.put_off else { return true };
+        state.reports = Some(Arc::clone(reports));
+        attempt.step != step || state.now >= from
+    }
+
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let (unit, number) = (attempt.unit(), attempt.number);
         let reason =
@@ -426,6 +442,14 @@ impl Clock for VirtualClock<'_> {
         if state.now < full_until && deadline.is_none_or(|deadline| full_until <= deadline) {
             state.now = full_until;
             state.limits.as_ref().expect("the driver listens").freed();
+            return inbox.try_recv().ok();
+        }
+        let asked = self.0.put_off.filter(|(_, from)| state.now < *from);
+        if let (Some((step, from)), Some(reports)) = (asked, state.reports.clone())
+            && deadline.is_none_or(|deadline| from <= deadline)
+        {
+            state.now = from;
+            reports.asked(Some(step));
             return inbox.try_recv().ok();
         }
         state.now = deadline.expect("the driver would wait for ever");

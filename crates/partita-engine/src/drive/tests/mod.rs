@@ -150,6 +150,40 @@ fn a_step_under_a_limit_waits_without_holding_up_others_or_losing_time() {
 }
 
 #[test]
+fn a_step_that_its_launcher_does_not_take_yet_holds_nothing_and_has_not_begun() {
+    check(
+        &Script::new(&[&[], &[], &[1]])
+            .slots(1)
+            .put_off(0, 60)
+            .config(0, timeout(10.0))
+            .act(0, [Hang]),
+        "0s launch b.1
+         0s b completed
+         0s launch c.1
+         0s c completed
+         60s launch a.1
+         70s cancel 0.1
+         70s failed a.1: timed out after 10s; raise the step's `timeout` if it needs longer
+         70s a failed
+         70s run failed: the step `a` failed: timed out after 10s; raise the step's `timeout` if it needs longer",
+    );
+}
+
+#[test]
+fn a_run_whose_launcher_asks_for_no_step_is_cancelled_all_the_same() {
+    check(
+        &Script::new(&[&[], &[]]).put_off(0, 60).act(1, [CancelRun]),
+        "0s launch b.1
+         0s cancel requested
+         0s a cancelled, the run was cancelled
+         0s cancel 1.1
+         0s cancel 1.1
+         0s b cancelled, the run was cancelled
+         0s run cancelled",
+    );
+}
+
+#[test]
 fn retries_wait_longer_each_time_while_others_run() {
     check(
         &Script::new(&[&[], &[]])

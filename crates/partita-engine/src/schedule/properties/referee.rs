@@ -279,13 +279,13 @@ impl Referee {
                     self.running.remove(&step);
                 }
             }
-            Event::HeldBack { step, attempt } => {
+            Event::HeldBack { step, attempt } | Event::PutOff { step, attempt } => {
                 self.running.remove(&step);
                 self.timers.remove(&(step, attempt, Timer::Timeout));
                 self.attempts[step] -= 1;
             }
             Event::CancelRequested => self.cancelled |= self.run.is_none(),
-            Event::Start | Event::LimitsFreed => {}
+            Event::Start | Event::LimitsFreed | Event::Asked { .. } => {}
         }
     }
 
