@@ -113,7 +113,7 @@ def test_a_plugin_in_shell_goes_through_the_steps_by_itself(
     register(command, copy)
     project.write("main.py", PIPELINE)
     done = project.run()
-    assert done.code == 0 and "jobs | made" in done.err, done
+    assert done.code == 0 and "make | made" in done.err, done
     run = Client().get_run("latest")
     assert run.steps["add"].output.load() == 7
     assert [len(step.attempts) for step in run.steps.values()] == [1, 1]
