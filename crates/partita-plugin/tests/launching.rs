@@ -114,15 +114,6 @@ fn a_cancelled_attempt_ends_as_cancelled() {
     assert_eq!(end(&reported), "0/1 cancelled");
 }
 
-/// Waits until a plugin has made a file.
-fn wait_for(folder: &Folder, file: &str) {
-    let end = std::time::Instant::now() + LONG;
-    while !folder.path(file).exists() {
-        assert!(std::time::Instant::now() < end, "there is no `{file}`");
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn an_attempt_that_is_cancelled_twice_is_over_whatever_the_plugin_does() {
     let check = |cases: &str| {
@@ -131,7 +122,7 @@ fn an_attempt_that_is_cancelled_twice_is_over_whatever_the_plugin_does() {
         let launcher = PluginLauncher::new(run);
         let (reports, reported) = reports();
         let job = launcher.launch(attempt(0, 1), &reports).unwrap();
-        wait_for(&folder, "launched");
+        folder.wait_for("launched");
         launcher.cancel(&job).unwrap();
         assert!(reported.is_empty());
         launcher.cancel(&job).unwrap();
@@ -160,9 +151,9 @@ fn a_job_that_is_forced_to_end_is_cancelled_once_more_and_its_plugin_lives_on() 
     let launcher = PluginLauncher::new(run);
     let (reports, reported) = reports();
     let job = launcher.launch(attempt(0, 1), &reports).unwrap();
-    wait_for(&folder, "launched");
+    folder.wait_for("launched");
     launcher.cancel(&job).unwrap();
-    wait_for(&folder, "asked");
+    folder.wait_for("asked");
     assert!(reported.is_empty());
     launcher.force(&job).unwrap();
     assert_eq!(end(&reported), "0/1 cancelled");
@@ -181,9 +172,9 @@ fn a_job_that_nobody_has_seen_end_is_told_of() {
     let launcher = PluginLauncher::new(run);
     let (reports, _) = reports();
     let job = launcher.launch(attempt(0, 1), &reports).unwrap();
-    wait_for(&folder, "launched");
+    folder.wait_for("launched");
     launcher.cancel(&job).unwrap();
-    wait_for(&folder, "asked");
+    folder.wait_for("asked");
     drop(launcher);
     let told = printed.lines().join("\n");
     assert!(told.contains("nobody has seen the job `7` of step `step0` end"), "{told}");

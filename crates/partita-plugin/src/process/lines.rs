@@ -30,6 +30,8 @@ pub(super) enum Line {
     End,
     /// One is longer than the limit; this is how it begins, and the rest is passed over.
     TooLong(Vec<u8>),
+    /// Some of such a rest was passed over; it may go on without end.
+    Skipped,
 }
 
 impl<R: Read + AsFd> Lines<R> {
@@ -43,10 +45,12 @@ impl<R: Read + AsFd> Lines<R> {
         self.pipe.as_ref().map(AsFd::as_fd)
     }
 
-    /// Returns the next line, if it is there.
+    /// Returns the next line, if it is there. It reads no more than a line may have.
     pub(super) fn next(&mut self) -> Line {
         loop {
-            self.skip();
+            if self.skip() {
+                return Line::Skipped;
+            }
             if let Some(end) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
                 let mut line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
                 line.pop();
@@ -72,14 +76,16 @@ impl<R: Read + AsFd> Lines<R> {
         }
     }
 
-    /// Passes over the rest of a line that was too long.
-    fn skip(&mut self) {
-        if self.is_skipping {
-            let end = self.buffer.iter().position(|&byte| byte == b'\n');
-            self.is_skipping = end.is_none();
-            self.buffer.drain(..end.map_or(self.buffer.len(), |end| end + 1));
-            self.searched = 0;
+    /// Passes over the rest of a line that was too long; returns whether it was no more than a part.
+    fn skip(&mut self) -> bool {
+        if !self.is_skipping || self.buffer.is_empty() {
+            return false;
         }
+        let end = self.buffer.iter().position(|&byte| byte == b'\n');
+        self.is_skipping = end.is_none();
+        self.buffer.drain(..end.map_or(self.buffer.len(), |end| end + 1));
+        self.searched = 0;
+        self.is_skipping
     }
 
     /// Reads once; returns whether that brought something.
@@ -128,8 +134,17 @@ mod tests {
         writer.write_all(b"more than eight").unwrap();
         assert_eq!(lines.next(), Line::TooLong(b"more than eight".to_vec()));
         writer.write_all(b" and more").unwrap();
+        assert_eq!(lines.next(), Line::Skipped);
         assert_eq!(lines.next(), Line::None);
         writer.write_all(b" still\nnext\n").unwrap();
         assert_eq!(lines.next(), Line::Whole(b"next".to_vec()));
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_passed_over_in_parts() {
+        let mut lines = Lines::new(std::fs::File::open("/dev/zero").unwrap(), 8).unwrap();
+        assert!(matches!(lines.next(), Line::TooLong(_)));
+        assert_eq!(lines.next(), Line::Skipped);
+        assert_eq!(lines.next(), Line::Skipped);
     }
 }

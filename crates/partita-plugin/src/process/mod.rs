@@ -6,6 +6,7 @@
 
 mod lines;
 mod supervisor;
+mod words;
 
 pub use supervisor::unknown_method;
 

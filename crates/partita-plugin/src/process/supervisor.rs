@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,14 +18,17 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::lines::{Line, Lines};
+use super::words::{ended, shown, stray};
 use super::{Answer, CallError, Listener, Mailbox, Order};
 use crate::frame::{Frame, MAX_BYTES, RpcError, code};
 use crate::patience::Patience;
 
 /// Bytes of a line on standard error that are shown.
 const PRINTED: usize = 1 << 16;
-/// Characters of a line that a message shows; it is cleared of secrets before it is cut.
-const SHOWN: usize = 120;
+/// Lines that are taken from each output before orders, times and ends have their turn again.
+const HEARD: usize = 64;
+/// How long it is heard what a plugin left in its pipes: what it started may go on printing there.
+const LEFT: Duration = Duration::from_secs(1);
 
 /// Returns a letter box and what is read from it.
 pub(super) fn mailbox() -> std::io::Result<(Mailbox, Receiver<Order>)> {
@@ -80,6 +83,8 @@ struct Supervisor {
     /// When it is killed, once it was told to end or has closed its output.
     kill_at: Option<Instant>,
     is_closing: bool,
+    /// Whether it has said more than was heard.
+    is_behind: bool,
     /// Whether its output has ended.
     is_silent: bool,
     is_reaped: bool,
@@ -114,6 +119,7 @@ impl Supervisor {
             last_printed: None,
             kill_at: None,
             is_closing: false,
+            is_behind: false,
             is_silent: false,
             is_reaped: false,
         };
@@ -145,6 +151,9 @@ impl Supervisor {
 
     /// Waits until there is something to do.
     fn wait(&self) {
+        if self.is_behind {
+            return;
+        }
         let mut fds = vec![PollFd::new(self.mailbox.bell.as_fd(), PollFlags::POLLIN)];
         let readable = [self.stdout.fd(), self.stderr.fd()];
         fds.extend(readable.into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
@@ -160,7 +169,7 @@ impl Supervisor {
         let _ = poll(&mut fds, timeout);
     }
 
-    /// Does what there is to do; returns why the plugin is gone, if it is.
+    /// Does what there is to do, of all a part; returns why the plugin is gone, if it is.
     fn turn(&mut self) -> Option<String> {
         let _ = self.mailbox.bell.read();
         let mut has_exited = false;
@@ -176,15 +185,12 @@ impl Supervisor {
             }
         }
         self.write();
-        self.hear_errors();
-        if let Some(why) = self.hear() {
-            return Some(why);
-        }
         if has_exited {
             let status = self.reap();
-            return Some(self.with_last_words(status.map_or("has ended".to_owned(), ended)));
+            let why = status.map_or("has ended".to_owned(), ended);
+            return Some(self.hear_out().err().unwrap_or_else(|| self.with_last_words(why)));
         }
-        self.overdue()
+        self.hear().err().or_else(|| self.overdue())
     }
 
     fn ask(
@@ -234,48 +240,70 @@ impl Supervisor {
         }
     }
 
-    fn hear_errors(&mut self) {
-        loop {
+    /// Takes in some of what the plugin has said; says why no more of it can be understood.
+    fn hear(&mut self) -> Result<(), String> {
+        let has_more_errors = self.hear_errors();
+        self.is_behind = self.hear_messages()? || has_more_errors;
+        Ok(())
+    }
+
+    /// Takes in what the plugin has said to its end.
+    fn hear_out(&mut self) -> Result<(), String> {
+        let until = Instant::now() + LEFT;
+        self.is_behind = true;
+        while self.is_behind && Instant::now() < until {
+            self.hear()?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether there may be more of it.
+    fn hear_errors(&mut self) -> bool {
+        for _ in 0..HEARD {
             let line = match self.stderr.next() {
                 Line::Whole(line) => self.listener.cleared(&String::from_utf8_lossy(&line), false),
                 Line::TooLong(line) => {
                     let line = self.listener.cleared(&String::from_utf8_lossy(&line), true);
                     format!("{line} [the rest of this line is left out]")
                 }
-                Line::None | Line::End => return,
+                Line::Skipped => continue,
+                Line::None | Line::End => return false,
             };
             self.listener.printed(&line);
             if !line.trim().is_empty() {
                 self.last_printed = Some(line);
             }
         }
+        true
     }
 
-    /// Takes in what the plugin has said; returns why no more of it can be understood.
-    fn hear(&mut self) -> Option<String> {
-        loop {
+    /// Returns whether there may be more messages.
+    fn hear_messages(&mut self) -> Result<bool, String> {
+        for _ in 0..HEARD {
             match self.stdout.next() {
                 Line::Whole(line) => match Frame::read(&line) {
                     Ok(frame) => self.heard(frame),
                     Err(reason) => {
                         let line = self.listener.cleared(&String::from_utf8_lossy(&line), false);
-                        return Some(stray(&line, &reason));
+                        return Err(stray(&line, &reason));
                     }
                 },
                 Line::TooLong(_) => {
                     let most = MAX_BYTES >> 20;
-                    return Some(format!("sent a message of more than {most} MiB"));
+                    return Err(format!("sent a message of more than {most} MiB"));
                 }
-                Line::None => return None,
+                Line::Skipped => {}
+                Line::None => return Ok(false),
                 Line::End => {
                     // What its exit code says is better; it is given a moment to end.
                     if !std::mem::replace(&mut self.is_silent, true) {
                         self.kill_within(self.patience.end);
                     }
-                    return None;
+                    return Ok(false);
                 }
             }
         }
+        Ok(true)
     }
 
     fn heard(&mut self, frame: Frame) {
@@ -333,7 +361,8 @@ impl Supervisor {
     /// Ends what is left of the plugin, and tells everyone who waits.
     fn end(mut self, why: String) {
         self.reap();
-        self.hear_errors();
+        let until = Instant::now() + LEFT;
+        while self.hear_errors() && Instant::now() < until {}
         let _ = self.mailbox.why.set(why.clone());
         for pending in std::mem::take(&mut self.pending).into_values() {
             (pending.answer)(Err(CallError::Gone(why.clone())));
@@ -352,33 +381,6 @@ impl Supervisor {
 /// answers, what it has not come to is not late.
 fn due(asked: Instant, last_answer: Instant, patience: Duration) -> Instant {
     asked.max(last_answer) + patience
-}
-
-fn ended(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit code {code}"),
-        (None, Some(number)) => match Signal::try_from(number) {
-            Ok(signal) => format!("was ended by {signal}"),
-            Err(_) => format!("was ended by signal {number}"),
-        },
-        (None, None) => "has ended".to_owned(),
-    }
-}
-
-fn stray(line: &str, reason: &str) -> String {
-    let line = shown(line);
-    format!(
-        "wrote `{line}` to its standard output, which is no message of the plugin protocol \
-         ({reason}); whatever else it prints belongs on its standard error"
-    )
-}
-
-fn shown(line: &str) -> String {
-    let mut shown: String = line.trim().chars().take(SHOWN).collect();
-    if line.trim().chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// Returns the error for a method that nobody here has.

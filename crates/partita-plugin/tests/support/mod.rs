@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use partita_core::deployment::{Deployment, Environment, Pipeline, Step, StepConfig, VERSION};
@@ -47,6 +47,15 @@ impl Folder {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    /// Waits until a plugin has made a file.
+    pub(crate) fn wait_for(&self, file: &str) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !self.path(file).exists() {
+            assert!(Instant::now() < end, "there is no `{file}`");
+            std::thread::yield_now();
+        }
     }
 
     /// Writes an executable.
