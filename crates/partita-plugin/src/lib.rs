@@ -23,6 +23,6 @@ mod terms;
 pub use delegate::Delegate;
 pub use launcher::{Hand, Handed, OpenRun, PluginLauncher, Record, StepEnds};
 pub use patience::Patience;
-pub use process::{CallError, Listener, PluginProcess, unknown_method};
+pub use process::{CallError, Ender, Listener, PluginProcess, unknown_method};
 pub use registration::{Registration, RegistrationError};
 pub use start::{Start, StartError, digest_of};

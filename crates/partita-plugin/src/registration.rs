@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::message::{Description, Hello, PROTOCOL, Validate, Validated, Welcome, method};
 use crate::patience::Patience;
 use crate::process::{
-    Answers, CallError, Listener, PluginProcess, problems_as, read, unknown_method,
+    Answers, CallError, Ender, Listener, PluginProcess, problems_as, read, unknown_method,
 };
 use crate::start::{Start, StartError};
 
@@ -47,14 +47,35 @@ impl Registration {
     /// # Errors
     /// Why it cannot be asked.
     pub fn open(start: &Start, patience: Patience) -> Result<Self, RegistrationError> {
+        let started = Self::start(start, patience)?;
+        started.greet()?;
+        Ok(started)
+    }
+
+    /// Starts a plugin; it is to be greeted before it is asked.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub fn start(start: &Start, patience: Patience) -> Result<Self, RegistrationError> {
         let listener = |answers| Box::new(Outside(answers)) as _;
         let process = PluginProcess::start(start.command(), patience, listener)
             .map_err(|error| RegistrationError::Failed(start.not_started(&error)))?;
-        let opened = Self { start: start.clone(), patience, process };
-        let welcome: Welcome = opened.call(method::HELLO, &hello())?;
+        Ok(Self { start: start.clone(), patience, process })
+    }
+
+    /// Returns what ends it while it is asked.
+    pub fn ender(&self) -> Ender {
+        self.process.ender()
+    }
+
+    /// Sees that it speaks the protocol.
+    ///
+    /// # Errors
+    /// Why it cannot be asked.
+    pub fn greet(&self) -> Result<(), RegistrationError> {
+        let welcome: Welcome = self.call(method::HELLO, &hello())?;
         check_version(&welcome)
-            .map_err(|why| RegistrationError::Failed(format!("{} {why}", start.what)))?;
-        Ok(opened)
+            .map_err(|why| RegistrationError::Failed(format!("{} {why}", self.start.what)))
     }
 
     /// Returns its flavor, with the source and the origin that it is registered with.

@@ -123,6 +123,17 @@ impl Answers {
     }
 }
 
+/// Ends a plugin, from any thread.
+#[derive(Clone)]
+pub struct Ender(Mailbox);
+
+impl Ender {
+    /// Has it killed at once, and all that it started: whoever waits for an answer learns of that.
+    pub fn end(&self) {
+        self.0.send(Order::Hurry(Duration::ZERO));
+    }
+}
+
 /// A running plugin; it is ended when this is dropped.
 pub struct PluginProcess {
     mailbox: Mailbox,
@@ -156,6 +167,11 @@ impl PluginProcess {
     /// Returns what answers its requests.
     pub(crate) fn answers(&self) -> Answers {
         Answers(self.mailbox.clone())
+    }
+
+    /// Returns what ends it.
+    pub(crate) fn ender(&self) -> Ender {
+        Ender(self.mailbox.clone())
     }
 
     /// Has it end: whoever waits for an answer learns that it is gone.

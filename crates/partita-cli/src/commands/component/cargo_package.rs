@@ -11,12 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use nix::sys::signal::{SigSet, Signal, killpg};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use partita_core::stack::{Flavor, Origin};
 use tempfile::TempDir;
 
+use super::ending::Ending;
 use crate::context::Context;
 use crate::error::{CANCELLED, CommandError};
 
@@ -121,7 +121,7 @@ impl Package {
 
     /// Runs cargo to its end, or until somebody interrupts this.
     fn build(&self, root: &Path, context: &Context) -> io::Result<Built> {
-        let ending = Ending::hold()?;
+        let ending = Ending::hold(|| {})?;
         let target = root.join(TARGET);
         let mut cargo = Command::new("cargo")
             .args(["install", "--locked", "--color=never", "--root"])
@@ -147,7 +147,7 @@ impl Package {
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if ending.is_asked()? {
+            if ending.is_asked() {
                 let group = i32::try_from(cargo.id()).map(Pid::from_raw);
                 let _ = group.map(|group| killpg(group, Signal::SIGKILL));
                 cargo.wait()?;
@@ -192,31 +192,6 @@ enum Built {
     Failed(String),
     /// Somebody asked this process to end.
     Interrupted,
-}
-
-/// Takes what asks this process to end, for as long as there is something to tidy up.
-struct Ending {
-    asks: SigSet,
-    asked: SignalFd,
-}
-
-impl Ending {
-    fn hold() -> io::Result<Self> {
-        let asks = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
-        asks.thread_block()?;
-        let asked = SignalFd::with_flags(&asks, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        Ok(Self { asks, asked })
-    }
-
-    fn is_asked(&self) -> io::Result<bool> {
-        Ok(self.asked.read_signal()?.is_some())
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let _ = self.asks.thread_unblock();
-    }
 }
 
 /// Returns what a process says, line by line, until it ends.

@@ -5,6 +5,7 @@ mod cargo_package;
 mod configuration;
 mod delete;
 mod describe;
+mod ending;
 mod flavor;
 mod keys;
 mod left_behind;

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use partita_core::literal::Literal;
 use partita_core::stack::{Claims, Flavor, Origin};
 use partita_plugin::message::{Problem, Validated};
-use partita_plugin::{Patience, Registration, RegistrationError, Start, StartError, digest_of};
+use partita_plugin::{
+    Ender, Patience, Registration, RegistrationError, Start, StartError, digest_of,
+};
 
 use super::cargo_package::{self, Installed, Package};
+use super::ending::Ending;
 use super::keys::Keys;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -99,8 +103,8 @@ fn describe_class(
     interpreter.check_package()?;
     let start = Start::python(&interpreter.path, source, source_root);
     let source_root = source_root.display().to_string();
-    let plugin = Registration::open(&start, patience)?;
-    Ok(plugin.describe(source.to_owned(), Origin::Python { source_root })?)
+    let origin = Origin::Python { source_root };
+    Ok(ask(&start, patience, |plugin| plugin.describe(source.to_owned(), origin))?)
 }
 
 fn describe_executable(
@@ -110,8 +114,30 @@ fn describe_executable(
 ) -> Result<Flavor, RegistrationError> {
     let start = Start::executable(path)?;
     let digest = digest_of(path)?;
-    let plugin = Registration::open(&start, patience)?;
-    plugin.describe(path.display().to_string(), Origin::Executable { digest, package })
+    let origin = Origin::Executable { digest, package };
+    ask(&start, patience, |plugin| plugin.describe(path.display().to_string(), origin))
+}
+
+/// Asks a plugin, which is ended first if somebody ends this command meanwhile.
+fn ask<T>(
+    start: &Start,
+    patience: Patience,
+    ask: impl FnOnce(&Registration) -> Result<T, RegistrationError>,
+) -> Result<T, RegistrationError> {
+    let plugin: Arc<OnceLock<Ender>> = Arc::default();
+    let end = Arc::clone(&plugin);
+    let ending = Ending::hold(move || end.get().into_iter().for_each(Ender::end))
+        .map_err(|error| RegistrationError::Failed(format!("signals cannot be taken: {error}")))?;
+    let said = Registration::start(start, patience).and_then(|started| {
+        let ender = plugin.get_or_init(|| started.ender());
+        if ending.is_asked() {
+            ender.end();
+        }
+        started.greet()?;
+        ask(&started)
+    });
+    ending.obey();
+    said
 }
 
 /// Checks a configuration that fits its flavor's schema with the flavor's own checks, where that is
@@ -166,7 +192,7 @@ fn asked(
     let python = python::find().map(|found| found.path).unwrap_or_else(|_| "python3".into());
     let said = Start::of(flavor, &python)
         .map_err(RegistrationError::from)
-        .and_then(|start| Registration::open(&start, Patience::default())?.validate(config));
+        .and_then(|start| ask(&start, Patience::default(), |plugin| plugin.validate(config)));
     match said {
         Ok(said) => Ok(Some(said)),
         Err(error @ RegistrationError::Malformed(_)) => Err(error),
