@@ -62,6 +62,7 @@ pub enum Frame {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Raw {
     jsonrpc: String,
     #[serde(default, deserialize_with = "present")]
@@ -85,6 +86,9 @@ impl Frame {
     /// # Errors
     /// Why it is no message.
     pub fn read(line: &[u8]) -> Result<Self, String> {
+        if line.trim_ascii_start().first() == Some(&b'[') {
+            return Err("it is a list, expected an object".to_owned()); // serde takes it for the fields.
+        }
         let raw: Raw = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         if raw.jsonrpc != "2.0" {
             return Err(format!("`jsonrpc` is `{}`, and must be `2.0`", raw.jsonrpc));
@@ -158,6 +162,9 @@ mod tests {
     #[test]
     fn anything_else_is_refused_with_the_reason() {
         check("Connecting to the queue …", Err("expected value"));
+        check("5", Err("expected an object"));
+        check("[]", Err("expected an object"));
+        check(r#"["2.0",1,"poll",{},null,null]"#, Err("expected an object"));
         check(r#"{"jsonrpc":"1.0","id":1,"result":1}"#, Err("must be `2.0`"));
         check(r#"{"jsonrpc":"2.0","id":1}"#, Err("neither a `method`"));
         check(r#"{"jsonrpc":"2.0"}"#, Err("neither a `method`"));

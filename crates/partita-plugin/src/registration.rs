@@ -131,7 +131,7 @@ impl Registration {
         self.process.call(method, request, self.patience.start).map_err(|error| {
             let told = format!("{} {error}", self.start.what);
             match error {
-                CallError::Refused(error) => {
+                CallError::Refused(error) | CallError::Unwelcome(error) => {
                     RegistrationError::Failed(self.start.refusal(method, &error.message))
                 }
                 CallError::Gone(_) => RegistrationError::Failed(told),

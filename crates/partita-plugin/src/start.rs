@@ -8,6 +8,7 @@ use std::process::Command;
 use partita_core::digest::Digest;
 use partita_core::stack::{Flavor, Origin};
 
+use crate::message::method;
 use crate::process::CallError;
 
 /// The module that makes plugins of flavors in Python.
@@ -134,6 +135,7 @@ impl Start {
     pub(crate) fn said(&self, error: &CallError) -> String {
         match error {
             CallError::Refused(error) => error.message.clone(),
+            CallError::Unwelcome(error) => self.refusal(method::HELLO, &error.message),
             error => format!("{} {error}", self.what),
         }
     }

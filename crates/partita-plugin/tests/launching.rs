@@ -209,6 +209,14 @@ fn what_does_not_speak_the_protocol_is_told_in_one_paragraph() {
     let gone = |cases: &str, why: &str| check("status", cases, [why, why]);
     gone(r#"hello) answer "$id" '{"protocol":2}' ;;"#, "speaks version 2 of the plugin protocol");
     gone(
+        r#"hello) refuse "$id" -32000 "no driver" ;;"#,
+        "plugin` answered `hello` with an error: no driver",
+    );
+    gone(
+        r#"hello) ;; open) answer "$id" '{}' ;;"#,
+        "answered `open` before `hello`, which says which version of the protocol it speaks",
+    );
+    gone(
         r#"hello) echo "no queue" >&2; exit 3 ;;"#,
         "ended with exit code 3; the last that it wrote is `no queue`",
     );
@@ -225,6 +233,15 @@ fn what_does_not_speak_the_protocol_is_told_in_one_paragraph() {
     );
     gone(r#"launch) kill -9 $$ ;;"#, "was ended by SIGKILL");
     gone(r#"launch) head -c 100000000 /dev/zero ;;"#, "more than 16 MiB");
+}
+
+#[test]
+fn an_error_is_told_up_to_a_length() {
+    let padded = |count: usize| format!(r#"$(printf %0{count}d 0)"#);
+    let refused = |count| format!(r#"launch) refuse "$id" -32000 "{}" ;;"#, padded(count));
+    let (whole, cut) = ("0".repeat(2000), format!("{}…", "0".repeat(2000)));
+    check("status", &refused(2000), [&whole, &whole]);
+    check("status", &refused(100_000), [&cut, &cut]);
 }
 
 #[test]

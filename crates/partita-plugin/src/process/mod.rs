@@ -33,6 +33,9 @@ pub enum CallError {
     /// The plugin answered with an error.
     #[error("{0}")]
     Refused(RpcError),
+    /// It answered the first question of all with an error.
+    #[error("{0}")]
+    Unwelcome(RpcError),
     /// The plugin is gone.
     #[error("{0}")]
     Gone(String),

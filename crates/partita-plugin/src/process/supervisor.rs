@@ -1,5 +1,7 @@
 //! The thread that owns a plugin's process.
 
+mod hearing;
+
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
@@ -17,19 +19,14 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::lines::{Line, Lines};
-use super::words::{ended, shown, stray};
+use super::lines::Lines;
+use super::words::{ended, shown};
 use super::{Answer, CallError, Listener, Mailbox, Order};
 use crate::frame::{Frame, MAX_BYTES, RpcError, code};
 use crate::patience::Patience;
 
 /// Bytes of a line on standard error that are shown.
 const PRINTED: usize = 1 << 16;
-/// Lines that are taken from each output before orders, times and ends have their turn again.
-const HEARD: usize = 64;
-/// How long it is heard what a plugin left in its pipes: what it started may go on printing there.
-const LEFT: Duration = Duration::from_secs(1);
-
 /// Returns a letter box and what is read from it.
 pub(super) fn mailbox() -> std::io::Result<(Mailbox, Receiver<Order>)> {
     let (orders, inbox) = unbounded();
@@ -240,90 +237,6 @@ impl Supervisor {
         }
     }
 
-    /// Takes in some of what the plugin has said; says why no more of it can be understood.
-    fn hear(&mut self) -> Result<(), String> {
-        let has_more_errors = self.hear_errors();
-        self.is_behind = self.hear_messages()? || has_more_errors;
-        Ok(())
-    }
-
-    /// Takes in what the plugin has said to its end.
-    fn hear_out(&mut self) -> Result<(), String> {
-        let until = Instant::now() + LEFT;
-        self.is_behind = true;
-        while self.is_behind && Instant::now() < until {
-            self.hear()?;
-        }
-        Ok(())
-    }
-
-    /// Returns whether there may be more of it.
-    fn hear_errors(&mut self) -> bool {
-        for _ in 0..HEARD {
-            let line = match self.stderr.next() {
-                Line::Whole(line) => self.listener.cleared(&String::from_utf8_lossy(&line), false),
-                Line::TooLong(line) => {
-                    let line = self.listener.cleared(&String::from_utf8_lossy(&line), true);
-                    format!("{line} [the rest of this line is left out]")
-                }
-                Line::Skipped => continue,
-                Line::None | Line::End => return false,
-            };
-            self.listener.printed(&line);
-            if !line.trim().is_empty() {
-                self.last_printed = Some(line);
-            }
-        }
-        true
-    }
-
-    /// Returns whether there may be more messages.
-    fn hear_messages(&mut self) -> Result<bool, String> {
-        for _ in 0..HEARD {
-            match self.stdout.next() {
-                Line::Whole(line) => match Frame::read(&line) {
-                    Ok(frame) => self.heard(frame),
-                    Err(reason) => {
-                        let line = self.listener.cleared(&String::from_utf8_lossy(&line), false);
-                        return Err(stray(&line, &reason));
-                    }
-                },
-                Line::TooLong(_) => {
-                    let most = MAX_BYTES >> 20;
-                    return Err(format!("sent a message of more than {most} MiB"));
-                }
-                Line::Skipped => {}
-                Line::None => return Ok(false),
-                Line::End => {
-                    // What its exit code says is better; it is given a moment to end.
-                    if !std::mem::replace(&mut self.is_silent, true) {
-                        self.kill_within(self.patience.end);
-                    }
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    fn heard(&mut self, frame: Frame) {
-        match frame {
-            Frame::Request { id, method, params } => self.listener.asked(id, &method, params),
-            Frame::Notification { method, params } => self.listener.notified(&method, params),
-            Frame::Response { id, result } => {
-                self.last_answer = Instant::now();
-                let pending = id.as_u64().and_then(|id| self.pending.remove(&id));
-                match pending {
-                    Some(pending) => (pending.answer)(result.map_err(CallError::Refused)),
-                    // It was answered before, or never asked.
-                    None => self.listener.printed(&format!(
-                        "partita: the answer with the id {id} is passed over; nothing waits for it"
-                    )),
-                }
-            }
-        }
-    }
-
     fn overdue(&self) -> Option<String> {
         let now = Instant::now();
         if self.kill_at.is_some_and(|at| at <= now) {
@@ -361,8 +274,7 @@ impl Supervisor {
     /// Ends what is left of the plugin, and tells everyone who waits.
     fn end(mut self, why: String) {
         self.reap();
-        let until = Instant::now() + LEFT;
-        while self.hear_errors() && Instant::now() < until {}
+        self.hear_last_errors();
         let _ = self.mailbox.why.set(why.clone());
         for pending in std::mem::take(&mut self.pending).into_values() {
             (pending.answer)(Err(CallError::Gone(why.clone())));

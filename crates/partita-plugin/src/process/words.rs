@@ -7,6 +7,8 @@ use nix::sys::signal::Signal;
 
 /// Characters of a line that a message shows; it is cleared of secrets before it is cut.
 const SHOWN: usize = 120;
+/// Characters of an error that are told, likewise.
+const TOLD: usize = 2000;
 
 /// Returns how a process ended.
 pub(super) fn ended(status: ExitStatus) -> String {
@@ -31,9 +33,17 @@ pub(super) fn stray(line: &str, reason: &str) -> String {
 
 /// Returns as much of a line as a message shows.
 pub(super) fn shown(line: &str) -> String {
-    let mut shown: String = line.trim().chars().take(SHOWN).collect();
-    if line.trim().chars().nth(SHOWN).is_some() {
-        shown.push('…');
+    cut(line.trim(), SHOWN)
+}
+
+/// Returns as much of what a plugin says as is told.
+pub(super) fn told(said: &str) -> String {
+    cut(said, TOLD)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
-    shown
 }
