@@ -427,6 +427,8 @@ impl runner::StepCaller for PyCaller<'_, '_> {
 
     fn is_interrupted(&mut self) -> bool {
         self.interrupted |= self.py.check_signals().is_err();
+        // What is raised in this thread alone is raised by code in Python alone.
+        self.interrupted |= self.caller.getattr("is_told_to_end").is_err();
         self.interrupted
     }
 

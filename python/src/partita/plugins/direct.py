@@ -7,11 +7,11 @@ or with how the step has ended.
 from __future__ import annotations
 
 import os
-import signal
 
 from partita import _native
 from partita.entrypoints.attempt import VARIABLE, Terms, attempt
 from partita.errors import PartitaError
+from partita.plugins.interruption import Interruption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ class DirectSteps:
     def __init__(self, run: _native.RunEntry, channel: Channel) -> None:
         self._run = run
         self._channel = channel
-        self._running = 0
-        # A step that is cancelled is interrupted, as by Ctrl-C; between steps nothing is.
-        signal.signal(signal.SIGTERM, self._interrupt)
+        self._interruption = Interruption()
         channel.urgent["cancel"] = self._cancel
 
     def run(self, name: str) -> None:
@@ -59,11 +57,8 @@ class DirectSteps:
             entry = self._run.step_named(which["step"], which.get("item"))
             if entry.program is not None:
                 return self._made_by(entry.program, which, environment)
-            self._running += 1
-            try:
+            with self._interruption.of(which["id"]):
                 _, failure = attempt(entry, which["number"], terms)
-            finally:
-                self._running -= 1
         except (KeyboardInterrupt, SystemExit):
             return {"state": "cancelled"}
         except PartitaError as error:
@@ -86,22 +81,18 @@ class DirectSteps:
             process = subprocess.Popen(command, env={**os.environ, **environment})
         except OSError as error:
             raise PartitaError(f"`{program}` cannot be started: {error.strerror}") from None
-        self._running += 1
         try:
-            code = process.wait()
+            with self._interruption.of(which["id"], process.terminate):
+                code = process.wait()
         except KeyboardInterrupt:
             process.terminate()
             process.wait()
             raise
-        finally:
-            self._running -= 1
+        if code != 0 and self._interruption.is_cancelled(which["id"]):
+            return {"state": "cancelled"}
         state = "completed" if code == 0 else "failed"
         return {"state": state, "exit_code": code if code >= 0 else 128 - code}
 
-    def _cancel(self, _: dict[str, Any]) -> object:
-        os.kill(os.getpid(), signal.SIGTERM)
+    def _cancel(self, params: dict[str, Any]) -> object:
+        self._interruption.cancel(params["job"])
         return {}
-
-    def _interrupt(self, *_: object) -> None:
-        if self._running:
-            raise KeyboardInterrupt
