@@ -96,13 +96,16 @@ impl<O: BaseOrchestrator> Serving for Going<O> {
         }
     }
 
-    fn end(&mut self) {
-        if self.is_running.load(Ordering::SeqCst) && self.opened.mode == Mode::Delegated {
+    fn end(&mut self) -> bool {
+        let delegates =
+            self.is_running.load(Ordering::SeqCst) && self.opened.mode == Mode::Delegated;
+        if delegates {
             self.orchestrator.cancel();
         }
         if let Some(runner) = &self.runner {
             runner.end();
         }
+        delegates
     }
 }
 

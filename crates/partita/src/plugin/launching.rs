@@ -65,7 +65,9 @@ impl<O: StepLauncher> Serving for Launching<O> {
     }
 
     /// What it has launched ends with this process, or does not: that is its own business.
-    fn end(&mut self) {}
+    fn end(&mut self) -> bool {
+        false // Its jobs are found again when the run goes on.
+    }
 }
 
 impl<O: StepLauncher> Launching<O> {

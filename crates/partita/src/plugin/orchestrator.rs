@@ -73,8 +73,9 @@ pub trait Serving {
     /// Answers a request.
     fn answer(&mut self, id: &Value, method: &str, params: Value) -> Answered;
 
-    /// Ends what has not ended, since nobody listens any more.
-    fn end(&mut self);
+    /// Ends what has not ended, since nobody listens any more; returns whether what this process
+    /// has started here is left.
+    fn end(&mut self) -> bool;
 }
 
 /// What has become of a request.

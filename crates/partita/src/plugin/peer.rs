@@ -91,7 +91,9 @@ impl Peer {
         std::fs::write(path, serde_json::to_vec(&deployment).unwrap()).unwrap();
         let (input, out) = std::io::pipe().unwrap();
         let (sender, heard) = channel();
-        let serve = move || serve_on(flavor, input, Box::new(Lines(sender)));
+        let serve = move || {
+            serve_on(flavor, input, Box::new(Lines(sender)));
+        };
         Self {
             out: Some(out),
             heard,

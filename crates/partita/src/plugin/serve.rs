@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use nix::unistd::dup2_stdout;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{dup2_stdout, getpgrp, getpid};
 use partita_plugin::frame::{Frame, MAX_BYTES, RpcError, code};
 use partita_plugin::message::{
     Description, Open, Opened, PROTOCOL, Problem, Validate, Validated, Welcome, method,
@@ -33,7 +34,9 @@ where
     let moved = own.and_then(|own| Ok(dup2_stdout(std::io::stderr()).map(|()| own)?));
     match moved {
         Ok(own) => {
-            serve_on(flavor, std::io::stdin().lock(), Box::new(File::from(own)));
+            if serve_on(flavor, std::io::stdin().lock(), Box::new(File::from(own))) {
+                end_group();
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -43,8 +46,17 @@ where
     }
 }
 
-/// Serves a flavor over any two streams, until the input ends.
-pub(super) fn serve_on<F, Way>(flavor: F, input: impl Read, out: Box<dyn Write + Send>)
+/// Ends this process and what it has started, where Partita gave it a process group of its own. An
+/// engine that was killed cannot do so, and its run may be resumed at once.
+fn end_group() {
+    if getpgrp() == getpid() {
+        let _ = killpg(getpgrp(), Signal::SIGKILL);
+    }
+}
+
+/// Serves a flavor over any two streams, until the input ends; returns whether what it has started
+/// here is left.
+pub(super) fn serve_on<F, Way>(flavor: F, input: impl Read, out: Box<dyn Write + Send>) -> bool
 where
     F: BaseOrchestratorFlavor,
     F::Implementation: Orchestrator<Way, Config = F::Config>,
@@ -71,10 +83,9 @@ where
             Err(error) => eprintln!("what came is no message of the plugin protocol: {error}"),
         }
     }
-    if let Some(serving) = &mut session.serving {
-        serving.end();
-    }
+    let is_left = session.serving.as_mut().is_some_and(|serving| serving.end());
     channel.close();
+    is_left
 }
 
 struct Session<F, Way> {

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 
 from partita import _native
 from partita.entrypoints.base_entrypoint_configuration import running
@@ -34,6 +34,9 @@ CAPABILITIES = {"find": "find", "logs": "logs", "wait": "status"}
 #: and a message has 16 MiB at most.
 MOST_KEPT = 2 << 20
 
+#: Seconds in which a plugin ends once its input has.
+END = 5
+
 
 class Opened:
     """Its public methods are those of the protocol."""
@@ -51,6 +54,7 @@ class Opened:
             PartitaError: It cannot be loaded, or cannot work here.
         """
         self._channel = channel
+        self._is_over = Event()
         self._kind = sources.load_implementation(flavor)
         self._goes_by_itself = _goes_by_itself(self._kind)
         self._orchestrator: BaseOrchestrator = self._kind(
@@ -110,13 +114,17 @@ class Opened:
         environment: dict[str, str] = params.get("environment", {})
         self._orchestrator.prepare_pipeline_deployment(self._deployment, self._stack)
         if self._is_delegated:  # Nobody waits for it any more once its input has ended.
-            self._channel.on_end = lambda: os.kill(os.getpid(), signal.SIGINT)
+            _native.end_with_parent(False)  # What it has started is to end first.
+            self._channel.on_end = self._end
         try:
             made = self._orchestrator.prepare_or_run_pipeline(
                 self._deployment, self._stack, environment
             )
         finally:
             self._channel.on_end = lambda: None
+            self._is_over.set()
+            if self._is_delegated:
+                _native.end_with_parent(True)
         asked = self._orchestrator._images_asked  # pyright: ignore[reportPrivateUsage]
         for name, image in self._images.items():
             if name not in asked:
@@ -125,6 +133,14 @@ class Opened:
                     "never asked `get_image` for it; take the image away, or run the step in it"
                 )
         return {} if made is None else _kept(made)
+
+    def _end(self) -> None:
+        """Ends what it has started here: an engine that was killed cannot, and may be resumed."""
+        os.kill(os.getpid(), signal.SIGINT)
+        if os.getpgrp() == os.getpid():
+            os.killpg(os.getpgrp(), signal.SIGTERM)
+            self._is_over.wait(END)
+            os.killpg(os.getpgrp(), signal.SIGKILL)
 
     def _mode(self) -> str:
         if not self._goes_by_itself:
