@@ -150,6 +150,29 @@ def test_an_orchestrator_that_fails_with_a_secret_in_its_message_tells_nobody(
     check_untold(project, "queue-of-secrets", ended.out, ended.err, described)
 
 
+#: Ways for what an orchestrator knows to reach its steps.
+REACHES = {
+    "direct": DIRECT.replace("self.run_step", "import os; os.environ['QUEUE'] = self.config.queue\n                self.run_step"),
+    "launcher": LAUNCHER.replace("**environment", "**environment, 'QUEUE': self.config.queue"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("implementation", REACHES.values(), ids=REACHES)
+def test_a_secret_of_an_orchestrator_is_told_by_no_step_that_it_reaches(
+    project: Project, command: str, implementation: str
+) -> None:
+    store(command, "queue-of-secrets")
+    write_flavor(project, implementation)
+    project.write("main.py", PIPELINE.replace('print("adding")', 'print(os.environ["QUEUE"])'))
+    partita(command, "orchestrator", "flavor", "register", SOURCE)
+    partita(command, "orchestrator", "register", "own", "--flavor=mine", "--queue={{hub.token}}")
+    partita(command, "stack", "register", "own", "-o", "own", "-a", "default", "--set")
+    ended = project.run()
+    assert ended.code == 0, ended
+    assert "{{hub.token}}" in Client().get_run("latest").steps["add"].log
+    check_untold(project, "queue-of-secrets", ended.out, ended.err)
+
+
 @pytest.mark.parametrize("before", [110, 131_060], ids=["shown", "read"])
 def test_a_secret_at_which_a_line_is_cut_is_not_told_in_part(
     project: Project, command: str, before: int

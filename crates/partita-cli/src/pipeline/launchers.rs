@@ -250,7 +250,7 @@ fn open_run(
         committed: live.committed().to_vec(),
         patience: Patience::default(),
         record: Arc::new(PluginRecord::new(orchestrator, context, echo, submission, flavor)),
-        hand: hand(context),
+        hand: hand(orchestrator, context),
     })
 }
 
@@ -268,11 +268,11 @@ impl Observer for StepObserver {
     }
 }
 
-/// Returns what hands the steps of plugins their secrets.
-fn hand(context: &Arc<RunContext>) -> Hand {
-    let context = Arc::clone(context);
+/// Returns what hands the steps of a plugin their secrets, and its own for their redactors.
+fn hand(orchestrator: &Component, context: &Arc<RunContext>) -> Hand {
+    let (orchestrator, context) = (orchestrator.clone(), Arc::clone(context));
     Box::new(move |steps| {
-        let handed = secrets::Handed::to(steps, context.secrets())?;
+        let handed = secrets::Handed::with_orchestrator(steps, &orchestrator, context.secrets())?;
         Ok(handed.map(|handed| Handed { path: handed.path(), kept: Box::new(handed) }))
     })
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use partita_core::deployment::Step;
 use partita_core::secret::{self, Reference};
+use partita_core::stack::Component;
 
 use super::Secrets;
 
@@ -24,8 +25,29 @@ impl Handed {
     /// # Errors
     /// If the system refuses.
     pub fn to(steps: &[Step], secrets: Option<&Arc<Secrets>>) -> io::Result<Option<Self>> {
+        Self::of(steps.iter().flat_map(secret::taken_by), secrets)
+    }
+
+    /// Returns what `steps` take, and what the configuration of their orchestrator holds: that may
+    /// reach them by ways of its own, and they are not to print it.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn with_orchestrator(
+        steps: &[Step],
+        orchestrator: &Component,
+        secrets: Option<&Arc<Secrets>>,
+    ) -> io::Result<Option<Self>> {
+        let held = secret::of_component(orchestrator).into_iter().map(|(_, reference)| reference);
+        Self::of(steps.iter().flat_map(secret::taken_by).chain(held), secrets)
+    }
+
+    fn of(
+        taken: impl Iterator<Item = Reference>,
+        secrets: Option<&Arc<Secrets>>,
+    ) -> io::Result<Option<Self>> {
         let Some(secrets) = secrets else { return Ok(None) };
-        let taken: BTreeSet<Reference> = steps.iter().flat_map(secret::taken_by).collect();
+        let taken: BTreeSet<Reference> = taken.collect();
         if taken.is_empty() {
             return Ok(None);
         }

@@ -95,7 +95,7 @@ class Terms:
         Raises:
             PartitaError: They are not there.
         """
-        if self._secrets is None or not entry.takes_secrets:
+        if self._secrets is None:
             return
         what = f"the secrets of step `{entry.step_name}`"
         try:
@@ -104,18 +104,20 @@ class Terms:
                 raise FileNotFoundError
             with open(self._secrets, "rb") as handed:
                 entry.give_secrets(handed.read())
-        except FileNotFoundError:
+        except OSError as error:
+            if not entry.takes_secrets:
+                return  # They were the orchestrator's own, for the redactor alone.
+            if not isinstance(error, FileNotFoundError):
+                raise PartitaError(
+                    f"{what} cannot be read from the orchestrator's "
+                    f"process: {error.strerror}; let processes of one user see one another."
+                ) from None
             from shlex import quote
 
             raise PartitaError(
                 f"{what} are gone with the engine of the run, which ended before the step began; "
                 f"resume the run with `partita runs resume {quote(entry.run_name)}`, which hands "
                 "them over anew."
-            ) from None
-        except OSError as error:
-            raise PartitaError(
-                f"{what} cannot be read from the orchestrator's "
-                f"process: {error.strerror}; let processes of one user see one another."
             ) from None
 
 
