@@ -113,6 +113,31 @@ def test_a_step_of_a_direct_one_in_rust_ends_when_its_time_is_over(
     check_nothing_left(project)
 
 
+LEAVES = """
+    import subprocess
+    from partita import pipeline, step
+
+    @step
+    def leaves() -> int:
+        subprocess.Popen(["sleep", "1000"])
+        return 1
+
+    @pipeline
+    def main():
+        leaves()
+"""
+
+
+def test_what_a_step_of_a_direct_one_in_rust_leaves_behind_ends_with_it(
+    project: Project, command: str
+) -> None:
+    use(command, WAVES)
+    project.write("main.py", LEAVES)
+    done = project.run()
+    assert done.code == 0, done
+    check_nothing_left(project)
+
+
 @needs_make
 def test_an_orchestrator_in_rust_submits_a_run_and_does_not_wait(
     project: Project, command: str

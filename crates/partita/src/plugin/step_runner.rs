@@ -142,9 +142,7 @@ impl StepRunner {
         // Until it is reaped, no other group has its number.
         let ended = self.jobs().known.remove(id).unwrap_or_default();
         let is_cancelled = ended.cancels > 0;
-        if is_cancelled {
-            ended.signal(Signal::SIGKILL); // What it has started is asked no longer.
-        }
+        ended.signal(Signal::SIGKILL); // What it has started ends with it, on any orchestrator.
         let report = JobReport::from(child.wait()?);
         match report.status {
             JobStatus::Failed if is_cancelled => Ok(JobStatus::Cancelled.into()),
