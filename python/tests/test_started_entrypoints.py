@@ -124,8 +124,12 @@ def test_a_step_that_failed_for_good_fails_the_run_and_is_run_again_by_a_resumpt
     assert project.lines("tries.txt") == ["try 1", "try 2", "try 3"]
     assert len(project.lines("hooks.txt")) == 2  # The step's, once, and the pipeline's.
     assert project.statuses() == {"make": "completed", "fails": "failed", "after": "skipped"}
+    assert "after: skipped: its upstream step `fails` failed" in done.err, done
     resumed = project.resume(Client().get_run("latest").id, "main.py:failing")
     assert resumed.code == 0, resumed
+    counted = "2 completed" if way == "delegates" else "1 completed, 1 cached"
+    assert f"({counted}, 1 finished before)" in resumed.err, resumed
+    assert "make: completed" not in resumed.err, resumed
     assert project.lines("tries.txt")[3:] == ["try 4", "try 5", "try 6"]
     assert set(project.statuses().values()) == {"completed"}
 

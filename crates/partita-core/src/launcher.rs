@@ -127,6 +127,8 @@ pub enum Outcome {
     Failed(Failure),
     /// It failed, and no other attempt at it can be made.
     GaveUp(Failure),
+    /// It never began, since its orchestrator cannot be opened: that fails the run, and no step.
+    NotOpened(Failure),
     /// It was cancelled, by the engine or by an interrupt; it is not retried.
     Cancelled,
 }

@@ -20,6 +20,7 @@ use partita_core::launcher::{
     Attempt, Job, JobStatus, LaunchError, Outcome, PROGRAM_ENTRYPOINT, PYTHON_ENTRYPOINT, Reports,
     StepLauncher, run_arguments,
 };
+use partita_core::run::Failure;
 
 use crate::message::{Find, Found, Mode, Open, Run, Supply, method};
 use crate::patience::Patience;
@@ -124,6 +125,8 @@ struct Shared {
 
 struct State {
     plugin: Plugin,
+    /// Whether it has ever been open.
+    has_opened: bool,
     losses: u32,
     /// Why the last one was lost.
     lost: String,
@@ -178,8 +181,16 @@ impl PluginLauncher {
     pub fn new(run: OpenRun) -> Self {
         let desk = Desk::new(&run.deployment, &run.committed);
         let (plugin, flights) = (Plugin::Closed, HashMap::new());
-        let lost = String::new();
-        let state = State { plugin, losses: 0, lost, flights, desk, put_off: None, handed: None };
+        let state = State {
+            plugin,
+            has_opened: false,
+            losses: 0,
+            lost: String::new(),
+            flights,
+            desk,
+            put_off: None,
+            handed: None,
+        };
         let settled = Condvar::new();
         Self(Arc::new(Shared { run, state: Mutex::new(state), settled }))
     }
@@ -230,7 +241,14 @@ impl StepLauncher for PluginLauncher {
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let id = attempt.id();
         let mut state = self.0.state();
-        self.0.ensure_started(&mut state).map_err(LaunchError::Refused)?;
+        if let Err(why) = self.0.ensure_started(&mut state) {
+            if state.has_opened {
+                return Err(LaunchError::Refused(why));
+            }
+            let failure = Failure::ours(why);
+            reports.ended(attempt.unit(), attempt.number, Outcome::NotOpened(failure));
+            return Ok(id);
+        }
         let step = attempt.step;
         let handed = (self.0.run.hand)(std::slice::from_ref(attempt.step())).map_err(|error| {
             LaunchError::Refused(format!("its secrets cannot be handed over: {error}"))

@@ -223,7 +223,7 @@ fn what_does_not_speak_the_protocol_is_told_in_one_paragraph() {
     gone(r#"hello) echo "Loading …" ;;"#, "wrote `Loading …` to its standard output");
     gone(
         r#"open) refuse "$id" -32000 "the queue is closed" ;;"#,
-        "the orchestrator `queue` cannot be opened: the queue is closed",
+        "not opened: the orchestrator `queue` cannot be opened: the queue is closed",
     );
     gone("open) exec >&- ; read -r line ;;", "closed its standard output");
     gone(r#"launch) exit 0 ;;"#, "ended with exit code 0");
@@ -319,15 +319,20 @@ fn what_a_failed_job_printed_and_what_the_plugin_says_is_kept() {
 }
 
 #[test]
-fn a_plugin_that_cannot_be_started_refuses() {
+fn a_plugin_that_cannot_be_started_fails_no_step() {
     let folder = Folder::new();
     let start = folder.plugin("status", "");
     folder.program("#!/nowhere/python4\n");
     let (run, _) = folder.run(start, LONG);
     let launcher = PluginLauncher::new(run);
-    let (reports, _) = reports();
-    let refused = launcher.launch(attempt(0, 1), &reports).unwrap_err().to_string();
-    assert!(refused.contains("its first line names"), "{refused}");
+    let (reports, reported) = reports();
+    launcher.launch(attempt(0, 1), &reports).unwrap();
+    let told = end(&reported);
+    assert!(
+        told.starts_with("0/1 not opened: the orchestrator `queue` cannot be opened"),
+        "{told}"
+    );
+    assert!(told.contains("its first line names"), "{told}");
 }
 
 #[test]

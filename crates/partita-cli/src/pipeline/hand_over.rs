@@ -6,7 +6,6 @@ use std::sync::Arc;
 use partita_core::run::{EndedBy, RunHeader};
 use partita_core::status::RunStatus;
 use partita_engine::runs::{Executed, Follower, HandOver, LiveRun, RunError};
-use partita_engine::step_runner::RunContext;
 use partita_orchestrators::process::Echo;
 use partita_plugin::Delegate;
 
@@ -22,18 +21,18 @@ impl Engine<'_> {
     /// Tells the orchestrator that may be handed the whole run of it. Returns nothing if there is none,
     /// or if it does not take the run.
     pub(super) fn opened(&self, live: &LiveRun, shown: &Arc<dyn Echo>) -> Option<Taker> {
-        let failed = |error: LauncherError| HandOver::Failed(error.to_string());
+        let not_taken = |error: LauncherError| HandOver::NotTaken(error.to_string());
         let delegate =
             match launchers::delegate(self.prepared, live, self.python, shown).transpose()? {
                 Ok(delegate) => Arc::new(delegate),
-                Err(error) => return Some(Err(failed(error))),
+                Err(error) => return Some(Err(not_taken(error))),
             };
         let told = Arc::clone(&delegate);
         self.cancel.reaches(move || told.cancel());
         let opened = launchers::takes_run(&delegate, self.prepared, live);
         match opened {
             _ if self.cancel.is_asked() => Some(Err(HandOver::Cancelled)),
-            Err(error) => Some(Err(failed(error))),
+            Err(error) => Some(Err(not_taken(error))),
             Ok(true) => Some(Ok(delegate)),
             Ok(false) => {
                 self.cancel.reaches(|| {});
@@ -45,20 +44,21 @@ impl Engine<'_> {
     /// Hands a run to the orchestrator, or records why that cannot be, and returns how it ended.
     pub(super) fn hand_over(&self, live: LiveRun, taker: Taker) -> Result<Executed, RunError> {
         let header = live.header().clone();
-        let context = Arc::clone(live.context());
+        let mut follower = live.follower().ok();
         let goes_on = taker.as_ref().is_ok_and(|delegate| !delegate.is_synchronous());
         let ends = if goes_on { EndedBy::Entrypoint } else { EndedBy::Engine };
         let submission = live.submission(&header.orchestrator, ends);
         let executed = std::thread::scope(|scope| {
             if !goes_on {
-                scope.spawn(|| follow(&context, self.progress));
+                let follower = follower.take();
+                scope.spawn(move || follow(follower, self.progress));
             }
             live.submit(&submission, || self.handed_over(taker))
         })?;
         if executed.outcome.status == RunStatus::Submitted {
             progress::note(self.prepared.style, &submitted(&header));
         } else if goes_on {
-            follow(&context, self.progress);
+            follow(follower, self.progress);
         }
         Ok(executed)
     }
@@ -83,8 +83,7 @@ fn submitted(RunHeader { name, orchestrator, .. }: &RunHeader) -> String {
 }
 
 /// Shows what happens in a run until its end.
-fn follow(context: &RunContext, progress: &Progress) {
-    let follower = Follower::new(&context.run_id, Arc::clone(&context.store));
+fn follow(follower: Option<Follower>, progress: &Progress) {
     for happened in follower.into_iter().flatten().flatten().flatten() {
         progress.happened(&happened);
     }

@@ -61,8 +61,8 @@ pub enum LauncherError {
         /// Why there is none.
         reason: String,
     },
-    /// It cannot be handed the run.
-    #[error("the orchestrator `{name}` cannot be handed the run: {error}")]
+    /// It cannot be told of the run.
+    #[error("the orchestrator `{name}` cannot be opened: {error}")]
     Delegate {
         /// The orchestrator.
         name: String,

@@ -58,8 +58,7 @@ pub(super) fn lines(state: &State, event: &RunEvent, style: Style, look: LiveLoo
         }
         RunEvent::StepEnded { step, status, failure, result, because, .. } => {
             let reason = result.as_ref().and_then(|result| result.cache_reason.clone());
-            let reason =
-                reason.or_else(|| because.map(|because| because.reason(&state.deployment)));
+            let reason = reason.or_else(|| because.as_deref().map(str::to_owned));
             step_ended(state, *step, *status, failure.as_deref(), reason, look)
         }
         RunEvent::CancelRequested if style.quiet => Vec::new(),
@@ -288,7 +287,13 @@ pub(super) fn after(
         (None, Some(error)) => lines.push(format!("error: {}", escaped(error))),
         _ => {}
     }
-    lines.push(if state.can_resume {
+    let is_of_run = state.failed.is_none() && error.is_some();
+    lines.push(if state.can_resume && is_of_run {
+        format!(
+            "help: mend that, then `partita runs resume {}` runs the steps that are left",
+            shell_word(&run)
+        )
+    } else if state.can_resume {
         format!("help: `partita runs resume {}` goes on where it stopped", shell_word(&run))
     } else {
         "help: call the pipeline again; what has finished comes from the cache".to_owned()

@@ -61,6 +61,8 @@ pub struct Driver<'a> {
     /// The last failure of each step that is not at its end.
     failures: HashMap<usize, Arc<Failure>>,
     failed: Vec<(usize, Arc<Failure>)>,
+    /// Why an orchestrator of the run cannot be opened.
+    not_opened: Option<String>,
     /// The last attempt that was to be launched and was not; its timers are not set.
     not_begun: Option<(usize, u32)>,
     /// The limits that it was told of that the run waits for them.
@@ -96,6 +98,7 @@ impl<'a> Driver<'a> {
             results: HashMap::new(),
             failures: HashMap::new(),
             failed: Vec::new(),
+            not_opened: None,
             not_begun: None,
             told_limits: HashSet::new(),
             failed_items: HashMap::new(),
@@ -213,7 +216,7 @@ impl<'a> Driver<'a> {
             }
             Action::StepEnded { step, status, because } => self.step_ended(step, status, because),
             Action::RunEnded { status } => {
-                let error = failures::summary(self.drive.deployment, &self.failed);
+                let error = self.error();
                 self.tell(&RunEvent::RunEnded { status, error });
             }
         }
@@ -273,6 +276,10 @@ impl<'a> Driver<'a> {
         }
         let (failure, outcome) = match reported {
             Reported::Cancelled => return Outcome::Cancelled,
+            Reported::NotOpened(failure) => {
+                self.not_opened.get_or_insert(failure.message);
+                return Outcome::NotOpened;
+            }
             Reported::Failed(failure) => (self.told(step, attempt, failure), Outcome::Failed),
             Reported::GaveUp(failure) => (self.told(step, attempt, failure), Outcome::Lost),
             Reported::Completed(_) => {
@@ -329,13 +336,20 @@ impl<'a> Driver<'a> {
             (Some(failure), None) => self.failed.push((step, Arc::clone(failure))),
             (None, _) => {}
         }
+        let because = because.map(|because| because.reason(self.drive.deployment).into());
         self.tell(&RunEvent::StepEnded { step, item, status, result, failure, because });
+    }
+
+    /// Returns what went wrong in the run, in one paragraph.
+    fn error(&self) -> Option<String> {
+        let of_steps = || failures::summary(self.drive.deployment, &self.failed);
+        self.not_opened.clone().or_else(of_steps)
     }
 
     fn outcome(self, status: RunStatus) -> RunOutcome {
         RunOutcome {
             status,
-            error: failures::summary(self.drive.deployment, &self.failed),
+            error: self.error(),
             counts: self.scheduler.counts(),
             failed: self.failed,
         }

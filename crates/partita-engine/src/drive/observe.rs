@@ -6,7 +6,7 @@ use partita_core::run::{Failure, StepResult};
 use partita_core::status::{RunStatus, StepStatus};
 
 use super::limits::Reached;
-use crate::schedule::{Because, Counts};
+use crate::schedule::Counts;
 
 /// Follows a run: the index writer, the event log and the progress display are observers.
 ///
@@ -72,8 +72,8 @@ pub enum RunEvent {
         result: Option<Arc<StepResult>>,
         /// What went wrong, if it failed.
         failure: Option<Arc<Failure>>,
-        /// Why it ended, where the reason lies outside of it.
-        because: Option<Because>,
+        /// Why it ended, in words, where the reason lies outside of it.
+        because: Option<Arc<str>>,
     },
     /// Someone asked for the run to stop.
     CancelRequested,

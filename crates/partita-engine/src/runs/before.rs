@@ -1,6 +1,6 @@
 //! How far a run had come before this engine took it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use partita_core::deployment::Deployment;
 use partita_core::launcher::Unit;
@@ -41,7 +41,7 @@ impl Before {
         run_id: &str,
         deployment: &Deployment,
     ) -> Result<Self, StoreError> {
-        let started = last_attempts(documents, run_id, deployment)?;
+        let (started, skipped) = last_attempts(documents, run_id, deployment)?;
         let next = |unit: Unit, left: &LeftByStep| {
             let recorded = left.attempts.last().copied().unwrap_or(0);
             recorded.max(started.get(&unit).copied().unwrap_or(0)) + 1
@@ -76,7 +76,9 @@ impl Before {
                 None => before.committed[unit.step],
                 Some(_) => before.items.get(unit).is_some_and(|item| item.committed),
             };
-            if !is_committed && documents.result(run_id, *unit, name, *number)?.is_none() {
+            // A step that was skipped all the same has no attempt that may still run.
+            let may_run = !is_committed && !skipped.contains(&unit.step);
+            if may_run && documents.result(run_id, *unit, name, *number)?.is_none() {
                 before.begun.insert(*unit, *number);
             }
         }
@@ -89,23 +91,30 @@ impl Before {
     }
 }
 
-/// Returns the last attempt that was started at each step and item, by the run's events.
+/// Returns the last attempt that was started at each step and item, and which steps were skipped
+/// since, by the run's events.
 fn last_attempts(
     documents: &Documents<'_>,
     run_id: &str,
     deployment: &Deployment,
-) -> Result<HashMap<Unit, u32>, StoreError> {
+) -> Result<(HashMap<Unit, u32>, HashSet<usize>), StoreError> {
     let steps = deployment.steps.iter().enumerate();
     let indices: HashMap<&str, usize> =
         steps.map(|(index, step)| (step.name.as_str(), index)).collect();
-    let mut last = HashMap::new();
+    let (mut last, mut skipped) = (HashMap::new(), HashSet::new());
     for event in documents.events(run_id)? {
-        if let EventKind::AttemptStarted { step, item, attempt } = event.kind
-            && let Some(&step) = indices.get(step.as_str())
-        {
-            let last = last.entry(Unit { step, item }).or_insert(0);
-            *last = attempt.max(*last);
+        match event.kind {
+            EventKind::AttemptStarted { step, item, attempt } => {
+                let Some(&step) = indices.get(step.as_str()) else { continue };
+                let last = last.entry(Unit { step, item }).or_insert(0);
+                *last = attempt.max(*last);
+                skipped.remove(&step);
+            }
+            EventKind::StepSkipped { step, .. } => {
+                skipped.extend(indices.get(step.as_str()).copied());
+            }
+            _ => {}
         }
     }
-    Ok(last)
+    Ok((last, skipped))
 }

@@ -104,6 +104,12 @@ impl Follower {
         })
     }
 
+    /// Has it not tell of steps and items whose end is told elsewhere.
+    pub(super) fn without(mut self, ended: impl IntoIterator<Item = Unit>) -> Self {
+        self.ended.extend(ended);
+        self
+    }
+
     /// Returns the run's header.
     pub fn header(&self) -> &RunHeader {
         &self.header
@@ -164,12 +170,10 @@ impl Follower {
                     unit.filter(|unit| !self.ended.contains(unit))
                         .map(|Unit { step, item }| RunEvent::StepStarted { step, item, attempt })
                 }
-                EventKind::StepSkipped { step, .. } => {
-                    unit(&step, None).and_then(|unit| self.end(unit, StepStatus::Skipped, None))
-                }
-                EventKind::StepCancelled { step, item } => {
-                    unit(&step, item).and_then(|unit| self.end(unit, StepStatus::Cancelled, None))
-                }
+                EventKind::StepSkipped { step, reason } => unit(&step, None)
+                    .and_then(|unit| self.end(unit, StepStatus::Skipped, None, Some(reason))),
+                EventKind::StepCancelled { step, item } => unit(&step, item)
+                    .and_then(|unit| self.end(unit, StepStatus::Cancelled, None, None)),
                 EventKind::CancelRequested => Some(RunEvent::CancelRequested),
                 EventKind::Resumed | EventKind::HookFailed { .. } | EventKind::Metadata { .. } => {
                     None
@@ -219,7 +223,7 @@ impl Follower {
             && let Some(result) = documents.commit(&self.header.id, unit, &name)?
         {
             let at = result.ended_at;
-            let event = self.end(unit, result.status, Some(result));
+            let event = self.end(unit, result.status, Some(result), None);
             happened.extend(event.map(|event| Happened { at, event }));
         }
         Ok(())
@@ -262,11 +266,12 @@ impl Follower {
         unit: Unit,
         status: StepStatus,
         result: Option<StepResult>,
+        because: Option<String>,
     ) -> Option<RunEvent> {
         let result = result.map(Arc::new);
         let is_new = self.ended.insert(unit);
         let Unit { step, item } = unit;
-        let (failure, because) = (None, None);
+        let (failure, because) = (None, because.map(Arc::from));
         is_new.then_some(RunEvent::StepEnded { step, item, status, result, failure, because })
     }
 }

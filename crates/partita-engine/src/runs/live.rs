@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partita_core::deployment::Deployment;
-use partita_core::launcher::{LaunchError, StepLauncher};
+use partita_core::launcher::{LaunchError, StepLauncher, Unit};
 use partita_core::name;
 use partita_core::run::{EventKind, RunEnd, RunHeader, Target, VERSION};
 use partita_core::stack::Capabilities;
 use partita_core::status::RunStatus;
 
 use super::before::Before;
+use super::follow::Follower;
 use super::observers::{FirstAttempts, Recorder};
 use super::redacting::Redacting;
 use crate::cache::{CacheResolver, ResumedFrom};
@@ -233,6 +234,18 @@ impl LiveRun {
     /// Returns whether each step was committed before this engine took the run.
     pub fn committed(&self) -> &[bool] {
         &self.before.committed
+    }
+
+    /// Returns what follows the run from here on, and tells of nothing that was done before.
+    ///
+    /// # Errors
+    /// If its documents cannot be read.
+    pub fn follower(&self) -> Result<Follower, StoreError> {
+        let Before { committed, items, .. } = &self.before;
+        let steps = (0..committed.len()).filter(|step| committed[*step]).map(Unit::from);
+        let items = items.iter().filter(|(_, begun)| begun.committed).map(|(unit, _)| *unit);
+        let follower = Follower::new(&self.header.id, Arc::clone(&self.context.store))?;
+        Ok(follower.without(steps.chain(items)))
     }
 
     /// Executes the run to its end and records how it ended; `begun` gets what cancels the run.

@@ -100,14 +100,14 @@ impl Recorder {
 
     /// Records a step that ended without a result. An item that never began needs no record: what
     /// became of it follows from the run's end.
-    fn ended_otherwise(&self, unit: Unit, status: StepStatus, reason: String) {
+    fn ended_otherwise(&self, unit: Unit, status: StepStatus, reason: &str) {
         let step = self.step(unit);
         let attempt = self.begun().remove(&unit);
         let is_silent = unit.item.is_some() && attempt.is_none();
         match status {
             StepStatus::Skipped if !is_silent => {
-                let (step_name, reason_told) = (self.name(unit), reason.clone());
-                self.context.note(EventKind::StepSkipped { step: step_name, reason: reason_told });
+                let (name, reason) = (self.name(unit), reason.to_owned());
+                self.context.note(EventKind::StepSkipped { step: name, reason: reason.clone() });
                 self.index.record(Change::StepSkipped { step, reason });
             }
             StepStatus::Cancelled if !is_silent => {
@@ -155,9 +155,8 @@ impl Observer for Recorder {
                 self.failed(unit, self.first_attempts.of(unit), failure);
             }
             RunEvent::StepEnded { step, item, status, because, .. } => {
-                let reason = because.map(|because| because.reason(&self.context.deployment));
                 let unit = Unit { step: *step, item: *item };
-                self.ended_otherwise(unit, *status, reason.unwrap_or_default());
+                self.ended_otherwise(unit, *status, because.as_deref().unwrap_or_default());
             }
             RunEvent::CancelRequested => {
                 self.context.note(EventKind::CancelRequested);

@@ -99,6 +99,10 @@ fn outcome(end: Outcome, secrets: &Secrets) -> Outcome {
             secrets.redact_failure(&mut failure);
             Outcome::GaveUp(failure)
         }
+        Outcome::NotOpened(mut failure) => {
+            secrets.redact_failure(&mut failure);
+            Outcome::NotOpened(failure)
+        }
         end @ (Outcome::Completed(_) | Outcome::Cancelled) => end,
     }
 }

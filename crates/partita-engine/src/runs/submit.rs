@@ -18,6 +18,8 @@ use crate::store::{ArtifactStore, Documents, Staging, StoreError, encode, layout
 /// Why an orchestrator did not go through a run to its end.
 #[derive(Debug, Clone)]
 pub enum HandOver {
+    /// It was not handed the run, for this reason.
+    NotTaken(String),
     /// It failed.
     Failed(String),
     /// Someone cancelled the run.
@@ -90,6 +92,9 @@ impl LiveRun {
         store.write(&path, encode(store, &path, submission)?.into())?;
         let handed_over = hand_over().map_err(|error| match (error, context.secrets()) {
             // An orchestrator knows those of its configuration.
+            (HandOver::NotTaken(why), Some(secrets)) => {
+                HandOver::NotTaken(secrets.redacted(&why).into_owned())
+            }
             (HandOver::Failed(why), Some(secrets)) => {
                 HandOver::Failed(secrets.redacted(&why).into_owned())
             }
@@ -115,6 +120,7 @@ impl LiveRun {
         let store = &*context.store;
         let left = match &handed_over {
             Err(HandOver::Cancelled) => None,
+            Err(HandOver::NotTaken(why)) => Some(why.clone()),
             Err(HandOver::Failed(why)) => {
                 Some(format!("the orchestrator `{}` failed: {why}", submission.orchestrator))
             }
@@ -123,7 +129,7 @@ impl LiveRun {
                 submission.orchestrator
             )),
         };
-        let failed = matches!(handed_over, Err(HandOver::Failed(_)));
+        let failed = matches!(handed_over, Err(HandOver::Failed(_) | HandOver::NotTaken(_)));
         let standing = match &left {
             Some(why) => self.with_lost(submission, why, failed)?,
             None => standing::of(context, submission)?,

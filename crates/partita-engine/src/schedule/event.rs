@@ -99,6 +99,8 @@ pub enum Outcome {
     Cancelled,
     /// Nothing more can be learned of it and it may still run, so it is not retried.
     Lost,
+    /// It never began, since its orchestrator cannot be opened for this run.
+    NotOpened,
 }
 
 /// What a timer is for.
@@ -209,6 +211,8 @@ pub enum Because {
     },
     /// Someone cancelled the run.
     RunCancelled,
+    /// An orchestrator of the run cannot be opened.
+    NotOpened,
 }
 
 impl Because {
@@ -219,6 +223,7 @@ impl Because {
             Self::UpstreamFailed { step } => format!("its upstream step `{}` failed", name(step)),
             Self::RunStopped { step } => format!("the run stopped since `{}` failed", name(step)),
             Self::RunCancelled => "the run was cancelled".to_owned(),
+            Self::NotOpened => "an orchestrator of the run cannot be opened".to_owned(),
         }
     }
 }

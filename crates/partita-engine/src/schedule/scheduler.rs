@@ -195,6 +195,10 @@ impl Scheduler {
         match (outcome, stop) {
             // A commit counts, however late.
             (Outcome::Completed, _) => self.succeed(step, StepStatus::Completed, actions),
+            (Outcome::NotOpened, _) => {
+                self.end(step, StepStatus::Skipped, Some(Because::NotOpened), actions);
+                self.stop(Because::NotOpened, actions);
+            }
             // What a cancelled attempt says of its end is the echo of the cancellation.
             (_, Some(Stop::Run)) => self.cancelled(step, actions),
             (Outcome::Lost, _) => self.attempt_failed(step, number, Cause::Lost, actions),
@@ -365,13 +369,16 @@ impl Scheduler {
 
     /// Starts nothing more from here on. A cancellation overrides a stop because of a failure.
     pub(super) fn stop(&mut self, because: Because, actions: &mut Vec<Action>) {
-        if self.phase == Phase::Stopping(Because::RunCancelled) {
+        let stopping = Phase::Stopping;
+        if self.phase == stopping(Because::RunCancelled) || self.phase == stopping(because) {
             return;
         }
         self.phase = Phase::Stopping(because);
         self.slots.clear();
         let cancelled = because == Because::RunCancelled;
-        let cancels = cancelled || self.plan.failure_mode == FailureMode::FailFast;
+        let cancels = because == Because::NotOpened
+            || cancelled
+            || self.plan.failure_mode == FailureMode::FailFast;
         for step in 0..self.steps.len() {
             match self.steps[step] {
                 StepState::Running { attempt } if cancels => {

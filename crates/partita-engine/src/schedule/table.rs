@@ -88,6 +88,7 @@ fn read(event: &str) -> Event {
         "fail" => ended(Outcome::Failed),
         "interrupt" => ended(Outcome::Cancelled),
         "lose" => ended(Outcome::Lost),
+        "unopened" => ended(Outcome::NotOpened),
         "timeout" => fired(Timer::Timeout),
         "retry" => fired(Timer::Retry),
         "grace" => fired(Timer::Grace),
@@ -116,6 +117,7 @@ fn show(action: Action) -> String {
             }
             Some(Because::RunStopped { step: failed }) => format!("{step} {status} after {failed}"),
             Some(Because::RunCancelled) => format!("{step} {status} on request"),
+            Some(Because::NotOpened) => format!("{step} {status} unopened"),
         },
         Action::RunEnded { status } => format!("run {status}"),
     }
@@ -310,6 +312,20 @@ fn an_attempt_that_may_still_run_is_not_retried() {
         "start: resolve 0 | resolving
          run 0: launch 0.1 | running.1
          lose 0.1: 0.1 lost, 0 failed, run failed | failed",
+    );
+}
+
+#[test]
+fn an_orchestrator_that_cannot_be_opened_fails_the_run_and_no_step() {
+    let plan = plan(&[&[], &[], &[0]], FailureMode::ContinueOnFailure);
+    check(
+        with_step(plan, 0, retried(5, 1.0)),
+        "start: resolve 0, resolve 1 | resolving resolving waits1
+         run 0: launch 0.1 | running.1 resolving waits1
+         run 1: launch 1.1 | running.1 running.1 waits1
+         unopened 0.1: 0 skipped unopened, cancel 1.1, grace 1.1 after 30s, 2 skipped unopened | \
+         skipped stopping.1 skipped
+         unopened 1.1: 1 skipped unopened, run failed | skipped skipped skipped",
     );
 }
 

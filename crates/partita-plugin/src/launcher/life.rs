@@ -22,7 +22,7 @@ impl Shared {
         let ear = |answers| Box::new(Ear { shared: Arc::downgrade(self), answers }) as _;
         let started = PluginProcess::start(run.start.command(), run.patience, ear);
         let process = started.map(Arc::new).map_err(|error| {
-            let why = run.start.not_started(&error);
+            let why = self.unopened(&run.start.not_started(&error));
             state.plugin = Plugin::Unusable(why.clone());
             why
         })?;
@@ -54,10 +54,10 @@ impl Shared {
         let welcome = match answer {
             Ok(welcome) => welcome,
             Err(CallError::Gone(_)) => return, // `gone` tells of it.
-            Err(error) => return self.give_up(self.said(&error)),
+            Err(error) => return self.give_up(self.unopened(&self.said(&error))),
         };
         if let Err(why) = check_version(&welcome) {
-            return self.give_up(format!("{} {why}", self.run.start.what));
+            return self.give_up(self.unopened(&format!("{} {why}", self.run.start.what)));
         }
         let has = |word: &str| welcome.capabilities.iter().any(|known| known == word);
         if let Plugin::Opening { can, .. } = &mut self.state().plugin {
@@ -74,8 +74,7 @@ impl Shared {
             Ok(opened) => opened,
             Err(CallError::Gone(_)) => return,
             Err(error) => {
-                let (name, why) = (&self.run.open.component, self.said(&error));
-                return self.give_up(format!("the orchestrator `{name}` cannot be opened: {why}"));
+                return self.give_up(self.unopened(&self.said(&error)));
             }
         };
         if let Some(supply) = &opened.supply {
@@ -104,6 +103,7 @@ impl Shared {
         // What is no length of time would be no poll at all.
         let poll_interval = opened.poll_interval.max(0.001);
         state.plugin = Plugin::Open { process, can, mode, poll_interval };
+        state.has_opened = true;
         self.settled.notify_all();
         if mode == Mode::Direct {
             return self.begin(&mut state);
@@ -119,16 +119,24 @@ impl Shared {
         }
     }
 
+    fn unopened(&self, why: &str) -> String {
+        format!("the orchestrator `{}` cannot be opened: {why}", self.run.open.component)
+    }
+
     /// Ends the plugin for good: it cannot serve this run.
     pub(super) fn give_up(&self, why: String) {
         let mut state = self.state();
+        let has_opened = state.has_opened;
         let plugin = std::mem::replace(&mut state.plugin, Plugin::Unusable(why.clone()));
         let flights = std::mem::take(&mut state.flights);
         self.settled.notify_all();
         state.ask_for(None);
         drop(state);
         for flight in flights.into_values() {
-            self.lose(flight, &why);
+            match has_opened {
+                true => self.lose(flight, &why),
+                false => flight.not_opened(&why),
+            }
         }
         drop(plugin);
     }
@@ -149,7 +157,7 @@ impl Shared {
             Plugin::Closed | Plugin::Unusable(_) => return,
             Plugin::Opening { .. } => {
                 drop(state);
-                return self.give_up(why);
+                return self.give_up(self.unopened(&why));
             }
             Plugin::Open { can, mode, .. } => (*can, *mode),
         };

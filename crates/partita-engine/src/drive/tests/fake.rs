@@ -412,8 +412,8 @@ impl Observer for Script {
                 let unit = Unit { step: *step, item: *item };
                 assert_eq!(result.is_some(), status.is_successful());
                 assert_eq!(failure.is_some(), *status == StepStatus::Failed);
-                let because = because.map(|because| because.reason(&self.deployment));
-                let because = because.map_or(String::new(), |because| format!(", {because}"));
+                let because =
+                    because.as_ref().map_or(String::new(), |because| format!(", {because}"));
                 format!("{} {status}{because}", name(unit))
             }
             RunEvent::CancelRequested => "cancel requested".to_owned(),

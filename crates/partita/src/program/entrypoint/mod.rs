@@ -171,7 +171,9 @@ fn told(entry: &StepEntry, entered: Entered, number: u32, is_recorded: bool) -> 
         Entered::Cached => say(&format!("step `{step}` is cached")),
         Entered::Ran(Outcome::Completed(_)) => {}
         Entered::Ran(Outcome::Cancelled) => return ExitCode::from(CANCELLED),
-        Entered::Ran(Outcome::Failed(failure) | Outcome::GaveUp(failure)) => {
+        Entered::Ran(
+            Outcome::Failed(failure) | Outcome::GaveUp(failure) | Outcome::NotOpened(failure),
+        ) => {
             // Its record says it, where there is one.
             if !is_recorded || !entry.is_recorded(number) {
                 say(&format!("error: step `{step}` failed: {}", described(&failure)));
