@@ -37,7 +37,7 @@ def test_gpus_are_seen_where_there_are_some(command: str) -> None:
     ("words", "code", "told"),
     [
         (["local", "--x=1"], 2, "`local` has no key `x`"),
-        (["local", "--scenario=nope"], 1, "there is no scenario `nope`"),
+        (["local", "--scenario=nope"], 2, "there is no scenario `nope`"),
         (["nowhere.Flavor"], 1, "there is no module `nowhere`"),
         ([], 2, "<SOURCE>"),
     ],

@@ -280,6 +280,8 @@ fn a_source_that_is_no_executable_is_refused() {
     check("./nowhere", "there is no such file");
     machine.write("plain", "text");
     check("./plain", "chmod +x");
+    machine.write("direct.py", "");
+    check("./direct.py", "named by the dotted path of its class");
     check("..", "it is a folder");
     machine.refuses(
         &["artifact-store", "flavor", "register", "./plain"],

@@ -71,6 +71,11 @@ impl Start {
             return Err(refused("it is no regular file"));
         }
         if metadata.permissions().mode() & 0o111 == 0 {
+            if path.extension().is_some_and(|extension| extension == "py") {
+                return Err(refused(
+                    "it is not executable; a flavor in Python is named by the dotted path of its class, as in `flavors.my_flavor.MyOrchestratorFlavor`",
+                ));
+            }
             let make =
                 format!("it is not executable; make it so with `chmod +x {}`", path.display());
             return Err(refused(&make));

@@ -150,7 +150,8 @@ fn caught<R>(call: impl FnOnce() -> R) -> Result<R, Failure> {
     })
 }
 
-fn said(payload: &(dyn Any + Send)) -> String {
+/// Returns what a panic said.
+pub(crate) fn said(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "it panicked with a value that is no text".to_owned())

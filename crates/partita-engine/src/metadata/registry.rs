@@ -201,8 +201,9 @@ impl Item {
     }
 
     pub(super) fn exists(self, name: &str) -> MetadataError {
-        let help =
-            format!("choose another name, or change it with `{} {name}`", self.command("update"));
+        let source = if matches!(self, Self::Flavor(_)) { " SOURCE" } else { "" };
+        let update = self.command("update");
+        let help = format!("choose another name, or change it with `{update} {name}{source}`");
         MetadataError::Exists { what: self.to_string(), name: name.to_owned(), help }
     }
 

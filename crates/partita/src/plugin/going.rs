@@ -1,5 +1,6 @@
 //! Answers for an orchestrator that goes through the steps by itself.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use super::{
     BaseOrchestrator, BaseOrchestratorConfig, Environment, Error, PipelineDeploymentResponseModel,
     Result,
 };
+use crate::caller;
 
 /// Bytes of what an orchestrator made of a pipeline that are kept: 2 MiB. In JSON one may take six,
 /// and a message has 16 MiB at most.
@@ -124,7 +126,10 @@ impl<O: BaseOrchestrator> Going<O> {
             let through = || go_through(&*orchestrator, &deployment, &stack, &run.environment);
             // Nobody would hear of an end whose thread has none.
             let ran = catch_unwind(AssertUnwindSafe(through));
-            let panicked = |_| Err(Error::failed("`prepare_or_run_pipeline` panicked"));
+            let panicked = |payload: Box<dyn Any + Send>| {
+                let said = caller::said(&*payload);
+                Err(Error::failed(format!("`prepare_or_run_pipeline` panicked: {said}")))
+            };
             let result = ran.unwrap_or_else(panicked).map_err(RpcError::from);
             is_running.store(false, Ordering::SeqCst);
             channel.say(&Frame::Response { id, result: result.and_then(|ran| said(&ran)) });

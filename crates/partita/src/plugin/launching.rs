@@ -1,5 +1,6 @@
 //! Answers for a step launcher.
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::{
     Attempt, Capability, EntrypointArguments, Error, JobReport, JobStatus, StepLauncher,
     step_entrypoint_configuration as entrypoint,
 };
+use crate::caller;
 
 /// The way of what implements [`StepLauncher`].
 pub struct Launches;
@@ -113,7 +115,10 @@ impl<O: StepLauncher> Launching<O> {
         thread::spawn(move || {
             // Nobody would hear of an end whose thread has none.
             let waited = catch_unwind(AssertUnwindSafe(|| orchestrator.wait(&job)));
-            let report = match waited.unwrap_or_else(|_| Err(Error::failed("`wait` panicked"))) {
+            let panicked = |payload: Box<dyn Any + Send>| {
+                Err(Error::failed(format!("`wait` panicked: {}", caller::said(&*payload))))
+            };
+            let report = match waited.unwrap_or_else(panicked) {
                 Ok(JobReport { status: JobStatus::Active, .. }) => {
                     lost("`wait` returned before its end")
                 }

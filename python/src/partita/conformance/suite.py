@@ -51,10 +51,13 @@ def test(request: dict[str, Any]) -> None:
     """Plays the suite as the command asks; prints each verdict as a line of JSON.
 
     Raises:
-        PartitaError: There is no such scenario.
-        SystemExit: The orchestrator cannot be registered.
+        SystemExit: There is no such scenario, or the orchestrator cannot be registered.
     """
-    scenarios = _chosen(request["scenarios"])
+    try:
+        scenarios = _chosen(request["scenarios"])
+    except PartitaError as error:
+        tell(f"error: {error}")
+        raise SystemExit(2) from None
     if request["is_list"]:
         for scenario in scenarios:
             _show({"scenario": scenario.name, "says": scenario.says})

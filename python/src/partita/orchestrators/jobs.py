@@ -57,6 +57,10 @@ class Resources:
         self.gpu_class: str | None = document.get("gpu_class")
         self.timeout: float | None = document.get("timeout")
 
+    def __repr__(self) -> str:
+        asked = (f"{key}={value!r}" for key, value in vars(self).items() if value is not None)
+        return f"{self.__class__.__qualname__}({', '.join(asked)})"
+
 
 class JobReport:
     """Where a job stands, and more of it than the word.

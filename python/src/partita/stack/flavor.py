@@ -20,7 +20,11 @@ class Flavor:
     @property
     def name(self) -> str:
         """Its name, unique among flavors of its type."""
-        raise NotImplementedError(f"`{self.__class__.__qualname__}` has no `name`")
+        cls = self.__class__
+        raise NotImplementedError(
+            f"`{cls.__module__}.{cls.__qualname__}` has no `name`; give it a property `name` that "
+            "returns the name of the flavor"
+        )
 
     @property
     def type(self) -> StackComponentType:
