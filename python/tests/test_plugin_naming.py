@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from partita.plugins.naming import code_names
+from partita.plugins.naming import Names
 
 FLAVOR = "class Flavor:\n    def implementation_class(self):\n        {}\n"
 
@@ -39,5 +39,5 @@ def test_a_name_is_found_in_what_is_imported_and_nothing_is_run(
     (folder / "derived.py").write_text("from .direct import Direct\nfrom .derived import Derived")
     (folder / "plain.py").write_text("not_get_image = 'get_images'\nimport partita")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert code_names("get_image", f"{package}.flavor") is is_named
+    assert ("get_image" in Names(f"{package}.flavor").all) is is_named
     assert package not in sys.modules

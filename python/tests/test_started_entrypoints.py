@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import PATIENCE, Project, finish, interrupt
-from custom_flavors import DIRECT, LAUNCHER, PIPELINE, told, use_flavor, write_flavor
+from custom_flavors import DIRECT, LAUNCHER, PIPELINE, SOURCE, told, use_flavor, write_flavor
 from partita import Client
 from partita.plugins.opened import MOST_KEPT
 from process_stack import partita
@@ -39,16 +39,18 @@ STARTS = """
             return made
 """
 
-WAYS = pytest.mark.parametrize("way", ["unsaid", "delegates"])
+#: What the flavor says of delegating; one that says nothing has it read from its code.
+SAYS = {"denies": ", delegates=False", "delegates": ", delegates=True", "unsaid": ""}
+
+WAYS = pytest.mark.parametrize("way", ["denies", "delegates"])
 
 
 def use(project: Project, command: str, way: str, implementation: str = STARTS) -> None:
     """Makes a stack the active one whose flavor says, or does not, that it delegates."""
     write_flavor(project, implementation)
     flavor = project.folder / "flavors/my_flavor.py"
-    if way == "delegates":
-        said = flavor.read_text().replace("max_parallelism=4", "max_parallelism=4, delegates=True")
-        flavor.write_text(said)
+    said = flavor.read_text().replace("max_parallelism=4", f"max_parallelism=4{SAYS[way]}")
+    flavor.write_text(said)
     use_flavor(project, command, None)
 
 
@@ -138,7 +140,7 @@ def test_no_retry_is_waited_for_that_nobody_can_make(project: Project, command: 
     use(
         project,
         command,
-        "unsaid",
+        "denies",
         STARTS.replace("for name in", "return 1\n            for name in"),
     )
     add(project, FAILING.replace("LAST", "9").replace("WAIT", "3600"))
@@ -157,15 +159,35 @@ ASKING = """
 """
 
 
+@pytest.mark.parametrize("way", ["delegates", "unsaid"])
 def test_what_nobody_would_keep_to_is_refused_before_the_run(
-    project: Project, command: str
+    project: Project, command: str, way: str
 ) -> None:
-    use(project, command, "delegates")
+    use(project, command, way)
     add(project, ASKING)
     refused = project.run("main.py:asking").err
     assert "step `asks` asks for limits, which nobody keeps to" in refused
     assert "pipeline `asking` asks for `continue_on_failure`" in refused
     assert not Client().list_runs()
+
+
+@pytest.mark.parametrize(
+    ("implementation", "delegates"),
+    [
+        (STARTS, "yes"),
+        (STARTS + "            self.run_step(None)  # Some of them here.\n", "no"),
+        (STARTS.replace("prepare_or_run_pipeline", "runs"), "no"),
+        (STARTS + "\n        def launch(self, *told): ...\n", "no"),
+        (DIRECT, "no"),
+    ],
+)
+def test_whether_a_flavor_delegates_is_read_from_its_code_when_it_is_registered(
+    project: Project, command: str, implementation: str, delegates: str
+) -> None:
+    write_flavor(project, "import not_there\n" + textwrap.dedent(implementation))
+    partita(command, "orchestrator", "flavor", "register", SOURCE)
+    described = partita(command, "orchestrator", "flavor", "describe", "mine", "--output", "json")
+    assert json.loads(described)["plugin"]["capabilities"].get("delegates", "no") == delegates
 
 
 ENDING = """
@@ -185,6 +207,7 @@ ENDING = """
 """
 
 
+@pytest.mark.parametrize("way", ["delegates", "unsaid"])
 @pytest.mark.parametrize(
     ("how", "timeout", "code", "told"),
     [
@@ -195,9 +218,9 @@ ENDING = """
     ids=["exits", "is killed", "takes too long"],
 )
 def test_an_attempt_whose_process_ends_is_recorded_and_made_again(
-    project: Project, command: str, how: str, timeout: str, code: int, told: str
+    project: Project, command: str, how: str, timeout: str, code: int, told: str, way: str
 ) -> None:
-    use(project, command, "delegates")
+    use(project, command, way)
     add(project, ENDING.replace("HOW", how).replace("TIMEOUT", timeout))
     done = project.run("main.py:ending")
     assert done.code == 0, done
@@ -212,16 +235,18 @@ def test_an_attempt_whose_process_ends_is_recorded_and_made_again(
     ("asked", "told"),
     [('timeout="10m", ', "a timeout of 10m"), ('limits={"licence": 1}', "the limit `licence`")],
 )
-def test_what_a_flavor_did_not_say_is_refused_by_the_entrypoint(
+def test_what_a_flavor_denies_is_refused_by_the_entrypoint_and_the_step_says_what_to_do(
     project: Project, command: str, asked: str, told: str
 ) -> None:
-    use(project, command, "unsaid")
+    use(project, command, "denies", STARTS.replace("if started.returncode", "if False"))
     others = 'timeout="10m", limits={"licence": 1}'
     add(project, ASKING.replace(others, asked))
     done = project.run("main.py:asking")
     assert done.code == 1, done
     assert f"step `asks` asks for {told}, which is the engine's to keep" in done.err
     assert project.statuses() == {"asks": "failed"}
+    (attempt,) = Client().get_run("latest").steps["asks"].attempts
+    assert "`Supply(delegates=True)`" in attempt["error"]
 
 
 def test_a_delegated_run_runs_no_step_in_the_orchestrator(project: Project, command: str) -> None:
@@ -426,7 +451,7 @@ def test_an_image_that_nobody_asks_for_is_not_passed_over(
     done = project.run("main.py:imaged")
     assert "step `plain` asks for the image `train:7`, and `MyOrchestrator` never" in done.err, done
     status = Client().get_run("latest").status
-    assert (done.code, status) == ((0, "completed") if way == "unsaid" else (1, "failed"))
+    assert (done.code, status) == ((0, "completed") if way == "denies" else (1, "failed"))
 
 
 @pytest.mark.parametrize("verb", ["run", "plan", "compile"])

@@ -98,7 +98,7 @@ impl Listener for Ear {
     fn asked(&mut self, id: Value, asked: &str, _params: Value) {
         let error = match asked {
             method::STEP => RpcError::failed(
-                "no engine drives this run, so that `run_step` has nothing to run; start the entrypoint of the step, or let the flavor not say that it delegates".to_owned(),
+                "no engine drives this run, so that `run_step` has nothing to run; start the entrypoint of the step, or let the flavor say with `Supply(delegates=False)` that it does not delegate".to_owned(),
             ),
             other => unknown_method(other),
         };

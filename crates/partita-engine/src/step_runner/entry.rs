@@ -98,7 +98,7 @@ pub enum EntryError {
     },
     /// What the step asks for is kept by engines alone.
     #[error(
-        "step `{step}` asks for {asked}, which is the engine's to keep in this run; run it with `run_step`, let the flavor say that its orchestrators delegate, or take the request away"
+        "step `{step}` asks for {asked}, which is the engine's to keep in this run; run it with `run_step`, or let the flavor say with `Supply(delegates=True)` that its orchestrators start entrypoints, or take the request away"
     )]
     NeedsEngine {
         /// The step.

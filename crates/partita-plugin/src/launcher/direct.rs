@@ -72,7 +72,7 @@ impl Shared {
                     record.represented(&record.cleared(&representation, ran.cut));
                 }
                 format!(
-                    "the orchestrator `{name}` is done, and did not run the step; let its `prepare_or_run_pipeline` call `self.run_step(step)` for every step of the deployment, or start its entrypoint and wait for it; one that returns before the steps have ended says so with `is_synchronous` of its configuration"
+                    "the orchestrator `{name}` is done, and did not run the step; let its `prepare_or_run_pipeline` call `self.run_step(step)` for every step of the deployment, or start its entrypoint and wait for it, and let its flavor say so with `Supply(delegates=True)`; what the entrypoint has said is in the orchestrator's output; one that returns before the steps have ended says so with `is_synchronous` of its configuration"
                 )
             }
         };

@@ -33,7 +33,7 @@ class Supply:
         memory: int | Literal["any"] = 0,
         gpus: int | Literal["any"] = 0,
         images: bool | None = None,
-        delegates: bool = False,
+        delegates: bool | None = None,
         continues: bool = False,
     ) -> None:
         """Claims what an orchestrator keeps to.
@@ -49,7 +49,8 @@ class Supply:
                 is not given, they do if the code of the orchestrator names `get_image`.
             delegates: Whether it goes through whole pipelines by itself, and starts the entrypoints
                 of their steps or has them started. No engine drives then: limits, and steps on
-                other orchestrators, are refused.
+                other orchestrators, are refused. If it is not given, it does if its code calls for
+                the words of an entrypoint in `prepare_or_run_pipeline` and for `run_step` nowhere.
             continues: Whether one that delegates goes on with what does not depend on a step that
                 failed, where a pipeline asks for `continue_on_failure`.
 
@@ -69,6 +70,8 @@ class Supply:
         self.images = images
         if images is not None:
             self._document["images"] = images
+        #: Whether it was said that it starts entrypoints, or that it does not.
+        self.delegates = delegates
         if delegates:
             self._document["delegates"] = "throughout" if continues else "yes"
         if max_parallelism is not None:

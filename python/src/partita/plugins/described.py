@@ -5,7 +5,7 @@ from __future__ import annotations
 from partita.enums import StackComponentType
 from partita.errors import PartitaError
 from partita.orchestrators.base_orchestrator_flavor import BaseOrchestratorFlavor, Supply
-from partita.plugins.naming import code_names
+from partita.plugins.naming import Names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,9 +52,13 @@ class Described:
 
     def supply(self) -> dict[str, Any]:
         """Returns what steps may ask for, and who drives them: a configuration tells that too."""
-        supply = self._asked("supply", Supply, "a `Supply`").document()
-        if "images" not in supply:
-            supply["images"] = code_names("get_image", type(self.flavor).__module__)
+        said = self._asked("supply", Supply, "a `Supply`")
+        supply = said.document()
+        names = Names(type(self.flavor).__module__)
+        if said.images is None:
+            supply["images"] = "get_image" in names.all
+        if said.delegates is None and _starts_entrypoints(names):
+            supply["delegates"] = "yes"
         if self._defines("config_class"):
             from partita.orchestrators.base_orchestrator_config import BaseOrchestratorConfig
 
@@ -125,3 +129,13 @@ class Described:
         return PartitaError(
             f"the `{name}` of the flavor `{self._source}` is `{found!r}`, and must be {words}."
         )
+
+
+def _starts_entrypoints(names: Names) -> bool:
+    """Returns whether code is that of an orchestrator that has entrypoints started."""
+    return (
+        "prepare_or_run_pipeline" in names.functions
+        and "launch" not in names.functions
+        and "run_step" not in names.all
+        and not names.all.isdisjoint({"get_entrypoint_command", "get_entrypoint_arguments"})
+    )

@@ -99,8 +99,9 @@ class Host:
                 f"correct it with `partita orchestrator update {params['component']}`, after "
                 f"`partita orchestrator flavor update {self.flavor.name}` if its class has changed"
             )
-        self._opened = Opened(self.flavor, config, params, self._channel)
-        return {**self._opened.answer(), "supply": self._described().supply()}
+        supply = self._described().supply()
+        self._opened = Opened(self.flavor, config, params, self._channel, supply)
+        return {**self._opened.answer(), "supply": supply}
 
     def _described(self) -> Described:
         return Described(self.flavor, self._source)

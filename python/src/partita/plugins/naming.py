@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -13,15 +12,45 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def code_names(name: str, module: str) -> bool:
-    """Returns whether a module, or one beside it that it imports, names something."""
+class Names:
+    """What the source of a module, and of those beside it that it imports, names.
+
+    Attributes:
+        all: Variables, attributes, functions and what is imported, also where only a text is such a
+            name; no words of comments and of longer texts.
+        functions: Functions that are defined there.
+    """
+
+    def __init__(self, module: str) -> None:
+        """Reads the source, if there is any."""
+        self.all: set[str] = set()
+        self.functions: set[str] = set()
+        for tree in _trees(module):
+            for node in ast.walk(tree):
+                self._take(node)
+
+    def _take(self, node: ast.AST) -> None:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            self.functions.add(node.name)
+            self.all.add(node.name)
+        elif isinstance(node, ast.Name):
+            self.all.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            self.all.add(node.attr)
+        elif isinstance(node, ast.alias):
+            self.all.update(node.name.split("."))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            self.all.add(node.value)
+
+
+def _trees(module: str) -> Iterator[ast.Module]:
+    """Yields the parsed sources of a module, and of those of the same root that it imports."""
     found = _file(module)
     if found is None:
-        return False
+        return
     package = module.partition(".")[0]
     top = _file(package) or found
     folder = (top.parent if top.name == "__init__.py" else top).parent
-    is_named = re.compile(rf"\b{re.escape(name)}\b").search
     seen: set[str] = set()
     asked = [module]
     while asked:
@@ -30,11 +59,12 @@ def code_names(name: str, module: str) -> bool:
         seen.add(module)
         if path is None or not _is_own(path, folder, package):
             continue
-        text = path.read_text(errors="replace")
-        if is_named(text):
-            return True
-        asked += _imported(text, module, is_package=path.name == "__init__.py")
-    return False
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        yield tree
+        asked += _imported(tree, module, is_package=path.name == "__init__.py")
 
 
 def _is_own(path: Path, folder: Path, package: str) -> bool:
@@ -66,12 +96,8 @@ def _prefixes(module: str) -> Iterator[str]:
     return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
-def _imported(text: str, module: str, *, is_package: bool) -> list[str]:
-    """Returns the modules that a text may import, those of Python itself left out."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return []
+def _imported(tree: ast.Module, module: str, *, is_package: bool) -> list[str]:
+    """Returns the modules that a source may import, those of Python itself left out."""
     modules: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

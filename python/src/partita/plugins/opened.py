@@ -47,8 +47,16 @@ class Opened:
         config: Any,
         params: dict[str, Any],
         channel: Channel,
+        supply: dict[str, Any],
     ) -> None:
         """Makes the orchestrator.
+
+        Args:
+            flavor: Its flavor.
+            config: Its configuration.
+            params: The run.
+            channel: Where the engine is.
+            supply: What its flavor is known to claim.
 
         Raises:
             PartitaError: It cannot be loaded, or cannot work here.
@@ -70,7 +78,7 @@ class Opened:
         self._stack = _stack(document["stack"], self._orchestrator, store)
         self._orchestrator._run_id = params["run_id"]  # pyright: ignore[reportPrivateUsage]
         self._orchestrator._settings_class = flavor.settings_class  # pyright: ignore[reportPrivateUsage]
-        delegates = flavor.supply.document().get("delegates", "no") != "no"
+        delegates = supply.get("delegates", "no") in ("yes", "throughout")
         self._synchronous: bool = config.is_synchronous
         self._is_delegated = self._goes_by_itself and (delegates or not self._synchronous)
         self._images = {
