@@ -32,7 +32,7 @@ FLAVOR = """
         '''Runs steps in a queue.'''
 
         name, config_class = "queue", Config
-        supply = Supply(max_parallelism=8, gpus=2, memory="any")
+        supply = Supply(max_parallelism=8, gpus=2, memory="any", images=True)
         implementation_class = None
 """
 

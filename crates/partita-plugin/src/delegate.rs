@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::frame::RpcError;
-use crate::launcher::{Handed, OpenRun, Record};
+use crate::launcher::{Handed, OpenRun, Record, take_id};
 use crate::message::{Mode, Opened, Ran, Welcome, method};
 use crate::process::{Answers, CallError, Listener, PluginProcess, unknown_method};
 use crate::registration::{check_version, hello};
@@ -93,7 +93,11 @@ struct Ear {
 }
 
 impl Listener for Ear {
-    fn notified(&mut self, _method: &str, _params: Value) {}
+    fn notified(&mut self, method: &str, params: Value) {
+        if method == method::IDENTIFIED {
+            take_id(&*self.record, &params);
+        }
+    }
 
     fn asked(&mut self, id: Value, asked: &str, _params: Value) {
         let error = match asked {

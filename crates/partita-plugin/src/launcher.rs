@@ -30,6 +30,7 @@ use crate::terms;
 use desk::Desk;
 pub use direct::StepEnds;
 use flight::{Flight, Stage};
+pub(crate) use life::take_id;
 
 /// How long a plugin lives on that was told twice to end its attempts, or that did not end them.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -102,6 +103,9 @@ pub trait Record: Send + Sync {
 
     /// Takes what steps may ask of the plugin, as it says when it is opened.
     fn supplies(&self, _supply: &Supply) {}
+
+    /// Takes the id that the orchestrator has for the run.
+    fn identified(&self, _orchestrator_run_id: &str) {}
 
     /// Notes that the plugin goes through the steps by itself, and may start their entrypoints.
     fn goes_by_itself(&self);

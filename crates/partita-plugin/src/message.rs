@@ -41,6 +41,8 @@ pub mod method {
     pub const STEP: &str = "step";
     /// An attempt has ended; a notification of the plugin.
     pub const STATUS: &str = "status";
+    /// The orchestrator has an id of its own for the run; a notification of the plugin.
+    pub const IDENTIFIED: &str = "identified";
 }
 
 /// The code of an error that says that a backend is out of reach, and may be within it later.

@@ -29,6 +29,7 @@ fn check_request(asked: &str, params: &Value) {
         method::POLL | method::CANCEL | method::LOGS => check::<JobRequest>(params),
         method::FIND => check::<Find>(params),
         method::STATUS => check::<StatusOf>(params),
+        method::IDENTIFIED => check::<Identified>(params),
         other => panic!("{other}"),
     }
 }
@@ -57,6 +58,7 @@ fn every_golden_frame_is_read_and_written_as_it_is() {
         include_str!("golden/run.txt"),
         include_str!("golden/direct.txt"),
         include_str!("golden/delegated.txt"),
+        include_str!("golden/identified.txt"),
     ] {
         let mut asked = HashMap::new();
         for line in text.lines() {

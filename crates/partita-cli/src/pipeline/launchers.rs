@@ -13,7 +13,7 @@ use partita_core::secret;
 use partita_core::stack::{Claims, Component, Delegates, Flavor, Origin};
 use partita_engine::compile;
 use partita_engine::drive::{Observer, RunEvent};
-use partita_engine::runs::LiveRun;
+use partita_engine::runs::{Identity, LiveRun};
 use partita_engine::secrets::{self, Redaction, SecretError};
 use partita_engine::step_runner::{LogStream, RunContext, StepLog};
 use partita_engine::store::layout;
@@ -249,7 +249,7 @@ fn open_run(
         deployment: Arc::clone(&context.deployment),
         committed: live.committed().to_vec(),
         patience: Patience::default(),
-        record: Arc::new(PluginRecord::new(orchestrator, context, echo, submission, flavor)),
+        record: Arc::new(PluginRecord::new(orchestrator, live, echo, submission, flavor)),
         hand: hand(orchestrator, context),
     })
 }
@@ -299,16 +299,20 @@ struct PluginRecord {
     submission: Submission,
     /// The flavor as it was registered.
     flavor: Flavor,
+    /// Of the run, if this is its orchestrator, and not another one of its stack.
+    identity: Option<Identity>,
 }
 
 impl PluginRecord {
     fn new(
         orchestrator: &Component,
-        context: &Arc<RunContext>,
+        live: &LiveRun,
         echo: &Arc<dyn Echo>,
         submission: Submission,
         flavor: Flavor,
     ) -> Self {
+        let context = live.context();
+        let is_of_run = live.header().orchestrator == orchestrator.name;
         let path = layout::orchestrator_log(&context.run_id, &orchestrator.name);
         Self {
             name: orchestrator.name.clone(),
@@ -317,6 +321,7 @@ impl PluginRecord {
             echo: Arc::clone(echo),
             submission,
             flavor,
+            identity: is_of_run.then(|| live.identity()),
         }
     }
 }
@@ -341,6 +346,13 @@ impl Record for PluginRecord {
                 "partita: the flavor `{name}` has another `supply` than when it was registered, which this run goes by; `partita orchestrator flavor update {}` takes it in",
                 shell_word(name)
             ));
+        }
+    }
+
+    fn identified(&self, orchestrator_run_id: &str) {
+        let Some(identity) = &self.identity else { return };
+        if let Err(error) = identity.record(&redacted(orchestrator_run_id, &self.context)) {
+            self.printed(&format!("partita: what it calls the run is not kept: {error}"));
         }
     }
 

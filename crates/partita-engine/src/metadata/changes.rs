@@ -93,6 +93,13 @@ pub enum Change {
         /// The run.
         run_id: Arc<str>,
     },
+    /// The orchestrator said what it calls the run.
+    RunIdentified {
+        /// The run.
+        run_id: Arc<str>,
+        /// Its id there, as in `run.json`.
+        orchestrator_run_id: String,
+    },
     /// The run was submitted, and nothing of it has begun.
     RunSubmitted {
         /// The run.
@@ -135,6 +142,7 @@ impl Change {
             | Self::StepCancelled { step, .. } => &step.run_id,
             Self::RunResumed { run_id }
             | Self::RunSubmitted { run_id }
+            | Self::RunIdentified { run_id, .. }
             | Self::RunInterrupted { run_id, .. }
             | Self::RunEnded { run_id, .. }
             | Self::RunMetadata { run_id, .. } => run_id,

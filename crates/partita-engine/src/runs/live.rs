@@ -17,6 +17,7 @@ use partita_core::status::RunStatus;
 
 use super::before::Before;
 use super::follow::Follower;
+use super::identity::Identity;
 use super::observers::{FirstAttempts, Recorder};
 use super::redacting::Redacting;
 use crate::cache::{CacheResolver, ResumedFrom};
@@ -224,6 +225,15 @@ impl LiveRun {
     /// Returns the run's header.
     pub fn header(&self) -> &RunHeader {
         &self.header
+    }
+
+    /// Returns what records the id that its orchestrator has for it.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            header: self.header.clone(),
+            context: Arc::clone(&self.context),
+            index: Arc::clone(&self.index),
+        }
     }
 
     /// Returns what its attempts share.

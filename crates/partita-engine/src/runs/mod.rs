@@ -3,6 +3,7 @@
 mod before;
 mod changes;
 mod follow;
+mod identity;
 mod live;
 mod observers;
 mod plan;
@@ -11,6 +12,7 @@ mod submit;
 
 pub use changes::changes;
 pub use follow::{Follower, Happened};
+pub use identity::Identity;
 pub use live::{Executed, LiveRun, NewRun, Place, RunError};
 pub use plan::{PlannedItems, PlannedStep, Verdict, plan};
 pub use submit::{HandOver, take_back};

@@ -5,8 +5,10 @@ use std::sync::{Arc, PoisonError, Weak};
 use serde_json::Value;
 
 use super::flight::{Flight, Stage};
-use super::{Can, MOST_LOSSES, Plugin, Shared, State, with};
-use crate::message::{Find, Found, Mode, Opened, StatusOf, Welcome, capability, method};
+use super::{Can, MOST_LOSSES, Plugin, Record, Shared, State, with};
+use crate::message::{
+    Find, Found, Identified, Mode, Opened, StatusOf, Welcome, capability, method,
+};
 use crate::process::{Answers, CallError, Listener, PluginProcess, read, unknown_method};
 use crate::registration::{check_version, hello};
 
@@ -237,15 +239,17 @@ struct Ear {
 impl Listener for Ear {
     fn notified(&mut self, method: &str, params: Value) {
         let Some(shared) = self.shared.upgrade() else { return };
-        if method == method::STATUS {
-            match read::<StatusOf>(&params) {
+        match method {
+            method::STATUS => match read::<StatusOf>(&params) {
                 Ok(StatusOf { attempt, status }) => shared.stands(&attempt, status),
                 // The end of some attempt is lost with it, and nobody would hear of it again.
                 Err(why) => {
                     let what = &shared.run.start.what;
                     shared.give_up(format!("{what} sent a `status` that is none: {why}"));
                 }
-            }
+            },
+            method::IDENTIFIED => take_id(&*shared.run.record, &params),
+            _ => {}
         }
     }
 
@@ -273,5 +277,13 @@ impl Listener for Ear {
         if let Some(shared) = self.shared.upgrade() {
             shared.gone(why);
         }
+    }
+}
+
+/// Takes in what a plugin says that the orchestrator calls the run.
+pub(crate) fn take_id(record: &dyn Record, params: &Value) {
+    match read::<Identified>(params) {
+        Ok(Identified { orchestrator_run_id }) => record.identified(&orchestrator_run_id),
+        Err(why) => record.printed(&format!("partita: an `identified` that is none: {why}")),
     }
 }

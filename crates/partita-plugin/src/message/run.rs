@@ -250,6 +250,13 @@ pub struct StatusOf {
     pub status: Status,
 }
 
+/// `identified`: what the orchestrator calls the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Identified {
+    /// Its id there.
+    pub orchestrator_run_id: String,
+}
+
 /// `run`: an orchestrator is to go through the steps by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

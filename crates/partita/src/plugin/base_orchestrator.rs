@@ -207,7 +207,8 @@ pub trait BaseOrchestrator: Sized + Send + Sync + 'static {
             || resources.gpu_count.is_some_and(|count| count > 0)
     }
 
-    /// Returns the id of the run: the same for all its steps, and another for each run.
+    /// Returns the id of the run: the same for all its steps, and another for each run. What else an
+    /// orchestrator calls it is kept with the run, if it is known when [`new`](Self::new) returns.
     fn get_orchestrator_run_id(&self) -> &str {
         &self.run().run_id
     }

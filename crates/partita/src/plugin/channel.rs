@@ -6,7 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partita_plugin::frame::{Frame, RpcError};
-use partita_plugin::message::{StatusOf, method};
+use partita_plugin::message::{Identified, StatusOf, method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -50,6 +50,16 @@ impl Channel {
     pub(super) fn ended(&self, attempt: String, report: JobReport) {
         let params = said(&StatusOf { attempt, status: report.into() }).unwrap_or_default();
         self.say(&Frame::Notification { method: method::STATUS.to_owned(), params });
+    }
+
+    /// Tells what the orchestrator calls the run, unless that is what Partita calls it.
+    pub(super) fn identified(&self, orchestrator_run_id: &str, run_id: &str) {
+        if orchestrator_run_id == run_id {
+            return;
+        }
+        let orchestrator_run_id = orchestrator_run_id.to_owned();
+        let params = said(&Identified { orchestrator_run_id }).unwrap_or_default();
+        self.say(&Frame::Notification { method: method::IDENTIFIED.to_owned(), params });
     }
 
     /// Asks Partita something, and waits for the answer.

@@ -45,7 +45,7 @@ impl<O: BaseOrchestrator> Orchestrator<GoesThroughSteps> for O {
 
     fn open(opening: Opening<O::Config>) -> std::result::Result<Box<dyn Serving>, RpcError> {
         let Opening { run, config, supply, channel } = opening;
-        let stack = run.stack.clone();
+        let (stack, run_id) = (run.stack.clone(), run.run_id.clone());
         let deployment = PipelineDeploymentResponseModel::of(&run)?;
         let synchronous = config.is_synchronous();
         let mode = match supply.delegates {
@@ -57,6 +57,7 @@ impl<O: BaseOrchestrator> Orchestrator<GoesThroughSteps> for O {
         if let Some(validator) = orchestrator.validator() {
             validator.validate(&stack)?;
         }
+        channel.identified(orchestrator.get_orchestrator_run_id(), &run_id);
         let opened = Opened { mode, synchronous, ..Opened::default() };
         let (deployment, runner) = (Some(deployment), None);
         let is_running = Arc::default();

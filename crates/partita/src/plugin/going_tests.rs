@@ -18,6 +18,8 @@ use crate::plugin::{
 struct Config {
     #[serde(default = "yes")]
     waits: bool,
+    /// What it calls the run, if it has a name for it.
+    flow: Option<String>,
 }
 
 fn yes() -> bool {
@@ -60,6 +62,10 @@ impl BaseOrchestrator for Mine {
 
     fn run(&self) -> &Run {
         &self.run
+    }
+
+    fn get_orchestrator_run_id(&self) -> &str {
+        self.config.flow.as_deref().unwrap_or(&self.run.run_id)
     }
 
     fn prepare_or_run_pipeline(
@@ -151,6 +157,16 @@ fn one_that_delegates_says_what_the_golden_file_says() {
             );
         }
     });
+}
+
+#[test]
+fn what_one_calls_the_run_is_told_as_the_golden_file_has_it() {
+    let golden = include_str!("../../../partita-plugin/tests/golden/identified.txt");
+    let mut peer = Peer::of(Flavor(Delegates::No));
+    let params = peer.open(json!({"flow": "flow-81"}));
+    peer.say(json!({"jsonrpc": "2.0", "id": 1, "method": "open", "params": params}));
+    let told: Value = serde_json::from_str(golden.strip_prefix("plugin: ").unwrap()).unwrap();
+    assert_eq!(peer.hear(), told);
 }
 
 #[test]
@@ -311,7 +327,7 @@ fn what_is_asked_of_steps_is_answered_or_refused() {
     let deployment = read_deployment();
     let run =
         serde_json::from_value::<message::Open>(Peer::of(Flavor(Delegates::No)).open(json!({})));
-    let mine = Mine::new(run.unwrap().into(), Config { waits: true }).unwrap();
+    let mine = Mine::new(run.unwrap().into(), Config { waits: true, flow: None }).unwrap();
     assert_eq!(mine.get_orchestrator_run_id(), "r1");
     let [train, report] = ["train", "report"].map(|name| &deployment.steps[name]);
     assert!(mine.requires_resources_in_orchestration_environment(train));
@@ -363,7 +379,8 @@ impl StepLauncher for Config {
 #[test]
 fn a_claim_that_the_way_cannot_keep_is_a_contradiction() {
     let supply = |delegates| Supply { delegates, ..Supply::default() };
-    let (waits, submits) = (Config { waits: true }, Config { waits: false });
+    let config = |waits| Config { waits, flow: None };
+    let (waits, submits) = (config(true), config(false));
     let launcher = <Config as Orchestrator<_>>::contradiction;
     assert!(launcher(None, &supply(Delegates::Yes)).unwrap().contains("is told what to start"));
     assert!(launcher(Some(&submits), &supply(Delegates::No)).is_none());

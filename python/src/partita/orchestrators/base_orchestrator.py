@@ -82,7 +82,11 @@ class BaseOrchestrator(StackComponent):
         return settings_class(**values)
 
     def get_orchestrator_run_id(self) -> str:
-        """Returns the id of the run: the same for all its steps, and another for each run."""
+        """Returns the id of the run: the same for all its steps, and another for each run.
+
+        One that is overridden may return what a backend calls the run, which is kept with it; it
+        may raise as long as there is no such thing.
+        """
         return self._run_id
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from threading import Event, Thread
 
@@ -21,6 +22,7 @@ from partita.stack.stack_component import StackComponent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from partita.orchestrators.base_orchestrator import BaseOrchestrator
@@ -78,6 +80,7 @@ class Opened:
         self._stack = _stack(document["stack"], self._orchestrator, store)
         self._orchestrator._run_id = params["run_id"]  # pyright: ignore[reportPrivateUsage]
         self._orchestrator._settings_class = flavor.settings_class  # pyright: ignore[reportPrivateUsage]
+        self._identify = self._identified()
         delegates = supply.get("delegates", "no") in ("yes", "throughout")
         self._synchronous: bool = config.is_synchronous
         self._is_delegated = self._goes_by_itself and (delegates or not self._synchronous)
@@ -102,6 +105,7 @@ class Opened:
         validator = self._orchestrator.validator
         if validator is not None:
             validator.validate(self._stack)
+        self._identify()
 
     def answer(self) -> dict[str, Any]:
         """Returns what the engine is told of it."""
@@ -133,6 +137,7 @@ class Opened:
             self._is_over.set()
             if self._is_delegated:
                 _native.end_with_parent(True)
+        self._identify()
         asked = self._orchestrator._images_asked  # pyright: ignore[reportPrivateUsage]
         for name, image in self._images.items():
             if name not in asked:
@@ -150,6 +155,31 @@ class Opened:
             self._is_over.wait(END)
             os.killpg(os.getpgrp(), signal.SIGKILL)
 
+    def _identified(self) -> Callable[[], None]:
+        """Has the engine told of each id that the orchestrator has for the run.
+
+        Returns:
+            What asks for it; one that has none at the moment may raise.
+        """
+        if not sources.implements(self._kind, "get_orchestrator_run_id"):
+            return lambda: None
+        returned = self._orchestrator.get_orchestrator_run_id
+        told: set[str] = set()
+
+        def get_orchestrator_run_id() -> str:
+            run_id = returned()
+            if isinstance(run_id, str) and run_id not in told:  # pyright: ignore[reportUnnecessaryIsInstance]
+                told.add(run_id)
+                self._channel.notify("identified", {"orchestrator_run_id": run_id})
+            return run_id
+
+        def identify() -> None:
+            with suppress(Exception):
+                get_orchestrator_run_id()
+
+        self._orchestrator.get_orchestrator_run_id = get_orchestrator_run_id
+        return identify
+
     def _mode(self) -> str:
         if not self._goes_by_itself:
             return "launcher"
@@ -162,6 +192,7 @@ class Opened:
                 f"step `{name}` asks for the image `{image}`, and `run_step` runs it in the "
                 "orchestrator's own process; take the image away, or start its entrypoint in it"
             )
+        self._identify()
         self._steps.run(name)
 
     def launch(self, params: dict[str, Any]) -> object:
@@ -175,6 +206,7 @@ class Opened:
                 f"`{self._kind.__qualname__}.launch` returned `{job!r}`, and must return the job's "
                 "id, a text"
             )
+        self._identify()
         if sources.implements(self._kind, "wait"):
             Thread(target=self._wait, args=(attempt.id, job), daemon=True).start()
         return {"job": job}

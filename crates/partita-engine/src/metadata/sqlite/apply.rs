@@ -161,6 +161,14 @@ fn apply(connection: &Connection, run: i64, change: &Change) -> Attempted<()> {
         Change::StepSkipped { step, reason } => steps::skipped(connection, run, step, reason),
         Change::StepCancelled { step, at } => steps::cancelled(connection, run, step, *at),
         Change::RunResumed { .. } => resumed(connection, run),
+        Change::RunIdentified { orchestrator_run_id, .. } => {
+            connection
+                .prepare_cached(
+                    "UPDATE runs SET header = json_set(header, '$.orchestrator_run_id', ?2) WHERE key = ?1",
+                )?
+                .execute(params![run, orchestrator_run_id])?;
+            Ok(())
+        }
         Change::RunSubmitted { .. } => {
             set_status(connection, run, RunStatus::Submitted, None, None)
         }
