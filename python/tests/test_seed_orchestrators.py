@@ -123,6 +123,10 @@ def test_a_direct_one(seed: Project, command: str) -> None:
     done = seed.run()
     assert done.code == 0, done
     assert "patient | Step doubled asks for resources." in done.err
+    assert "patient | Pipeline summing took" in done.err
+    run = Client().get_run("latest").id
+    kept = seed.store / "runs" / run / "orchestrators/patient.jsonl"
+    assert "Pipeline summing took" in kept.read_text()
     check_run(seed)
     assert seed.run().code == 0
     check_run(seed, "cached")
