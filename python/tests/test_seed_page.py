@@ -139,6 +139,45 @@ def test_the_base_implementation_has_the_names_of_the_page() -> None:
     assert Stack.__name__ == parameters["stack"].annotation
 
 
+#: Every import of the page, and those of the code that owners of such orchestrators have.
+IMPORTS = """
+    from partita.models import PipelineDeploymentResponseModel
+    from partita.enums import StackComponentType
+    from partita.stack import StackComponent, StackComponentConfig, Stack, Flavor
+    from partita.entrypoints.base_entrypoint_configuration import BaseEntrypointConfiguration
+    from partita.entrypoints.step_entrypoint_configuration import STEP_NAME_OPTION
+    from partita.config.base_settings import BaseSettings
+    from partita.config.resource_settings import ResourceSettings
+    from partita.config.step_configurations import Step
+    from partita.orchestrators import ContainerizedOrchestrator
+    from partita.stack.stack_component import StackComponent, StackComponentConfig
+    from partita.stack.stack_validator import StackValidator
+"""
+
+
+@pytest.mark.parametrize("line", IMPORTS.strip().splitlines())
+def test_what_the_page_imports_is_there(line: str) -> None:
+    found: dict[str, object] = {}
+    exec(line.strip(), found)
+    names = line.partition(" import ")[2].split(", ")
+    assert all(isinstance(found[name], (type, str)) for name in names)
+
+
+def test_the_base_of_those_that_use_images_is_an_orchestrator() -> None:
+    from partita.orchestrators import BaseOrchestrator, ContainerizedOrchestrator
+
+    assert issubclass(ContainerizedOrchestrator, BaseOrchestrator)
+
+
+def test_a_deployment_tells_what_applies_to_its_pipeline() -> None:
+    from partita.models import PipelineDeploymentResponseModel
+
+    pipeline = {"name": "p", "parameters": {"depth": 3}, "failure_mode": "fail_fast"}
+    deployment = PipelineDeploymentResponseModel({"id": "d", "pipeline": pipeline, "steps": []})
+    told = deployment.pipeline_configuration
+    assert (told.name, told.parameters, told.failure_mode) == ("p", {"depth": 3}, "fail_fast")
+
+
 def test_an_orchestrator_may_be_abstract_in_parts() -> None:
     from partita.orchestrators import BaseOrchestrator
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from partita.orchestrators.base_orchestrator import BaseOrchestrator
 from partita.orchestrators.base_orchestrator_flavor import BaseOrchestratorFlavor, Supply
+from partita.orchestrators.containerized_orchestrator import ContainerizedOrchestrator
 from partita.orchestrators.jobs import Attempt, JobReport, Resources
 
 TYPE_CHECKING = False
@@ -20,6 +21,7 @@ __all__ = [
     "BaseOrchestrator",
     "BaseOrchestratorConfig",
     "BaseOrchestratorFlavor",
+    "ContainerizedOrchestrator",
     "JobReport",
     "Resources",
     "Supply",

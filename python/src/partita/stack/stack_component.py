@@ -7,6 +7,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from partita.enums import StackComponentType
+    from partita.stack.stack_component_config import StackComponentConfig as StackComponentConfig
+
+
+def __getattr__(name: str) -> object:
+    """Finds the base of configurations where the system of the seed has it: beside this one."""
+    if name == "StackComponentConfig":
+        from partita.stack.stack_component_config import StackComponentConfig
+
+        return StackComponentConfig
+    raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
 
 
 class StackComponent:
