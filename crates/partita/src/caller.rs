@@ -1,6 +1,5 @@
 //! Calls the steps of a program for the step runner.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,6 +16,7 @@ use crate::Error;
 use crate::capture::Capture;
 use crate::context::StepContext;
 use crate::load::Inputs;
+use crate::panics;
 use crate::save::Saver;
 use crate::step::Step;
 
@@ -144,15 +144,8 @@ fn caught<R>(call: impl FnOnce() -> R) -> Result<R, Failure> {
     let place = PANICKED.take().unwrap_or_default();
     called.map_err(|payload| Failure {
         kind: "panic".to_owned(),
-        message: format!("{} at {place}", said(&*payload)),
+        message: format!("{} at {place}", panics::said(&*payload)),
         traceback: None,
         exit_code: None,
     })
-}
-
-/// Returns what a panic said.
-pub(crate) fn said(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "it panicked with a value that is no text".to_owned())
 }

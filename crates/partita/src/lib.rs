@@ -52,8 +52,10 @@
 //! [`plugin`] makes executables of orchestrators of your own.
 //!
 //! # Features
-//! - `pipelines` (default): steps and pipelines. An orchestrator alone builds faster without it.
+//! - `pipelines` (default): steps and pipelines. An orchestrator alone builds faster without it. Its
+//!   `Cargo.toml` says `default-features = false`, and builds a quarter of the packages.
 
+mod panics;
 pub mod plugin;
 
 #[cfg(feature = "pipelines")]

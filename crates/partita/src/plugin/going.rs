@@ -20,7 +20,7 @@ use super::{
     BaseOrchestrator, BaseOrchestratorConfig, Environment, Error, PipelineDeploymentResponseModel,
     Result,
 };
-use crate::caller;
+use crate::panics;
 
 /// Bytes of what an orchestrator made of a pipeline that are kept: 2 MiB. In JSON one may take six,
 /// and a message has 16 MiB at most.
@@ -128,7 +128,7 @@ impl<O: BaseOrchestrator> Going<O> {
             // Nobody would hear of an end whose thread has none.
             let ran = catch_unwind(AssertUnwindSafe(through));
             let panicked = |payload: Box<dyn Any + Send>| {
-                let said = caller::said(&*payload);
+                let said = panics::said(&*payload);
                 Err(Error::failed(format!("`prepare_or_run_pipeline` panicked: {said}")))
             };
             let result = ran.unwrap_or_else(panicked).map_err(RpcError::from);

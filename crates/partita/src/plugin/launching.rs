@@ -21,7 +21,7 @@ use super::{
     Attempt, Capability, EntrypointArguments, Error, JobReport, JobStatus, StepLauncher,
     step_entrypoint_configuration as entrypoint,
 };
-use crate::caller;
+use crate::panics;
 
 /// The way of what implements [`StepLauncher`].
 pub struct Launches;
@@ -116,7 +116,7 @@ impl<O: StepLauncher> Launching<O> {
             // Nobody would hear of an end whose thread has none.
             let waited = catch_unwind(AssertUnwindSafe(|| orchestrator.wait(&job)));
             let panicked = |payload: Box<dyn Any + Send>| {
-                Err(Error::failed(format!("`wait` panicked: {}", caller::said(&*payload))))
+                Err(Error::failed(format!("`wait` panicked: {}", panics::said(&*payload))))
             };
             let report = match waited.unwrap_or_else(panicked) {
                 Ok(JobReport { status: JobStatus::Active, .. }) => {
