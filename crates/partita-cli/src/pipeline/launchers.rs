@@ -28,6 +28,7 @@ use partita_plugin::{
 };
 
 use super::PythonPath;
+use super::labels::Labels;
 use super::prepare::Prepared;
 use crate::session::SessionError;
 use crate::terminal::shell_word;
@@ -297,6 +298,7 @@ struct PluginRecord {
     echo: Arc<dyn Echo>,
     log: StepLog,
     submission: Submission,
+    labels: Labels,
     /// The flavor as it was registered.
     flavor: Flavor,
     /// Of the run, if this is its orchestrator, and not another one of its stack.
@@ -316,6 +318,7 @@ impl PluginRecord {
         let path = layout::orchestrator_log(&context.run_id, &orchestrator.name);
         Self {
             name: orchestrator.name.clone(),
+            labels: Labels::of(&context.deployment),
             log: StepLog::new(Arc::clone(&context.store), path),
             context: Arc::clone(context),
             echo: Arc::clone(echo),
@@ -323,17 +326,6 @@ impl PluginRecord {
             flavor,
             identity: is_of_run.then(|| live.identity()),
         }
-    }
-}
-
-impl PluginRecord {
-    /// Returns the step, or the item of one, that printed a line, and what it printed: entrypoints put
-    /// the name before each line.
-    fn of_step<'l>(&self, line: &'l str) -> Option<(&'l str, &'l str)> {
-        let (unit, told) = line.split_once(" | ")?;
-        let item = unit.strip_suffix(']').and_then(|unit| unit.rsplit_once('['));
-        let mut names = std::iter::once(unit).chain(item.map(|(step, _)| step));
-        names.any(|name| self.context.has_step(name)).then_some((unit, told))
     }
 }
 
@@ -373,7 +365,7 @@ impl Record for PluginRecord {
 
     fn printed(&self, line: &str) {
         let line = &redacted(line, &self.context);
-        let (who, told) = self.of_step(line).unwrap_or((&self.name, line));
+        let (who, told) = self.labels.split(line).unwrap_or((&self.name, line));
         self.echo.line(who, LogStream::Stderr, told);
         self.log.write(LogStream::Stderr, &format!("{line}\n"));
     }

@@ -6,6 +6,7 @@
 mod echo;
 mod execute;
 mod hand_over;
+mod labels;
 mod launchers;
 mod prepare;
 mod resume;

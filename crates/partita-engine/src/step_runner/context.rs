@@ -89,11 +89,6 @@ impl RunContext {
         self.secrets.get()
     }
 
-    /// Returns whether the deployment has a step with this name.
-    pub fn has_step(&self, name: &str) -> bool {
-        self.indices.contains_key(name)
-    }
-
     /// Remembers the commit of a step or an item.
     pub fn remember(&self, of: impl Into<Unit>, result: Committed) {
         match of.into() {
