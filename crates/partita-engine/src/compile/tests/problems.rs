@@ -180,11 +180,17 @@ fn wired_inputs_are_checked_by_output_and_type() {
         vec![made("builtins.int"), wired("data", json!({"kinds": ["str"], "required": true}))],
         &[mismatch],
     );
+    check(
+        vec![made("builtins.str"), wired("data", json!({"kinds": ["list"], "required": true}))],
+        &[
+            "digits.py:11: input `x` of step `train` takes list, not str (output `data` of step `load`); \
+           give it a value of that type, or change the step's annotation",
+        ],
+    );
     for (made_type, input) in [
         ("builtins.int", json!({"type": "builtins.float", "kinds": ["float"], "required": true})),
         ("builtins.int", json!({"type": "typing.Union", "required": true})),
         ("builtins.str", json!({"kinds": ["str", "None"], "required": true})),
-        ("builtins.str", json!({"kinds": ["list"], "required": true})),
         ("numpy.ndarray", json!({"type": "builtins.str", "kinds": ["str"], "required": true})),
     ] {
         check(vec![made(made_type), wired("data", input)], &[]);
