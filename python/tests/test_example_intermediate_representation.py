@@ -34,7 +34,7 @@ def example(project: Project, command: str) -> Project:
 
 def test_a_makefile_runs_the_pipeline_and_is_kept(example: Project) -> None:
     done = example.run("train.py")
-    assert done.code == 0 and "make | 4 of 10" in done.err, done
+    assert done.code == 0 and "share | 4 of 10" in done.err, done
     run = Client().get_run("latest")
     assert run.steps["share"].output.load() == 0.4
     kept = example.store / "runs" / run.id / "orchestrators/make.representation"
