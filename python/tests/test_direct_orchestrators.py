@@ -27,14 +27,14 @@ STEPS = """
 
     @step(limits={"licence": 1})
     def long() -> int:
-        time.sleep(1.2)
+        time.sleep(2.2)
         return 1
 
-    @step(limits={"licence": 1}, timeout="1s")
+    @step(limits={"licence": 1}, timeout="2s")
     def short() -> int:
         return 2
 
-    @step(timeout="1s")
+    @step(timeout="2s")
     def item(number: int) -> int:
         time.sleep(0.3)
         return number
@@ -46,7 +46,7 @@ STEPS = """
 
     @pipeline
     def items():
-        item.map(list(range(5)))
+        item.map(list(range(8)))
 """
 
 

@@ -1,5 +1,8 @@
 //! The macros of `partita`. They translate: whatever they write can be written by hand with the
 //! functions of that crate, where they are documented for authors.
+//!
+//! What the macros write allows `dead_code` and the like: whether an author uses it, and what they call
+//! it, is nothing that a lint of code which they have not written should tell them.
 
 mod attributes;
 mod command;
