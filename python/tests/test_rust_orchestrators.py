@@ -48,6 +48,23 @@ ENTRYPOINT = """
 """
 
 
+FAILS = """
+    from partita import pipeline, step
+
+    @step
+    def works() -> int:
+        return 1
+
+    @step
+    def fails(one: int) -> None:
+        raise ValueError("no")
+
+    @pipeline
+    def main():
+        fails(works())
+"""
+
+
 def test_options_of_a_rust_orchestrator_reach_the_entrypoint_that_it_names(
     project: Project, command: str
 ) -> None:
@@ -58,6 +75,19 @@ def test_options_of_a_rust_orchestrator_reach_the_entrypoint_that_it_names(
     partita(command, "run", "train.py", "--param", "count=1")
     told = sorted(project.lines())
     assert told == [f"train {step} user,pid" for step in ("look_around", "square", "total")]
+
+
+def test_what_a_rust_orchestrator_does_after_a_step_is_done_in_its_executable(
+    project: Project, command: str
+) -> None:
+    project.write("main.py", FAILS)
+    use_sandbox(command, "--measure=true", '--namespaces=["user", "pid"]')
+    done = subprocess.run([command, "run", "main.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "works took 0." in done.stderr and "with user,pid of its own" in done.stderr, done
+    assert "fails took" not in done.stderr
+    assert project.statuses() == {"works": "completed", "fails": "failed"}
+    assert "ValueError: no" in Client().get_run("latest").steps["fails"].attempts[0]["error"]
 
 
 def test_a_wrong_sandbox_is_refused_by_name(project: Project, command: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from conftest import PATIENCE, Project, finish
 from partita import Client
 from partita.entrypoints import StepEntrypointConfiguration
+from test_rust_orchestrators import SANDBOX
 
 PIPELINE = """
     import os
@@ -36,8 +38,12 @@ PIPELINE = """
 """
 
 
-@pytest.fixture
-def started(project: Project) -> list[str]:
+#: Becomes the executable of a plugin, with the process of the Python that is told to.
+BECOMES = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
+
+
+@pytest.fixture(params=["itself", "in an executable"])
+def started(project: Project, request: pytest.FixtureRequest) -> list[str]:
     """The command that runs a step of a run whose engine has died."""
     project.write("main.py", PIPELINE)
     assert project.python("main.py", env={"PARTITA_TEST_STOPS": "1"}).code == 9
@@ -49,7 +55,12 @@ def started(project: Project) -> list[str]:
         run_id=run.id,
         step_name="waits",
     )
-    return ["-m", "partita.entrypoints.entrypoint", *arguments]
+    entrypoint = ["-m", "partita.entrypoints.entrypoint"]
+    if request.param == "itself":
+        return [*entrypoint, *arguments]
+    options = map("=".join, zip(arguments[::2], arguments[1::2], strict=True))
+    own = [SANDBOX, "entrypoint", sys.executable, *entrypoint, *options, "--namespaces=pid"]
+    return ["-c", BECOMES, *own]
 
 
 def wait_for(project: Project, path: Path) -> int:

@@ -1,9 +1,6 @@
 //! What sandboxes are made of.
 
-use partita::plugin::{
-    BaseOrchestratorConfig, EntrypointArguments, Problem, StandardEntrypoint,
-    StepEntrypointConfiguration,
-};
+use partita::plugin::{BaseOrchestratorConfig, Problem};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -51,7 +48,10 @@ pub(crate) struct SandboxConfig {
     namespaces: Vec<Namespace>,
     /// A class of yours that enters steps, by its dotted path; it is told `--namespaces`.
     #[serde(default)]
-    entrypoint: Option<String>,
+    pub(crate) entrypoint: Option<String>,
+    /// Whether to say after each step what it took of the processor and of memory.
+    #[serde(default)]
+    pub(crate) measure: bool,
 }
 
 fn usual() -> Vec<Namespace> {
@@ -59,6 +59,12 @@ fn usual() -> Vec<Namespace> {
 }
 
 impl SandboxConfig {
+    /// Returns the names of what each step gets of its own.
+    pub(crate) fn namespaces(&self) -> String {
+        let names: Vec<&str> = self.namespaces.iter().map(|namespace| namespace.name()).collect();
+        names.join(",")
+    }
+
     /// Returns the beginning of a command that is to run in a sandbox. What it starts ends with
     /// whoever started it.
     pub(crate) fn unshare(&self) -> Vec<&'static str> {
@@ -70,22 +76,13 @@ impl SandboxConfig {
 
 impl BaseOrchestratorConfig for SandboxConfig {
     fn problems(&self) -> Vec<Problem> {
-        let why = "a sandbox has one namespace at least; a step without any runs on `process`";
-        self.namespaces.is_empty().then(|| Problem::of("namespaces", why)).into_iter().collect()
-    }
-}
-
-impl StepEntrypointConfiguration for SandboxConfig {
-    fn source(&self) -> &str {
-        self.entrypoint.as_deref().unwrap_or(StandardEntrypoint.source())
-    }
-
-    fn get_entrypoint_options(&self) -> Vec<String> {
-        self.entrypoint.iter().map(|_| "namespaces".to_owned()).collect()
-    }
-
-    fn get_entrypoint_arguments(&self, _: &EntrypointArguments) -> Vec<String> {
-        let names: Vec<&str> = self.namespaces.iter().map(|namespace| namespace.name()).collect();
-        self.entrypoint.iter().map(|_| format!("--namespaces={}", names.join(","))).collect()
+        let none = self.namespaces.is_empty().then(|| {
+            let why = "a sandbox has one namespace at least; a step without any runs on `process`";
+            Problem::of("namespaces", why)
+        });
+        let both = (self.measure && self.entrypoint.is_some()).then(|| {
+            Problem::of("measure", "steps are entered by `entrypoint` or measured; leave one out")
+        });
+        none.into_iter().chain(both).collect()
     }
 }

@@ -8,13 +8,18 @@
 //! ```
 
 mod config;
+mod entrypoint;
 mod sandbox;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use partita::plugin::{Amount, BaseOrchestratorFlavor, Supply, serve};
+use partita::plugin::{
+    Amount, BaseOrchestratorFlavor, Result, StepEntrypointConfiguration, Supply, serve,
+};
 
 use config::SandboxConfig;
+use entrypoint::SandboxEntrypoint;
 use sandbox::Sandbox;
 
 struct SandboxFlavor;
@@ -34,6 +39,13 @@ impl BaseOrchestratorFlavor for SandboxFlavor {
     fn supply(&self) -> Supply {
         // The step's entrypoint keeps its process to the memory that the step asks for.
         Supply { max_parallelism: Some(4), memory: Amount::ANY, ..Supply::default() }
+    }
+
+    fn entrypoint(
+        &self,
+        entrypoint_args: &BTreeMap<String, String>,
+    ) -> Result<Box<dyn StepEntrypointConfiguration>> {
+        Ok(Box::new(SandboxEntrypoint::entered(entrypoint_args)))
     }
 }
 

@@ -15,6 +15,7 @@ use partita::plugin::{
 use serde_json::Value;
 
 use crate::config::SandboxConfig;
+use crate::entrypoint::SandboxEntrypoint;
 
 /// What a sandbox begins with. The first process of one takes no signal that it does not expect, so
 /// that it is no step, but waits for one. Its standard input, which has secrets, becomes `SECRETS`.
@@ -26,6 +27,7 @@ const SECRETS: &str = "/proc/self/fd/3";
 /// The orchestrator of a run.
 pub(crate) struct Sandbox {
     config: SandboxConfig,
+    entrypoint: SandboxEntrypoint,
     jobs: Mutex<HashMap<String, Job>>,
 }
 
@@ -54,7 +56,11 @@ impl StepLauncher for Sandbox {
             Err(error) => Some(format!("`{}` cannot be started: {error}", command[0])),
         };
         match why {
-            None => Ok(Self { config, jobs: Mutex::default() }),
+            None => Ok(Self {
+                entrypoint: SandboxEntrypoint::of(&config),
+                config,
+                jobs: Mutex::default(),
+            }),
             Some(why) => Err(Error::failed(format!(
                 "this machine makes no such sandboxes: {why}; leave out of `namespaces` what it does not allow"
             ))),
@@ -111,7 +117,7 @@ impl StepLauncher for Sandbox {
     }
 
     fn entrypoint(&self) -> &dyn StepEntrypointConfiguration {
-        &self.config
+        &self.entrypoint
     }
 }
 

@@ -1,9 +1,11 @@
 //! The flavor of an orchestrator.
 
+use std::collections::BTreeMap;
+
 use partita_plugin::message::Supply;
 use schemars::Schema;
 
-use super::BaseOrchestratorConfig;
+use super::{BaseOrchestratorConfig, Result, StandardEntrypoint, StepEntrypointConfiguration};
 
 /// A flavor of orchestrators: its name, the type of its components' configurations, and what does
 /// the work.
@@ -74,6 +76,22 @@ pub trait BaseOrchestratorFlavor {
     /// Returns what steps may ask of it; a pipeline that asks for more is refused.
     fn supply(&self) -> Supply {
         Supply::default()
+    }
+
+    /// Returns what enters a step in this executable, in the place where the step runs, if the
+    /// orchestrator has its steps entered so ([`EntrypointSource::Executable`]).
+    ///
+    /// `entrypoint_args` has the value of each option, by its name.
+    ///
+    /// [`EntrypointSource::Executable`]: super::EntrypointSource::Executable
+    ///
+    /// # Errors
+    /// What is wrong with the values.
+    fn entrypoint(
+        &self,
+        _entrypoint_args: &BTreeMap<String, String>,
+    ) -> Result<Box<dyn StepEntrypointConfiguration>> {
+        Ok(Box::new(StandardEntrypoint))
     }
 
     /// Returns the JSON Schema of its settings on pipelines and steps, if it takes any:

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::*;
 use crate::plugin::peer::{Peer, check_ends, read_deployment};
 use crate::plugin::{
-    Attempt, BaseOrchestratorFlavor, EntrypointArguments, JobReport, Resources, Run,
-    StepEntrypointConfiguration, StepLauncher,
+    Attempt, BaseEntrypointConfiguration, BaseOrchestratorFlavor, EntrypointArguments, JobReport,
+    Resources, Run, StepEntrypointConfiguration, StepLauncher,
 };
 
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -87,7 +87,9 @@ impl BaseOrchestrator for Mine {
     }
 }
 
-impl StepEntrypointConfiguration for Mine {
+impl StepEntrypointConfiguration for Mine {}
+
+impl BaseEntrypointConfiguration for Mine {
     fn get_entrypoint_options(&self) -> Vec<String> {
         if self.config.waits { Vec::new() } else { vec!["partition".to_owned()] }
     }

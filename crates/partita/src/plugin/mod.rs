@@ -99,10 +99,12 @@
 //! partita orchestrator flavor test ./target/debug/nice
 //! ```
 
+mod base_entrypoint_configuration;
 mod base_orchestrator;
 mod base_orchestrator_config;
 mod base_orchestrator_flavor;
 mod channel;
+mod entered_step;
 mod error;
 mod going;
 mod jobs;
@@ -117,10 +119,13 @@ mod stack_validator;
 mod step_entrypoint_configuration;
 mod step_launcher;
 mod step_runner;
+mod terms;
 
+pub use base_entrypoint_configuration::{BaseEntrypointConfiguration, EntrypointSource};
 pub use base_orchestrator::BaseOrchestrator;
 pub use base_orchestrator_config::BaseOrchestratorConfig;
 pub use base_orchestrator_flavor::BaseOrchestratorFlavor;
+pub use entered_step::EnteredStep;
 pub use error::{Error, Result};
 pub use jobs::{Attempt, Environment, JobReport, JobStatus};
 pub use orchestrator::Orchestrator;

@@ -101,7 +101,11 @@ impl PipelineDeploymentResponseModel {
 
     /// Reads the deployment of a run from its artifact store.
     pub(super) fn of(run: &Run) -> Result<Self> {
-        let (uri, id) = (&run.artifact_store, &run.deployment_id);
+        Self::load(&run.artifact_store, &run.deployment_id)
+    }
+
+    /// Reads a deployment from the artifact store at a URI.
+    pub(super) fn load(uri: &str, id: &str) -> Result<Self> {
         let folder = uri.strip_prefix("file://").ok_or_else(|| {
             Error::failed(format!("the artifact store `{uri}` is none that can be read here"))
         })?;

@@ -18,10 +18,11 @@ use serde_json::Value;
 
 use super::channel::Channel;
 use super::orchestrator::{Answered, Opening, Orchestrator, Serving};
-use super::{BaseOrchestratorConfig, BaseOrchestratorFlavor};
+use super::{BaseOrchestratorConfig, BaseOrchestratorFlavor, entered_step};
 
 /// Serves a flavor over standard input and output until the input ends; this is all that the `main`
-/// of an orchestrator does. What anything else prints goes to standard error.
+/// of an orchestrator does. What anything else prints goes to standard error. Started as an entrypoint
+/// that the flavor's orchestrator has put before that of Partita, it enters a step instead.
 ///
 /// `Way` is inferred: it says which of the two traits the flavor's implementation has.
 pub fn serve<F, Way>(flavor: F) -> ExitCode
@@ -29,6 +30,9 @@ where
     F: BaseOrchestratorFlavor,
     F::Implementation: Orchestrator<Way, Config = F::Config>,
 {
+    if let Some(code) = entered_step::entered(&flavor) {
+        return code;
+    }
     // What it starts does not inherit what it speaks to Partita through.
     let own = std::io::stdout().as_fd().try_clone_to_owned();
     let moved = own.and_then(|own| Ok(dup2_stdout(std::io::stderr()).map(|()| own)?));

@@ -10,8 +10,9 @@ use serde_json::json;
 
 use super::*;
 use crate::plugin::{
-    Attempt, Capability, EntrypointArguments, Environment, JobReport, JobStatus, Run,
-    StackValidator, StepEntrypointConfiguration, StepLauncher,
+    Attempt, BaseEntrypointConfiguration, Capability, EntrypointArguments, EntrypointSource,
+    Environment, JobReport, JobStatus, Run, StackValidator, StepEntrypointConfiguration,
+    StepLauncher,
 };
 
 #[derive(Deserialize, JsonSchema)]
@@ -119,9 +120,11 @@ impl StepLauncher for Queue {
     }
 }
 
-impl StepEntrypointConfiguration for Queue {
-    fn source(&self) -> &str {
-        "flavors.Queued"
+impl StepEntrypointConfiguration for Queue {}
+
+impl BaseEntrypointConfiguration for Queue {
+    fn source(&self) -> EntrypointSource {
+        EntrypointSource::Class("flavors.Queued".to_owned())
     }
 
     fn get_entrypoint_command(&self, command: Vec<String>) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! How steps are entered in the place where they run.
+//! What the entrypoint of a step is, and what it is told.
 
 use std::collections::BTreeSet;
 
@@ -6,28 +6,30 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::jobs::settings_of;
-use super::{Attempt, Error, Result};
+use super::{Attempt, BaseEntrypointConfiguration, EntrypointSource, Error, Result, entered_step};
 
 /// The option that names the class that reads all others.
 const SOURCE_OPTION: &str = "entrypoint_config_source";
 
-/// Says how the steps of an orchestrator are entered: by which command, and with what it is told
-/// besides.
+/// Says how the steps of an orchestrator are entered, and what comes after each.
 ///
-/// Options are read in the place where the step runs, by the class that [`source`](Self::source)
-/// names: a subclass of `partita.entrypoints.StepEntrypointConfiguration` in the author's code, whose
-/// `run` runs the step, and whose `post_run` comes after it.
+/// Where the step runs, this executable is asked for one by
+/// [`BaseOrchestratorFlavor::entrypoint`] if [`source`](BaseEntrypointConfiguration::source) is
+/// [`EntrypointSource::Executable`]; its `run` and `post_run` are called there.
 ///
 /// ```
-/// use partita::plugin::{EntrypointArguments, StepEntrypointConfiguration};
+/// use partita::plugin::{
+///     BaseEntrypointConfiguration, EntrypointArguments, EntrypointSource, Result,
+///     StepEntrypointConfiguration,
+/// };
 ///
 /// struct Queued {
 ///     queue: String,
 /// }
 ///
-/// impl StepEntrypointConfiguration for Queued {
-///     fn source(&self) -> &str {
-///         "flavors.entrypoint.Queued"
+/// impl BaseEntrypointConfiguration for Queued {
+///     fn source(&self) -> EntrypointSource {
+///         EntrypointSource::Executable
 ///     }
 ///
 ///     fn get_entrypoint_command(&self, command: Vec<String>) -> Vec<String> {
@@ -42,32 +44,32 @@ const SOURCE_OPTION: &str = "entrypoint_config_source";
 ///         vec![format!("--queue={}", self.queue)]
 ///     }
 /// }
+///
+/// impl StepEntrypointConfiguration for Queued {
+///     fn post_run(&self, pipeline_name: &str, step_name: &str) -> Result<()> {
+///         println!("{pipeline_name}: {step_name} left the queue {}", self.queue);
+///         Ok(())
+///     }
+/// }
 /// ```
-pub trait StepEntrypointConfiguration: Send + Sync {
-    /// Returns the dotted path of the class that reads the options.
-    fn source(&self) -> &str {
-        "partita.entrypoints.StepEntrypointConfiguration"
-    }
-
-    /// Returns the command that the arguments follow; `command` is the one of Partita.
-    fn get_entrypoint_command(&self, command: Vec<String>) -> Vec<String> {
-        command
-    }
-
-    /// Returns the names of the options that the class takes besides the usual ones.
-    fn get_entrypoint_options(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Returns the arguments that give each of these options a value, as `--NAME=VALUE`.
-    fn get_entrypoint_arguments(&self, _arguments: &EntrypointArguments) -> Vec<String> {
-        Vec::new()
+///
+/// [`BaseOrchestratorFlavor::entrypoint`]: super::BaseOrchestratorFlavor::entrypoint
+pub trait StepEntrypointConfiguration: BaseEntrypointConfiguration {
+    /// Does what has to be done in the place of a step once it is committed; nothing, unless you say
+    /// otherwise.
+    ///
+    /// # Errors
+    /// What went wrong; the step is done all the same.
+    fn post_run(&self, _pipeline_name: &str, _step_name: &str) -> Result<()> {
+        Ok(())
     }
 }
 
 /// Steps are entered as Partita does it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StandardEntrypoint;
+
+impl BaseEntrypointConfiguration for StandardEntrypoint {}
 
 impl StepEntrypointConfiguration for StandardEntrypoint {}
 
@@ -119,10 +121,15 @@ pub(super) fn command(
     let is_option = |word: &String| word.starts_with("--");
     let first = command.iter().position(is_option).unwrap_or(command.len());
     let mut options = command.split_off(first);
-    for option in &mut options {
-        if option.split('=').next() == Some(&format!("--{SOURCE_OPTION}")) {
-            *option = format!("--{SOURCE_OPTION}={}", entrypoint.source());
+    match entrypoint.source() {
+        EntrypointSource::Class(source) => {
+            for option in &mut options {
+                if option.split('=').next() == Some(&format!("--{SOURCE_OPTION}")) {
+                    *option = format!("--{SOURCE_OPTION}={source}");
+                }
+            }
         }
+        EntrypointSource::Executable => drop(command.splice(..0, entered_step::words()?)),
     }
     let more = entrypoint.get_entrypoint_arguments(arguments);
     check(&entrypoint.get_entrypoint_options(), &more)?;

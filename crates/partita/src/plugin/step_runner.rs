@@ -15,12 +15,11 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use partita_core::launcher::{PROGRAM_ENTRYPOINT, TERMS_VARIABLE};
 use partita_plugin::message::{Launch, StepAnswer, StepRequest, method};
-use serde_json::Value;
 
 use super::channel::Channel;
 use super::{
     Attempt, EntrypointArguments, Environment, Error, JobReport, JobStatus, Result,
-    StepEntrypointConfiguration, step_entrypoint_configuration as entrypoint,
+    StepEntrypointConfiguration, entered_step, step_entrypoint_configuration as entrypoint, terms,
 };
 
 /// Runs steps of a run, on whatever thread asks for them.
@@ -104,13 +103,13 @@ impl StepRunner {
                 "step `{step}` asks for the image `{image}`, and `run_step` starts it in none; take the image away, or start the entrypoint of the step in it"
             )));
         }
-        let program = launch.command.first().cloned();
+        let own = [launch.command.first().cloned(), entered_step::words()?.into_iter().next()];
         let arguments = EntrypointArguments::from(&attempt);
         let words = entrypoint::command(entrypoint, &arguments, launch.command)?;
         let nothing = || Error::failed("`get_entrypoint_command` returned no command");
         let (first, rest) = words.split_first().ok_or_else(nothing)?;
         let mut environment = launch.environment;
-        if Some(first) == program.as_ref() {
+        if own.iter().flatten().any(|own| own == first) {
             end_with_this(&mut environment);
         }
         let mut command = Command::new(first);
@@ -137,9 +136,7 @@ impl StepRunner {
 
     /// Waits for the end of a command.
     fn wait(&self, id: &str, mut child: Child) -> Result<JobReport> {
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-        while waitid(Id::Pid(pid_of(&child)), flags) == Err(Errno::EINTR) {}
-        // Until it is reaped, no other group has its number.
+        wait_without_reaping(&child);
         let ended = self.jobs().known.remove(id).unwrap_or_default();
         let is_cancelled = ended.cancels > 0;
         ended.signal(Signal::SIGKILL); // What it has started ends with it, on any orchestrator.
@@ -184,15 +181,21 @@ impl Job {
     }
 }
 
-fn pid_of(child: &Child) -> Pid {
+pub(super) fn pid_of(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
+}
+
+/// Waits for the end of a process. Until it is reaped, no other process or group has its number.
+pub(super) fn wait_without_reaping(child: &Child) {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    while waitid(Id::Pid(pid_of(child)), flags) == Err(Errno::EINTR) {}
 }
 
 /// Has an entrypoint that this process starts, without another command between them, end with it.
 fn end_with_this(environment: &mut Environment) {
-    let Some(terms) = environment.get_mut(TERMS_VARIABLE) else { return };
-    if let Ok(Value::Object(mut told)) = serde_json::from_str(terms) {
-        told.insert("parent".to_owned(), std::process::id().into());
-        *terms = Value::Object(told).to_string();
+    if let Some(terms) = environment.get_mut(TERMS_VARIABLE)
+        && let Some(told) = terms::with_this(Some(terms))
+    {
+        *terms = told;
     }
 }

@@ -50,7 +50,8 @@ class Terms:
         self._document = document
         found = document or {}
         self.is_recorded: bool = found.get("is_recorded", document is not None)
-        self.is_labelled: bool = document is not None and not self.is_recorded
+        labels = document is not None and not self.is_recorded
+        self.is_labelled: bool = found.get("is_labelled", labels)
         self.cache_reason: str | None = found.get("cache_reason")
         self.is_last: bool | None = found.get("is_last")
         self._memory: int | None = found.get("memory")
