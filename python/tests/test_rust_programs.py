@@ -88,7 +88,10 @@ def test_what_is_wrong_is_said_before_anything_runs(project: Project) -> None:
     assert "did you mean `count`?" in refused.stderr
     refused = start(FAILING, "run")
     assert refused.returncode == 2
-    assert "`errors`, `panicking`, `crashing`, `waiting`, `late`, `aborting`" in refused.stderr
+    assert (
+        "`errors`, `panicking`, `crashing`, `waiting`, `late`, `aborting`, `mapped`"
+        in refused.stderr
+    )
     assert not Client().list_runs()
 
 
@@ -269,3 +272,34 @@ def test_values_of_python_load_in_rust_and_those_of_rust_in_python(project: Proj
         "bool",
     ]
     assert run.steps["repeat"].output.load() == SHARED["list"] * 5_000
+
+
+@pytest.mark.parametrize("where", ["local", "process"])
+def test_a_step_is_mapped_over_lists_outputs_and_lists_of_outputs(
+    project: Project, command: str, where: str
+) -> None:
+    if where == "process":
+        use_process(command)
+    done = start(FAILING, "run", "mapped")
+    assert done.returncode == 0, done
+    assert "the run has ended" in done.stdout
+    run = Client().get_run("latest")
+    assert run.steps["total"].output.load() == (1 + 4) ** 2 + (1 + 2 + 5) ** 2
+    items = run.steps["square_2"].items or []
+    assert [item.status for item in items] == ["completed"] * 3
+    assert "squaring 2" in items[2].log
+    assert start(FAILING, "run", "mapped", "--param", "count=4").returncode == 0
+    items = Client().get_run("latest").steps["square_2"].items or []
+    assert [item.status for item in items] == ["cached"] * 3 + ["completed"]
+    failed = start(FAILING, "run", "mapped", "--param", "largest=70000")
+    assert failed.returncode == 1
+    assert "the run has failed: " in failed.stdout and "too large" in failed.stdout
+
+
+def test_what_a_step_prints_is_in_its_log_also_in_the_programs_own_process(
+    project: Project,
+) -> None:
+    done = start(FAILING, "run", "mapped")
+    assert "squaring 1\n" in done.stdout
+    items = Client().get_run("latest").steps["square"].items or []
+    assert [item.log.strip() for item in items] == ["squaring 1", "squaring 2"]

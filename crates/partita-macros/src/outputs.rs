@@ -21,7 +21,8 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
     let handles = format_ident!("{name}Handles");
     let names: Vec<_> = fields.named.iter().filter_map(|field| field.ident.as_ref()).collect();
     let types: Vec<_> = fields.named.iter().map(|field| &field.ty).collect();
-    let visibilities = fields.named.iter().map(|field| &field.vis);
+    let mapped = format_ident!("{name}MappedHandles");
+    let visibilities: Vec<_> = fields.named.iter().map(|field| &field.vis).collect();
     let texts: Vec<String> = names.iter().map(ToString::to_string).collect();
     let documentation = format!("What stands for the outputs `{}`.", texts.join("`, `"));
     Ok(quote! {
@@ -33,7 +34,21 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
             invoked_step: ::partita::Invoked,
         }
 
+        #[doc = #documentation]
+        #[derive(Debug, Clone)]
+        #[allow(dead_code, missing_docs)]
+        #visibility struct #mapped {
+            #(#visibilities #names: ::partita::Output<::std::vec::Vec<#types>>,)*
+            invoked_step: ::partita::Invoked,
+        }
+
         impl ::partita::Invocation for #handles {
+            fn invoked(&self) -> &::partita::Invoked {
+                &self.invoked_step
+            }
+        }
+
+        impl ::partita::Invocation for #mapped {
             fn invoked(&self) -> &::partita::Invoked {
                 &self.invoked_step
             }
@@ -41,6 +56,7 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
 
         impl ::partita::Outputs for #name {
             type Handles = #handles;
+            type Mapped = #mapped;
 
             fn declared() -> ::std::vec::Vec<::partita::Declared> {
                 vec![#(::partita::Declared::of::<#types>(#texts)),*]
@@ -48,6 +64,13 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
 
             fn handles(invoked: ::partita::Invoked) -> #handles {
                 #handles {
+                    #(#names: ::partita::Output::of(&invoked, #texts),)*
+                    invoked_step: invoked,
+                }
+            }
+
+            fn mapped(invoked: ::partita::Invoked) -> #mapped {
+                #mapped {
                     #(#names: ::partita::Output::of(&invoked, #texts),)*
                     invoked_step: invoked,
                 }

@@ -15,9 +15,11 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
         let message = "a pipeline returns nothing: when it is called, no step has run";
         return Err(syn::Error::new_spanned(returned, message));
     }
-    if let Some(hook) = attributes.on_success.as_ref().or(attributes.on_failure.as_ref()) {
-        return Err(syn::Error::new_spanned(hook, "hooks belong to steps"));
-    }
+    let hooks = [
+        attributes.on_success.as_ref().map(|hook| quote!(.on_success(#hook))),
+        attributes.on_failure.as_ref().map(|hook| quote!(.on_failure(#hook))),
+    ];
+    let hooks = hooks.iter().flatten();
     let parameters = signature::parameters(&mut function)?;
     let name = &function.sig.ident;
     let visibility = &function.vis;
@@ -53,6 +55,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
                 ::partita::Pipeline::new(#shown, concat!(module_path!(), "::", #text))
                     .at(file!(), line!())
                     .with(#options)
+                    #(#hooks)*
                     #(#declared)*
                     .calls(|#given| {
                         #name(#(#values),*);

@@ -23,6 +23,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     let documentation = signature::documentation(&function.attrs);
     let (inputs, arguments, gives) = calls(&name, &parameters);
     let markers = markers(&name, &parameters);
+    let map = map(&name, &visibility, &parameters, &returned);
     let does = match &attributes.command {
         Some(command) => starts(command.expression(&parameters)?, &returned),
         None => runs(&name, &parameters, may_fail, &returned),
@@ -57,6 +58,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
         #[allow(dead_code, clippy::too_many_arguments)]
         impl #name {
             #body
+            #map
         }
 
         #definition
@@ -95,6 +97,38 @@ fn calls(
         all.2.push(quote!(#text, #name));
     }
     all
+}
+
+/// Returns the function that maps a step over its first input.
+fn map(
+    step: &syn::Ident,
+    visibility: &syn::Visibility,
+    parameters: &[Parameter],
+    returned: &TokenStream,
+) -> Option<TokenStream> {
+    let (first, others) = parameters.split_first()?;
+    let (module, Parameter { name, owned, .. }) = (module(step), first);
+    let text = name.to_string();
+    let (inputs, arguments, gives) = calls(step, others);
+    let documentation = format!(
+        "Has a pipeline use the step for each item of a list, which is its input `{name}`."
+    );
+    Some(quote! {
+        #[doc = #documentation]
+        #[track_caller]
+        #visibility fn map<Kind>(
+            #name: impl ::partita::FeedsEach<#step, #module::#name, #owned>,
+            #(#inputs),*
+        ) -> <#returned as ::partita::Returned<Kind>>::Mapped
+        where
+            #returned: ::partita::Returned<Kind>,
+        {
+            ::partita::Call::of::<#step>()
+                .each::<#step, #module::#name, #owned>(#text, #name)
+                #(.give::<#arguments>(#gives))*
+                .returns_each::<#returned, Kind>()
+        }
+    })
 }
 
 fn module(step: &syn::Ident) -> syn::Ident {

@@ -15,7 +15,7 @@ use partita_engine::store::ArtifactStore;
 use crate::Error;
 use crate::capture::Capture;
 use crate::context::StepContext;
-use crate::load::Inputs;
+use crate::load::{Inputs, LatestList};
 use crate::panics;
 use crate::save::Saver;
 use crate::step::Step;
@@ -38,6 +38,7 @@ pub(crate) struct ProgramCaller<'a> {
     pub(crate) is_labelled: bool,
     /// Whether a signal has come, for commands that are waited for.
     pub(crate) is_interrupted: &'a dyn Fn() -> bool,
+    pub(crate) list: LatestList,
 }
 
 impl ProgramCaller<'_> {
@@ -57,7 +58,7 @@ impl StepCaller for ProgramCaller<'_> {
         let step = self.step(call.attempt).map_err(Stopped::Failed)?;
         let stager = call.stager();
         let mut saver = Saver::new(&stager);
-        let mut inputs = Inputs::of(call, &**self.store);
+        let mut inputs = Inputs::of(call, &**self.store, &self.list);
         let context = StepContext::of(call, self.run_name);
         let recording = self.capture.map(|capture| capture.record(call, self.is_labelled));
         let called = caught(|| context.within(|| step.call(&mut inputs, &mut saver)));
@@ -125,7 +126,7 @@ fn failure(error: &Error) -> Failure {
 }
 
 /// Calls the author's code; a panic is a failure, and is not told of as a bug in Partita.
-fn caught<R>(call: impl FnOnce() -> R) -> Result<R, Failure> {
+pub(crate) fn caught<R>(call: impl FnOnce() -> R) -> Result<R, Failure> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let others = std::panic::take_hook();

@@ -20,6 +20,8 @@ pub(crate) enum Source {
     Unwritable(String),
     /// An output of the step with this number in the trace.
     Output { step: usize, output: &'static str },
+    /// Several of these.
+    List(Vec<Source>),
 }
 
 /// Whatever can be given to the input `I` of the step `S`, which takes a `T` there.
@@ -103,5 +105,46 @@ impl<S, I, T> Feeds<S, I, Option<T>> for Output<T> {
 impl<S, I, T> Feeds<S, I, Option<T>> for &Output<T> {
     fn feed(self) -> Fed {
         output(self)
+    }
+}
+
+/// Whatever can be given to the input `I` of the step `S` item by item, each item a `T`: a list, an
+/// [`Output`] that will be one, or a list of outputs.
+#[diagnostic::on_unimplemented(
+    message = "the step `{S}` is mapped over its input `{I}`, and `{Self}` is no list of `{T}`",
+    label = "a `Vec<{T}>` belongs here, an `Output<Vec<{T}>>`, or a `Vec<Output<{T}>>`"
+)]
+pub trait FeedsEach<S, I, T> {
+    /// Returns what the trace notes.
+    fn feed_each(self) -> Fed;
+}
+
+impl<S, I, T: Serialize> FeedsEach<S, I, T> for Vec<T> {
+    fn feed_each(self) -> Fed {
+        value(&self)
+    }
+}
+
+impl<S, I, T: Serialize> FeedsEach<S, I, T> for &[T] {
+    fn feed_each(self) -> Fed {
+        value(&self)
+    }
+}
+
+impl<S, I, T> FeedsEach<S, I, T> for Output<Vec<T>> {
+    fn feed_each(self) -> Fed {
+        output(&self)
+    }
+}
+
+impl<S, I, T> FeedsEach<S, I, T> for &Output<Vec<T>> {
+    fn feed_each(self) -> Fed {
+        output(self)
+    }
+}
+
+impl<S, I, T> FeedsEach<S, I, T> for Vec<Output<T>> {
+    fn feed_each(self) -> Fed {
+        Fed(Source::List(self.iter().map(|item| output(item).0).collect()))
     }
 }

@@ -105,7 +105,7 @@ mod pipelines {
 
     pub use crate::command::Command;
     pub use crate::context::StepContext;
-    pub use crate::feed::{Fed, Feeds};
+    pub use crate::feed::{Fed, Feeds, FeedsEach};
     pub use crate::invocation::{Invocation, Invoked};
     pub use crate::load::Inputs;
     pub use crate::options::Options;

@@ -1,6 +1,7 @@
 //! The inputs of a step, loaded when its function takes them.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,12 +27,20 @@ pub struct Inputs<'a> {
     values: &'a BTreeMap<String, InputValue>,
     secrets: Option<&'a Arc<Secrets>>,
     store: &'a dyn ArtifactStore,
+    list: &'a LatestList,
 }
 
+/// The list that the latest item of a mapped step was taken from, by its version's id.
+pub(crate) type LatestList = RefCell<Option<(String, Vec<Literal>)>>;
+
 impl<'a> Inputs<'a> {
-    pub(crate) fn of(call: &'a StepCall<'_>, store: &'a dyn ArtifactStore) -> Self {
+    pub(crate) fn of(
+        call: &'a StepCall<'_>,
+        store: &'a dyn ArtifactStore,
+        list: &'a LatestList,
+    ) -> Self {
         let parameters = &call.attempt.step().parameters;
-        Self { parameters, values: call.inputs, secrets: call.secrets, store }
+        Self { parameters, values: call.inputs, secrets: call.secrets, store, list }
     }
 
     /// Loads the input with this name.
@@ -48,7 +57,11 @@ impl<'a> Inputs<'a> {
 
     /// Returns an input that is a file, where files are asked for.
     fn file<T: 'static>(&self, name: &str) -> Option<Result<T>> {
-        let Some(InputValue::Artifact(version)) = self.values.get(name) else { return None };
+        let version = match self.values.get(name)? {
+            InputValue::Artifact(version) => version,
+            InputValue::Element { list, index } => list.items.as_ref()?.get(*index as usize)?,
+            _ => return None,
+        };
         if !types::is_path::<T>() || version.format != PATH_FORMAT {
             return None;
         }
@@ -89,10 +102,31 @@ impl<'a> Inputs<'a> {
             InputValue::List(items) | InputValue::Tuple(items) => {
                 joined(items.iter().map(|item| self.value(item)))
             }
-            InputValue::Dict(_) | InputValue::Element { .. } => {
-                Err("Rust reads no mapping of outputs, and no element of one".into())
+            InputValue::Dict(items) => {
+                let entries = items.iter().map(|(key, item)| {
+                    let key = value::encode(key)?;
+                    Ok([key, b":".to_vec(), self.value(item)?].concat())
+                });
+                let entries = entries.collect::<Result<Vec<_>>>()?;
+                Ok([b"{".to_vec(), entries.join(&b','), b"}".to_vec()].concat())
             }
+            InputValue::Element { list, index } => self.element(list, *index as usize),
         }
+    }
+
+    /// Returns an element of a list, which is read once for all items that come in a row.
+    fn element(&self, list: &Arc<ArtifactVersion>, index: usize) -> Result<Vec<u8>> {
+        if let Some(items) = &list.items {
+            return self.artifact(items.get(index).ok_or("the list is too short")?);
+        }
+        let mut known = self.list.borrow_mut();
+        if known.as_ref().is_none_or(|(id, _)| *id != list.id) {
+            let text = String::from_utf8(self.artifact(list)?)?;
+            let items = Literal::parse(&text)?.items().ok_or("it is no list")?;
+            *known = Some((list.id.clone(), items));
+        }
+        let item = known.as_ref().and_then(|(_, items)| items.get(index));
+        Ok(item.ok_or("the list is too short")?.text().into())
     }
 
     fn artifact(&self, version: &ArtifactVersion) -> Result<Vec<u8>> {

@@ -110,11 +110,18 @@ pub trait Outputs: Sized {
     /// What stands for them: a struct with an [`Output`] for each field.
     type Handles;
 
+    /// What stands for them where their step is mapped: a struct with an [`Output`] of a list for each
+    /// field.
+    type Mapped;
+
     /// Returns what is declared of them, in order.
     fn declared() -> Vec<Declared>;
 
     /// Returns what stands for those of a step that was called.
     fn handles(invoked: Invoked) -> Self::Handles;
+
+    /// Returns what stands for the lists of a step that was mapped.
+    fn mapped(invoked: Invoked) -> Self::Mapped;
 
     /// Saves each.
     ///
@@ -146,11 +153,17 @@ pub trait Returned<Kind>: Sized {
     /// What stands for it in a pipeline.
     type Handles;
 
+    /// What stands for it where the step is mapped.
+    type Mapped;
+
     /// Returns the declared outputs.
     fn declared() -> Vec<Declared>;
 
     /// Returns what stands for the outputs of a step that was called.
     fn handles(invoked: Invoked) -> Self::Handles;
+
+    /// Returns what stands for the lists of a step that was mapped.
+    fn mapped(invoked: Invoked) -> Self::Mapped;
 
     /// Saves the outputs.
     ///
@@ -162,12 +175,17 @@ pub trait Returned<Kind>: Sized {
 #[diagnostic::do_not_recommend]
 impl<T: Value> Returned<One> for T {
     type Handles = Output<T>;
+    type Mapped = Output<Vec<T>>;
 
     fn declared() -> Vec<Declared> {
         vec![Declared::of::<T>(OUTPUT)]
     }
 
     fn handles(invoked: Invoked) -> Output<T> {
+        Output::of(&invoked, OUTPUT)
+    }
+
+    fn mapped(invoked: Invoked) -> Output<Vec<T>> {
         Output::of(&invoked, OUTPUT)
     }
 
@@ -179,6 +197,7 @@ impl<T: Value> Returned<One> for T {
 #[diagnostic::do_not_recommend]
 impl<T: Outputs> Returned<Several> for T {
     type Handles = T::Handles;
+    type Mapped = T::Mapped;
 
     fn declared() -> Vec<Declared> {
         T::declared()
@@ -186,6 +205,10 @@ impl<T: Outputs> Returned<Several> for T {
 
     fn handles(invoked: Invoked) -> T::Handles {
         T::handles(invoked)
+    }
+
+    fn mapped(invoked: Invoked) -> T::Mapped {
+        T::mapped(invoked)
     }
 
     fn save(self, saver: &mut Saver<'_>) -> Result<(), ValueError> {

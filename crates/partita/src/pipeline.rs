@@ -11,11 +11,14 @@ use partita_core::diagnostic::{Diagnostic, Location};
 use partita_core::digest::Digest;
 use partita_core::literal::Literal;
 use partita_core::name::nearest;
+use partita_core::run::Failure;
 use partita_core::spec::PipelineSpec;
+use partita_core::status::RunStatus;
 
+use crate::caller::caught;
 use crate::options::Options;
 use crate::program::own::OwnProgram;
-use crate::step::Step;
+use crate::step::{FailureHook, Step, SuccessHook};
 use crate::trace::{Trace, trace};
 use crate::types;
 use crate::value::{self, ValueError};
@@ -56,6 +59,8 @@ pub struct Pipeline {
     location: Option<Location>,
     pub(crate) parameters: Vec<DeclaredParameter>,
     options: Options,
+    on_success: Option<SuccessHook>,
+    on_failure: Option<FailureHook>,
     body: Arc<Body>,
 }
 
@@ -109,6 +114,8 @@ impl Pipeline {
             location: None,
             parameters: Vec::new(),
             options: Options::new(),
+            on_success: None,
+            on_failure: None,
             body: Arc::new(|_| Ok(())),
         }
     }
@@ -125,6 +132,37 @@ impl Pipeline {
     pub fn with(mut self, options: Options) -> Self {
         self.options = options;
         self
+    }
+
+    /// Has a function called when a run has completed.
+    #[must_use]
+    pub fn on_success(mut self, hook: SuccessHook) -> Self {
+        self.on_success = Some(hook);
+        self
+    }
+
+    /// Has a function called when a run has failed, with what went wrong.
+    #[must_use]
+    pub fn on_failure(mut self, hook: FailureHook) -> Self {
+        self.on_failure = Some(hook);
+        self
+    }
+
+    /// Calls the hook for how a run has ended; returns its name, and what it said when it panicked.
+    pub(crate) fn ended(
+        &self,
+        status: RunStatus,
+        error: Option<&str>,
+    ) -> Result<(), (&str, String)> {
+        let (name, called) = match (status, self.on_success, self.on_failure) {
+            (RunStatus::Completed, Some(hook), _) => ("on_success", caught(hook)),
+            (RunStatus::Failed, _, Some(hook)) => {
+                let failure = Failure::ours(error.unwrap_or("the run failed"));
+                ("on_failure", caught(|| hook(&failure)))
+            }
+            _ => return Ok(()),
+        };
+        called.map_err(|failure| (name, failure.message))
     }
 
     /// Declares a parameter that has to be given.
@@ -201,7 +239,10 @@ impl Pipeline {
                 .collect(),
             parameter_problems: problems,
             options: vec![self.options.layer()],
-            hooks: Hooks::default(),
+            hooks: Hooks {
+                on_success: self.on_success.map(|_| format!("{}:on_success", self.source)),
+                on_failure: self.on_failure.map(|_| format!("{}:on_failure", self.source)),
+            },
             environment: environment(),
             sources,
             definitions: found

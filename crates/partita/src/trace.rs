@@ -8,7 +8,7 @@ use partita_core::deployment::{Input, OutputReference};
 use partita_core::diagnostic::{Diagnostic, Location};
 use partita_core::spec::StepSpec;
 
-use crate::feed::{Feeds, Source};
+use crate::feed::{Feeds, FeedsEach, Source};
 use crate::invocation::Invoked;
 use crate::options::Options;
 use crate::output::Returned;
@@ -30,6 +30,8 @@ pub(crate) struct Trace {
 pub(crate) struct Traced {
     source: &'static str,
     inputs: Vec<(&'static str, Source)>,
+    /// The input that it is mapped over.
+    over: Option<&'static str>,
     location: Location,
     /// The name that the author chose.
     pub(crate) id: Option<String>,
@@ -68,6 +70,7 @@ pub struct Call {
     source: &'static str,
     definition: fn() -> Step,
     inputs: Vec<(&'static str, Source)>,
+    over: Option<&'static str>,
     location: Location,
 }
 
@@ -78,7 +81,8 @@ impl Call {
     pub fn of<S: StepSource>() -> Self {
         let caller = Caller::caller();
         let location = Location { file: caller.file().to_owned(), line: caller.line().into() };
-        Self { source: S::SOURCE, definition: S::definition, inputs: Vec::new(), location }
+        let (inputs, over) = (Vec::new(), None);
+        Self { source: S::SOURCE, definition: S::definition, inputs, over, location }
     }
 
     /// Gives an input of type `T` what it takes.
@@ -88,24 +92,48 @@ impl Call {
         self
     }
 
+    /// Has the step be mapped over an input of type `T`: called with each item of a list.
+    #[must_use]
+    pub fn each<S, I, T>(mut self, name: &'static str, given: impl FeedsEach<S, I, T>) -> Self {
+        self.inputs.push((name, given.feed_each().0));
+        self.over = Some(name);
+        self
+    }
+
+    /// Returns what stands for the lists of outputs of a mapped step that returns an `R`.
+    ///
+    /// # Panics
+    /// Outside a pipeline, as [`Self::returns`].
+    #[must_use]
+    #[track_caller]
+    pub fn returns_each<R: Returned<Kind>, Kind>(self) -> R::Mapped {
+        R::mapped(self.noted())
+    }
+
     /// Returns what stands for the outputs of a step that returns an `R`.
     ///
     /// # Panics
     /// Outside a pipeline, where there is nothing that the step could be a part of.
     #[must_use]
     #[track_caller]
-    #[allow(clippy::panic, reason = "it is a mistake in the program, which no value can tell of")]
     pub fn returns<R: Returned<Kind>, Kind>(self) -> R::Handles {
-        let Self { source, definition, inputs, location } = self;
+        R::handles(self.noted())
+    }
+
+    /// Notes the call in the trace.
+    #[track_caller]
+    #[allow(clippy::panic, reason = "it is a mistake in the program, which no value can tell of")]
+    fn noted(self) -> Invoked {
+        let Self { source, definition, inputs, over, location } = self;
         let number = CURRENT.with_borrow_mut(|current| {
             let trace = current.as_mut()?;
             trace.definitions.entry(source).or_insert_with(definition);
             let (id, after, options) = (None, Vec::new(), Vec::new());
-            trace.steps.push(Traced { source, inputs, location, id, after, options });
+            trace.steps.push(Traced { source, inputs, over, location, id, after, options });
             Some(trace.steps.len() - 1)
         });
         match number {
-            Some(number) => R::handles(Invoked::new(number)),
+            Some(number) => Invoked::new(number),
             None => panic!(
                 "the step `{source}` is called outside a pipeline; call its function by itself with \
                  `::function`, or put the call into a function with `#[pipeline]`"
@@ -125,7 +153,7 @@ impl Trace {
             source: traced.source.to_owned(),
             parameters: BTreeMap::new(),
             inputs: inputs(traced, name, &names, &mut problems),
-            map_over: None,
+            map_over: traced.over.map(str::to_owned),
             after: traced.after.iter().map(|&before| names[before].clone()).collect(),
             options: traced.options.iter().map(Options::layer).collect(),
             location: Some(traced.location.clone()),
@@ -166,22 +194,30 @@ fn inputs(
 ) -> BTreeMap<String, Input> {
     let mut inputs = BTreeMap::new();
     for (name, source) in &traced.inputs {
-        let input = match source {
-            Source::Value(value) => Input::Value(value.clone()),
-            Source::Output { step, output } => Input::Output(OutputReference {
-                step: names[*step].clone(),
-                output: (*output).to_owned(),
-            }),
-            Source::Unwritable(why) => {
+        match input(source, names) {
+            Ok(input) => _ = inputs.insert((*name).to_owned(), input),
+            Err(why) => {
                 let what = format!(
                     "the input `{name}` of step `{step}` is given a value that cannot be written down: {why}"
                 );
                 let help = "make the value in a step, so that it is an artifact";
                 problems.push(Diagnostic::new(what).help(help).at(Some(traced.location.clone())));
-                continue;
             }
-        };
-        inputs.insert((*name).to_owned(), input);
+        }
     }
     inputs
+}
+
+fn input(source: &Source, names: &[String]) -> Result<Input, String> {
+    Ok(match source {
+        Source::Value(value) => Input::Value(value.clone()),
+        Source::Output { step, output } => Input::Output(OutputReference {
+            step: names[*step].clone(),
+            output: (*output).to_owned(),
+        }),
+        Source::List(items) => {
+            Input::List(items.iter().map(|item| input(item, names)).collect::<Result<_, _>>()?)
+        }
+        Source::Unwritable(why) => return Err(why.clone()),
+    })
 }

@@ -29,6 +29,7 @@ use super::own::OwnProgram;
 use super::signals::{self, Signals};
 use crate::caller::ProgramCaller;
 use crate::capture::Capture;
+use crate::load::LatestList;
 use crate::pipeline::{Given, Pipeline};
 use crate::step::Step;
 
@@ -54,7 +55,7 @@ pub(super) fn run(
         request.detach = Some(leave_terminal().map_err(|error| system(&error))?);
     }
     let ended = pipeline::run(request, &python(), None, |run| attend(run, &steps, signals))?;
-    told(&ended, context)
+    told(pipeline, &ended, context)
 }
 
 /// Continues a run.
@@ -77,7 +78,7 @@ pub(super) fn resume(
     let Traced { request, steps } = traced(pipeline, options, target.parameters, context)?;
     let earlier = Earlier { run_id, from_step };
     let attend = |run: &Attended<'_>| attend(run, &steps, signals);
-    told(&pipeline::resume(request, earlier, &python(), None, attend)?, context)
+    told(pipeline, &pipeline::resume(request, earlier, &python(), None, attend)?, context)
 }
 
 /// Starts this program once more, to run the pipeline by itself, and prints the run's name.
@@ -257,6 +258,7 @@ fn attend(run: &Attended<'_>, steps: &BTreeMap<&'static str, Step>, signals: Sig
         capture: capture.as_ref(),
         is_labelled: false,
         is_interrupted: &|| told.is_told(),
+        list: LatestList::default(),
     };
     loop {
         match run.steps.next() {
@@ -274,10 +276,14 @@ fn attend(run: &Attended<'_>, steps: &BTreeMap<&'static str, Step>, signals: Sig
     }
 }
 
-/// Returns how a run ended, which its display has told.
-fn told(ended: &Ended<bool>, context: &Context) -> Result<(), CommandError> {
+/// Calls the pipeline's hook; returns how a run ended, which its display has told.
+fn told(pipeline: &Pipeline, ended: &Ended<bool>, context: &Context) -> Result<(), CommandError> {
     if let Some(warning) = &ended.warning {
         context.warn(warning);
+    }
+    if let Err((hook, said)) = pipeline.ended(ended.status, ended.error.as_deref()) {
+        let name = &pipeline.name;
+        context.warn(&format!("the hook `{hook}` of pipeline `{name}` panicked: {said}"));
     }
     match ended.status {
         RunStatus::Completed if ended.attended => Err(CommandError::Told(CANCELLED)),

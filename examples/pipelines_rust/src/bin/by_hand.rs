@@ -31,6 +31,8 @@ impl Invocation for HalvesHandles {
 
 impl Outputs for Halves {
     type Handles = HalvesHandles;
+    // Nothing maps the step, whose lists would need another struct.
+    type Mapped = Invoked;
 
     fn declared() -> Vec<Declared> {
         vec![Declared::of::<Vec<f64>>("first"), Declared::of::<Vec<f64>>("second")]
@@ -39,6 +41,10 @@ impl Outputs for Halves {
     fn handles(invoked: Invoked) -> HalvesHandles {
         let first = Output::of(&invoked, "first");
         HalvesHandles { first, second: Output::of(&invoked, "second"), invoked }
+    }
+
+    fn mapped(invoked: Invoked) -> Invoked {
+        invoked
     }
 
     fn save(self, saver: &mut Saver<'_>) -> Result<(), ValueError> {

@@ -109,6 +109,39 @@ fn waiting(#[default("go")] file: String) {
     leaves_a_thread(waits_for(file));
 }
 
+fn ended() {
+    println!("the run has ended");
+}
+
+fn failed(failure: &Failure) {
+    println!("the run has failed: {}", failure.message);
+}
+
+#[step]
+fn square(number: u32, plus: u32) -> Result<u32> {
+    println!("squaring {number}");
+    number.checked_mul(number).map(|square| square + plus).ok_or_else(|| "too large".into())
+}
+
+#[step]
+fn add(numbers: &[u32]) -> u32 {
+    numbers.iter().sum()
+}
+
+#[step]
+fn numbers(count: u32) -> Vec<u32> {
+    (0..count).collect()
+}
+
+/// Maps a step over a list of the pipeline, over one that another step makes, and over outputs.
+#[pipeline(on_success = ended, on_failure = failed)]
+fn mapped(#[default(3)] count: u32, #[default(2)] largest: u32) {
+    let given = square::map(vec![1, largest], 0_u32);
+    let made = square::map(numbers(count), 1_u32);
+    let sums = vec![add(&given), add(&made)];
+    add(square::map(sums, 0_u32)).id("total");
+}
+
 #[pipeline]
 fn errors() {
     let _ = returns_an_error(works());
@@ -128,5 +161,5 @@ fn crashing() {
 }
 
 fn main() -> ExitCode {
-    partita::main![errors, panicking, crashing, waiting, late, aborting]
+    partita::main![errors, panicking, crashing, waiting, late, aborting, mapped]
 }

@@ -15,6 +15,7 @@ use super::options::{self, Given};
 use super::supervised::Supervisor;
 use super::terms::Terms;
 use super::{Refused, say};
+use crate::pipeline::Pipeline;
 use crate::program::own;
 
 /// A step, and what its attempts are started with.
@@ -50,9 +51,9 @@ impl<'a> Alone<'a> {
     }
 
     /// Runs the step, or every item of a mapped one, and ends the run if that is left to it.
-    pub(super) fn run(&self) -> Result<ExitCode, Refused> {
+    pub(super) fn run(&self, pipelines: &[Pipeline]) -> Result<ExitCode, Refused> {
         let done = self.all();
-        self.entry.end_if_last()?;
+        self.end_run(pipelines)?;
         match done {
             Ok(true) => Ok(ExitCode::SUCCESS),
             Ok(false) => Ok(ExitCode::from(FAILED)),
@@ -120,6 +121,21 @@ impl<'a> Alone<'a> {
             .args(options::words(&given))
             .env(TERMS_VARIABLE, serde_json::to_string(&self.terms.of_claimed(entry))?);
         Ok(command)
+    }
+}
+
+impl Alone<'_> {
+    /// Ends the run, if that is left to its last entrypoint and this is it.
+    fn end_run(&self, pipelines: &[Pipeline]) -> Result<(), Refused> {
+        let Some(end) = self.entry.end_if_last()? else { return Ok(()) };
+        let source = &self.run.deployment().pipeline.source;
+        let own = pipelines.iter().find(|pipeline| pipeline.source == *source);
+        let called = own.map_or(Ok(()), |own| own.ended(end.status, end.error.as_deref()));
+        if let Err((hook, said)) = called {
+            say(&format!("warning: the hook `{hook}` of the pipeline panicked: {said}"));
+            self.entry.note_failed_hook(hook.to_owned(), said);
+        }
+        Ok(())
     }
 }
 

@@ -25,6 +25,7 @@ use super::offered::{self, OfferedStep};
 use super::own;
 use crate::caller::ProgramCaller;
 use crate::capture::Capture;
+use crate::load::LatestList;
 use crate::pipeline::{self, Pipeline};
 use crate::step::Step;
 
@@ -64,7 +65,7 @@ fn enter(offered: &Offered<'_>, given: &Given) -> Result<ExitCode, Refused> {
     let entry = StepEntry::named(Arc::clone(&run), option("step_name"), item)?;
     check_program(&entry)?;
     match number {
-        None => Alone::new(run, entry, given, &terms)?.run(),
+        None => Alone::new(run, entry, given, &terms)?.run(offered.pipelines),
         Some(number) => attempt(offered, &entry, number, &terms),
     }
 }
@@ -98,6 +99,7 @@ fn attempt(
         capture: capture.as_ref(),
         is_labelled: terms.is_labelled,
         is_interrupted: &|| is_interrupted.load(Ordering::SeqCst),
+        list: LatestList::default(),
     };
     let entered = entry.run(terms.which(number), &mut caller)?;
     Ok(told(entry, entered, number, terms.is_recorded))
