@@ -14,7 +14,7 @@ import pytest
 from conftest import PATIENCE, Project, finish, interrupt
 from partita import Client
 from process_stack import partita, use_process, wait_until_gone
-from rust_programs import FAILING, NUMBERS
+from rust_programs import FAILING, NUMBERS, VALUES
 from test_started_entrypoints import use as use_starting
 
 HEAD = """
@@ -236,3 +236,57 @@ def test_a_run_with_a_program_is_planned_and_resumed(project: Project, command: 
     run = Client().get_run("latest")
     assert run.status == "completed"
     assert len(run.steps["split"].attempts) == 1
+
+
+def test_arrays_bytes_and_folders_pass_from_one_language_to_the_other(project: Project) -> None:
+    np = pytest.importorskip("numpy")
+    write_main(
+        project,
+        f"""
+        import numpy as np
+
+        values = Program({VALUES!r})
+
+        @step
+        def array() -> np.ndarray:
+            return np.arange(6.0).reshape(2, 3).T
+
+        @step
+        def some(count: int) -> bytes:
+            return b"\\x00\\xff" * count
+
+        @step
+        def folder() -> Path:
+            made = Path("made")
+            (made / "empty").mkdir(parents=True, exist_ok=True)
+            (made / "a.txt").write_text("a")
+            return made
+
+        @step
+        def array_of_text() -> np.ndarray:
+            return np.array(["a"])
+
+        @pipeline
+        def passing(count: int = 3):
+            values.step("double")(array())
+            values.step("twice")(some(count))
+            values.step("same")(folder())
+
+        @pipeline
+        def wrong():
+            values.step("double")(array_of_text())
+        """,
+    )
+    for count in (3, 50_000):
+        done = project.run("main.py:passing", parameters={"count": str(count)})
+        assert done.code == 0, done
+        run = Client().get_run("latest")
+        doubled = run.steps["double"].output.load()
+        assert np.array_equal(doubled, 2 * np.arange(6.0).reshape(2, 3).T)
+        assert run.steps["double"].output.type == "numpy.ndarray"
+        assert run.steps["twice"].output.load() == b"\x00\xff" * 2 * count
+    folder = run.steps["same"].output.load()
+    assert folder.name == "made" and (folder / "empty").is_dir()
+    assert (folder / "a.txt").read_text() == "a"
+    failed = project.run("main.py:wrong")
+    assert failed.code == 1 and "the input `array` cannot be loaded" in failed.err, failed

@@ -54,10 +54,16 @@
 //! # Features
 //! - `pipelines` (default): steps and pipelines. An orchestrator alone builds faster without it. Its
 //!   `Cargo.toml` says `default-features = false`, and builds a quarter of the packages.
+//! - `ndarray`: arrays of the crate `ndarray` pass from step to step as `Stored<Array2<f64>>`, in npy files
+//!   as numpy's do in Python.
 
 mod panics;
 pub mod plugin;
 
+#[cfg(feature = "ndarray")]
+mod arrays;
+#[cfg(feature = "pipelines")]
+mod bytes;
 #[cfg(feature = "pipelines")]
 mod caller;
 #[cfg(feature = "pipelines")]
@@ -72,6 +78,8 @@ mod feed;
 mod invocation;
 #[cfg(feature = "pipelines")]
 mod load;
+#[cfg(feature = "pipelines")]
+mod materializer;
 #[cfg(feature = "pipelines")]
 mod options;
 #[cfg(feature = "pipelines")]
@@ -103,11 +111,13 @@ mod pipelines {
     pub use partita_core::spec;
     pub use partita_macros::{Outputs, pipeline, step};
 
+    pub use crate::bytes::Bytes;
     pub use crate::command::Command;
     pub use crate::context::StepContext;
     pub use crate::feed::{Fed, Feeds, FeedsEach};
     pub use crate::invocation::{Invocation, Invoked};
     pub use crate::load::Inputs;
+    pub use crate::materializer::{Materializer, Stored};
     pub use crate::options::Options;
     pub use crate::output::{Declared, OUTPUT, One, Output, Outputs, Returned, Several, Value};
     pub use crate::pipeline::{Arguments, Parameter, Pipeline};

@@ -18,6 +18,8 @@ use partita_engine::step_runner::{
 };
 use partita_engine::store::ArtifactStore;
 
+use crate::bytes::Bytes;
+use crate::output::Value;
 use crate::{Error, Result};
 use crate::{types, value};
 
@@ -47,12 +49,26 @@ impl<'a> Inputs<'a> {
     ///
     /// # Errors
     /// If it is not there, or is no `T`.
-    pub fn take<T: DeserializeOwned + 'static>(&mut self, name: &str) -> Result<T> {
-        let taken = match self.file::<T>(name) {
+    pub fn take<T: Value>(&mut self, name: &str) -> Result<T> {
+        T::restore(self, name)
+            .map_err(|error| format!("the input `{name}` cannot be loaded: {error}").into())
+    }
+
+    /// Returns an input that comes from elsewhere.
+    pub(crate) fn found(&self, name: &str) -> Result<&'a InputValue> {
+        self.values.get(name).ok_or_else(|| "it is not given".into())
+    }
+
+    pub(crate) fn store(&self) -> &'a dyn ArtifactStore {
+        self.store
+    }
+
+    /// Loads what serde can read.
+    pub(crate) fn read<T: DeserializeOwned + 'static>(&self, name: &str) -> Result<T> {
+        match self.file::<T>(name) {
             Some(path) => path,
             None => self.text(name).and_then(|text| value::decode(&text).map_err(Error::from)),
-        };
-        taken.map_err(|error| format!("the input `{name}` cannot be loaded: {error}").into())
+        }
     }
 
     /// Returns an input that is a file, where files are asked for.
@@ -151,6 +167,7 @@ fn joined(items: impl Iterator<Item = Result<Vec<u8>>>) -> Result<Vec<u8>> {
 fn read(folder: &Path, format: &str) -> Result<Vec<u8>> {
     match format {
         "json" => Ok(fs::read(folder.join("data.json"))?),
+        "bytes" => Ok(value::encode(&Bytes(fs::read(folder.join("data.bin"))?))?),
         "text" => Ok(value::encode(&fs::read_to_string(folder.join("data.txt"))?)?),
         other => Err(format!(
             "it is stored in the format `{other}`, which Rust does not read; make a value of numbers, texts and collections of it in its own language"

@@ -6,19 +6,41 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::invocation::{Invocation, Invoked};
+use crate::load::Inputs;
 use crate::save::Saver;
 use crate::value::ValueError;
 
-/// A value that can pass from step to step: whatever serde can write and read.
+/// A value that can pass from step to step: whatever serde can write and read, and a
+/// [`Stored`](crate::Stored) one with a format of its own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot pass from step to step",
     label = "neither an output nor an input can be of this type",
     note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
 )]
-pub trait Value: Serialize + DeserializeOwned + 'static {}
+pub trait Value: Sized + 'static {
+    /// Saves it as the output with this name.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn store(&self, saver: &mut Saver<'_>, name: &str) -> Result<(), ValueError>;
+
+    /// Loads it from the input with this name.
+    ///
+    /// # Errors
+    /// If it is not there, or is no value of this type.
+    fn restore(inputs: &Inputs<'_>, name: &str) -> crate::Result<Self>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + 'static> Value for T {}
+impl<T: Serialize + DeserializeOwned + 'static> Value for T {
+    fn store(&self, saver: &mut Saver<'_>, name: &str) -> Result<(), ValueError> {
+        saver.write(name, self)
+    }
+
+    fn restore(inputs: &Inputs<'_>, name: &str) -> crate::Result<Self> {
+        inputs.read(name)
+    }
+}
 
 /// An output that a step will make: what a pipeline passes from step to step.
 ///

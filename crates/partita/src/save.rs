@@ -12,7 +12,10 @@ use partita_core::literal::Literal;
 use partita_engine::step_runner::{
     Content, INLINE_LIMIT, NewOutput, PATH_FORMAT, Stager, save_path,
 };
+use partita_engine::store::{Staging, StoreError};
 
+use crate::bytes::Bytes;
+use crate::output::Value;
 use crate::types;
 use crate::value::{self, ValueError};
 
@@ -34,7 +37,17 @@ impl<'a> Saver<'a> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn save<T: Serialize + 'static>(
+    pub fn save<T: Value>(&mut self, name: &str, value: &T) -> Result<(), ValueError> {
+        value.store(self, name)
+    }
+
+    /// Returns a new folder for the files of an output.
+    pub(crate) fn stage(&self, name: &str) -> Result<Staging, StoreError> {
+        self.stager.stage(name)
+    }
+
+    /// Saves what serde can write.
+    pub(crate) fn write<T: Serialize + 'static>(
         &mut self,
         name: &str,
         value: &T,
@@ -42,10 +55,21 @@ impl<'a> Saver<'a> {
         let failed = |error: &dyn std::fmt::Display| {
             ValueError::new(format!("the output `{name}` cannot be stored: {error}"))
         };
+        let type_name = types::type_name::<T>();
         if let Some(path) = (value as &dyn Any).downcast_ref::<PathBuf>() {
             let staging = self.stager.stage(name).map_err(|error| failed(&error))?;
             let metadata = save_path(path, staging.folder()).map_err(|error| failed(&error))?;
-            self.add::<T>(name, PATH_FORMAT, metadata, Content::Files(staging));
+            self.add(name, type_name, PATH_FORMAT, Content::Files(staging));
+            if let Some(output) = self.outputs.last_mut() {
+                output.metadata = metadata;
+            }
+            return Ok(());
+        }
+        let bytes = (value as &dyn Any).downcast_ref::<Bytes>();
+        if let Some(Bytes(bytes)) = bytes.filter(|bytes| bytes.0.len() > INLINE_LIMIT / 2) {
+            let staging = self.stage(name).map_err(|error| failed(&error))?;
+            fs::write(staging.folder().join("data.bin"), bytes).map_err(|error| failed(&error))?;
+            self.add(name, type_name, "bytes", Content::Files(staging));
             return Ok(());
         }
         let text = value::encode(value).map_err(|error| failed(&error))?;
@@ -58,23 +82,17 @@ impl<'a> Saver<'a> {
             fs::write(file, text).map_err(|error| failed(&error))?;
             Content::Files(staging)
         };
-        self.add::<T>(name, FORMAT, BTreeMap::new(), content);
+        self.add(name, type_name, FORMAT, content);
         Ok(())
     }
 
-    fn add<T: 'static>(
-        &mut self,
-        name: &str,
-        format: &str,
-        metadata: BTreeMap<String, Literal>,
-        content: Content,
-    ) {
+    pub(crate) fn add(&mut self, name: &str, type_name: &str, format: &str, content: Content) {
         self.outputs.push(NewOutput {
             name: name.to_owned(),
-            type_name: types::type_name::<T>().to_owned(),
+            type_name: type_name.to_owned(),
             format: format.to_owned(),
             code: None,
-            metadata,
+            metadata: BTreeMap::new(),
             content,
         });
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use partita_engine::step_runner::PATH_TYPE;
 
+use crate::bytes::Bytes;
+
 /// The scalars of all languages, with their Rust types.
 fn scalar(id: TypeId) -> Option<&'static str> {
     fn is<T: 'static>(id: TypeId) -> bool {
@@ -71,6 +73,7 @@ pub(crate) fn type_name<T: 'static>() -> &'static str {
     match scalar(TypeId::of::<T>()) {
         Some(name) => name,
         None if is_path::<T>() => PATH_TYPE,
+        None if TypeId::of::<T>() == TypeId::of::<Bytes>() => "bytes",
         None => std::any::type_name::<T>(),
     }
 }
@@ -97,6 +100,7 @@ pub(crate) fn kinds<T: 'static>() -> Option<Vec<String>> {
     match (scalar(id), optional_scalar(id)) {
         (Some(kind), _) => of(&[kind]),
         (None, Some(kind)) => of(&[kind, "None"]),
+        (None, None) if TypeId::of::<T>() == TypeId::of::<Bytes>() => of(&["bytes"]),
         // A file is an artifact, which no literal is.
         (None, None) if is_path::<T>() => Some(Vec::new()),
         (None, None) => {

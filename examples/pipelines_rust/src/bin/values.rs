@@ -3,8 +3,11 @@
 //! Run it with `cargo run --bin values -- run --param text=a …`; `describe` says what it takes.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use ndarray::Array2;
 use partita::prelude::*;
+use partita::{Bytes, Stored};
 
 /// One of each.
 #[derive(Outputs)]
@@ -42,6 +45,22 @@ fn repeat(list: &[f64], times: usize) -> Vec<f64> {
     list.repeat(times)
 }
 
+/// For pipelines in Python: an array, bytes and a folder come back as they were, or doubled.
+#[step]
+fn double(array: Stored<Array2<f64>>) -> Stored<Array2<f64>> {
+    Stored(&*array * 2.0)
+}
+
+#[step]
+fn twice(bytes: Bytes) -> Bytes {
+    Bytes(bytes.0.repeat(2))
+}
+
+#[step]
+fn same(folder: PathBuf) -> PathBuf {
+    folder
+}
+
 #[pipeline]
 #[allow(clippy::too_many_arguments)]
 fn values(
@@ -61,5 +80,5 @@ fn values(
 }
 
 fn main() -> ExitCode {
-    partita::main![values]
+    partita::main![values; double, twice, same]
 }
