@@ -26,6 +26,28 @@ WAITS = """
 """
 
 
+LEAVES = """
+    import os, subprocess
+    from partita import pipeline, step
+
+    @step
+    def leave() -> int:
+        return subprocess.Popen(["sleep", "1000"]).pid
+
+    @step
+    def look(process: int) -> bool:
+        try:
+            with open(f"/proc/{process}/stat") as stat:
+                return stat.read().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    @pipeline
+    def main():
+        look(leave())
+"""
+
+
 @pytest.mark.parametrize(
     ("body", "message", "exit_code"),
     [
@@ -90,6 +112,16 @@ def test_what_a_killed_step_had_prepared_goes_with_its_run(project: Project, com
     assert finished.code == 0, finished
     assert project.lines("tried")[0].startswith(str(project.store))
     assert list((project.store / "staging").iterdir()) == []
+
+
+def test_the_next_step_begins_once_programs_of_the_one_before_are_gone(
+    project: Project, command: str
+) -> None:
+    use_process(command)
+    project.write("main.py", LEAVES)
+    finished = project.run()
+    assert finished.code == 0, finished
+    assert Client().get_run("latest").steps["look"].output.load() is False
 
 
 def test_programs_that_a_step_leaves_running_end_with_it(project: Project, command: str) -> None:

@@ -13,8 +13,9 @@ use super::NAME;
 use super::config::ProcessOrchestratorConfig;
 use super::entrypoint::Setup;
 use super::lock::ProcessLock;
+use super::mailbox::Mailbox;
 use super::output::Echo;
-use super::supervisor::{self, Mailbox};
+use super::supervisor;
 
 /// Where and with what the processes of a run are started.
 pub struct Place {

@@ -12,6 +12,7 @@ mod entrypoint;
 mod launcher;
 mod lock;
 mod machine;
+mod mailbox;
 mod output;
 mod running;
 mod supervisor;

@@ -2,7 +2,7 @@
 //!
 //! It waits for everything at once: what the engine asks, what the zygote says, what steps print.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::slice;
 use std::sync::Arc;
@@ -20,50 +20,15 @@ use partita_engine::secrets::Handed;
 use partita_engine::step_runner::StepLog;
 use partita_engine::store::layout;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 
 use super::entrypoint::{Setup, Terms, needs_own_start};
 use super::lock::ProcessLock;
+use super::mailbox::{Mailbox, Request};
 use super::output::{Output, pipes};
 use super::running::{Ended, Process, Running, Stop};
 use super::warm::Warm;
-use super::zygote::{Heard, Message};
-
-/// What the supervisor is asked.
-enum Request {
-    Launch(Attempt, Arc<dyn Reports>),
-    Cancel(Job),
-    /// The process of an attempt, started by itself, has ended and waits to be reaped.
-    Ended(u64),
-    Close,
-}
-
-/// The engine's end of what the supervisor listens to.
-#[derive(Clone)]
-pub(super) struct Mailbox {
-    requests: Sender<Request>,
-    bell: Arc<EventFd>,
-}
-
-impl Mailbox {
-    pub(super) fn launch(&self, attempt: Attempt, reports: Arc<dyn Reports>) {
-        self.send(Request::Launch(attempt, reports));
-    }
-
-    pub(super) fn cancel(&self, job: Job) {
-        self.send(Request::Cancel(job));
-    }
-
-    pub(super) fn close(&self) {
-        self.send(Request::Close);
-    }
-
-    fn send(&self, request: Request) {
-        // Nobody listens once the run is over.
-        let _ = self.requests.send(request);
-        let _ = self.bell.write(1);
-    }
-}
+use super::zygote::{Heard, Message, Zygote};
 
 /// Starts the supervisor of a run.
 pub(super) fn start(setup: Setup, lock: ProcessLock) -> std::io::Result<(Mailbox, JoinHandle<()>)> {
@@ -79,6 +44,7 @@ pub(super) fn start(setup: Setup, lock: ProcessLock) -> std::io::Result<(Mailbox
         mailbox: mailbox.clone(),
         inbox,
         running: BTreeMap::new(),
+        leaving: BTreeSet::new(),
         next_job: 1,
         is_closing: false,
         lock,
@@ -95,6 +61,8 @@ struct Supervisor {
     mailbox: Mailbox,
     inbox: Receiver<Request>,
     running: BTreeMap<u64, Running>,
+    /// Attempts that are reported, and whose processes have nothing left to do but to end.
+    leaving: BTreeSet<u64>,
     next_job: u64,
     has_gpus: bool,
     free_gpus: Vec<String>,
@@ -107,16 +75,18 @@ struct Supervisor {
 enum Readable {
     Bell,
     Zygote,
+    Done,
     Pipe(u64, usize),
 }
 
 impl Supervisor {
     fn run(mut self) {
-        while !(self.is_closing && self.running.is_empty()) {
+        while !(self.is_closing && self.running.is_empty() && self.leaving.is_empty()) {
             for readable in self.wait() {
                 match readable {
                     Readable::Bell => self.take_requests(),
                     Readable::Zygote => self.listen(),
+                    Readable::Done => self.take_done(),
                     Readable::Pipe(job, number) => {
                         if let Some(running) = self.running.get_mut(&job) {
                             running.output.read(number, &mut self.buffer);
@@ -136,6 +106,8 @@ impl Supervisor {
         if let Some(zygote) = self.warm.zygote() {
             readables.push(Readable::Zygote);
             fds.push(PollFd::new(zygote.socket(), PollFlags::POLLIN));
+            readables.push(Readable::Done);
+            fds.push(PollFd::new(zygote.done(), PollFlags::POLLIN));
         }
         for (&job, running) in &self.running {
             for (number, pipe) in running.output.pipes() {
@@ -274,6 +246,19 @@ impl Supervisor {
         }
     }
 
+    /// Reports attempts that are done, so that the next step begins while their processes end. Who
+    /// has asked for memory or for graphics processors has them until then.
+    fn take_done(&mut self) {
+        let jobs = self.warm.zygote().map(Zygote::done_jobs).unwrap_or_default();
+        for job in jobs {
+            let Some(running) = self.running.get(&job) else { continue };
+            if running.gpus.is_empty() && running.attempt.step().config.resources.memory.is_none() {
+                self.leaving.insert(job);
+                self.ended(job, Ended::Code(0));
+            }
+        }
+    }
+
     fn heard(&mut self, message: Message) {
         match message {
             Message::Ready => {
@@ -291,6 +276,7 @@ impl Supervisor {
                     self.start_own(job);
                 }
             }
+            Message::Ended { job, .. } if self.leaving.remove(&job) => {}
             Message::Ended { job, code } => self.ended(job, Ended::told(code)),
         }
     }
@@ -299,6 +285,7 @@ impl Supervisor {
     /// waits for the next one.
     fn lose_zygote(&mut self, why: &str) {
         self.warm.lose();
+        self.leaving.clear();
         let jobs: Vec<u64> = self.running.keys().copied().collect();
         for job in jobs {
             match self.running.get(&job).map(|running| &running.process) {
@@ -353,6 +340,9 @@ impl Supervisor {
     /// Ends whatever still runs, at once.
     fn close(&mut self) {
         self.is_closing = true;
+        if let Some(zygote) = self.warm.zygote() {
+            self.leaving.iter().for_each(|&job| zygote.signal(job, Signal::SIGKILL as i32));
+        }
         for job in self.running.keys().copied().collect::<Vec<_>>() {
             self.stop(job);
             self.stop(job);

@@ -3,12 +3,13 @@
 //! Both sides send one JSON object a packet over a socket that keeps packets apart; the descriptors
 //! of a step's output travel with the request to start it.
 
-use std::io::{IoSlice, PipeWriter};
+use std::io::{IoSlice, PipeReader, PipeWriter, Read, pipe};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recv, sendmsg, socketpair,
@@ -27,8 +28,8 @@ const MESSAGE_LIMIT: usize = 1 << 16;
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Request<'a> {
-    /// The run whose steps it forks, and one step for each function to load; with the descriptor of
-    /// the run's lock.
+    /// The run whose steps it forks, and one step for each function to load; with the descriptors of
+    /// the run's lock, and of the pipe in which forks say that they are done.
     Open { artifact_store: &'a str, deployment_id: &'a str, run_id: &'a str, steps: &'a [usize] },
     /// Starts an attempt; with the descriptors of its standard output and standard error.
     Start { job: u64, step: usize, item: Option<u32>, number: u32, terms: &'a Terms },
@@ -80,6 +81,8 @@ pub(super) enum Heard {
 pub(super) struct Zygote {
     process: Child,
     socket: OwnedFd,
+    /// Tells of attempts whose processes have nothing left to do.
+    done: PipeReader,
     pub(super) is_ready: bool,
 }
 
@@ -96,6 +99,8 @@ impl Zygote {
             None,
             SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
         )?;
+        let (done, told) = pipe()?;
+        fcntl(&done, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let process = Command::new(&setup.interpreter)
             .args(["-m", "partita.workers.zygote"])
             .env(MARK, lock.path())
@@ -105,7 +110,7 @@ impl Zygote {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        let zygote = Self { process, socket, is_ready: false };
+        let zygote = Self { process, socket, done, is_ready: false };
         let run = &setup.context;
         let open = Request::Open {
             artifact_store: run.store.uri(),
@@ -113,7 +118,7 @@ impl Zygote {
             run_id: &run.run_id,
             steps,
         };
-        zygote.send(&open, &[lock.file().as_fd()])?;
+        zygote.send(&open, &[lock.file().as_fd(), told.as_fd()])?;
         Ok(zygote)
     }
 
@@ -153,6 +158,19 @@ impl Zygote {
     /// Returns what becomes readable when it says something.
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// Returns what becomes readable when attempts are done.
+    pub(super) fn done(&self) -> BorrowedFd<'_> {
+        self.done.as_fd()
+    }
+
+    /// Returns the attempts that are done: their steps have returned, and all that Python does at
+    /// its end. Their processes are about to end, too, which takes the system a while.
+    pub(super) fn done_jobs(&self) -> Vec<u64> {
+        let mut told = [[0; 8]; 64];
+        let count = (&self.done).read(told.as_flattened_mut()).unwrap_or(0);
+        told[..count / 8].iter().map(|job| u64::from_le_bytes(*job)).collect()
     }
 
     /// Ends it, and with it the processes that it has forked.

@@ -186,6 +186,14 @@ def print_lines() -> None:
 def leave(code: int) -> NoReturn:
     """Ends this process as Python does, short of taking itself apart object by object."""
     try:
+        code = settle(code)
+    finally:
+        os._exit(code)
+
+
+def settle(code: int) -> int:
+    """Does what Python does at the end of a process; returns the exit code."""
+    try:
         # Neither has a public name; `multiprocessing` ends its forked processes with both.
         threading = sys.modules.get(
             "threading"
@@ -198,8 +206,7 @@ def leave(code: int) -> NoReturn:
     except BaseException as error:
         code = code or BUG
         tell(f"partita: the process of the step could not end as it should: {error!r}")
-    finally:
-        os._exit(code)
+    return code
 
 
 def _limit_memory(limit: int) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from partita import _native
-from partita.entrypoints.attempt import BUG, FAILED, Terms, attempt, leave
+from partita.entrypoints.attempt import BUG, FAILED, Terms, attempt, settle
 from partita.errors import PartitaError
 from partita.telling import tell
 
@@ -17,8 +17,33 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
+class Done:
+    """Where a process says that it has nothing left to do but to end."""
+
+    def __init__(self, pipe: int) -> None:
+        """Takes the descriptor of a pipe, which programs that steps start do not have."""
+        os.set_inheritable(pipe, False)
+        self._pipe = pipe
+        self._status = os.fstat(pipe)
+
+    def tell(self, job: int) -> None:
+        """Tells that an attempt is done, if no program that it has started is left.
+
+        It does not where the step has put something else there.
+        """
+        try:
+            if not _has_children() and os.path.samestat(os.fstat(self._pipe), self._status):
+                os.write(self._pipe, job.to_bytes(8, "little"))
+        except OSError:
+            return  # Whoever waits for its end sees that, too.
+
+
 def run(
-    entry: _native.StepEntry, request: dict[str, Any], zygote: int, streams: list[int]
+    entry: _native.StepEntry,
+    request: dict[str, Any],
+    zygote: int,
+    streams: list[int],
+    done: Done,
 ) -> NoReturn:
     """Runs the attempt that was asked for and ends this process.
 
@@ -27,6 +52,7 @@ def run(
         request: The attempt.
         zygote: The process that forked this one.
         streams: The descriptors of standard input, output and error.
+        done: Where it says that it is done.
     """
     code = BUG
     try:
@@ -38,7 +64,12 @@ def run(
         code = _attempt(entry, request, Terms(request["terms"], parent=zygote))
     except BaseException as error:
         tell(f"partita: the process of the step could not end as it should: {error!r}")
-    leave(code)
+    try:
+        code = settle(code)
+        if code == 0:
+            done.tell(request["job"])
+    finally:
+        os._exit(code)
 
 
 def _attempt(entry: _native.StepEntry, request: dict[str, Any], terms: Terms) -> int:
@@ -54,6 +85,14 @@ def _attempt(entry: _native.StepEntry, request: dict[str, Any], terms: Terms) ->
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else FAILED
     return 0 if failure is None else FAILED
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _seed_anew() -> None:

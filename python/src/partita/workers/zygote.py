@@ -47,6 +47,7 @@ class Zygote:
         self._poll.register(connection, select.POLLIN)
         self._run: _native.RunEntry | None = None
         self._lock = -1
+        self._done: child.Done | None = None
         self._failed: set[str] = set()  # sources that could not be imported here
         self._jobs: dict[int, int] = {}  # process ids, by job
         self._ends: dict[int, int] = {}  # jobs, by the descriptor that tells of their end
@@ -70,7 +71,8 @@ class Zygote:
             return False
         ((name, request),) = _native.decode_value(data).items()
         if name == "open":
-            (self._lock,) = descriptors
+            self._lock, done = descriptors
+            self._done = child.Done(done)
             self._open(request)
         elif name == "start":
             self._start(request, descriptors)
@@ -143,7 +145,8 @@ class Zygote:
         pid = os.fork()
         if pid == 0:
             self._connection.close()
-            child.run(entry, request, zygote, streams)
+            assert self._done is not None, "nothing is started before a run is open"
+            child.run(entry, request, zygote, streams, self._done)
         end = os.pidfd_open(pid)
         self._jobs[job] = pid
         self._ends[end] = job
