@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Starts and stops a Docker engine of the tests' own, which shares nothing with others on the machine.
+#
+#   tests/docker/engine.sh up      starts it if it does not run, and prints its DOCKER_HOST
+#   tests/docker/engine.sh down    stops it; images stay for the next time
+#   tests/docker/engine.sh kill    stops it as a crash would
+#   tests/docker/engine.sh purge   stops it, and removes all that it kept
+#
+# It needs root. Where there is no engine, Debian's is installed. Containers that it runs reach no
+# network but the host's (`--network=host`), or none. PARTITA_DOCKER_DIR is where it keeps its images.
+set -euo pipefail
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+state=${PARTITA_DOCKER_DIR:-$root/target/docker}
+# Sockets have short paths, so they are not below the state.
+run=/run/partita-docker-$(printf %s "$state" | cksum | cut -d ' ' -f 1)
+socket=$run/docker.sock
+pid_file=$run/docker.pid
+
+say() { printf 'tests/docker/engine.sh: %s\n' "$1" >&2; }
+fail() { say "error: $1"; exit 1; }
+
+answers() { curl --silent --fail --max-time 3 --unix-socket "$socket" http://engine/_ping >/dev/null 2>&1; }
+
+# Prints the process of the engine, unless it has ended; what has may stay as a zombie.
+engine() {
+    local pid
+    pid=$(cat "$pid_file" 2>/dev/null) || return 1
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] || return 1
+    ! grep -q '^State:[[:space:]]*[ZX]' "/proc/$pid/status" 2>/dev/null || return 1
+    printf '%s\n' "$pid"
+}
+
+install_missing() {
+    local missing=()
+    command -v dockerd >/dev/null || missing+=(docker.io)
+    command -v iptables >/dev/null || missing+=(iptables)
+    command -v curl >/dev/null || missing+=(curl)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || fail "there is no \`dockerd\`, and no \`apt-get\` to install it with"
+    say "installing ${missing[*]}"
+    # Packages would start daemons of their own.
+    local refusal=/usr/sbin/policy-rc.d made=0 failed=0
+    [ -e $refusal ] || { printf '#!/bin/sh\nexit 101\n' >$refusal; chmod +x $refusal; made=1; }
+    { apt-get update -qq || true
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    } >&2 || failed=1
+    [ $made = 0 ] || rm -f $refusal
+    [ $failed = 0 ] || fail "\`apt-get install ${missing[*]}\` failed"
+}
+
+up() {
+    if ! answers; then
+        [ "$(id -u)" = 0 ] || fail "an engine is started by root alone"
+        install_missing
+        grep -qE ' cgroup2? ' /proc/mounts || fail "no control groups are mounted, which containers need"
+        [ -z "$(engine)" ] || down
+        mkdir -p "$state" "$run"
+        rm -f "$pid_file" "$socket"
+        # An engine without a bridge removes that of another one, so it takes part in it.
+        local bridge=none
+        [ ! -e /sys/class/net/docker0 ] || bridge=docker0
+        setsid dockerd --host "unix://$socket" --pidfile "$pid_file" --exec-root "$run/exec" \
+            --data-root "$state/data" --bridge=$bridge --iptables=false --ip-forward=false \
+            --ip-masq=false --shutdown-timeout 2 >>"$state/dockerd.log" 2>&1 </dev/null &
+        local end=$((SECONDS + 60))
+        until answers; do
+            kill -0 $! 2>/dev/null && [ $SECONDS -lt $end ] ||
+                fail "the engine does not start: $(tail -n 5 "$state/dockerd.log")"
+            sleep 0.05
+        done
+    fi
+    printf 'unix://%s\n' "$socket"
+}
+
+# Ends the engine with a signal and waits for its end.
+end() {
+    local pid end=$((SECONDS + 60))
+    pid=$(engine) || return 0
+    kill "-$1" "$pid"
+    while engine >/dev/null; do
+        [ $SECONDS -lt $end ] || fail "the engine (process $pid) does not end"
+        sleep 0.05
+    done
+}
+
+# Ends what an engine that was killed leaves behind: the daemon that it had started.
+end_rest() {
+    local pid
+    pid=$(cat "$run/exec/containerd/containerd.pid" 2>/dev/null) || return 0
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = containerd ] || return 0
+    tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "$run/" || return 0
+    kill -TERM "$pid"
+}
+
+down() { end TERM; end_rest; }
+
+purge() {
+    down
+    awk -v state="$state/" -v run="$run/" 'index($2, state) == 1 || index($2, run) == 1 { print $2 }' \
+        /proc/mounts | sort -r | xargs -r umount --lazy
+    rm -rf -- "$state" "$run"
+}
+
+case ${1:-} in
+up) up ;;
+down) down ;;
+kill) end KILL ;;
+purge) purge ;;
+*) fail "say \`up\`, \`down\`, \`kill\` or \`purge\`" ;;
+esac
