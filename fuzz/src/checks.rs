@@ -182,6 +182,7 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
         },
         other_capabilities: BTreeMap::new(),
         flavor_settings: FlavorSettings::default(),
+        images: BTreeMap::new(),
         config: Some(config),
         overrides: Overrides::default(),
         source_root: PathBuf::from("/nonexistent"),

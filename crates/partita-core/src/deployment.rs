@@ -368,6 +368,14 @@ impl Deployment {
         self.sources.get(&step.source)?.command.as_ref()
     }
 
+    /// Returns the steps that the orchestrator with this name runs.
+    pub fn steps_on<'d>(&'d self, orchestrator: &'d str) -> impl Iterator<Item = &'d Step> {
+        self.steps.iter().filter(move |step| {
+            let named = self.stack.orchestrator_named(step.config.orchestrator.as_deref());
+            named.is_some_and(|named| named.name == orchestrator)
+        })
+    }
+
     /// Reads a document and checks that its content is the one it was compiled with.
     ///
     /// # Errors

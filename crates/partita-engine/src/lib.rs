@@ -4,6 +4,7 @@
 
 pub mod cache;
 pub mod clock;
+pub mod code;
 pub mod compile;
 pub mod drive;
 pub mod home;

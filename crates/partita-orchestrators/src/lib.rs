@@ -1,16 +1,22 @@
 //! The built-in orchestrators of Partita, one module a flavor.
 
+pub mod docker;
 pub mod launchers;
 pub mod local;
+mod machine;
+pub mod output;
 pub mod process;
 pub mod programs;
+mod threads;
+
+use std::collections::BTreeMap;
 
 use partita_core::deployment::{Deployment, Step};
-use partita_core::stack::{Capabilities, Component, Flavor};
+use partita_core::stack::{Capabilities, Component, Flavor, Stack};
 
 /// Returns the orchestrator flavors that need no registration.
 pub fn flavors() -> Vec<Flavor> {
-    vec![local::flavor(), process::flavor()]
+    vec![local::flavor(), process::flavor(), docker::flavor()]
 }
 
 /// Returns what an orchestrator can do, what is wrong with its configuration, or `None` if its
@@ -21,8 +27,21 @@ pub fn capabilities(orchestrator: &Component) -> Option<Result<Capabilities, Str
             Some(local::capabilities(&orchestrator.config).map_err(|error| error.to_string()))
         }
         process::NAME => Some(process::capabilities(&orchestrator.config)),
+        docker::NAME => Some(docker::capabilities(&orchestrator.config)),
         _ => None,
     }
+}
+
+/// Returns the JSON Schemas of the settings that built-in flavors take on pipelines and steps.
+pub fn settings_schemas() -> Vec<(String, serde_json::Value)> {
+    vec![(docker::NAME.to_owned(), docker::settings_schema())]
+}
+
+/// Returns the orchestrators of a stack that run every step in an image, by name, each with the
+/// image of steps that name none.
+pub fn images(stack: &Stack) -> BTreeMap<String, Option<String>> {
+    let of_docker = stack.orchestrators.iter().filter(|found| found.flavor == docker::NAME);
+    of_docker.map(|found| (found.name.clone(), docker::parent_image(&found.config))).collect()
 }
 
 /// Returns why a step would start Python anew although its orchestrator forks others, if so.

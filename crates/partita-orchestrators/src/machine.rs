@@ -4,13 +4,13 @@ use std::fs;
 use std::num::NonZero;
 
 /// Returns the processors that this process may use.
-pub(super) fn processors() -> usize {
+pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Returns the bytes of memory that this process and its children may use together: the machine's,
 /// or those of the control group.
-pub(super) fn memory() -> u64 {
+pub(crate) fn memory() -> u64 {
     let all = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
     let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
     let limits = limits.iter().filter_map(|path| {
@@ -26,7 +26,7 @@ fn total(meminfo: &str) -> Option<u64> {
 }
 
 /// Returns the ids of the graphics processors that CUDA programs started here see.
-pub(super) fn gpus() -> Vec<String> {
+pub(crate) fn gpus() -> Vec<String> {
     match std::env::var("CUDA_VISIBLE_DEVICES") {
         Ok(visible) => listed(&visible),
         Err(_) => devices(),

@@ -1,7 +1,5 @@
 //! What of a step's output reaches its log.
 
-use std::io::{Write, pipe};
-use std::num::NonZeroU32;
 use std::sync::Mutex;
 
 use partita_core::secret::Reference;
@@ -9,6 +7,8 @@ use partita_engine::secrets::SecretString;
 use partita_engine::store::{ArtifactStore, Durability, LocalArtifactStore};
 
 use super::*;
+
+const LARGE: LogLimits = LogLimits { rate: None, size: Memory(1_000_000_000) };
 
 struct Silent;
 
@@ -26,31 +26,24 @@ impl Echo for Heard {
 }
 
 /// Returns the lines of the log of a step that prints `printed`.
-fn logged(printed: &[u8], config: &ProcessOrchestratorConfig, echo: Arc<dyn Echo>) -> Vec<String> {
-    logged_of(printed.chunks(1 << 15), config, echo, None)
+fn logged(printed: &[u8], limits: LogLimits, echo: Arc<dyn Echo>) -> Vec<String> {
+    logged_of(printed.chunks(1 << 15), limits, echo, None)
 }
 
 /// Returns the lines of the log of a step that prints `parts` in a run that uses `secrets`.
 fn logged_of<'p>(
     parts: impl Iterator<Item = &'p [u8]>,
-    config: &ProcessOrchestratorConfig,
+    limits: LogLimits,
     echo: Arc<dyn Echo>,
     secrets: Option<&Arc<Secrets>>,
 ) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let store = LocalArtifactStore::open(folder.path(), Durability::Process).unwrap();
     let store: Arc<dyn ArtifactStore> = Arc::new(store);
-    let ((stdout, mut out), (stderr, err)) = (pipe().unwrap(), pipe().unwrap());
     let log = StepLog::new(Arc::clone(&store), "log.jsonl".to_owned());
-    let step = "train".to_owned();
-    let mut output = Output::new(step, [stdout, stderr], log, echo, config, secrets).unwrap();
-    let mut buffer = Vec::new();
-    for part in parts {
-        out.write_all(part).unwrap();
-        output.read(0, &mut buffer);
-    }
-    drop((out, err));
-    output.finish(&mut buffer);
+    let mut output = Output::new("train".to_owned(), log, echo, limits, secrets);
+    parts.for_each(|part| output.take(LogStream::Stdout, part));
+    output.finish();
     let Ok(text) = store.read("log.jsonl") else { return Vec::new() };
     let line = |line: &str| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -60,8 +53,7 @@ fn logged_of<'p>(
 }
 
 fn check(printed: &[u8], expected: &[&str]) {
-    let config = ProcessOrchestratorConfig::default();
-    let lines = logged(printed, &config, Arc::new(Silent));
+    let lines = logged(printed, LARGE, Arc::new(Silent));
     assert_eq!(lines, expected, "{}", String::from_utf8_lossy(&printed[..printed.len().min(80)]));
 }
 
@@ -83,36 +75,26 @@ fn a_line_that_is_drawn_again_and_again_is_recorded_as_it_was_last() {
 
 #[test]
 fn a_line_without_end_is_recorded_in_parts() {
-    let lines = logged(
-        &vec![b'x'; LINE_LIMIT * 2],
-        &ProcessOrchestratorConfig::default(),
-        Arc::new(Silent),
-    );
+    let lines = logged(&vec![b'x'; LINE_LIMIT * 2], LARGE, Arc::new(Silent));
     assert_eq!(lines.iter().map(String::len).sum::<usize>(), LINE_LIMIT * 2);
     assert!(lines.len() > 1);
 }
 
 #[test]
 fn a_log_that_reaches_its_size_says_so_and_ends() {
-    let config = ProcessOrchestratorConfig {
-        log_size: Memory(1_000),
-        ..ProcessOrchestratorConfig::default()
-    };
+    let limits = LogLimits { size: Memory(1_000), ..LARGE };
     let printed = "123456789\n".repeat(1_000);
-    let lines = logged(printed.as_bytes(), &config, Arc::new(Silent));
+    let lines = logged(printed.as_bytes(), limits, Arc::new(Silent));
     assert_eq!(lines.len(), 101);
     assert!(lines[100].contains("has reached 1KB"), "{}", lines[100]);
 }
 
 #[test]
 fn lines_above_the_rate_are_counted_in_the_log_and_still_shown() {
-    let config = ProcessOrchestratorConfig {
-        log_rate: NonZeroU32::new(10),
-        ..ProcessOrchestratorConfig::default()
-    };
+    let limits = LogLimits { rate: NonZeroU32::new(10), ..LARGE };
     let heard = Arc::new(Heard::default());
     let printed = "x\n".repeat(500);
-    let lines = logged(printed.as_bytes(), &config, Arc::clone(&heard) as _);
+    let lines = logged(printed.as_bytes(), limits, Arc::clone(&heard) as _);
     let left_out: u64 = lines
         .iter()
         .filter_map(|line| line.strip_prefix("partita: ")?.split(' ').next()?.parse::<u64>().ok())
@@ -129,8 +111,7 @@ fn neither_the_log_nor_the_echo_tells_a_secret_that_comes_bit_by_bit() {
     let secrets = Arc::new(Secrets::new([(reference, value)].into()).unwrap());
     let heard = Arc::new(Heard::default());
     let printed = b"a first line\nsecond line b\nonly the second line\nfirst li\nfirst";
-    let config = ProcessOrchestratorConfig::default();
-    let lines = logged_of(printed.chunks(3), &config, Arc::clone(&heard) as _, Some(&secrets));
+    let lines = logged_of(printed.chunks(3), LARGE, Arc::clone(&heard) as _, Some(&secrets));
     let expected =
         ["a {{hub.token}} b", "only the {{hub.token}}", "first li", "first"].map(str::to_owned);
     assert_eq!(lines, expected);

@@ -1,13 +1,16 @@
 //! Steps of a run, as a step entrypoint and the zygote call them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
+use partita_core::digest::InvalidDigest;
 use partita_core::launcher::{Outcome, Unit};
 use partita_core::run::Failure;
 use partita_core::secret;
 use partita_core::settings::FailureMode;
+use partita_engine::code;
 use partita_engine::drive::timed_out;
 use partita_engine::secrets::Secrets;
 use partita_engine::step_runner::{Closed, Entered, RunEntry, StepEntry, Try};
@@ -44,6 +47,14 @@ impl PyRunEntry {
     /// Returns the deployment, as JSON.
     fn deployment<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         bytes(py, self.0.deployment())
+    }
+
+    /// Puts the author's code with this digest into a folder.
+    fn unpack_code(&self, py: Python<'_>, digest: &str, folder: PathBuf) -> PyResult<()> {
+        let digest =
+            digest.parse().map_err(|error: InvalidDigest| partita_error(py, error.to_string()))?;
+        py.detach(|| code::unpack(&**self.0.store(), digest, &folder))
+            .map_err(|error| partita_error(py, error))
     }
 
     /// Returns the step with this name, or an item of it.

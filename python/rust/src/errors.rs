@@ -5,6 +5,7 @@ use std::fmt::Display;
 use partita_cli::pipeline;
 use partita_cli::session::SessionError;
 use partita_core::status::UnknownStatus;
+use partita_engine::code::CodeError;
 use partita_engine::home::HomeError;
 use partita_engine::metadata::MetadataError;
 use partita_engine::runs::RunError;
@@ -41,6 +42,7 @@ impl Trouble for InputError {
 }
 
 impl Trouble for EntryError {}
+impl Trouble for CodeError {}
 
 impl Trouble for SecretError {
     fn is_unreachable(&self) -> bool {

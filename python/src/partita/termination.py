@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from types import FrameType
+    from typing import Any
 else:
     import _signal as signal  # `signal` wraps these in enums, which takes as long as many a step.
 
@@ -17,6 +18,19 @@ class Terminated(SystemExit):
 
     def __init__(self) -> None:
         super().__init__(143)
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    os._exit(128 + number)
+
+
+def end_like_others() -> None:
+    """Has SIGTERM end this process also if it is the first one of a container.
+
+    The system spares that one whatever signal it does not handle.
+    """
+    if os.getpid() == 1 and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _leave)
 
 
 class Termination:
@@ -31,21 +45,22 @@ class Termination:
 
     def __init__(self) -> None:
         self.asked = False
-        self._installed = False
+        self._before: Any = None
         self._process = os.getpid()
 
     def __enter__(self) -> Termination:
-        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        before = signal.getsignal(signal.SIGTERM)
+        if before in (signal.SIG_DFL, _leave):
             try:
                 signal.signal(signal.SIGTERM, self._handle)
             except ValueError:
                 return self  # Another thread than the main one.
-            self._installed = True
+            self._before = before
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._installed:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
         if self.asked and kind is KeyboardInterrupt:
             raise Terminated
 

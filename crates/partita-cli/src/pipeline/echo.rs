@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use partita_engine::drive::{Observer, RunEvent};
 use partita_engine::step_runner::LogStream;
-use partita_orchestrators::process::Echo;
+use partita_orchestrators::output::Echo;
 
 use crate::progress::{Progress, Stream};
 

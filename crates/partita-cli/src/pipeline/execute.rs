@@ -15,7 +15,7 @@ use partita_engine::secrets::Secrets;
 use partita_engine::step_runner::RunContext;
 use partita_engine::store::Hold;
 use partita_orchestrators::local::{self, LocalLauncher, LocalSteps};
-use partita_orchestrators::process::Echo;
+use partita_orchestrators::output::Echo;
 
 use super::echo::TerminalEcho;
 use super::prepare::Prepared;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use partita_core::run::{EndedBy, RunHeader};
 use partita_core::status::RunStatus;
 use partita_engine::runs::{Executed, Follower, HandOver, LiveRun, RunError};
-use partita_orchestrators::process::Echo;
+use partita_orchestrators::output::Echo;
 use partita_plugin::Delegate;
 
 use super::execute::Engine;

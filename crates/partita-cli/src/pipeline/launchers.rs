@@ -7,19 +7,23 @@ use std::sync::Arc;
 
 use partita_core::deployment::Deployment;
 use partita_core::diagnostic::Report;
+use partita_core::digest::Digest;
 use partita_core::launcher::{Attempt, StepLauncher};
 use partita_core::run::{EndedBy, Submission};
 use partita_core::secret;
 use partita_core::stack::{Claims, Component, Delegates, Flavor, Origin};
+use partita_engine::code::{self, CodeError};
 use partita_engine::compile;
 use partita_engine::drive::{Observer, RunEvent};
 use partita_engine::runs::{Identity, LiveRun};
 use partita_engine::secrets::{self, Redaction, SecretError};
 use partita_engine::step_runner::{LogStream, RunContext, StepLog};
 use partita_engine::store::layout;
+use partita_orchestrators::docker::{self, DockerLauncher};
 use partita_orchestrators::launchers::Launchers;
 use partita_orchestrators::local::{self, LocalLauncher};
-use partita_orchestrators::process::{self, Echo, Place, ProcessLauncher};
+use partita_orchestrators::output::Echo;
+use partita_orchestrators::process::{self, Place, ProcessLauncher};
 use partita_orchestrators::programs::{WithPrograms, has_others};
 use partita_plugin::message::{Open, Supply};
 use partita_plugin::{
@@ -40,6 +44,15 @@ pub enum LauncherError {
     /// No processes can be started.
     #[error("{0}")]
     Process(String),
+    /// No containers can be started.
+    #[error("{0}")]
+    Docker(String),
+    /// The engine of containers is not there, or lacks something.
+    #[error(transparent)]
+    Preflight(#[from] docker::PreflightError),
+    /// The author's code cannot be taken to where steps run.
+    #[error(transparent)]
+    Code(#[from] CodeError),
     /// Its configuration refers to a secret that is not there.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -75,15 +88,32 @@ pub enum LauncherError {
     Asked(#[from] Report),
 }
 
+impl LauncherError {
+    /// Returns whether a backend is out of reach.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Preflight(error) => error.is_unreachable(),
+            Self::Session(error) => error.is_unreachable(),
+            _ => false,
+        }
+    }
+}
+
 /// Checks, before a run begins, that what it runs on is there.
 ///
 /// # Errors
 /// If it is not.
 pub(super) fn check(prepared: &Prepared, python: &PythonPath) -> Result<(), LauncherError> {
-    let orchestrators = prepared.stack.orchestrators.iter();
-    for orchestrator in orchestrators.filter(|orchestrator| !is_built_in(orchestrator)) {
+    let deployment = &prepared.compiled.deployment;
+    for orchestrator in &prepared.stack.orchestrators {
+        if orchestrator.flavor == docker::NAME && is_used(deployment, orchestrator) {
+            docker::check(orchestrator, deployment)?;
+        }
+        if is_built_in(orchestrator) {
+            continue;
+        }
         let start = plugin(prepared, orchestrator, python)?;
-        check_secrets(&prepared.compiled.deployment, orchestrator, &start)?;
+        check_secrets(deployment, orchestrator, &start)?;
     }
     Ok(())
 }
@@ -115,7 +145,11 @@ fn interpreter(python: &PythonPath) -> PathBuf {
 }
 
 fn is_built_in(orchestrator: &Component) -> bool {
-    [local::NAME, process::NAME].contains(&orchestrator.flavor.as_str())
+    [local::NAME, process::NAME, docker::NAME].contains(&orchestrator.flavor.as_str())
+}
+
+fn is_used(deployment: &Deployment, orchestrator: &Component) -> bool {
+    deployment.steps_on(&orchestrator.name).next().is_some()
 }
 
 /// Returns what implements an orchestrator whose flavor is registered.
@@ -177,6 +211,19 @@ pub(super) fn open(
             }
             local::NAME => Box::new(local.clone()),
             process::NAME => Box::new(processes(&filled)?),
+            // Its engine need not be there for steps that run elsewhere.
+            docker::NAME if !is_used(&context.deployment, orchestrator) => continue,
+            docker::NAME => {
+                let place = docker::Place {
+                    context: Arc::clone(context),
+                    code: code(prepared, live)?,
+                    echo: Arc::clone(&echo),
+                };
+                let opened = DockerLauncher::open(&filled, place);
+                Box::new(opened.map_err(|error| {
+                    LauncherError::Docker(redacted(&error.to_string(), context))
+                })?)
+            }
             _ => {
                 let run = open_run(prepared, orchestrator, live, python, &echo)?;
                 let launcher = PluginLauncher::new(run);
@@ -187,6 +234,17 @@ pub(super) fn open(
         launchers.push((orchestrator.name.clone(), launcher));
     }
     Ok((Launchers::new(launchers), observer))
+}
+
+/// Puts the author's code where steps that do not see the source root find it.
+fn code(prepared: &Prepared, live: &LiveRun) -> Result<Option<Digest>, CodeError> {
+    let Some(target) = &live.header().target else { return Ok(None) };
+    let store = &*live.context().store;
+    let store_folder = store.uri().strip_prefix("file://").map(PathBuf::from);
+    // Neither keys nor artifacts are code, wherever they are kept.
+    let home = prepared.session.home().path().to_owned();
+    let excluded: Vec<PathBuf> = store_folder.into_iter().chain([home]).collect();
+    code::pack(store, Path::new(&target.source_root), &excluded).map(Some)
 }
 
 /// Starts the plugin that may be handed a whole run, if the stack's default orchestrator is one.

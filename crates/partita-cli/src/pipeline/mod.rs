@@ -111,6 +111,7 @@ impl Error {
             Self::Session(error) => error.is_unreachable(),
             Self::Secret(SecretError::Metadata(error)) => error.is_unreachable(),
             Self::Run(error) => error.is_unreachable(),
+            Self::Launcher(error) => error.is_unreachable(),
             Self::Input(InputError::Store(error)) => error.is_unreachable(),
             _ => false,
         }

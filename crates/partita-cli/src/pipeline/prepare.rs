@@ -41,6 +41,7 @@ impl Prepared {
             capabilities,
             other_capabilities: other_capabilities.clone(),
             flavor_settings: session.flavor_settings()?,
+            images: partita_orchestrators::images(&stack),
             config,
             overrides: Overrides {
                 parameters: request.parameters.into_iter().collect(),

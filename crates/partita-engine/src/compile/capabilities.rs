@@ -11,7 +11,7 @@ use partita_core::stack::{Capabilities, Component};
 
 use super::CompileRequest;
 use super::messages::{listed, quoted, suggestion};
-use super::options::Options;
+use super::options::{Options, Placed};
 
 const HELP: &str = "take the request away, or use an orchestrator that can; one of flavor `local` \
                     that is registered with `--allow_unenforced=true` ignores it";
@@ -87,6 +87,17 @@ impl<'a> CapabilityChecker<'a> {
         named.map(|placed| placed.value.clone())
     }
 
+    /// Has a step that names no image run in the one that its orchestrator has for such steps.
+    pub(super) fn fill_image(&self, options: &mut Options) {
+        let named = options.orchestrator.as_ref().map(|placed| placed.value.as_str());
+        let name = named.or(self.default.map(|default| default.name.as_str()));
+        let image = name.and_then(|name| self.request.images.get(name)?.clone());
+        if let (Some(image), None, None) = (image, &options.parent_image, &options.skip_build) {
+            options.parent_image = Some(Placed { value: image, location: None });
+            options.skip_build = Some(Placed { value: true, location: None });
+        }
+    }
+
     /// Checks that the image that a step asks for is there as it is, and is used.
     fn check_image(
         &mut self,
@@ -118,6 +129,13 @@ impl<'a> CapabilityChecker<'a> {
             let help = "name the image as `parent_image`".to_owned();
             let because = "has no name".to_owned();
             self.add(step, "an image that is there".to_owned(), because, help, location);
+        } else if image.is_none() && self.request.images.contains_key(&orchestrator.name) {
+            let (name, flavor) = (quoted(&orchestrator.name), quoted(&orchestrator.flavor));
+            let because = format!(
+                "orchestrator {name} (flavor {flavor}) runs no step without, and neither of them names"
+            );
+            let help = "name one that has Python and Partita, with `DockerSettings(parent_image=…, skip_build=True)` or as `parent_image` of the orchestrator";
+            self.add(step, "no image".to_owned(), because, help.to_owned(), place);
         } else if let Some(image) = image.filter(|_| !capabilities.images) {
             let (name, flavor) = (quoted(&orchestrator.name), quoted(&orchestrator.flavor));
             let because = format!(

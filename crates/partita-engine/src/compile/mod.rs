@@ -76,6 +76,9 @@ pub struct CompileRequest {
     pub other_capabilities: BTreeMap<String, Capabilities>,
     /// What settings flavors of orchestrators take.
     pub flavor_settings: FlavorSettings,
+    /// The orchestrators that run every step in an image, by name, each with the image of steps that
+    /// name none.
+    pub images: BTreeMap<String, Option<String>>,
     /// The configuration file, if one was given.
     pub config: Option<ConfigFile>,
     /// What the command line, or the call that starts the run, says.
@@ -156,6 +159,7 @@ fn plan(spec: &PipelineSpec, request: &CompileRequest, report: &mut Report) -> P
     let mut inputs = InputChecker::new(spec, &names);
     let steps = spec.steps.iter().map(|step| {
         let mut options = settings.of_step(step, report);
+        capabilities.fill_image(&mut options);
         let mut config = configs.make(step, &options, report);
         config.orchestrator = capabilities.check(step, spec.sources.get(&step.source), &options);
         let orchestrator = config.orchestrator.as_deref();

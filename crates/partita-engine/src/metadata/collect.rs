@@ -23,13 +23,15 @@ pub struct Collected {
     pub artifact_versions: usize,
     /// Cache entries whose artifacts are gone, that were cut off, or that no run has.
     pub cache_entries: usize,
+    /// Archives of code, while no run goes on.
+    pub code: usize,
     /// Deployments that no run names.
     pub deployments: usize,
     /// What is left of runs whose deletion did not end.
     pub runs: usize,
     /// Folders of artifact versions that were never finished.
     pub staging: usize,
-    /// Bytes of all artifact versions, cache entries and deployments that were removed.
+    /// Bytes of all artifact versions, cache entries, deployments and archives of code that were removed.
     pub bytes: u64,
 }
 
@@ -98,6 +100,7 @@ pub fn collect(
 /// What was there before anything was found to be needed.
 struct Candidates {
     staging: Vec<String>,
+    code: Vec<String>,
     deployments: Vec<String>,
     artifacts: Vec<String>,
 }
@@ -105,12 +108,13 @@ struct Candidates {
 impl Candidates {
     fn list(store: &dyn ArtifactStore) -> Result<Self> {
         let staging = paths(store, layout::STAGING)?;
+        let code = paths(store, layout::CODE)?;
         let deployments = paths(store, "deployments")?;
         let mut artifacts = Vec::new();
         for artifact in paths(store, "artifacts")? {
             artifacts.extend(paths(store, &artifact)?);
         }
-        Ok(Self { staging, deployments, artifacts })
+        Ok(Self { staging, code, deployments, artifacts })
     }
 
     fn remove(
@@ -135,6 +139,12 @@ impl Candidates {
             for path in &self.staging {
                 removal.of(store, path)?;
                 collected.staging += 1;
+            }
+            // Whoever needs code again packs it again.
+            for path in &self.code {
+                collected.bytes += store.read(path)?.len() as u64;
+                removal.of(store, path)?;
+                collected.code += 1;
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -57,6 +58,17 @@ impl Handed {
         Ok(Some(Self(file)))
     }
 
+    /// Returns them as the step entrypoint reads them, for a place that sees no process of this one.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn values(&self) -> io::Result<Vec<u8>> {
+        let length = usize::try_from(self.0.metadata()?.len()).map_err(io::Error::other)?;
+        let mut values = vec![0; length];
+        self.0.read_exact_at(&mut values, 0)?;
+        Ok(values)
+    }
+
     /// Returns where a step's process finds them.
     pub fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
@@ -92,6 +104,7 @@ mod tests {
             .expect("handed over");
         let read = std::fs::read_to_string(handed.path()).expect("read");
         assert_eq!(read, r#"[["hub","token","value of token"]]"#);
+        assert_eq!(handed.values().expect("read"), read.as_bytes());
         let flags = fcntl(handed.0.as_fd(), FcntlArg::F_GETFD).expect("flags");
         assert!(FdFlag::from_bits_retain(flags).contains(FdFlag::FD_CLOEXEC));
         let plain = step(r#"{"token":"hub"}"#);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! deployments/<deployment_id>.json
+//! code/<digest>.tar.zst                    the author's code, see [`crate::code`]
 //! runs/<run_id>/run.json · lease.json · submission.json · events.jsonl · end.json
 //! runs/<run_id>/orchestrators/<name>.jsonl · <name>.representation
 //! runs/<run_id>/steps/<index>-<slug>.commit.json
@@ -31,6 +32,14 @@ pub fn staging_prefix(run_id: &str) -> String {
 /// Returns the path of a deployment.
 pub fn deployment(id: &str) -> String {
     format!("deployments/{}.json", slug(id))
+}
+
+/// The folder of code archives.
+pub const CODE: &str = "code";
+
+/// Returns the path of the archive of the code with this digest.
+pub fn code(digest: &Digest) -> String {
+    format!("{CODE}/{digest}.tar.zst")
 }
 
 /// Returns the folder of a run.

@@ -8,7 +8,8 @@ use partita_core::settings::{Memory, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::machine;
+use crate::machine;
+use crate::output::LogLimits;
 
 /// The configuration of a `process` orchestrator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +83,10 @@ impl ProcessOrchestratorConfig {
 
     pub(super) fn memory(&self) -> u64 {
         self.memory.map_or_else(machine::memory, |memory| memory.0)
+    }
+
+    pub(super) fn log_limits(&self) -> LogLimits {
+        LogLimits { rate: self.log_rate, size: self.log_size }
     }
 
     pub(super) fn gpus(&self) -> Vec<String> {

@@ -13,20 +13,11 @@ use partita_engine::secrets::Handed;
 use partita_engine::step_runner::RunContext;
 use serde::Serialize;
 
+use crate::output::Echo;
+use crate::threads::{VARIABLES, threads};
+
 use super::config::ProcessOrchestratorConfig;
 use super::lock::{MARK, ProcessLock};
-use super::output::Echo;
-
-/// The variables by which numerical libraries are told how many threads to use.
-const THREADS: [&str; 7] = [
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "POLARS_MAX_THREADS",
-    "RAYON_NUM_THREADS",
-];
 
 /// What keeps libraries from starting threads while they are imported: Arrow's allocator has one
 /// that gives memory back, which it does without as well. Pandas, and so scikit-learn, imports Arrow
@@ -79,11 +70,6 @@ impl Terms {
     }
 }
 
-/// Returns the threads that a step's libraries may use: one for each core that it asks for.
-pub(super) fn threads(step: &Step) -> usize {
-    step.config.resources.cpu_count.map_or(1, |cores| (cores as usize).max(1))
-}
-
 /// Returns why a step cannot be forked from a process that has imported its modules, if so.
 pub(super) fn needs_own_start(step: &Step) -> Option<&'static str> {
     let resources = &step.config.resources;
@@ -101,7 +87,7 @@ impl Setup {
     /// author has set stays, for a step that asks for no cores.
     pub(super) fn environment(&self, threads: usize) -> BTreeMap<&'static str, String> {
         let is_free = |name: &&&str| threads > 1 || std::env::var_os(name).is_none();
-        THREADS.iter().filter(is_free).map(|name| (*name, threads.to_string())).collect()
+        VARIABLES.iter().filter(is_free).map(|name| (*name, threads.to_string())).collect()
     }
 
     /// Returns the variables of a process that is to fork, and so to have a single thread. What the

@@ -9,12 +9,13 @@ use partita_core::name::slug;
 use partita_core::stack::{Component, Stack};
 use partita_engine::step_runner::RunContext;
 
+use crate::output::Echo;
+
 use super::NAME;
 use super::config::ProcessOrchestratorConfig;
 use super::entrypoint::Setup;
 use super::lock::ProcessLock;
 use super::mailbox::Mailbox;
-use super::output::Echo;
 use super::supervisor;
 
 /// Where and with what the processes of a run are started.

@@ -11,9 +11,8 @@ mod config;
 mod entrypoint;
 mod launcher;
 mod lock;
-mod machine;
 mod mailbox;
-mod output;
+mod pipes;
 mod running;
 mod supervisor;
 mod warm;
@@ -27,7 +26,6 @@ use partita_core::stack::{Capabilities, ComponentType, Delegates, Flavor};
 
 pub use config::ProcessOrchestratorConfig;
 pub use launcher::{OpenError, Place, ProcessLauncher, end_left};
-pub use output::Echo;
 
 /// The name of the flavor.
 pub const NAME: &str = "process";

@@ -13,7 +13,7 @@ use partita_core::run::Failure;
 use partita_engine::secrets::Handed;
 
 use super::entrypoint::Terms;
-use super::output::Output;
+use super::pipes::Pipes;
 use super::zygote::Zygote;
 
 /// An attempt that was launched.
@@ -24,7 +24,7 @@ pub(super) struct Running {
     /// What its process finds the values of secrets in, until it has ended.
     pub(super) _handed: Option<Handed>,
     pub(super) process: Process,
-    pub(super) output: Output,
+    pub(super) output: Pipes,
     /// The graphics processors that it has for itself.
     pub(super) gpus: Vec<String>,
     pub(super) stop: Stop,

@@ -17,15 +17,15 @@ use nix::unistd::Pid;
 use partita_core::launcher::{Attempt, Job, Outcome, Reports};
 use partita_core::run::Failure;
 use partita_engine::secrets::Handed;
-use partita_engine::step_runner::StepLog;
-use partita_engine::store::layout;
 
 use crossbeam_channel::{Receiver, unbounded};
+
+use crate::output::Output;
 
 use super::entrypoint::{Setup, Terms, needs_own_start};
 use super::lock::ProcessLock;
 use super::mailbox::{Mailbox, Request};
-use super::output::{Output, pipes};
+use super::pipes::Pipes;
 use super::running::{Ended, Process, Running, Stop};
 use super::warm::Warm;
 use super::zygote::{Heard, Message, Zygote};
@@ -110,7 +110,7 @@ impl Supervisor {
             fds.push(PollFd::new(zygote.done(), PollFlags::POLLIN));
         }
         for (&job, running) in &self.running {
-            for (number, pipe) in running.output.pipes() {
+            for (number, pipe) in running.output.open() {
                 readables.push(Readable::Pipe(job, number));
                 fds.push(PollFd::new(pipe, PollFlags::POLLIN));
             }
@@ -153,18 +153,12 @@ impl Supervisor {
 
     /// Takes an attempt in, and starts its process now or when the zygote is ready.
     fn prepare(&mut self, attempt: Attempt, reports: Arc<dyn Reports>) -> std::io::Result<()> {
-        let (pipes, writers) = pipes()?;
         let run = &self.setup.context;
         let step = attempt.step();
-        let path = layout::log(&run.run_id, attempt.unit(), &step.name, attempt.number);
-        let log = StepLog::new(Arc::clone(&run.store), path);
         let echo = Arc::clone(&self.setup.echo);
-        let label = match attempt.item {
-            Some(item) => format!("{}[{item}]", step.name),
-            None => step.name.clone(),
-        };
         let handed = Handed::to(slice::from_ref(step), run.secrets())?;
-        let output = Output::new(label, pipes, log, echo, &self.setup.config, run.secrets())?;
+        let output = Output::of(&attempt, run, echo, self.setup.config.log_limits());
+        let (output, writers) = Pipes::new(output)?;
         let wanted = usize::try_from(step.config.resources.gpus()).unwrap_or(usize::MAX);
         let gpus = self.free_gpus.drain(..wanted.min(self.free_gpus.len())).collect::<Vec<_>>();
         let terms = Terms::of(&attempt, self.has_gpus.then_some(&gpus[..]), handed.as_ref());

@@ -27,6 +27,10 @@ VARIABLE = "PARTITA_ATTEMPT"
 HANDED = "/memfd:partita-secrets"
 
 
+#: How the standard input is called where secrets come through it.
+STANDARD_INPUT = "-"
+
+
 class Terms:
     """What a launcher that starts processes says of an attempt.
 
@@ -35,6 +39,7 @@ class Terms:
         is_labelled: Whether lines that the step prints begin with its name, for whoever mixes them
             with those of others.
         cache_reason: Why the step was not cached.
+        code: The digest of the author's code, if it is to come out of the artifact store.
         is_last: Whether no attempt follows if this one fails; `None` if nobody knows.
     """
 
@@ -53,6 +58,7 @@ class Terms:
         labels = document is not None and not self.is_recorded
         self.is_labelled: bool = found.get("is_labelled", labels)
         self.cache_reason: str | None = found.get("cache_reason")
+        self.code: str | None = found.get("code")
         self.is_last: bool | None = found.get("is_last")
         self._memory: int | None = found.get("memory")
         self._gpus: str | None = found.get("gpus")
@@ -100,6 +106,9 @@ class Terms:
             return
         what = f"the secrets of step `{entry.step_name}`"
         try:
+            if self._secrets == STANDARD_INPUT:
+                entry.give_secrets(sys.stdin.buffer.read())
+                return
             # The number of an engine that is gone may be another process's by now.
             if not os.readlink(self._secrets).startswith(HANDED):
                 raise FileNotFoundError

@@ -12,6 +12,7 @@ from partita.entrypoints.options import OptionError
 from partita.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
 from partita.errors import PartitaError
 from partita.telling import tell
+from partita.termination import end_like_others
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def _code(arguments: list[str]) -> int:
 
 def start() -> NoReturn:
     """Runs the step that the arguments of this process name, and ends the process."""
+    end_like_others()
     if sys.path[:1] == [""]:  # After `-c`; as `-m` has it, it stays where the process began.
         sys.path[0] = os.getcwd()
     leave(_code(sys.argv[1:]))

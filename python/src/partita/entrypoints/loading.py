@@ -135,8 +135,28 @@ def _load(entry: _native.StepEntry, source: str, what: str) -> Any:
     return found
 
 
+#: Where the author's code was put in this place, if it came out of the artifact store.
+_unpacked: str | None = None
+
+
+def use_code(run: _native.RunEntry, digest: str) -> None:
+    """Takes the author's code with this digest out of the artifact store, and works in it.
+
+    Raises:
+        PartitaError: It is not there, or there is no room for it.
+    """
+    from tempfile import mkdtemp
+
+    global _unpacked
+    _unpacked = mkdtemp(prefix="partita-code-")
+    run.unpack_code(digest, _unpacked)
+    os.chdir(_unpacked)
+
+
 def source_root(entry: _native.StepEntry) -> str:
     """Returns the folder of the author's code in this place."""
+    if _unpacked is not None:
+        return _unpacked
     root = entry.source_root
     return root if root is not None and os.path.isdir(root) else os.getcwd()
 

@@ -12,6 +12,7 @@ from partita.entrypoints.base_entrypoint_configuration import (
     given,
     running,
 )
+from partita.entrypoints.loading import use_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
         run = _native.RunEntry(
             given[ARTIFACT_STORE_OPTION], given[DEPLOYMENT_ID_OPTION], given[RUN_ID_OPTION]
         )
+        if terms.code is not None:
+            use_code(run, terms.code)
         number = _number(given[ATTEMPT_OPTION])
         entry = run.step_named(given[STEP_NAME_OPTION], _item(given.get(ITEM_OPTION)))
         if entry.program is not None:

@@ -41,6 +41,7 @@ fn told(collected: &Collected, removal: Removal) -> String {
         (collected.cache_entries, "cache entry", "cache entries"),
         (collected.deployments, "deployment", "deployments"),
         (collected.runs, "half-deleted run", "half-deleted runs"),
+        (collected.code, "code archive", "code archives"),
         (collected.staging, "unfinished artifact version", "unfinished artifact versions"),
     ];
     let parts: Vec<String> = counts

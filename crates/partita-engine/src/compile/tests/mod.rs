@@ -116,6 +116,7 @@ fn request() -> CompileRequest {
         },
         other_capabilities: BTreeMap::from([("docker".to_owned(), ABLE)]),
         flavor_settings: FlavorSettings::default(),
+        images: BTreeMap::new(),
         config: None,
         overrides: Overrides::default(),
         source_root: PathBuf::from("/nowhere"),

@@ -1,18 +1,14 @@
-//! What a step prints: read from its pipes, by line, and put into its log.
-//!
-//! The step never waits for the log: its pipes are read as they fill, whatever becomes of the lines.
+//! What a step prints, put into its log by line, and shown.
 
-use std::io::{ErrorKind, PipeReader, PipeWriter, Read, pipe};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use partita_core::launcher::Attempt;
 use partita_core::settings::Memory;
 use partita_engine::secrets::{Redaction, Secrets};
-use partita_engine::step_runner::{LogStream, StepLog};
-
-use super::config::ProcessOrchestratorConfig;
+use partita_engine::step_runner::{LogStream, RunContext, StepLog};
+use partita_engine::store::layout;
 
 /// Shows what steps print while they run.
 pub trait Echo: Send + Sync {
@@ -23,28 +19,24 @@ pub trait Echo: Send + Sync {
 /// Longest line, in bytes; a longer one is recorded as several.
 const LINE_LIMIT: usize = 1 << 16;
 
-/// Bytes that are read at a time.
-const CHUNK: usize = 1 << 16;
-
-/// The pipes of a process: those that are read, and its own.
-pub(super) type Pipes = ([PipeReader; 2], [PipeWriter; 2]);
-
-/// Returns both ends of the pipes of a process: those that are read, and its own.
-pub(super) fn pipes() -> std::io::Result<Pipes> {
-    let ((stdout, out), (stderr, err)) = (pipe()?, pipe()?);
-    Ok(([stdout, stderr], [out, err]))
+/// How much the log of a step takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogLimits {
+    /// The lines a second.
+    pub(crate) rate: Option<NonZeroU32>,
+    /// The bytes of output.
+    pub(crate) size: Memory,
 }
 
-/// Both streams of one attempt.
-pub(super) struct Output {
+/// Takes both streams of one attempt, bit by bit, and records them by line.
+pub(crate) struct Output {
     streams: [Stream; 2],
     sink: Sink,
 }
 
 struct Stream {
     kind: LogStream,
-    pipe: Option<PipeReader>,
-    /// What was read of a line that has not ended.
+    /// What came of a line that has not ended.
     open: Vec<u8>,
     redaction: Redaction,
 }
@@ -60,55 +52,49 @@ struct Sink {
 }
 
 impl Output {
-    /// Returns the output of an attempt, read from these pipes; `step` says whose it is.
-    pub(super) fn new(
+    /// Returns the output of an attempt of a run.
+    pub(crate) fn of(
+        attempt: &Attempt,
+        run: &RunContext,
+        echo: Arc<dyn Echo>,
+        limits: LogLimits,
+    ) -> Self {
+        let step = attempt.step();
+        let path = layout::log(&run.run_id, attempt.unit(), &step.name, attempt.number);
+        let label = match attempt.item {
+            Some(item) => format!("{}[{item}]", step.name),
+            None => step.name.clone(),
+        };
+        Self::new(label, StepLog::new(Arc::clone(&run.store), path), echo, limits, run.secrets())
+    }
+
+    /// Returns the output of an attempt; `step` says whose it is.
+    fn new(
         step: String,
-        pipes: [PipeReader; 2],
         log: StepLog,
         echo: Arc<dyn Echo>,
-        config: &ProcessOrchestratorConfig,
+        limits: LogLimits,
         secrets: Option<&Arc<Secrets>>,
-    ) -> std::io::Result<Self> {
-        for pipe in &pipes {
-            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        }
-        let [stdout, stderr] = pipes;
-        let stream = |kind, pipe| Stream {
-            kind,
-            pipe: Some(pipe),
-            open: Vec::new(),
-            redaction: Redaction::default(),
-        };
+    ) -> Self {
+        let stream = |kind| Stream { kind, open: Vec::new(), redaction: Redaction::default() };
         let secrets = secrets.map(Arc::clone);
-        let sink = Sink { step, log, echo, budget: Budget::of(config), secrets };
-        Ok(Self {
-            streams: [stream(LogStream::Stdout, stdout), stream(LogStream::Stderr, stderr)],
-            sink,
-        })
+        let sink = Sink { step, log, echo, budget: Budget::of(limits), secrets };
+        Self { streams: [stream(LogStream::Stdout), stream(LogStream::Stderr)], sink }
     }
 
-    /// Returns the pipes that may have more, each with its number.
-    pub(super) fn pipes(&self) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
-        let pipe = |(number, stream): (usize, &'_ Stream)| (number, stream.pipe.is_some());
-        let open = self.streams.iter().enumerate().map(pipe).filter(|(_, is_open)| *is_open);
-        open.filter_map(|(number, _)| Some((number, self.streams[number].pipe.as_ref()?.as_fd())))
-    }
-
-    /// Reads once from the pipe with this number.
-    pub(super) fn read(&mut self, number: usize, buffer: &mut Vec<u8>) {
-        self.streams[number].read(buffer, &mut self.sink);
+    /// Takes what was printed to a stream.
+    pub(crate) fn take(&mut self, stream: LogStream, data: &[u8]) {
+        self.streams[usize::from(stream == LogStream::Stderr)].redact(data, &mut self.sink);
     }
 
     /// Adds a line of Partita's own.
-    pub(super) fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         self.sink.log.write(LogStream::Stderr, &format!("partita: {text}\n"));
     }
 
-    /// Reads what is left, now that the process has ended. Processes that it left behind may keep
-    /// the pipes open; what they print is not waited for.
-    pub(super) fn finish(mut self, buffer: &mut Vec<u8>) {
+    /// Records lines that have not ended, and ends the log.
+    pub(crate) fn finish(mut self) {
         for stream in &mut self.streams {
-            while stream.read(buffer, &mut self.sink) {}
             stream.release(&mut self.sink);
             let open = std::mem::take(&mut stream.open);
             if !open.is_empty() {
@@ -120,21 +106,7 @@ impl Output {
 }
 
 impl Stream {
-    /// Reads once; returns whether there may be more at once.
-    fn read(&mut self, buffer: &mut Vec<u8>, sink: &mut Sink) -> bool {
-        buffer.resize(CHUNK, 0);
-        let Some(pipe) = &mut self.pipe else { return false };
-        match pipe.read(buffer) {
-            Ok(0) => self.pipe = None,
-            Ok(count) => self.redact(&buffer[..count], sink),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-            Err(_) => self.pipe = None,
-        }
-        self.pipe.is_some()
-    }
-
-    /// Takes what was read, without the values of secrets.
+    /// Takes what came, without the values of secrets.
     fn redact(&mut self, data: &[u8], sink: &mut Sink) {
         match sink.secrets.clone().as_deref().and_then(Secrets::redactor) {
             Some(redactor) => {
@@ -220,11 +192,11 @@ struct Budget {
 }
 
 impl Budget {
-    fn of(config: &ProcessOrchestratorConfig) -> Self {
+    fn of(limits: LogLimits) -> Self {
         Self {
-            rate: config.log_rate.map(std::num::NonZero::get),
-            size: config.log_size.0,
-            left: config.log_size.0,
+            rate: limits.rate.map(NonZeroU32::get),
+            size: limits.size.0,
+            left: limits.size.0,
             second: Instant::now(),
             lines: 0,
             left_out: 0,

@@ -1,0 +1,229 @@
+//! The thread that owns a run's containers: each attempt is a task of its runtime.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use bollard::models::{ContainerStateStatusEnum, ContainerSummaryStateEnum};
+use bollard::query_parameters::ListContainersOptionsBuilder;
+use crossbeam_channel::Sender;
+use partita_core::digest::Digest;
+use partita_core::launcher::{Attempt, Job, LaunchError, Reports};
+use partita_engine::step_runner::RunContext;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::attempt::{Begin, Flight, refuse};
+use super::config::{DockerOrchestratorConfig, Remove};
+use super::container::{self, GPUS_LABEL, RUN_LABEL};
+use super::engine::{Engine, Trouble};
+use super::stopping;
+use crate::output::Echo;
+
+/// How long the last containers of a run may take to end when it is over.
+const CLOSING: Duration = Duration::from_secs(20);
+
+/// What all attempts of a run share.
+pub(super) struct Setup {
+    pub(super) context: Arc<RunContext>,
+    pub(super) config: DockerOrchestratorConfig,
+    pub(super) engine: Engine,
+    pub(super) echo: Arc<dyn Echo>,
+    /// The archive of the author's code.
+    pub(super) code: Option<Digest>,
+}
+
+/// Whether an attempt was found, or why that is not known.
+pub(super) type Found = Result<bool, LaunchError>;
+
+/// What the supervisor is asked.
+enum Request {
+    Launch(Attempt, Arc<dyn Reports>),
+    Find(Attempt, Arc<dyn Reports>, Sender<Found>),
+    Cancel(Job),
+    /// Nothing of an attempt runs any more.
+    Free(Job),
+    Close,
+}
+
+/// The engine's end of what the supervisor listens to.
+#[derive(Clone)]
+pub(super) struct Mailbox(UnboundedSender<Request>);
+
+impl Mailbox {
+    pub(super) fn launch(&self, attempt: Attempt, reports: Arc<dyn Reports>) {
+        self.send(Request::Launch(attempt, reports));
+    }
+
+    pub(super) fn find(&self, attempt: Attempt, reports: Arc<dyn Reports>, found: Sender<Found>) {
+        self.send(Request::Find(attempt, reports, found));
+    }
+
+    pub(super) fn cancel(&self, job: Job) {
+        self.send(Request::Cancel(job));
+    }
+
+    pub(super) fn close(&self) {
+        self.send(Request::Close);
+    }
+
+    fn send(&self, request: Request) {
+        // Nobody listens once the run is over.
+        let _ = self.0.send(request);
+    }
+}
+
+/// Starts the supervisor of a run, in the runtime that its engine was connected in.
+pub(super) fn start(setup: Setup, runtime: Runtime) -> std::io::Result<(Mailbox, JoinHandle<()>)> {
+    let (requests, inbox) = unbounded_channel();
+    let mailbox = Mailbox(requests);
+    let free_gpus = setup.config.gpus();
+    let supervisor = Supervisor {
+        has_gpus: !free_gpus.is_empty(),
+        free_gpus,
+        setup: Arc::new(setup),
+        mailbox: mailbox.clone(),
+        running: HashMap::new(),
+        flights: JoinSet::new(),
+    };
+    let work = move || runtime.block_on(supervisor.run(inbox));
+    let thread = thread::Builder::new().name("partita-containers".to_owned()).spawn(work)?;
+    Ok((mailbox, thread))
+}
+
+struct Supervisor {
+    setup: Arc<Setup>,
+    mailbox: Mailbox,
+    running: HashMap<Job, Running>,
+    flights: JoinSet<()>,
+    has_gpus: bool,
+    free_gpus: Vec<String>,
+}
+
+/// What the supervisor keeps of an attempt in flight.
+struct Running {
+    /// How often its end was asked for.
+    asked: watch::Sender<u32>,
+    gpus: Vec<String>,
+}
+
+impl Supervisor {
+    async fn run(mut self, mut inbox: UnboundedReceiver<Request>) {
+        while let Some(request) = inbox.recv().await {
+            match request {
+                Request::Launch(attempt, reports) => self.launch(attempt, reports),
+                Request::Find(attempt, reports, answer) => {
+                    let found = self.find(attempt, reports).await;
+                    let _ = answer.send(found);
+                }
+                Request::Cancel(job) => {
+                    if let Some(running) = self.running.get(&job) {
+                        running.asked.send_modify(|asked| *asked += 1);
+                    }
+                }
+                Request::Free(job) => {
+                    if let Some(mut running) = self.running.remove(&job) {
+                        self.free_gpus.append(&mut running.gpus);
+                    }
+                }
+                Request::Close => break,
+            }
+        }
+        inbox.close();
+        while let Ok(request) = inbox.try_recv() {
+            if let Request::Launch(attempt, reports) = request {
+                refuse(&attempt, &reports);
+            }
+        }
+        self.end().await;
+    }
+
+    fn launch(&mut self, attempt: Attempt, reports: Arc<dyn Reports>) {
+        let wanted = usize::try_from(attempt.step().config.resources.gpus()).unwrap_or(usize::MAX);
+        let gpus: Vec<String> = self.free_gpus.drain(..wanted.min(self.free_gpus.len())).collect();
+        let begin = Begin::Launch { gpus: self.has_gpus.then(|| gpus.clone()) };
+        self.fly(attempt, reports, begin, gpus);
+    }
+
+    /// Looks after the container of an attempt from here on.
+    fn fly(
+        &mut self,
+        attempt: Attempt,
+        reports: Arc<dyn Reports>,
+        begin: Begin,
+        gpus: Vec<String>,
+    ) {
+        let job = attempt.id();
+        let (asked, is_asked) = watch::channel(0);
+        let flight = Flight::new(Arc::clone(&self.setup), attempt, reports, begin, is_asked);
+        let (mailbox, id) = (self.mailbox.clone(), job.clone());
+        self.flights.spawn(flight.run(move || mailbox.send(Request::Free(id))));
+        self.running.insert(job, Running { asked, gpus });
+        // Those that have ended need nobody any more.
+        while self.flights.try_join_next().is_some() {}
+    }
+
+    /// Takes an attempt over whose container is there.
+    async fn find(&mut self, attempt: Attempt, reports: Arc<dyn Reports>) -> Found {
+        if self.running.contains_key(&attempt.id()) {
+            return Ok(true);
+        }
+        let (engine, name) = (&self.setup.engine, container::name(&attempt));
+        let found = match engine.docker.inspect_container(&name, None).await.map_err(Trouble::from)
+        {
+            Ok(found) => found,
+            Err(Trouble::NotFound(_)) => return Ok(false),
+            Err(Trouble::Away(why)) => return Err(LaunchError::Unreachable(engine.away(&why))),
+            Err(trouble) => return Err(LaunchError::Refused(trouble.to_string())),
+        };
+        let status = found.state.and_then(|state| state.status);
+        if status == Some(ContainerStateStatusEnum::CREATED) {
+            // The engine died before it started it.
+            let removed = stopping::remove(engine, &name).await;
+            removed.map_err(|trouble| LaunchError::Unreachable(trouble.to_string()))?;
+            return Ok(false);
+        }
+        let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
+        let has = labels.get(GPUS_LABEL).map(String::as_str).unwrap_or_default();
+        let has = |gpu: &mut String| has.split(',').any(|had| had == gpu);
+        let gpus = self.free_gpus.extract_if(.., has).collect();
+        self.fly(attempt, reports, Begin::Found, gpus);
+        Ok(true)
+    }
+
+    /// Ends whatever still runs, at once, and removes what is left of the run.
+    async fn end(mut self) {
+        for running in self.running.values() {
+            running.asked.send_replace(2);
+        }
+        let ended = async { while self.flights.join_next().await.is_some() {} };
+        let _ = timeout(CLOSING, ended).await;
+        let _ = timeout(CLOSING, self.clear()).await;
+    }
+
+    /// Removes what is left of the run's containers: of engines before this one, or of attempts that
+    /// were given up.
+    async fn clear(&self) -> Result<(), Trouble> {
+        let engine = &self.setup.engine;
+        let label = format!("{RUN_LABEL}={}", self.setup.context.run_id);
+        let filters = HashMap::from([("label", vec![label])]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        for found in engine.docker.list_containers(Some(options)).await? {
+            let has_ended = found.state == Some(ContainerSummaryStateEnum::EXITED);
+            let is_good = found.status.is_some_and(|status| status.starts_with("Exited (0)"));
+            let is_kept = match self.setup.config.remove {
+                Remove::Always => false,
+                Remove::Completed => has_ended && !is_good,
+                Remove::Never => has_ended,
+            };
+            if let Some(id) = found.id.filter(|_| !is_kept) {
+                stopping::remove(engine, &id).await?;
+            }
+        }
+        Ok(())
+    }
+}
