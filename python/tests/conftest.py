@@ -19,6 +19,8 @@ import pytest
 import partita
 from partita import Client
 
+pytest_plugins = ["docker_engine"]
+
 #: Long enough for the slowest machine; a test that takes this long hangs.
 PATIENCE = 120.0
 

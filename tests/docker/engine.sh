@@ -2,6 +2,7 @@
 # Starts and stops a Docker engine of the tests' own, which shares nothing with others on the machine.
 #
 #   tests/docker/engine.sh up      starts it if it does not run, and prints its DOCKER_HOST
+#   tests/docker/engine.sh check   says by its exit code whether it runs
 #   tests/docker/engine.sh down    stops it; images stay for the next time
 #   tests/docker/engine.sh kill    stops it as a crash would
 #   tests/docker/engine.sh purge   stops it, and removes all that it kept
@@ -104,8 +105,9 @@ purge() {
 
 case ${1:-} in
 up) up ;;
+check) answers ;;
 down) down ;;
 kill) end KILL ;;
 purge) purge ;;
-*) fail "say \`up\`, \`down\`, \`kill\` or \`purge\`" ;;
+*) fail "say \`up\`, \`check\`, \`down\`, \`kill\` or \`purge\`" ;;
 esac

@@ -56,7 +56,8 @@ impl From<Error> for Trouble {
                     _ => Self::Refused(message),
                 }
             }
-            Error::DockerStreamError { error } => Self::Refused(error),
+            Error::DockerStreamError { error }
+            | Error::DockerContainerWaitError { error, .. } => Self::Refused(error),
             Error::JsonDataError { .. } | Error::JsonSerdeError { .. } => {
                 Self::Refused(format!("its answer cannot be read: {error}"))
             }

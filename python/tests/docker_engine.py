@@ -1,0 +1,113 @@
+"""A Docker engine of the tests' own, and a stack whose steps run on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from process_stack import partita
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "tests" / "docker"
+
+
+class Engine:
+    """The engine, and what its own command says of it."""
+
+    def __init__(self, host: str, image: str) -> None:
+        self.host = host
+        self.image = image
+
+    def docker(self, *words: str, check: bool = True) -> str:
+        """Returns what Docker's command prints."""
+        environment = {**os.environ, "DOCKER_HOST": self.host}
+        done = subprocess.run(
+            ["docker", *words], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0 or not check, done
+        return done.stdout.strip()
+
+    def containers(self) -> list[str]:
+        """The names of all containers, whether they run or not."""
+        return self.docker("ps", "--all", "--format", "{{.Names}}").split()
+
+    def inspected(self, container: str) -> dict[str, Any]:
+        """What the engine knows of a container."""
+        return json.loads(self.docker("inspect", container))[0]
+
+    def stop(self) -> None:
+        """Stops the engine, and so all containers."""
+        _script("down")
+
+    def crash(self) -> None:
+        """Kills the engine; its containers run on."""
+        _script("kill")
+
+    def start(self) -> None:
+        """Starts the engine again."""
+        _script("up")
+
+    def use(self, command: str, **config: object) -> None:
+        """Makes a stack active whose steps run in containers, and one that is not among its own."""
+        config = {"parent_image": self.image, "network": "none", "grace": "10s", **config}
+        keys = [
+            f"--{key}={value if isinstance(value, str) else json.dumps(value)}"
+            for key, value in config.items()
+        ]
+        partita(command, "orchestrator", "register", "boxed", "--flavor=docker", *keys)
+        partita(command, "orchestrator", "register", "here", "--flavor=local")
+        words = ("-o", "boxed", "-o", "here", "-a", "default", "--set")
+        partita(command, "stack", "register", "boxed", *words)
+
+
+def _script(verb: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [SCRIPTS / "engine.sh", verb], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done
+    return done
+
+
+@pytest.fixture(scope="session")
+def session_engine() -> Iterator[Engine]:
+    """The engine of all tests; it is stopped after them, unless it ran before."""
+    script = SCRIPTS / "engine.sh"
+    was_up = subprocess.run([script, "check"], capture_output=True, check=False).returncode == 0
+    up = subprocess.run([script, "up"], capture_output=True, text=True, check=False)
+    if up.returncode != 0:
+        why = f"no Docker engine can be started here: {up.stderr.strip()}"
+        if os.environ.get("PARTITA_REQUIRE_DOCKER"):
+            pytest.fail(why)
+        pytest.skip(why)
+    host = up.stdout.strip()
+    made = subprocess.run(
+        [sys.executable, SCRIPTS / "image.py"],
+        env={**os.environ, "DOCKER_HOST": host},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made
+    yield Engine(host, made.stdout.strip())
+    if not was_up:
+        _script("down")
+
+
+@pytest.fixture
+def engine(session_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """The engine, which runs and has no containers before a test and after it."""
+    monkeypatch.setenv("DOCKER_HOST", session_engine.host)
+    session_engine.start()
+    assert session_engine.containers() == []
+    yield session_engine
+    session_engine.start()
+    left = session_engine.containers()
+    if left:
+        session_engine.docker("rm", "--force", *left)
+    assert left == []
