@@ -17,20 +17,24 @@ state=${PARTITA_DOCKER_DIR:-$root/target/docker}
 run=/run/partita-docker-$(printf %s "$state" | cksum | cut -d ' ' -f 1)
 socket=$run/docker.sock
 pid_file=$run/docker.pid
+containerd=$run/exec/containerd/containerd.pid
 
 say() { printf 'tests/docker/engine.sh: %s\n' "$1" >&2; }
 fail() { say "error: $1"; exit 1; }
 
 answers() { curl --silent --fail --max-time 3 --unix-socket "$socket" http://engine/_ping >/dev/null 2>&1; }
 
-# Prints the process of the engine, unless it has ended; what has may stay as a zombie.
-engine() {
+# Prints the process in a file, if it is a program of this name and has not ended; what has may stay as
+# a zombie.
+process() {
     local pid
-    pid=$(cat "$pid_file" 2>/dev/null) || return 1
-    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] || return 1
+    pid=$(cat "$1" 2>/dev/null) || return 1
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$2" ] || return 1
     ! grep -q '^State:[[:space:]]*[ZX]' "/proc/$pid/status" 2>/dev/null || return 1
     printf '%s\n' "$pid"
 }
+
+engine() { process "$pid_file" dockerd; }
 
 install_missing() {
     local missing=()
@@ -58,6 +62,8 @@ up() {
         [ -z "$(engine)" ] || down
         mkdir -p "$state" "$run"
         rm -f "$pid_file" "$socket"
+        # A crash leaves the number of a daemon that has ended, which is not waited for.
+        process "$containerd" containerd >/dev/null || rm -f "$containerd"
         # An engine without a bridge removes that of another one, so it takes part in it.
         local bridge=none
         [ ! -e /sys/class/net/docker0 ] || bridge=docker0
@@ -88,9 +94,7 @@ end() {
 # Ends what an engine that was killed leaves behind: the daemon that it had started.
 end_rest() {
     local pid
-    pid=$(cat "$run/exec/containerd/containerd.pid" 2>/dev/null) || return 0
-    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = containerd ] || return 0
-    tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "$run/" || return 0
+    pid=$(process "$containerd" containerd) || return 0
     kill -TERM "$pid"
 }
 

@@ -15,7 +15,6 @@ use partita_engine::store::layout;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::config::Remove;
 use super::container::{self, Place};
 use super::ended::Ended;
 use super::engine::Trouble;
@@ -76,15 +75,21 @@ impl Flight {
         let is_good = ended.is_good();
         let outcome = ended.outcome(self.attempt.step(), was_stopped, self.was_away);
         self.output.finish();
-        let is_kept = match setup.config.remove {
-            Remove::Always => false,
-            Remove::Completed => !is_good,
-            Remove::Never => true,
-        };
+        let is_kept = setup.config.remove.keeps(is_good);
         self.reports.ended(self.attempt.unit(), self.attempt.number, outcome);
         if !is_kept {
             // What stays is removed with the run.
             let _ = stopping::remove(&setup.engine, &container).await;
+        }
+    }
+
+    /// Completes the log of an attempt whose container ended with nobody there; removes that, unless
+    /// it is kept.
+    pub(super) async fn tidy_up(mut self, is_kept: bool) {
+        let _ = self.follow().await;
+        self.output.finish();
+        if !is_kept {
+            let _ = stopping::remove(&self.setup.engine, &self.container).await;
         }
     }
 
@@ -176,13 +181,15 @@ impl Flight {
             let created = self.setup.engine.docker.create_container(Some(options), body.clone());
             match created.await.map_err(Trouble::from) {
                 Ok(_) | Err(Trouble::Conflict(_)) => return Ok(()),
-                Err(Trouble::NotFound(_)) => {
+                Err(Trouble::NotFound(why)) if why.contains("No such image") => {
                     let endpoint = &self.setup.engine.endpoint;
                     return Err(Ended::NotStarted(format!(
                         "the engine at `{endpoint}` has no image `{image}`; pull or build it there"
                     )));
                 }
-                Err(Trouble::Refused(why)) => return Err(Ended::NotStarted(why)),
+                Err(Trouble::Refused(why) | Trouble::NotFound(why)) => {
+                    return Err(Ended::NotStarted(why));
+                }
                 Err(Trouble::Away(why)) => self.wait_for_engine(&why).await?,
             }
         }
@@ -195,7 +202,7 @@ impl Flight {
             match started.map_err(Trouble::from) {
                 Ok(()) | Err(Trouble::Conflict(_)) => return Ok(()),
                 Err(Trouble::Away(why)) => self.wait_for_engine(&why).await?,
-                Err(Trouble::NotFound(_)) if *self.asked.borrow() == 0 => {
+                Err(Trouble::NotFound(why)) if why.contains("No such container") => {
                     return Err(Ended::Removed);
                 }
                 Err(trouble) => {

@@ -57,6 +57,17 @@ pub enum Remove {
     Never,
 }
 
+impl Remove {
+    /// Returns whether a container stays that has ended, and whose step completed or did not.
+    pub(super) fn keeps(self, is_good: bool) -> bool {
+        match self {
+            Self::Always => false,
+            Self::Completed => !is_good,
+            Self::Never => true,
+        }
+    }
+}
+
 impl Default for DockerOrchestratorConfig {
     fn default() -> Self {
         Self {

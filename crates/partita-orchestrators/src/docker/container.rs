@@ -14,6 +14,8 @@ use crate::threads::{VARIABLES, threads};
 
 /// The label with the run's id.
 pub(super) const RUN_LABEL: &str = "partita.run";
+/// The label with the attempt's id.
+pub(super) const ATTEMPT_LABEL: &str = "partita.attempt";
 /// The label with the graphics processors that the container has.
 pub(super) const GPUS_LABEL: &str = "partita.gpus";
 
@@ -109,7 +111,7 @@ impl Place<'_> {
             (RUN_LABEL, attempt.run_id.to_string()),
             ("partita.pipeline", attempt.deployment.pipeline.name.clone()),
             ("partita.step", attempt.step().name.clone()),
-            ("partita.attempt", attempt.id()),
+            (ATTEMPT_LABEL, attempt.id()),
             (GPUS_LABEL, self.gpus.unwrap_or_default().join(",")),
         ];
         let ours = ours.into_iter().map(|(name, value)| (name.to_owned(), value));

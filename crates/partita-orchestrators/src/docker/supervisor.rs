@@ -1,6 +1,6 @@
 //! The thread that owns a run's containers: each attempt is a task of its runtime.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use bollard::models::{ContainerStateStatusEnum, ContainerSummaryStateEnum};
 use bollard::query_parameters::ListContainersOptionsBuilder;
 use crossbeam_channel::Sender;
 use partita_core::digest::Digest;
-use partita_core::launcher::{Attempt, Job, LaunchError, Reports};
+use partita_core::launcher::{Attempt, Job, LaunchError, Outcome, Reports, Unit};
 use partita_engine::step_runner::RunContext;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::attempt::{Begin, Flight, refuse};
-use super::config::{DockerOrchestratorConfig, Remove};
-use super::container::{self, GPUS_LABEL, RUN_LABEL};
+use super::config::DockerOrchestratorConfig;
+use super::container::{self, ATTEMPT_LABEL, GPUS_LABEL, RUN_LABEL};
 use super::engine::{Engine, Trouble};
 use super::stopping;
 use crate::output::Echo;
@@ -88,6 +88,7 @@ pub(super) fn start(setup: Setup, runtime: Runtime) -> std::io::Result<(Mailbox,
         setup: Arc::new(setup),
         mailbox: mailbox.clone(),
         running: HashMap::new(),
+        flown: HashSet::new(),
         flights: JoinSet::new(),
     };
     let work = move || runtime.block_on(supervisor.run(inbox));
@@ -99,6 +100,8 @@ struct Supervisor {
     setup: Arc<Setup>,
     mailbox: Mailbox,
     running: HashMap<Job, Running>,
+    /// The attempts whose ends were seen here.
+    flown: HashSet<Job>,
     flights: JoinSet<()>,
     has_gpus: bool,
     free_gpus: Vec<String>,
@@ -162,6 +165,7 @@ impl Supervisor {
         let flight = Flight::new(Arc::clone(&self.setup), attempt, reports, begin, is_asked);
         let (mailbox, id) = (self.mailbox.clone(), job.clone());
         self.flights.spawn(flight.run(move || mailbox.send(Request::Free(id))));
+        self.flown.insert(job.clone());
         self.running.insert(job, Running { asked, gpus });
         // Those that have ended need nobody any more.
         while self.flights.try_join_next().is_some() {}
@@ -205,25 +209,63 @@ impl Supervisor {
         let _ = timeout(CLOSING, self.clear()).await;
     }
 
-    /// Removes what is left of the run's containers: of engines before this one, or of attempts that
-    /// were given up.
+    /// Removes what is left of the run's containers, as far as it is not kept: of engines before this
+    /// one, or of attempts that were given up.
     async fn clear(&self) -> Result<(), Trouble> {
         let engine = &self.setup.engine;
         let label = format!("{RUN_LABEL}={}", self.setup.context.run_id);
         let filters = HashMap::from([("label", vec![label])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         for found in engine.docker.list_containers(Some(options)).await? {
-            let has_ended = found.state == Some(ContainerSummaryStateEnum::EXITED);
+            let runs = found.state == Some(ContainerSummaryStateEnum::RUNNING);
             let is_good = found.status.is_some_and(|status| status.starts_with("Exited (0)"));
-            let is_kept = match self.setup.config.remove {
-                Remove::Always => false,
-                Remove::Completed => has_ended && !is_good,
-                Remove::Never => has_ended,
-            };
-            if let Some(id) = found.id.filter(|_| !is_kept) {
-                stopping::remove(engine, &id).await?;
+            let is_kept = !runs && self.setup.config.remove.keeps(is_good);
+            let Some(id) = found.id else { continue };
+            if runs {
+                stopping::signal(engine, &id, "SIGKILL").await;
+            }
+            let attempt = found.labels.unwrap_or_default().remove(ATTEMPT_LABEL);
+            match attempt.filter(|id| !self.flown.contains(id)).and_then(|id| self.attempt(&id)) {
+                Some(attempt) => self.end_left(attempt, is_kept).await,
+                None if !is_kept => stopping::remove(engine, &id).await?,
+                None => {}
             }
         }
         Ok(())
     }
+
+    /// Completes the log of an attempt that ended with nobody there.
+    async fn end_left(&self, attempt: Attempt, is_kept: bool) {
+        let (_, asked) = watch::channel(0);
+        let (setup, nobody) = (Arc::clone(&self.setup), Arc::new(Nobody));
+        Flight::new(setup, attempt, nobody, Begin::Found, asked).tidy_up(is_kept).await;
+    }
+
+    /// Returns the attempt with this id: `RUN/STEP[.ITEM]/NUMBER`.
+    fn attempt(&self, id: &str) -> Option<Attempt> {
+        let (_, rest) = id.split_once('/')?;
+        let (unit, number) = rest.split_once('/')?;
+        let (step, item) = match unit.split_once('.') {
+            Some((step, item)) => (step, Some(item.parse().ok()?)),
+            None => (unit, None),
+        };
+        let deployment = Arc::clone(&self.setup.context.deployment);
+        let step = step.parse().ok().filter(|&step| step < deployment.steps.len())?;
+        Some(Attempt {
+            deployment,
+            run_id: Arc::clone(&self.setup.context.run_id),
+            step,
+            item,
+            number: number.parse().ok()?,
+            cache_reason: None,
+            is_last: false,
+        })
+    }
+}
+
+/// Who is told of the end of an attempt whose end is known.
+struct Nobody;
+
+impl Reports for Nobody {
+    fn ended(&self, _: Unit, _: u32, _: Outcome) {}
 }
