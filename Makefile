@@ -28,7 +28,7 @@ IN_VENV := VIRTUAL_ENV="$(VENV)" PATH="$(VENV)/bin:$(OUTER_PATH)"
 IN_RELEASE_VENV := VIRTUAL_ENV="$(RELEASE_VENV)" PATH="$(RELEASE_VENV)/bin:$(OUTER_PATH)"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-python test-torch check lint format-check clippy ruff pyright \
+.PHONY: help setup demo test test-rust test-python test-docker test-torch check lint format-check clippy ruff pyright \
 	rustdoc doc-check msrv bench bench-peers fuzz chaos wheel fmt clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -51,6 +51,10 @@ test: test-rust test-python ## Run every test.
 check: lint test ## Do what CI does: formatting, lints, types, documentation, tests.
 
 lint: format-check clippy ruff pyright rustdoc doc-check msrv ## The part of `check` that runs no test.
+
+test-docker: .venv/native.stamp ## Run what needs a Docker engine, which is started as root.
+	$(IN_VENV) PARTITA_REQUIRE_DOCKER=1 python -m pytest -q -c python/pyproject.toml \
+		python/tests/test_docker.py python/tests/test_docker_failures.py python/tests/test_docker_suite.py
 
 test-torch: target/torch-venv/native.stamp ## Run what needs torch, which takes 6 GB to install.
 	VIRTUAL_ENV="$(TORCH_VENV)" PATH="$(TORCH_VENV)/bin:$(OUTER_PATH)" \
@@ -84,6 +88,7 @@ fmt: .venv/venv.stamp ## Format everything.
 	$(VENV)/bin/ruff check --fix-only --quiet .
 
 clean: ## Remove everything that was built or installed here.
+	@tests/docker/engine.sh purge
 	rm -rf target fuzz/target fuzz/corpus .venv python/partita.data python/src/partita/_native*.so
 	rm -rf .pytest_cache .ruff_cache python/.pytest_cache python/.hypothesis
 	find python examples tests benches -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -180,10 +180,9 @@ impl Session {
         let built_in = partita_orchestrators::flavors();
         let flavors = self.home.metadata().flavors(ComponentType::Orchestrator, &built_in)?;
         let names = flavors.iter().map(|flavor| flavor.name.clone()).collect();
-        let registered = flavors.into_iter().filter_map(|flavor| {
-            Some((flavor.name, flavor.plugin.and_then(|plugin| plugin.settings_schema)?))
-        });
-        let schemas = partita_orchestrators::settings_schemas().into_iter().chain(registered);
+        let schemas = flavors
+            .into_iter()
+            .filter_map(|flavor| Some((flavor.name.clone(), flavor.settings()?.clone())));
         Ok(FlavorSettings { schemas: schemas.collect(), flavors: names })
     }
 

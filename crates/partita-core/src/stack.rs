@@ -116,9 +116,20 @@ pub struct Flavor {
     pub source: String,
     /// The JSON Schema of its configuration.
     pub config_schema: serde_json::Value,
+    /// The JSON Schema of its settings on pipelines and steps, if it is built in and takes any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_schema: Option<serde_json::Value>,
     /// What is kept of it besides, if it is not built in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<Plugin>,
+}
+
+impl Flavor {
+    /// Returns the JSON Schema of its settings on pipelines and steps, if it takes any.
+    pub fn settings(&self) -> Option<&serde_json::Value> {
+        let of_plugin = || self.plugin.as_ref()?.settings_schema.as_ref();
+        self.settings_schema.as_ref().or_else(of_plugin)
+    }
 }
 
 /// What is kept of a flavor that lives in a process of its own, so that its components can be

@@ -101,6 +101,7 @@ pub fn artifact_store_flavors() -> Vec<Flavor> {
             .to_owned(),
         source: "built-in".to_owned(),
         config_schema: schemars::schema_for!(LocalArtifactStoreConfig).to_value(),
+        settings_schema: None,
         plugin: None,
     }]
 }

@@ -32,11 +32,6 @@ pub fn capabilities(orchestrator: &Component) -> Option<Result<Capabilities, Str
     }
 }
 
-/// Returns the JSON Schemas of the settings that built-in flavors take on pipelines and steps.
-pub fn settings_schemas() -> Vec<(String, serde_json::Value)> {
-    vec![(docker::NAME.to_owned(), docker::settings_schema())]
-}
-
 /// Returns the orchestrators of a stack that run every step in an image, by name, each with the
 /// image of steps that name none.
 pub fn images(stack: &Stack) -> BTreeMap<String, Option<String>> {

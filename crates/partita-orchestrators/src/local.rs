@@ -41,6 +41,7 @@ pub fn flavor() -> Flavor {
         description: "Runs each step in turn, in the process that started the run.".to_owned(),
         source: "built-in".to_owned(),
         config_schema: schemars::schema_for!(LocalOrchestratorConfig).to_value(),
+        settings_schema: None,
         plugin: None,
     }
 }

@@ -102,6 +102,7 @@ impl Registration {
             description: found.description,
             source,
             config_schema: found.config_schema,
+            settings_schema: None,
             plugin: Some(Plugin {
                 origin,
                 capabilities: found.supply.capabilities(),

@@ -206,13 +206,9 @@ impl Flight {
                     return Err(Ended::Removed);
                 }
                 Err(trouble) => {
-                    let has_gpus = gpus.is_some_and(|gpus| !gpus.is_empty());
-                    let help = if has_gpus {
-                        "; GPUs need NVIDIA's driver and its container toolkit where the engine runs"
-                    } else {
-                        ""
-                    };
-                    return Err(Ended::NotStarted(format!("{trouble}{help}")));
+                    let why = trouble.to_string();
+                    let help = help(&why, gpus.is_some_and(|gpus| !gpus.is_empty()));
+                    return Err(Ended::NotStarted(format!("{why}{help}")));
                 }
             }
         }
@@ -296,6 +292,19 @@ impl Flight {
         }
         self.taken[at] += new.len() as u64;
         self.output.take(stream, new);
+    }
+}
+
+/// Returns what to do about why a container did not start, where the engine does not say.
+fn help(why: &str, has_gpus: bool) -> &'static str {
+    if has_gpus {
+        "; GPUs need NVIDIA's driver and its container toolkit where the engine runs"
+    } else if why.contains("init") {
+        "; without an init of the engine's own, let `init` in the orchestrator's settings be false"
+    } else if why.contains("\"python\"") {
+        "; the image needs a `python` with Partita on its path"
+    } else {
+        ""
     }
 }
 

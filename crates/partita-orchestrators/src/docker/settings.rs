@@ -67,9 +67,10 @@ pub struct DockerOrchestratorSettings {
     /// Whether its file system cannot be written to, besides what is mounted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
-    /// Whether the engine's own `init` starts the step and reaps what it leaves behind.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub init: bool,
+    /// Whether the engine's own `init` is the first process, and not the step itself, which the
+    /// system would then spare from signals; by default it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<bool>,
     /// The memory of other containers or the machine that it shares: `host`, `container:NAME`, ….
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ipc: Option<String>,
@@ -143,7 +144,7 @@ impl DockerOrchestratorSettings {
         host.security_opt = filled(&self.security_options);
         host.privileged = Some(self.privileged);
         host.readonly_rootfs = Some(self.read_only);
-        host.init = self.init.then_some(true);
+        host.init = Some(self.init.unwrap_or(true));
         host.ipc_mode = self.ipc.clone();
         host.runtime = self.runtime.clone();
     }
@@ -190,7 +191,8 @@ mod tests {
         let all = settings(r#"{"network": "none", "volumes": ["/a:/b"], "init": true}"#);
         let of_step = r#"{"volumes": ["/c:/d:ro"], "init": false, "shm_size": "1GB"}"#;
         let merged = all.with(&serde_json::from_str(of_step).unwrap()).unwrap();
-        let expected = r#"{"network": "none", "volumes": ["/c:/d:ro"], "shm_size": "1GB"}"#;
+        let expected =
+            r#"{"network": "none", "volumes": ["/c:/d:ro"], "shm_size": "1GB", "init": false}"#;
         assert_eq!(merged, settings(expected));
         let wrong = all.with(&serde_json::from_str(r#"{"ulimits": ["nofile"]}"#).unwrap());
         assert!(wrong.unwrap_err().contains("`nofile=1024:4096`"));

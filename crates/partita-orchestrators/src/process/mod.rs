@@ -38,6 +38,7 @@ pub fn flavor() -> Flavor {
         description: "Runs every step in a process of its own, as many at once as fit.".to_owned(),
         source: "built-in".to_owned(),
         config_schema: schemars::schema_for!(ProcessOrchestratorConfig).to_value(),
+        settings_schema: None,
         plugin: None,
     }
 }

@@ -246,6 +246,19 @@ class Place:
         if not self.subject.is_isolated:
             raise NotClaimed("its steps share a process")
 
+    def needs_own_environment(self) -> None:
+        """Ends the scenario where steps run in images, whose environment is not the run's.
+
+        Raises:
+            NotClaimed: They do.
+        """
+        self.write("main.py", STEPS_BEFORE)
+        compiled = self.partita("compile", "main.py")
+        check_code(compiled, 0)
+        steps = json.loads(compiled.out)["steps"]
+        if any("parent_image" in step["config"].get("docker", {}) for step in steps):
+            raise NotClaimed("its steps run in images, which bring their environment")
+
     def tidy(self) -> None:
         """Ends what a scenario has left running; a run is cancelled first, with its steps."""
         self.watch = lambda: None

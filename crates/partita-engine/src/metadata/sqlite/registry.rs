@@ -282,6 +282,7 @@ fn registered(connection: &Connection, kind: ComponentType) -> Attempted<Vec<Fla
             description: row.get(1)?,
             source: row.get(2)?,
             config_schema: column(row, 3)?,
+            settings_schema: None,
             plugin: column(row, 4)?,
         })
     })?;

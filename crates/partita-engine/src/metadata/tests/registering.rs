@@ -29,6 +29,7 @@ fn flavor(name: &str) -> partita_core::stack::Flavor {
         description: "Runs steps.".to_owned(),
         source: "flavors.mine".to_owned(),
         config_schema: serde_json::json!({ "type": "object" }),
+        settings_schema: None,
         plugin: None,
     }
 }

@@ -35,6 +35,7 @@ def the_source_root_can_be_imported(place: Place) -> None:
 @scenario
 def variables_of_the_environment_arrive(place: Place) -> None:
     """A step sees the environment that it was started with: odd characters, and 100 kB."""
+    place.needs_own_environment()
     odd = "a=b 'c' \"d\" $e `f` \\ é 漢\nnext line"
     run = place.run(
         """

@@ -44,7 +44,7 @@ fn text(flavor: &Flavor) -> String {
     pairs.extend(plugin.into_iter().flat_map(|plugin| supply(&plugin.capabilities)));
     let mut text = Table::pairs(pairs);
     text.push_str(&keys("key", &flavor.config_schema));
-    if let Some(settings) = plugin.and_then(|plugin| plugin.settings_schema.as_ref()) {
+    if let Some(settings) = flavor.settings() {
         text.push_str(&keys("setting", settings));
     }
     text
