@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::container::{AttachContainerResults, LogOutput};
+use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, LogsOptionsBuilder,
 };
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 use super::container::{self, Place};
 use super::ended::Ended;
 use super::engine::Trouble;
+use super::settings::DockerOrchestratorSettings;
 use super::stopping::{self, Asked};
 use super::supervisor::Setup;
 use crate::output::Output;
@@ -147,7 +149,7 @@ impl Flight {
             takes_secrets: handed.is_some(),
         };
         let body = place.body(&self.attempt, &image);
-        self.create(&image, body).await?;
+        self.create(&image, body, &settings).await?;
         if *self.asked.borrow() > 0 {
             return Err(not_started("it was cancelled before".to_owned()));
         }
@@ -174,7 +176,8 @@ impl Flight {
     async fn create(
         &mut self,
         image: &str,
-        body: bollard::models::ContainerCreateBody,
+        mut body: ContainerCreateBody,
+        settings: &DockerOrchestratorSettings,
     ) -> Result<(), Ended> {
         loop {
             let options = CreateContainerOptionsBuilder::new().name(&self.container).build();
@@ -186,6 +189,15 @@ impl Flight {
                     return Err(Ended::NotStarted(format!(
                         "the engine at `{endpoint}` has no image `{image}`; pull or build it there"
                     )));
+                }
+                // Podman has one only where that is installed besides.
+                Err(Trouble::Refused(why))
+                    if why.contains("init") && settings.init.is_none() && has_init(&body) =>
+                {
+                    self.output.note(&format!(
+                        "this step is the first process of its container, since the engine says: {why}"
+                    ));
+                    body.host_config.get_or_insert_default().init = Some(false);
                 }
                 Err(Trouble::Refused(why) | Trouble::NotFound(why)) => {
                     return Err(Ended::NotStarted(why));
@@ -295,12 +307,17 @@ impl Flight {
     }
 }
 
+/// Returns whether a container is to have an `init` of the engine's.
+fn has_init(body: &ContainerCreateBody) -> bool {
+    body.host_config.as_ref().is_some_and(|host| host.init == Some(true))
+}
+
 /// Returns what to do about why a container did not start, where the engine does not say.
 fn help(why: &str, has_gpus: bool) -> &'static str {
     if has_gpus {
         "; GPUs need NVIDIA's driver and its container toolkit where the engine runs"
-    } else if why.contains("init") {
-        "; without an init of the engine's own, let `init` in the orchestrator's settings be false"
+    } else if why.contains("docker-init") {
+        "; where the engine has no `init`, let that be false in the orchestrator's settings"
     } else if why.contains("\"python\"") {
         "; the image needs a `python` with Partita on its path"
     } else {

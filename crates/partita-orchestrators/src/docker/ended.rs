@@ -72,16 +72,18 @@ impl Ended {
             ),
             Self::Exited { code, .. } => match signal(code) {
                 Some(Signal::SIGKILL) => {
-                    "its container was ended by SIGKILL; if nobody did so, the system ran out of memory: ask for `memory` in the step's resources, so that fewer steps run beside it".to_owned()
+                    let memory = match step.config.resources.memory {
+                        Some(memory) => format!("it took more than the {memory} of memory that the step asks for"),
+                        None => "the system ran out of memory: ask for `memory` in the step's resources, so that fewer steps run beside it".to_owned(),
+                    };
+                    format!("its container was ended by SIGKILL; if nobody did so, {memory}")
                 }
                 Some(signal) => format!("its container was ended by {signal}"),
-                None => format!(
-                    "its container ended with exit code {code} before the step returned"
-                ),
+                None => {
+                    format!("its container ended with exit code {code} before the step returned")
+                }
             },
-            Self::Removed => {
-                "its container was removed before the step returned".to_owned()
-            }
+            Self::Removed => "its container was removed before the step returned".to_owned(),
             Self::NotStarted(why) => format!("its container could not be started: {why}"),
             Self::Unknown(why) => why,
         }

@@ -56,8 +56,9 @@ impl From<Error> for Trouble {
                     _ => Self::Refused(message),
                 }
             }
-            Error::DockerStreamError { error }
-            | Error::DockerContainerWaitError { error, .. } => Self::Refused(error),
+            Error::DockerStreamError { error } | Error::DockerContainerWaitError { error, .. } => {
+                Self::Refused(error)
+            }
             Error::JsonDataError { .. } | Error::JsonSerdeError { .. } => {
                 Self::Refused(format!("its answer cannot be read: {error}"))
             }
