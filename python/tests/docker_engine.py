@@ -14,6 +14,9 @@ import pytest
 
 from process_stack import partita
 
+#: Tests that run beside each other have an engine each.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "tests" / "docker"
 
 
@@ -66,20 +69,23 @@ class Engine:
         partita(command, "stack", "register", "boxed", *words)
 
 
-def _script(verb: str) -> subprocess.CompletedProcess[str]:
+def _script(verb: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [SCRIPTS / "engine.sh", verb], capture_output=True, text=True, check=False
+        [SCRIPTS / "engine.sh", verb],
+        env={**os.environ, "PARTITA_ENGINE": WORKER},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, done
+    assert done.returncode == 0 or not check, done
     return done
 
 
 @pytest.fixture(scope="session")
 def session_engine() -> Iterator[Engine]:
     """The engine of all tests; it is stopped after them, unless it ran before."""
-    script = SCRIPTS / "engine.sh"
-    was_up = subprocess.run([script, "check"], capture_output=True, check=False).returncode == 0
-    up = subprocess.run([script, "up"], capture_output=True, text=True, check=False)
+    was_up = _script("check", check=False).returncode == 0
+    up = _script("up", check=False)
     if up.returncode != 0:
         why = f"no Docker engine can be started here: {up.stderr.strip()}"
         if os.environ.get("PARTITA_REQUIRE_DOCKER"):

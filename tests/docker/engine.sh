@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Starts and stops a Docker engine of the tests' own, which shares nothing with others on the machine.
 #
-#   tests/docker/engine.sh up      starts it if it does not run, and prints its DOCKER_HOST
-#   tests/docker/engine.sh check   says by its exit code whether it runs
-#   tests/docker/engine.sh down    stops it; images stay for the next time
-#   tests/docker/engine.sh kill    stops it as a crash would
-#   tests/docker/engine.sh purge   stops it, and removes all that it kept
+#   tests/docker/engine.sh up        starts it if it does not run, and prints its DOCKER_HOST
+#   tests/docker/engine.sh check     says by its exit code whether it runs
+#   tests/docker/engine.sh down      stops it; images stay for the next time
+#   tests/docker/engine.sh kill      stops it as a crash would
+#   tests/docker/engine.sh install   installs what it needs, where that is not there
+#   tests/docker/engine.sh purge     stops all of them, and removes all that they kept
 #
 # It needs root. Where there is no engine, Debian's is installed. Containers that it runs reach no
-# network but the host's (`--network=host`), or none. PARTITA_DOCKER_DIR is where it keeps its images.
+# network but the host's (`--network=host`), or none. PARTITA_ENGINE names one of several engines.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
-state=${PARTITA_DOCKER_DIR:-$root/target/docker}
+name=${PARTITA_ENGINE:-main}
+state=$root/target/docker/$name
 # Sockets have short paths, so they are not below the state.
 run=/run/partita-docker-$(printf %s "$state" | cksum | cut -d ' ' -f 1)
 socket=$run/docker.sock
@@ -42,6 +44,7 @@ install_missing() {
     command -v iptables >/dev/null || missing+=(iptables)
     command -v curl >/dev/null || missing+=(curl)
     [ ${#missing[@]} -gt 0 ] || return 0
+    [ "$(id -u)" = 0 ] || fail "\`${missing[*]}\` can be installed by root alone"
     command -v apt-get >/dev/null || fail "there is no \`dockerd\`, and no \`apt-get\` to install it with"
     say "installing ${missing[*]}"
     # Packages would start daemons of their own.
@@ -54,10 +57,13 @@ install_missing() {
     [ $failed = 0 ] || fail "\`apt-get install ${missing[*]}\` failed"
 }
 
+# Installs what is missing, once for all that ask at a time.
+install() { (flock 9; install_missing) 9>/run/lock/partita-docker; }
+
 up() {
     if ! answers; then
         [ "$(id -u)" = 0 ] || fail "an engine is started by root alone"
-        install_missing
+        install
         grep -qE ' cgroup2? ' /proc/mounts || fail "no control groups are mounted, which containers need"
         [ -z "$(engine)" ] || down
         mkdir -p "$state" "$run"
@@ -107,11 +113,20 @@ purge() {
     rm -rf -- "$state" "$run"
 }
 
+purge_all() {
+    local found
+    for found in "$root"/target/docker/*/; do
+        [ ! -d "$found" ] || PARTITA_ENGINE=$(basename "$found") "$0" purge-one
+    done
+}
+
 case ${1:-} in
 up) up ;;
 check) answers ;;
 down) down ;;
 kill) end KILL ;;
-purge) purge ;;
-*) fail "say \`up\`, \`check\`, \`down\`, \`kill\` or \`purge\`" ;;
+install) install ;;
+purge) purge_all ;;
+purge-one) purge ;;
+*) fail "say \`up\`, \`check\`, \`down\`, \`kill\`, \`install\` or \`purge\`" ;;
 esac

@@ -94,6 +94,9 @@ pub const ENTRYPOINT_CONFIG_SOURCE: &str = "partita.entrypoints.StepEntrypointCo
 /// The environment variable in which a launcher says what the options of an entrypoint do not.
 pub const TERMS_VARIABLE: &str = "PARTITA_ATTEMPT";
 
+/// What an entrypoint calls its standard input, where the values of secrets come through it.
+pub const STANDARD_INPUT: &str = "-";
+
 /// Returns the options that the step entrypoints of a run have in common, with the artifact store at
 /// the URI `artifact_store`.
 pub fn run_arguments(artifact_store: &str, deployment_id: &str, run_id: &str) -> Vec<String> {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{ContainerCreateBody, DeviceRequest, HostConfig, Mount, MountType};
 use partita_core::digest::Digest;
-use partita_core::launcher::{Attempt, PYTHON_ENTRYPOINT, TERMS_VARIABLE};
+use partita_core::launcher::{
+    Attempt, PROGRAM_ENTRYPOINT, PYTHON_ENTRYPOINT, STANDARD_INPUT, TERMS_VARIABLE,
+};
 use partita_engine::step_runner::RunContext;
 use serde::Serialize;
 
@@ -23,6 +25,17 @@ pub(super) const GPUS_LABEL: &str = "partita.gpus";
 /// never longer than an engine takes.
 pub(super) fn name(attempt: &Attempt) -> String {
     format!("partita-{}-{}-{}", attempt.run_id, attempt.unit(), attempt.number)
+}
+
+/// Returns what puts a path of this machine where it is here.
+fn as_it_is(path: &str, read_only: bool) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(path.to_owned()),
+        target: Some(path.to_owned()),
+        read_only: Some(read_only),
+        ..Mount::default()
+    }
 }
 
 /// What a container is made of besides its attempt.
@@ -49,20 +62,20 @@ struct Terms<'a> {
     secrets: Option<&'static str>,
 }
 
-/// What the entrypoint calls its standard input.
-const STANDARD_INPUT: &str = "-";
-
 impl Place<'_> {
     /// Returns what the engine is asked to create for an attempt.
     pub(super) fn body(&self, attempt: &Attempt, image: &str) -> ContainerCreateBody {
         let store = self.context.store.uri();
-        let command = ["python", "-m", PYTHON_ENTRYPOINT].map(str::to_owned);
+        let command = match attempt.program() {
+            Some(program) => vec![program.path.clone(), PROGRAM_ENTRYPOINT.to_owned()],
+            None => ["python", "-m", PYTHON_ENTRYPOINT].map(str::to_owned).to_vec(),
+        };
         let environment = self.environment(attempt);
         let environment = environment.into_iter().map(|(name, value)| format!("{name}={value}"));
         ContainerCreateBody {
             image: Some(image.to_owned()),
             // What the image itself would start is no step.
-            entrypoint: Some(command.to_vec()),
+            entrypoint: Some(command),
             cmd: Some(attempt.entrypoint_arguments(store)),
             env: Some(environment.collect()),
             labels: Some(self.labels(attempt)),
@@ -87,7 +100,7 @@ impl Place<'_> {
         let terms = Terms {
             cache_reason: attempt.cache_reason.as_deref(),
             is_last: attempt.is_last,
-            code: self.code,
+            code: self.code.filter(|_| attempt.program().is_none()),
             secrets: self.takes_secrets.then_some(STANDARD_INPUT),
         };
         let count = threads(attempt.step()).to_string();
@@ -121,13 +134,10 @@ impl Place<'_> {
     fn host(&self, attempt: &Attempt, store: &str) -> HostConfig {
         let mut host = HostConfig::default();
         self.settings.apply(&mut host);
-        let folder = store.strip_prefix("file://").map(str::to_owned);
-        host.mounts = Some(vec![Mount {
-            typ: Some(MountType::BIND),
-            source: folder.clone(),
-            target: folder,
-            ..Mount::default()
-        }]);
+        let store = store.strip_prefix("file://").map(|folder| as_it_is(folder, false));
+        // A program is the code of its steps, and brings what it needs.
+        let program = attempt.program().map(|program| as_it_is(&program.path, true));
+        host.mounts = Some(store.into_iter().chain(program).collect());
         if self.engine.remaps_users {
             host.userns_mode = Some("host".to_owned());
         }

@@ -1,7 +1,7 @@
 //! What a launcher says of an attempt besides the options.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 
 use nix::sys::prctl::set_pdeathsig;
@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::getppid;
 use partita_cli::error::FAILED;
 use partita_cli::terminal::shell_word;
-use partita_core::launcher::TERMS_VARIABLE;
+use partita_core::launcher::{STANDARD_INPUT, TERMS_VARIABLE};
 use partita_core::secret;
 use partita_engine::secrets::Secrets;
 use partita_engine::step_runner::{StepEntry, Try};
@@ -105,10 +105,16 @@ impl Terms {
         let what = format!("the secrets of step `{}`", entry.step().name);
         // The number of an engine that is gone may be another process's by now.
         let is_theirs = |path: PathBuf| path.to_string_lossy().starts_with(HANDED);
-        let read = fs::read_link(path).and_then(|found| match is_theirs(found) {
-            true => fs::read(path),
-            false => Err(ErrorKind::NotFound.into()),
-        });
+        let read = match path.as_str() {
+            STANDARD_INPUT => {
+                let mut handed = Vec::new();
+                std::io::stdin().read_to_end(&mut handed).map(|_| handed)
+            }
+            path => fs::read_link(path).and_then(|found| match is_theirs(found) {
+                true => fs::read(path),
+                false => Err(ErrorKind::NotFound.into()),
+            }),
+        };
         if takes_none && read.is_err() {
             return Ok(()); // They were the orchestrator's own, for the redactor alone.
         }
