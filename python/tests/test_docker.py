@@ -15,6 +15,7 @@ from conftest import Project, finish
 from docker_engine import Engine
 from partita import Client
 from process_stack import partita
+from rust_programs import NUMBERS, start
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -359,3 +360,14 @@ def test_an_engine_that_shares_no_folder_is_refused_without_it(
     write(project, "{}")
     monkeypatch.setenv("DOCKER_HOST", "ssh://gpu-box")
     assert "`DOCKER_HOST` is `ssh://gpu-box`" in project.verb("compile", target="main.py").refusal
+
+
+def test_steps_of_a_program_run_in_containers(
+    project: Project, command: str, engine: Engine
+) -> None:
+    engine.use(command, environment={"PATH": "/nowhere"})
+    ran = start(NUMBERS, "run")
+    assert ran.returncode == 0, ran
+    run = Client().get_run("latest")
+    assert {step.status for step in run.steps.values()} == {"completed"}
+    assert run.steps["compare"].output.load() == 4.0

@@ -31,7 +31,7 @@ PACKAGES = HOME / "lib" / f"python{VERSION}" / "site-packages"
 
 #: What no step needs of the standard library.
 LEFT_OUT = {
-    *("__pycache__", "test", "tests", "idlelib", "turtledemo", "tkinter", "site-packages"),
+    *("test", "tests", "idlelib", "turtledemo", "tkinter", "site-packages"),
     *("ensurepip", "lib2to3", "pydoc_data", "dist-packages"),
 }
 
