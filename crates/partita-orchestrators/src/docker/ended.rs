@@ -6,6 +6,9 @@ use partita_core::deployment::Step;
 use partita_core::launcher::Outcome;
 use partita_core::run::Failure;
 
+/// The exit code of what is to start a program that is not there.
+const NO_PROGRAM: i32 = 127;
+
 /// How a container ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -70,6 +73,10 @@ impl Ended {
             Self::Exited { code, .. } if was_away => format!(
                 "its container was ended with the engine, which was stopped while the step ran (exit code {code})"
             ),
+            Self::Exited { code: NO_PROGRAM, .. } => format!(
+                "its container ended with exit code {NO_PROGRAM}: the image `{}` has no `python` on its path, or lacks what that needs",
+                step.config.docker.parent_image.as_deref().unwrap_or_default()
+            ),
             Self::Exited { code, .. } => match signal(code) {
                 Some(Signal::SIGKILL) => {
                     let memory = match step.config.resources.memory {
@@ -123,6 +130,7 @@ mod tests {
         let exited = |code, out_of_memory| Ended::Exited { code, out_of_memory };
         check(exited(0, false), true, true, None);
         check(exited(3, false), false, false, Some("exit code 3 before the step returned"));
+        check(exited(127, false), false, false, Some("has no `python` on its path"));
         check(exited(143, false), false, false, Some("ended by SIGTERM"));
         check(exited(137, false), false, false, Some("SIGKILL; if nobody did so"));
         check(exited(137, true), false, false, Some("ran out of the 64MB of memory"));
