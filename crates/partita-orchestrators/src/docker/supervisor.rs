@@ -268,4 +268,6 @@ struct Nobody;
 
 impl Reports for Nobody {
     fn ended(&self, _: Unit, _: u32, _: Outcome) {}
+
+    fn asked(&self, _: Option<usize>) {}
 }
