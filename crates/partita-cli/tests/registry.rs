@@ -144,7 +144,7 @@ fn flavors_show_their_keys() {
     let flavors = machine.json(&["orchestrator", "flavor", "list"]);
     assert_eq!(
         (flavors[0]["name"].as_str(), flavors[0]["source"].as_str()),
-        (Some("local"), Some("built-in"))
+        (Some("docker"), Some("built-in"))
     );
     let text = machine.ok(&["artifact-store", "flavor", "describe", "local"]);
     assert!(text.contains("trust_pickles") && text.contains("`true` or `false`"), "{text}");
