@@ -3,7 +3,8 @@
 use super::{EnteredStep, EntrypointArguments, JobReport, Result};
 
 /// Says how the entrypoints of an orchestrator are started, and what they do where they are. A step's
-/// entrypoint has something to do after it, too: [`StepEntrypointConfiguration`].
+/// entrypoint has something to do after it, too:
+/// [`StepEntrypointConfiguration`](super::StepEntrypointConfiguration).
 pub trait BaseEntrypointConfiguration: Send + Sync {
     /// Returns what reads the options, in the place where a step runs.
     fn source(&self) -> EntrypointSource {
