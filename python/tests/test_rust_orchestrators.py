@@ -86,6 +86,7 @@ def test_what_a_rust_orchestrator_does_after_a_step_is_done_in_its_executable(
     assert done.returncode == 1
     assert "works took 0." in done.stderr and "with user,pid of its own" in done.stderr, done
     assert "fails took" not in done.stderr
+    assert done.stderr.count("ValueError: no") == 2, done  # What failed, and where: once each.
     assert project.statuses() == {"works": "completed", "fails": "failed"}
     assert "ValueError: no" in Client().get_run("latest").steps["fails"].attempts[0]["error"]
 

@@ -40,7 +40,8 @@ class Terms:
             with those of others.
         cache_reason: Why the step was not cached.
         code: The digest of the author's code, if it is to come out of the artifact store.
-        is_last: Whether no attempt follows if this one fails; `None` if nobody knows.
+        is_last: Whether no attempt follows if this one fails; `None` if no engine knows.
+        is_told: Whether the launcher tells how the attempt failed.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Terms:
         self.cache_reason: str | None = found.get("cache_reason")
         self.code: str | None = found.get("code")
         self.is_last: bool | None = found.get("is_last")
+        self.is_told: bool = self.is_recorded or self.is_last is not None
         self._memory: int | None = found.get("memory")
         self._gpus: str | None = found.get("gpus")
         self._parent: int | None = parent or found.get("parent")
@@ -162,8 +164,8 @@ def attempt(
         )
         if ended == "cancelled":
             raise termination.exception(f"step `{entry.step_name}` was interrupted")
-    if failure is not None and terms.is_recorded:
-        if not entry.is_recorded(number):  # Then its log is all that tells.
+    if failure is not None and terms.is_told:
+        if not entry.is_recorded(number):  # Then what it prints is all that tells.
             tell(f"error: {failure[0]}")
     return ended, failure
 
@@ -173,7 +175,7 @@ def tell_end(
 ) -> bool:
     """Says how an attempt ended, as far as nobody else does; returns whether its step is done."""
     if failure is not None:
-        if not terms.is_recorded:
+        if not terms.is_told:
             message, traceback = failure
             if traceback:
                 tell(traceback.rstrip())

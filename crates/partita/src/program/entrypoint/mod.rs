@@ -102,7 +102,7 @@ fn attempt(
         list: LatestList::default(),
     };
     let entered = entry.run(terms.which(number), &mut caller)?;
-    Ok(told(entry, entered, number, terms.is_recorded))
+    Ok(told(entry, entered, number, terms.is_told()))
 }
 
 /// A program reads the standard options, and no others.
@@ -166,7 +166,7 @@ impl Offered<'_> {
 }
 
 /// Says how an attempt ended, as far as nobody else does.
-fn told(entry: &StepEntry, entered: Entered, number: u32, is_recorded: bool) -> ExitCode {
+fn told(entry: &StepEntry, entered: Entered, number: u32, is_told: bool) -> ExitCode {
     let step = &entry.step().name;
     match entered {
         Entered::AlreadyCommitted => say(&format!("step `{step}` is committed already")),
@@ -177,7 +177,7 @@ fn told(entry: &StepEntry, entered: Entered, number: u32, is_recorded: bool) -> 
             Outcome::Failed(failure) | Outcome::GaveUp(failure) | Outcome::NotOpened(failure),
         ) => {
             // Its record says it, where there is one.
-            if !is_recorded || !entry.is_recorded(number) {
+            if !is_told || !entry.is_recorded(number) {
                 say(&format!("error: step `{step}` failed: {}", described(&failure)));
             }
             return ExitCode::from(FAILED);

@@ -57,6 +57,11 @@ impl Terms {
         Ok(Self { is_recorded, is_labelled, ..serde_json::from_str(&text)? })
     }
 
+    /// Returns whether the launcher tells how the attempt failed.
+    pub(super) fn is_told(&self) -> bool {
+        self.is_recorded || self.is_last.is_some() // Engines know, and nobody else.
+    }
+
     /// Returns what an attempt is told that this process has claimed and starts.
     pub(super) fn of_claimed(&self, entry: &StepEntry) -> Self {
         let memory = entry.step().config.resources.memory.map(|memory| memory.0);
