@@ -2,10 +2,10 @@
 
 use partita::plugin::{BaseOrchestratorConfig, Problem};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a step does not share with the rest of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Namespace {
     /// Users: the step may do no more than you, and needs no root to be in a sandbox.

@@ -13,7 +13,8 @@ fn document() -> Value {
             "mode": { "$ref": "#/$defs/Mode" },
             "limits": { "type": "object", "additionalProperties": { "type": "number" } },
             "fast": { "type": "boolean" },
-            "gpus": { "type": ["array", "null"], "items": { "type": "string" } }
+            "gpus": { "type": ["array", "null"], "items": { "type": "string" } },
+            "modes": { "type": "array", "items": { "$ref": "#/$defs/Mode" } }
         },
         "$defs": { "Mode": { "oneOf": [{ "const": "safe" }, { "const": "quick" }] } },
         "required": ["queue"],
@@ -50,6 +51,7 @@ fn wrong_values_are_refused_with_what_is_expected() {
     check("limits", "5", Err("an object"));
     check("limits", r#"{"cpu": "4"}"#, Err("`limits.cpu` is a number, not `\"4\"`"));
     check("fast", "maybe", Err("`true` or `false`"));
+    check("modes", "safe", Err("a list such as `[\"safe\", \"quick\"]`"));
     check("gpus", "[0]", Err("a list such as `[\"a\", \"b\"]` or `null`"));
 }
 

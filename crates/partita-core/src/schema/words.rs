@@ -27,29 +27,42 @@ impl Words<'_, '_> {
             }
         }
         match schema.get("type") {
-            Some(Value::String(word)) => of_type(word, schema),
+            Some(Value::String(word)) => self.of_type(word, schema),
             Some(Value::Array(all)) => {
                 let words = all.iter().filter_map(Value::as_str);
-                either(words.map(|word| of_type(word, schema)))
+                either(words.map(|word| self.of_type(word, schema)))
             }
             _ => "a value".to_owned(),
         }
     }
-}
 
-/// Returns a type of a schema in words.
-fn of_type(word: &str, schema: &Value) -> String {
-    let is_of_texts = schema.pointer("/items/type").and_then(Value::as_str) == Some("string");
-    match word {
-        "string" => "text".to_owned(),
-        "boolean" => "`true` or `false`".to_owned(),
-        "null" => "`null`".to_owned(),
-        "number" => format!("a number{}", bounds(schema)),
-        "integer" => format!("a whole number{}", bounds(schema)),
-        "array" if is_of_texts => "a list such as `[\"a\", \"b\"]`".to_owned(),
-        "array" => "a list such as `[1, 2]`".to_owned(),
-        "object" => "an object such as `{\"key\": 1}`".to_owned(),
-        other => other.to_owned(),
+    /// Returns a type of a schema in words.
+    fn of_type(&self, word: &str, schema: &Value) -> String {
+        match word {
+            "string" => "text".to_owned(),
+            "boolean" => "`true` or `false`".to_owned(),
+            "null" => "`null`".to_owned(),
+            "number" => format!("a number{}", bounds(schema)),
+            "integer" => format!("a whole number{}", bounds(schema)),
+            "array" => format!("a list such as `[{}]`", self.some_items(schema)),
+            "object" => "an object such as `{\"key\": 1}`".to_owned(),
+            other => other.to_owned(),
+        }
+    }
+
+    /// Returns what a list may have, as an example.
+    fn some_items(&self, schema: &Value) -> String {
+        let items = schema.get("items").unwrap_or(&Value::Null);
+        let items = items.get("$ref").and_then(|it| self.0.referred(it)).unwrap_or(items);
+        let among = |key: &str| items.get(key).and_then(Value::as_array).into_iter().flatten();
+        let consts = among("oneOf").chain(among("anyOf")).filter_map(|one| one.get("const"));
+        let words: Vec<String> =
+            among("enum").chain(consts).take(2).map(Value::to_string).collect();
+        match items.get("type").and_then(Value::as_str) {
+            _ if !words.is_empty() => words.join(", "),
+            Some("string") => r#""a", "b""#.to_owned(),
+            _ => "1, 2".to_owned(),
+        }
     }
 }
 
