@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS = (
+NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING = (
     str(ROOT / "target/debug" / name)
-    for name in ("numbers", "by_hand", "failing", "values", "commands")
+    for name in ("numbers", "by_hand", "failing", "values", "commands", "logging")
 )
 
 

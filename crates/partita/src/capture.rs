@@ -2,12 +2,13 @@
 //!
 //! Standard output is a pipe while steps run here. A thread reads it, and so does whoever ends a step, so
 //! that the step's lines are in its log by then. Standard error stays what it is: what a crash says
-//! would be lost in a pipe.
+//! would be lost in a pipe. Events are noted by whoever has them, and are shown there.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, Read, Write, pipe};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -19,6 +20,9 @@ use partita_engine::step_runner::{LogStream, Printed, StepCall, labelled};
 
 /// Bytes that are read at a time.
 const CHUNK: usize = 1 << 16;
+
+/// What records in this process, while something does.
+static ACTIVE: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
 
 /// Records what this process prints, until it is dropped.
 pub(crate) struct Capture {
@@ -40,6 +44,19 @@ struct State {
     buffer: Vec<u8>,
 }
 
+/// Writes whole lines to the log of the step that runs in this process, if one does, and to standard
+/// error. Where that is recorded by whoever started the process, it is the log.
+pub(crate) fn note(lines: &[u8]) -> io::Result<()> {
+    let active = ACTIVE.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+    match active {
+        Some(shared) => {
+            shared.note(lines);
+            Ok(())
+        }
+        None => io::stderr().write_all(lines),
+    }
+}
+
 /// A step that runs; what it has printed is in its log when this is dropped.
 pub(crate) struct Recording<'a>(&'a Shared);
 
@@ -52,6 +69,7 @@ impl Capture {
         let state = State { step: None, shown: outer.try_clone()?, buffer: vec![0; CHUNK] };
         let shared = Arc::new(Shared { pipe: reader, state: Mutex::new(state), progress });
         dup2_stdout(&writer)?;
+        *ACTIVE.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&shared);
         let reading = Arc::clone(&shared);
         let thread = thread::Builder::new().name("partita-capture".to_owned());
         thread.spawn(move || while reading.wait() && reading.read(&mut reading.state()) {})?;
@@ -85,6 +103,7 @@ impl Drop for Recording<'_> {
         let State { step, shown, .. } = &mut *state;
         if let Some((mut printed, attempt)) = step.take() {
             printed.finish(LogStream::Stdout, |text| self.0.show_lines(shown, &attempt, text));
+            printed.finish(LogStream::Stderr, |text| self.0.show_events(&attempt, text));
         }
     }
 }
@@ -112,7 +131,7 @@ impl Shared {
                             self.show_lines(shown, attempt, text);
                         });
                     }
-                    None => self.show(shown, &buffer[..count]),
+                    None => self.show(Stream::Stdout, shown, &buffer[..count]),
                 },
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return error.kind() == ErrorKind::WouldBlock,
@@ -120,21 +139,40 @@ impl Shared {
         }
     }
 
-    fn show_lines(&self, shown: &File, attempt: &Option<Attempt>, text: &str) {
-        match attempt {
-            Some(attempt) => self.show(shown, labelled(attempt, text).as_bytes()),
-            None => self.show(shown, text.as_bytes()),
+    /// Takes lines that were not printed, after what was printed before.
+    fn note(&self, lines: &[u8]) {
+        let _ = io::stdout().flush();
+        let mut state = self.state();
+        self.read(&mut state);
+        match &mut state.step {
+            Some((printed, attempt)) => {
+                printed.take(LogStream::Stderr, lines, |text| self.show_events(attempt, text));
+            }
+            None => self.show(Stream::Stderr, &mut io::stderr(), lines),
         }
     }
 
-    fn show(&self, mut shown: &File, data: &[u8]) {
+    fn show_lines(&self, mut shown: &File, attempt: &Option<Attempt>, text: &str) {
+        self.show(Stream::Stdout, &mut shown, told(attempt, text).as_bytes());
+    }
+
+    fn show_events(&self, attempt: &Option<Attempt>, text: &str) {
+        self.show(Stream::Stderr, &mut io::stderr(), told(attempt, text).as_bytes());
+    }
+
+    fn show(&self, stream: Stream, shown: &mut dyn Write, data: &[u8]) {
         if let Some(progress) = &self.progress {
-            progress.make_room(Stream::Stdout, &String::from_utf8_lossy(data));
+            progress.make_room(stream, &String::from_utf8_lossy(data));
         }
         // Nobody may be reading.
         let _ = shown.write_all(data);
         if let Some(progress) = &self.progress {
-            progress.printed(Stream::Stdout);
+            progress.printed(stream);
         }
     }
+}
+
+/// Returns lines as they are shown: with the name of their step where it has to be told.
+fn told<'t>(attempt: &Option<Attempt>, text: &'t str) -> Cow<'t, str> {
+    attempt.as_ref().map_or(text.into(), |attempt| labelled(attempt, text).into())
 }

@@ -54,6 +54,8 @@
 //! # Features
 //! - `pipelines` (default): steps and pipelines. An orchestrator alone builds faster without it. Its
 //!   `Cargo.toml` says `default-features = false`, and builds a quarter of the packages.
+//! - `tracing` (default): events of the crate `tracing`, and records of `log`, are in the log of the step
+//!   that has them; see [`StepLogWriter`].
 //! - `ndarray`: arrays of the crate `ndarray` pass from step to step as `Stored<Array2<f64>>`, in npy files
 //!   as numpy's do in Python.
 
@@ -72,6 +74,8 @@ mod capture;
 mod command;
 #[cfg(feature = "pipelines")]
 mod context;
+#[cfg(feature = "pipelines")]
+mod events;
 #[cfg(feature = "pipelines")]
 mod feed;
 #[cfg(feature = "pipelines")]
@@ -114,6 +118,7 @@ mod pipelines {
     pub use crate::bytes::Bytes;
     pub use crate::command::Command;
     pub use crate::context::StepContext;
+    pub use crate::events::StepLogWriter;
     pub use crate::feed::{Fed, Feeds, FeedsEach};
     pub use crate::invocation::{Invocation, Invoked};
     pub use crate::load::Inputs;

@@ -113,6 +113,8 @@ pub fn main(pipelines: &[Pipeline]) -> ExitCode {
 pub fn main_with(pipelines: &[Pipeline], steps: &[OfferedStep]) -> ExitCode {
     // The `partita` command looks for it before it starts an executable.
     std::hint::black_box(PROGRAM_MARK);
+    #[cfg(feature = "tracing")]
+    crate::events::listen();
     let words: Vec<OsString> = std::env::args_os().collect();
     if words.get(1).is_some_and(|word| word == PROGRAM_ENTRYPOINT) {
         return entrypoint::main(pipelines, steps, &words[2..]);
