@@ -19,7 +19,7 @@ NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 OUTER_PATH := $(PATH)
 
 # What the native module and the command are made of, and what goes into the wheel besides.
-RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml $(shell find crates python/rust \
+RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml $(shell find crates examples python/rust \
 	-path '*/tests' -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.sql' -o -name '*.json' -o -path '*/templates/*' \) -print)
 PYTHON_SOURCES := python/pyproject.toml $(shell find python/src -type f \( -name '*.py' -o -name '*.pyi' \) -print)
 

@@ -1,4 +1,4 @@
-"""Programs in Rust for tests: those of `examples/pipelines_rust`, and how they are started."""
+"""Programs in Rust for tests: those of `examples`, and how they are started."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING = (
+NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE = (
     str(ROOT / "target/debug" / name)
-    for name in ("numbers", "by_hand", "failing", "values", "commands", "logging")
+    for name in ("numbers", "by_hand", "failing", "values", "commands", "logging", "wine")
 )
 
 

@@ -1,6 +1,6 @@
 //! How good is a wine? Two models are trained at once, and the better one is told of.
 //!
-//! Run it with `cargo run -- run`, or `partita run target/debug/wine`.
+//! Run it with `cargo run --package wine -- run`, or `partita run target/debug/wine`.
 
 mod model;
 mod plot;

@@ -13,7 +13,7 @@ use crate::table::Table;
 
 /// A trained model.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Model {
+pub(crate) enum Model {
     /// A decision tree.
     Tree(DecisionTree<f64, usize>),
     /// A naive Bayes classifier.
@@ -25,7 +25,7 @@ impl Model {
     ///
     /// # Errors
     /// If there is nothing to train it with.
-    pub fn tree(train: &Table, depth: usize) -> Result<Self, Error> {
+    pub(crate) fn tree(train: &Table, depth: usize) -> Result<Self, Error> {
         DecisionTree::params().max_depth(Some(depth)).fit(&train.wines()).map(Self::Tree)
     }
 
@@ -33,12 +33,12 @@ impl Model {
     ///
     /// # Errors
     /// If there is nothing to train it with.
-    pub fn bayes(train: &Table) -> Result<Self, NaiveBayesError> {
+    pub(crate) fn bayes(train: &Table) -> Result<Self, NaiveBayesError> {
         GaussianNb::params().fit(&train.wines()).map(Self::Bayes)
     }
 
     /// Returns how well it guesses.
-    pub fn score(&self, test: &Table) -> Score {
+    pub(crate) fn score(&self, test: &Table) -> Score {
         let wines = test.wines();
         let (model, guesses) = match self {
             Self::Tree(tree) => ("decision tree", tree.predict(&wines)),

@@ -9,7 +9,7 @@ use crate::Score;
 ///
 /// # Errors
 /// If it cannot be drawn.
-pub fn bars(scores: &[Score]) -> Result<String> {
+pub(crate) fn bars(scores: &[Score]) -> Result<String> {
     let mut image = String::new();
     {
         let area = SVGBackend::with_string(&mut image, (640, 320)).into_drawing_area();

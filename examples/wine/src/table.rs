@@ -7,20 +7,20 @@ use ndarray::{Array1, Array2, Ix1};
 use serde::{Deserialize, Serialize};
 
 /// A table as linfa takes it.
-pub type Wines = Dataset<f64, usize, Ix1>;
+pub(crate) type Wines = Dataset<f64, usize, Ix1>;
 
 /// Wines, a row each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Table {
+pub(crate) struct Table {
     /// What was measured.
-    pub features: Vec<Vec<f64>>,
+    pub(crate) features: Vec<Vec<f64>>,
     /// The quality, from 3 to 8.
-    pub quality: Vec<usize>,
+    pub(crate) quality: Vec<usize>,
 }
 
 impl Table {
     /// Returns the wines of a data set.
-    pub fn of(wines: &Wines) -> Self {
+    pub(crate) fn of(wines: &Wines) -> Self {
         Self {
             features: wines.records.rows().into_iter().map(|row| row.to_vec()).collect(),
             quality: wines.targets.to_vec(),
@@ -28,7 +28,7 @@ impl Table {
     }
 
     /// Returns the wines as a data set.
-    pub fn wines(&self) -> Wines {
+    pub(crate) fn wines(&self) -> Wines {
         let width = self.features.first().map_or(0, Vec::len);
         let at = |(row, column)| self.features.get(row).map_or(0.0, |row: &Vec<f64>| row[column]);
         let records = Array2::from_shape_fn((self.features.len(), width), at);
@@ -36,7 +36,7 @@ impl Table {
     }
 
     /// Returns each wine once.
-    pub fn without_repetitions(self) -> Self {
+    pub(crate) fn without_repetitions(self) -> Self {
         let mut seen = HashSet::new();
         let rows = self.features.into_iter().zip(self.quality);
         let key = |row: &[f64]| row.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
@@ -45,7 +45,7 @@ impl Table {
     }
 
     /// Returns two tables: the second has one of `every` wines, the first has all others.
-    pub fn split(&self, every: usize) -> (Self, Self) {
+    pub(crate) fn split(&self, every: usize) -> (Self, Self) {
         let part = |is_in: &dyn Fn(usize) -> bool| {
             let rows = self.features.iter().cloned().zip(self.quality.iter().copied());
             let chosen = rows.enumerate().filter(|(number, _)| is_in(*number));
