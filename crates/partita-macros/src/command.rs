@@ -17,7 +17,8 @@ pub(crate) struct Command {
 enum Part {
     Text(syn::LitStr),
     Input(Ident),
-    Output(String),
+    /// One of several, or the only one.
+    Output(Option<Ident>),
 }
 
 impl Command {
@@ -47,6 +48,24 @@ impl Command {
         let calls = words.map(|word| calls(word, parameters)).collect::<Result<Vec<_>>>()?;
         Ok(quote!(#begin #(#calls)*))
     }
+
+    /// Returns an item that does not compile if a word is an output that the step does not make.
+    pub(crate) fn check(&self, parameters: &[Parameter], returned: &TokenStream) -> TokenStream {
+        let words = self.words.iter().flat_map(|word| match word {
+            Expr::Tuple(tuple) => tuple.elems.iter().collect(),
+            word => vec![word],
+        });
+        let outputs = words.filter_map(|word| match part(word, parameters) {
+            Ok(Part::Output(name)) => name,
+            _ => None,
+        });
+        quote! {
+            const _: fn(&#returned) = |made| {
+                let _ = made;
+                #(let _ = &made.#outputs;)*
+            };
+        }
+    }
 }
 
 fn calls(word: &Expr, parameters: &[Parameter]) -> Result<TokenStream> {
@@ -64,17 +83,20 @@ fn call(part: &Part) -> TokenStream {
             let name = name.to_string();
             quote!(.input(#name))
         }
-        Part::Output(name) => quote!(.output(#name)),
+        Part::Output(name) => {
+            let name = name.as_ref().map_or_else(|| "output".to_owned(), Ident::to_string);
+            quote!(.output(#name))
+        }
     }
 }
 
 fn part(word: &Expr, parameters: &[Parameter]) -> Result<Part> {
     match word {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(Part::Text(text.clone())),
-        Expr::Path(path) if path.path.is_ident("output") => Ok(Part::Output("output".to_owned())),
+        Expr::Path(path) if path.path.is_ident("output") => Ok(Part::Output(None)),
         Expr::Field(field) => match (&*field.base, &field.member) {
             (Expr::Path(base), Member::Named(name)) if base.path.is_ident("output") => {
-                Ok(Part::Output(name.to_string()))
+                Ok(Part::Output(Some(name.clone())))
             }
             (Expr::Path(base), Member::Named(name)) if base.path.is_ident("input") => {
                 if parameters.iter().any(|parameter| parameter.name == *name) {

@@ -23,6 +23,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     let documentation = signature::documentation(&function.attrs);
     let (inputs, arguments, gives) = calls(&name, &parameters);
     let markers = markers(&name, &parameters);
+    let check = attributes.command.as_ref().map(|command| command.check(&parameters, &returned));
     let map = map(&name, &visibility, &parameters, &returned);
     let does = match &attributes.command {
         Some(command) => starts(command.expression(&parameters)?, &returned),
@@ -61,6 +62,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
             #map
         }
 
+        #check
         #definition
     })
 }

@@ -1,5 +1,4 @@
-// error[E0061]: this function takes 2 arguments but 1 argument was supplied
-// report("done", /* precision */);
+//! An input is left out.
 
 use partita::prelude::*;
 

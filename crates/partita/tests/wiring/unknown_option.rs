@@ -1,6 +1,4 @@
-// error: `times` is no option of `retry`; there are `max`, `delay`, `backoff`
-// error: a step has no defaults; take an `Option`, or give the value in the pipeline
-// error: a pipeline returns nothing: when it is called, no step has run
+//! What the macros do not take.
 
 use partita::prelude::*;
 

@@ -1,6 +1,4 @@
-// error[E0277]: the input `text` of the step `report` takes `String`, not `&partita::Output<Vec<f64>>`
-// a `String` belongs here, or an `Output<String>`
-// give it an output of that type, or change what its step takes
+//! An input is given an output of another type.
 
 use partita::prelude::*;
 
