@@ -35,6 +35,8 @@ pub(crate) struct Attributes {
     pub(crate) name: Option<LitStr>,
     pub(crate) on_success: Option<Path>,
     pub(crate) on_failure: Option<Path>,
+    /// How its outputs are stored, in `Format`.
+    pub(crate) format: Option<Ident>,
     /// The command that the step is.
     pub(crate) command: Option<Command>,
     /// The calls that set the options.
@@ -68,14 +70,16 @@ impl Attributes {
             return Ok(());
         }
         let known = OPTIONS.iter().find(|(known, _)| *known == path);
-        let is_hook = section.is_none() && (key == "on_success" || key == "on_failure");
-        if known.is_none() && !is_hook {
+        let is_own = section.is_none()
+            && ["on_success", "on_failure", "format"].iter().any(|own| key == own);
+        if known.is_none() && !is_own {
             return Err(unknown(&key, section));
         }
         input.parse::<Token![=]>()?;
         match key.to_string().as_str() {
             "on_success" => self.on_success = Some(input.parse()?),
             "on_failure" => self.on_failure = Some(input.parse()?),
+            "format" => self.format = Some(format(&input.parse()?)?),
             "name" => self.name = Some(text(input.parse()?)?),
             _ => {
                 let value: Expr = input.parse()?;
@@ -108,6 +112,18 @@ fn text(value: Expr) -> Result<LitStr> {
     }
 }
 
+/// Returns which of `Format` a text is.
+fn format(text: &LitStr) -> Result<Ident> {
+    match text.value().as_str() {
+        "json" => Ok(Ident::new("Json", text.span())),
+        "binary" => Ok(Ident::new("Binary", text.span())),
+        other => {
+            let message = format!("`{other}` is no format; there are `json` and `binary`");
+            Err(syn::Error::new(text.span(), message))
+        }
+    }
+}
+
 fn unknown(key: &Ident, section: Option<&Ident>) -> syn::Error {
     let prefix = section.map(|section| format!("{section}.")).unwrap_or_default();
     let mut known: Vec<&str> = OPTIONS
@@ -116,7 +132,7 @@ fn unknown(key: &Ident, section: Option<&Ident>) -> syn::Error {
         .map(|path| path.split('.').next().unwrap_or(path))
         .collect();
     if section.is_none() {
-        known.extend(["command", "shell", "on_success", "on_failure"]);
+        known.extend(["format", "command", "shell", "on_success", "on_failure"]);
     }
     known.dedup();
     let place = section.map(|section| format!(" of `{section}`")).unwrap_or_default();

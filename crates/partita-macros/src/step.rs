@@ -162,6 +162,8 @@ fn definition(
     let text = name.to_string();
     let shown = attributes.name.as_ref().map_or_else(|| text.clone(), syn::LitStr::value);
     let options = attributes.options();
+    let format = attributes.format.as_ref();
+    let format = format.map(|format| quote!(.stored_as(::partita::Format::#format)));
     let hooks = [
         attributes.on_success.as_ref().map(|hook| quote!(.on_success(#hook))),
         attributes.on_failure.as_ref().map(|hook| quote!(.on_failure(#hook))),
@@ -180,6 +182,7 @@ fn definition(
                     .at(file!(), line!())
                     #(#inputs)*
                     .with(#options)
+                    #format
                     #(#hooks)*
                     #does
             }

@@ -65,6 +65,8 @@ pub mod plugin;
 #[cfg(feature = "ndarray")]
 mod arrays;
 #[cfg(feature = "pipelines")]
+mod binary;
+#[cfg(feature = "pipelines")]
 mod bytes;
 #[cfg(feature = "pipelines")]
 mod caller;
@@ -127,7 +129,7 @@ mod pipelines {
     pub use crate::output::{Declared, OUTPUT, One, Output, Outputs, Returned, Several, Value};
     pub use crate::pipeline::{Arguments, Parameter, Pipeline};
     pub use crate::save::Saver;
-    pub use crate::step::{FailureHook, Step, StepSource, SuccessHook};
+    pub use crate::step::{FailureHook, Format, Step, StepSource, SuccessHook};
     pub use crate::trace::Call;
 
     /// Why a step fails: any error, or a text as in `Err("no rows".into())`.

@@ -18,6 +18,7 @@ use partita_engine::step_runner::{
 };
 use partita_engine::store::ArtifactStore;
 
+use crate::binary;
 use crate::bytes::Bytes;
 use crate::output::Value;
 use crate::{Error, Result};
@@ -65,19 +66,15 @@ impl<'a> Inputs<'a> {
 
     /// Loads what serde can read.
     pub(crate) fn read<T: DeserializeOwned + 'static>(&self, name: &str) -> Result<T> {
-        match self.file::<T>(name) {
-            Some(path) => path,
+        match self.file::<T>(name).or_else(|| self.binary(name)) {
+            Some(read) => read,
             None => self.text(name).and_then(|text| value::decode(&text).map_err(Error::from)),
         }
     }
 
     /// Returns an input that is a file, where files are asked for.
     fn file<T: 'static>(&self, name: &str) -> Option<Result<T>> {
-        let version = match self.values.get(name)? {
-            InputValue::Artifact(version) => version,
-            InputValue::Element { list, index } => list.items.as_ref()?.get(*index as usize)?,
-            _ => return None,
-        };
+        let version = self.version(name)?;
         if !types::is_path::<T>() || version.format != PATH_FORMAT {
             return None;
         }
@@ -88,6 +85,27 @@ impl<'a> Inputs<'a> {
             Ok(path) => Ok(*path),
             Err(_) => Err("it is a file".into()),
         }))
+    }
+
+    /// Returns an input that is stored in a binary format, if it is what is asked for.
+    fn binary<T: DeserializeOwned + 'static>(&self, name: &str) -> Option<Result<T>> {
+        let version = self.version(name)?;
+        if ![binary::NPY, binary::MESSAGE_PACK].contains(&&*version.format) {
+            return None;
+        }
+        match load_folder(self.store, version) {
+            Ok(folder) => binary::read(&folder, &version.format),
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+
+    /// Returns an input that is one artifact.
+    fn version(&self, name: &str) -> Option<&ArtifactVersion> {
+        match self.values.get(name)? {
+            InputValue::Artifact(version) => Some(version),
+            InputValue::Element { list, index } => list.items.as_ref()?.get(*index as usize),
+            _ => None,
+        }
     }
 
     /// Returns an input in the `json` format.
@@ -169,6 +187,7 @@ fn read(folder: &Path, format: &str) -> Result<Vec<u8>> {
         "json" => Ok(fs::read(folder.join("data.json"))?),
         "bytes" => Ok(value::encode(&Bytes(fs::read(folder.join("data.bin"))?))?),
         "text" => Ok(value::encode(&fs::read_to_string(folder.join("data.txt"))?)?),
+        binary::NPY | binary::MESSAGE_PACK => binary::as_text(folder, format),
         other => Err(format!(
             "it is stored in the format `{other}`, which Rust does not read; make a value of numbers, texts and collections of it in its own language"
         )

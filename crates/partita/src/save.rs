@@ -14,8 +14,10 @@ use partita_engine::step_runner::{
 };
 use partita_engine::store::{Staging, StoreError};
 
+use crate::binary::Binary;
 use crate::bytes::Bytes;
 use crate::output::Value;
+use crate::step::Format;
 use crate::types;
 use crate::value::{self, ValueError};
 
@@ -25,12 +27,13 @@ const FORMAT: &str = "json";
 /// Saves the outputs of one call of a step.
 pub struct Saver<'a> {
     stager: &'a Stager,
+    pub(crate) format: Format,
     pub(crate) outputs: Vec<NewOutput>,
 }
 
 impl<'a> Saver<'a> {
     pub(crate) fn new(stager: &'a Stager) -> Self {
-        Self { stager, outputs: Vec::new() }
+        Self { stager, format: Format::default(), outputs: Vec::new() }
     }
 
     /// Saves the output with this name.
@@ -60,9 +63,7 @@ impl<'a> Saver<'a> {
             let staging = self.stager.stage(name).map_err(|error| failed(&error))?;
             let metadata = save_path(path, staging.folder()).map_err(|error| failed(&error))?;
             self.add(name, type_name, PATH_FORMAT, Content::Files(staging));
-            if let Some(output) = self.outputs.last_mut() {
-                output.metadata = metadata;
-            }
+            self.note(metadata);
             return Ok(());
         }
         let bytes = (value as &dyn Any).downcast_ref::<Bytes>();
@@ -71,6 +72,16 @@ impl<'a> Saver<'a> {
             fs::write(staging.folder().join("data.bin"), bytes).map_err(|error| failed(&error))?;
             self.add(name, type_name, "bytes", Content::Files(staging));
             return Ok(());
+        }
+        if self.format == Format::Binary {
+            let binary = Binary::of(value).map_err(|error| failed(&error))?;
+            if binary.len() > INLINE_LIMIT {
+                let staging = self.stage(name).map_err(|error| failed(&error))?;
+                binary.write(staging.folder()).map_err(|error| failed(&error))?;
+                self.add(name, type_name, binary.format(), Content::Files(staging));
+                self.note(binary.metadata());
+                return Ok(());
+            }
         }
         let text = value::encode(value).map_err(|error| failed(&error))?;
         let content = if text.len() <= INLINE_LIMIT {
@@ -84,6 +95,13 @@ impl<'a> Saver<'a> {
         };
         self.add(name, type_name, FORMAT, content);
         Ok(())
+    }
+
+    /// Notes what there is to say of the latest output.
+    fn note(&mut self, metadata: BTreeMap<String, Literal>) {
+        if let Some(output) = self.outputs.last_mut() {
+            output.metadata = metadata;
+        }
     }
 
     pub(crate) fn add(&mut self, name: &str, type_name: &str, format: &str, content: Content) {

@@ -23,6 +23,17 @@ pub type FailureHook = fn(&Failure);
 
 type Body = dyn Fn(&mut Inputs<'_>, &mut Saver<'_>) -> Result<()> + Send + Sync;
 
+/// How the values of a step are stored that have no format of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// As JSON text.
+    #[default]
+    Json,
+    /// A vector of numbers as an npy file, whose numbers are as they are in memory, and any other value
+    /// as MessagePack; small ones as JSON still, in the step's own document.
+    Binary,
+}
+
 /// A step by its definition; the macro `step` makes one of a function.
 ///
 /// ```
@@ -54,6 +65,7 @@ pub struct Step {
     inputs: Vec<(&'static str, InputDefinition)>,
     outputs: Vec<Declared>,
     options: Options,
+    format: Format,
     on_success: Option<SuccessHook>,
     on_failure: Option<FailureHook>,
     body: Option<Arc<Body>>,
@@ -79,6 +91,7 @@ impl Step {
             inputs: Vec::new(),
             outputs: Vec::new(),
             options: Options::new(),
+            format: Format::default(),
             on_success: None,
             on_failure: None,
             body: None,
@@ -109,6 +122,13 @@ impl Step {
     #[must_use]
     pub fn with(mut self, options: Options) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Sets how its outputs are stored.
+    #[must_use]
+    pub fn stored_as(mut self, format: Format) -> Self {
+        self.format = format;
         self
     }
 
@@ -160,6 +180,7 @@ impl Step {
 
     /// Calls it.
     pub(crate) fn call(&self, inputs: &mut Inputs<'_>, saver: &mut Saver<'_>) -> Result<()> {
+        saver.format = self.format;
         match &self.body {
             Some(body) => body(inputs, saver),
             None => Err(format!("step `{}` does nothing; say what with `runs`", self.name).into()),

@@ -45,6 +45,48 @@ fn repeat(list: &[f64], times: usize) -> Vec<f64> {
     list.repeat(times)
 }
 
+/// Whatever is large is stored in a binary format.
+#[step(format = "binary")]
+fn pass_large(
+    list: Vec<f64>,
+    counts: Vec<u32>,
+    tuple: (i64, String),
+    mapping: BTreeMap<i64, Vec<bool>>,
+    texts: Vec<String>,
+    rows: Vec<Vec<f64>>,
+    bytes: Bytes,
+) -> Large {
+    Large { list, counts, tuple, mapping, texts, rows, bytes }
+}
+
+#[derive(Outputs)]
+struct Large {
+    list: Vec<f64>,
+    counts: Vec<u32>,
+    tuple: (i64, String),
+    mapping: BTreeMap<i64, Vec<bool>>,
+    texts: Vec<String>,
+    rows: Vec<Vec<f64>>,
+    bytes: Bytes,
+}
+
+/// Takes what is stored in any format.
+#[step]
+fn measure(list: &[f64], texts: Vec<String>, rows: &[Vec<f64>]) -> (f64, usize, f64) {
+    let letters = texts.iter().map(String::len).sum();
+    (list.iter().sum(), letters, rows.iter().flatten().sum())
+}
+
+#[step(format = "binary")]
+fn copies(text: &str, times: usize) -> Vec<String> {
+    vec![text.repeat(times); 3]
+}
+
+#[step]
+fn letters(text: &str) -> usize {
+    text.len()
+}
+
 /// For pipelines in Python: an array, bytes and a folder come back as they were, or doubled.
 #[step]
 fn double(array: Stored<Array2<f64>>) -> Stored<Array2<f64>> {
@@ -80,5 +122,5 @@ fn values(
 }
 
 fn main() -> ExitCode {
-    partita::main![values; double, twice, same]
+    partita::main![values; double, twice, same, pass_large, measure, copies, letters]
 }

@@ -17,11 +17,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from partita.materializers.base import BaseMaterializer
     from partita.materializers.errors import MaterializeError, PickleWarning, UntrustedPickleError
+    from partita.materializers.message_pack import MessagePackMaterializer
     from partita.materializers.registry import Saved, for_format, for_value, load, save
 
 __all__ = [
     "BaseMaterializer",
     "MaterializeError",
+    "MessagePackMaterializer",
     "PickleWarning",
     "Saved",
     "UntrustedPickleError",
@@ -34,6 +36,10 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Imports what most steps do without when somebody asks for it."""
+    if name == "MessagePackMaterializer":
+        from partita.materializers.message_pack import MessagePackMaterializer
+
+        return MessagePackMaterializer
     if name in __all__:
         from partita.materializers import base, errors, registry
 

@@ -7,7 +7,7 @@ which asks for trust.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, get_origin
 
 import numpy as np
 
@@ -31,9 +31,11 @@ class ArrayMaterializer(BaseMaterializer):
             raise Unsuitable("it is of a subclass of `ndarray`, which would be lost")
         _write(self.uri, data)
 
-    def load(self, data_type: Any) -> np.ndarray[Any, Any]:
-        """Reads the array from `data.npy` into memory of its own."""
-        return _read(self.uri)
+    def load(self, data_type: Any) -> Any:
+        """Reads the array from `data.npy` into its own memory; as a list if that is asked for."""
+        array = _read(self.uri)
+        is_list = data_type is list or get_origin(data_type) is list
+        return array.tolist() if is_list else array
 
     def extract_metadata(self, data: np.ndarray[Any, Any]) -> dict[str, Any]:
         """Returns the shape, the dtype and the bytes."""

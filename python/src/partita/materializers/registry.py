@@ -33,6 +33,7 @@ _FORMATS: dict[str, tuple[str, str]] = {
     "enum": ("enum", "EnumMaterializer"),
     "path": ("path", "PathMaterializer"),
     "pydantic": ("pydantic", "PydanticMaterializer"),
+    "msgpack": ("message_pack", "MessagePackMaterializer"),
     "npy": ("numpy", "ArrayMaterializer"),
     "npy/scalar": ("numpy", "ScalarMaterializer"),
     "parquet/pandas": ("pandas", "DataFrameMaterializer"),

@@ -1,0 +1,49 @@
+"""Stores plain values as MessagePack (format `msgpack`), where a step asks for it.
+
+Programs in Rust store what is large this way if they say `format = "binary"`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from partita.materializers.base import BaseMaterializer
+from partita.materializers.errors import Unsuitable
+
+# By name: it has no types, and strict type checks would stumble over it.
+msgpack: Any = importlib.import_module("msgpack")
+
+_FILE = "data.msgpack"
+
+
+class MessagePackMaterializer(BaseMaterializer):
+    """Stores `None bool int float str bytes`, and lists and dicts of them.
+
+    MessagePack has no tuples, no sets, and no whole numbers of more than 64 bits.
+
+    Example:
+        >>> @step(output_materializers=MessagePackMaterializer)
+        ... def count(texts: list[str]) -> dict[str, int]: ...
+    """
+
+    FORMAT = "msgpack"
+
+    def save(self, data: Any) -> None:
+        """Writes the value to `data.msgpack`."""
+        try:
+            packed = msgpack.packb(data, strict_types=True)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise Unsuitable(f"MessagePack has no form for it: {error}") from None
+        with open(os.path.join(self.uri, _FILE), "wb") as file:
+            file.write(packed)
+
+    def load(self, data_type: Any) -> Any:
+        """Reads the value from `data.msgpack`."""
+        with open(os.path.join(self.uri, _FILE), "rb") as file:
+            return msgpack.unpackb(file.read(), strict_map_key=False)
+
+    def extract_metadata(self, data: Any) -> dict[str, Any]:
+        """Returns the length of a list."""
+        return {"length": len(data)} if type(data) is list else {}
