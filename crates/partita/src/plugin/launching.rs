@@ -41,10 +41,13 @@ impl<O: StepLauncher> Orchestrator<Launches> for O {
 
     fn open(opening: Opening<O::Config>) -> Result<Box<dyn Serving>, RpcError> {
         let Opening { run, config, channel, .. } = opening;
-        let stack = run.stack.clone();
+        let (stack, run_id) = (run.stack.clone(), run.run_id.clone());
         let orchestrator = Arc::new(O::new(run, config)?);
         if let Some(validator) = orchestrator.validator() {
             validator.validate(&stack)?;
+        }
+        if let Some(id) = orchestrator.get_orchestrator_run_id() {
+            channel.identified(&id, &run_id);
         }
         Ok(Box::new(Launching { orchestrator, channel, waited_for: HashSet::new() }))
     }

@@ -111,6 +111,10 @@ impl StepLauncher for Queue {
         })
     }
 
+    fn get_orchestrator_run_id(&self) -> Option<String> {
+        self.argument.clone().filter(|argument| argument.starts_with("flow-"))
+    }
+
     fn validator(&self) -> Option<StackValidator> {
         Some(StackValidator::new().required_components(["artifact_store"]))
     }
@@ -201,12 +205,16 @@ fn open(config: Value) -> Value {
 
 /// Returns the answers to some requests.
 fn answers(requests: &[(&str, Value)]) -> Vec<Value> {
+    said(requests).into_iter().filter(|said| said["id"] == 1).collect()
+}
+
+/// Returns all that is said while these are asked.
+fn said(requests: &[(&str, Value)]) -> Vec<Value> {
     let line = |(method, params): &(&str, Value)| {
         json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
     };
     let lines: Vec<String> = requests.iter().map(line).collect();
-    let said = served(&lines.join("\n"));
-    said.into_iter().filter(|said| said["id"] == 1).collect()
+    served(&lines.join("\n"))
 }
 
 #[test]
@@ -235,6 +243,16 @@ fn a_configuration_says_where_steps_run() {
     };
     assert_eq!(validated("far"), json!({ "problems": [], "is_remote": true }));
     assert_eq!(validated("day"), json!({ "problems": [] }));
+}
+
+#[test]
+fn what_the_backend_calls_the_run_is_told_when_it_is_opened() {
+    let told = |argument: &str| {
+        let config = json!({ "queue": "day", "argument": argument });
+        let said = said(&[("open", open(config))]);
+        said.iter().any(|line| line["params"]["orchestrator_run_id"] == argument)
+    };
+    assert!(told("flow-81") && !told("day"));
 }
 
 /// Checks the command of a launched attempt, or why it was not launched.

@@ -104,6 +104,12 @@ pub trait StepLauncher: Sized + Send + Sync + 'static {
         Opened::default().poll_interval
     }
 
+    /// Returns what the backend calls the run, if that is known when [`new`](Self::new) returns; it is
+    /// kept with the run.
+    fn get_orchestrator_run_id(&self) -> Option<String> {
+        None
+    }
+
     /// Returns what it asks of the stack that it is in.
     fn validator(&self) -> Option<StackValidator> {
         None
