@@ -71,7 +71,13 @@ def test_what_cannot_be_opened_fails_the_run_once_and_it_is_resumed_when_mended(
     told = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert len(told) == 1 and why in told[0], done
     assert told[0].count("the orchestrator `own`") == told[0].count(why) == 1, done
-    for wrong in ("retrying", "attempt 2", "goes on where it stopped", "first: failed"):
+    for wrong in (
+        "retrying",
+        "attempt 2",
+        "goes on where it stopped",
+        "first: failed",
+        "first: started",
+    ):
         assert wrong not in done.err, done
     assert "help: mend that, then `partita runs resume retried-" in done.err
     run = Client().get_run("latest")

@@ -130,8 +130,6 @@ pub enum Outcome {
     Failed(Failure),
     /// It failed, and no other attempt at it can be made.
     GaveUp(Failure),
-    /// It never began, since its orchestrator cannot be opened: that fails the run, and no step.
-    NotOpened(Failure),
     /// It was cancelled, by the engine or by an interrupt; it is not retried.
     Cancelled,
 }
@@ -177,8 +175,11 @@ pub enum LaunchError {
 pub trait StepLauncher: Send + Sync {
     /// Returns whether it takes an attempt now. One that it does not take has not begun, holds nothing,
     /// and waits until the launcher has asked for it through `reports`.
-    fn takes(&self, _attempt: &Attempt, _reports: &Arc<dyn Reports>) -> bool {
-        true
+    ///
+    /// # Errors
+    /// If its orchestrator cannot be opened: that fails the run, and no step.
+    fn takes(&self, _attempt: &Attempt, _reports: &Arc<dyn Reports>) -> Result<bool, LaunchError> {
+        Ok(true)
     }
 
     /// Starts an attempt.

@@ -34,8 +34,8 @@ impl Launchers {
 }
 
 impl StepLauncher for Launchers {
-    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> bool {
-        self.named(attempt).map_or(true, |(_, launcher)| launcher.takes(attempt, reports))
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, LaunchError> {
+        self.named(attempt).map_or(Ok(true), |(_, launcher)| launcher.takes(attempt, reports))
     }
 
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {

@@ -20,7 +20,6 @@ use partita_core::launcher::{
     Attempt, Job, JobStatus, LaunchError, Outcome, PROGRAM_ENTRYPOINT, PYTHON_ENTRYPOINT, Reports,
     StepLauncher, run_arguments,
 };
-use partita_core::run::Failure;
 
 use crate::message::{Find, Found, Mode, Open, Run, Supply, method};
 use crate::patience::Patience;
@@ -226,10 +225,11 @@ impl Drop for PluginLauncher {
 impl StepLauncher for PluginLauncher {
     /// A plugin takes attempts once it is open, and one that goes through the steps by itself those at
     /// the steps that it has asked for.
-    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> bool {
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, LaunchError> {
         let mut state = self.0.state();
-        if self.0.ensure_started(&mut state).is_err() {
-            return true; // Its launch says why.
+        match self.0.ensure_started(&mut state) {
+            Err(_) if state.has_opened => return Ok(true), // Its launch says why.
+            started => started.map_err(LaunchError::Refused)?,
         }
         let is_taken = match &state.plugin {
             Plugin::Opening { .. } => false,
@@ -239,20 +239,13 @@ impl StepLauncher for PluginLauncher {
         if !is_taken {
             state.put_off = Some(Arc::clone(reports));
         }
-        is_taken
+        Ok(is_taken)
     }
 
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let id = attempt.id();
         let mut state = self.0.state();
-        if let Err(why) = self.0.ensure_started(&mut state) {
-            if state.has_opened {
-                return Err(LaunchError::Refused(why));
-            }
-            let failure = Failure::ours(why);
-            reports.ended(attempt.unit(), attempt.number, Outcome::NotOpened(failure));
-            return Ok(id);
-        }
+        self.0.ensure_started(&mut state).map_err(LaunchError::Refused)?;
         let step = attempt.step;
         let handed = (self.0.run.hand)(std::slice::from_ref(attempt.step())).map_err(|error| {
             LaunchError::Refused(format!("its secrets cannot be handed over: {error}"))

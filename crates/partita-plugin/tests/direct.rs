@@ -59,7 +59,7 @@ fn a_direct_orchestrator_takes_the_steps_that_it_asks_for() {
     let folder = Folder::new();
     let (launcher, _) = direct(&folder, "step1 step0 done");
     let (ends, (reports, reported, asked)) = (launcher.step_ends(), all_reports());
-    let takes = |step| launcher.takes(&attempt(step, 1), &reports);
+    let takes = |step| launcher.takes(&attempt(step, 1), &reports).unwrap();
     assert!(!takes(0));
     // Once it asks for one step, the other is not taken.
     assert_eq!(asked.recv_timeout(LONG), Ok(Some(1)));

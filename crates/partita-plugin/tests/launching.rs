@@ -223,7 +223,7 @@ fn what_does_not_speak_the_protocol_is_told_in_one_paragraph() {
     gone(r#"hello) echo "Loading …" ;;"#, "wrote `Loading …` to its standard output");
     gone(
         r#"open) refuse "$id" -32000 "the queue is closed" ;;"#,
-        "not opened: the orchestrator `queue` cannot be opened: the queue is closed",
+        "the orchestrator `queue` cannot be opened: the queue is closed",
     );
     gone("open) exec >&- ; read -r line ;;", "closed its standard output");
     gone(r#"launch) exit 0 ;;"#, "ended with exit code 0");
@@ -325,13 +325,8 @@ fn a_plugin_that_cannot_be_started_fails_no_step() {
     folder.program("#!/nowhere/python4\n");
     let (run, _) = folder.run(start, LONG);
     let launcher = PluginLauncher::new(run);
-    let (reports, reported) = reports();
-    launcher.launch(attempt(0, 1), &reports).unwrap();
-    let told = end(&reported);
-    assert!(
-        told.starts_with("0/1 not opened: the orchestrator `queue` cannot be opened"),
-        "{told}"
-    );
+    let told = launcher.takes(&attempt(0, 1), &reports().0).unwrap_err().to_string();
+    assert!(told.starts_with("the orchestrator `queue` cannot be opened"), "{told}");
     assert!(told.contains("its first line names"), "{told}");
 }
 
@@ -342,7 +337,7 @@ fn a_launcher_takes_attempts_once_it_is_open() {
     let (run, _) = folder.run(start, LONG);
     let launcher = PluginLauncher::new(run);
     let (reports, _, asked) = all_reports();
-    assert!(!launcher.takes(&attempt(0, 1), &reports));
+    assert!(!launcher.takes(&attempt(0, 1), &reports).unwrap());
     assert_eq!(asked.recv_timeout(LONG), Ok(None));
-    assert!(launcher.takes(&attempt(0, 1), &reports));
+    assert!(launcher.takes(&attempt(0, 1), &reports).unwrap());
 }

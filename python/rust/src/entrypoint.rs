@@ -246,9 +246,9 @@ impl PyStepEntry {
             Entered::Ran(outcome) => match outcome {
                 Outcome::Completed(_) => ("completed", None),
                 Outcome::Cancelled => ("cancelled", None),
-                Outcome::Failed(failure)
-                | Outcome::GaveUp(failure)
-                | Outcome::NotOpened(failure) => ("failed", Some(told(failure))),
+                Outcome::Failed(failure) | Outcome::GaveUp(failure) => {
+                    ("failed", Some(told(failure)))
+                }
             },
         })
     }

@@ -276,10 +276,6 @@ impl<'a> Driver<'a> {
         }
         let (failure, outcome) = match reported {
             Reported::Cancelled => return Outcome::Cancelled,
-            Reported::NotOpened(failure) => {
-                self.not_opened.get_or_insert(failure.message);
-                return Outcome::NotOpened;
-            }
             Reported::Failed(failure) => (self.told(step, attempt, failure), Outcome::Failed),
             Reported::GaveUp(failure) => (self.told(step, attempt, failure), Outcome::Lost),
             Reported::Completed(_) => {

@@ -140,15 +140,20 @@ impl<'a> Flights<'a> {
     }
 
     /// Returns whether the launcher takes an attempt now.
+    ///
+    /// # Errors
+    /// If its orchestrator cannot be opened.
     pub(super) fn takes(
         &self,
         unit: Unit,
         number: u32,
         is_last: bool,
         reason: Option<Arc<str>>,
-    ) -> bool {
-        let is_found = self.found.get(&unit).is_some_and(|(found, _)| *found == number);
-        is_found || self.launcher.takes(&self.attempt(unit, number, reason, is_last), &self.reports)
+    ) -> Result<bool, LaunchError> {
+        if self.found.get(&unit).is_some_and(|(found, _)| *found == number) {
+            return Ok(true);
+        }
+        self.launcher.takes(&self.attempt(unit, number, reason, is_last), &self.reports)
     }
 
     /// Begins an attempt at `unit`, which the scheduler knows by the number `step`.

@@ -36,8 +36,8 @@ impl<'l> Redacting<'l> {
 }
 
 impl StepLauncher for Redacting<'_> {
-    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> bool {
-        self.launcher.takes(attempt, reports)
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, LaunchError> {
+        self.launcher.takes(attempt, reports).map_err(|error| self.error(error))
     }
 
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
@@ -98,10 +98,6 @@ fn outcome(end: Outcome, secrets: &Secrets) -> Outcome {
         Outcome::GaveUp(mut failure) => {
             secrets.redact_failure(&mut failure);
             Outcome::GaveUp(failure)
-        }
-        Outcome::NotOpened(mut failure) => {
-            secrets.redact_failure(&mut failure);
-            Outcome::NotOpened(failure)
         }
         end @ (Outcome::Completed(_) | Outcome::Cancelled) => end,
     }

@@ -86,17 +86,9 @@ impl Flight {
 
     /// Reports that nothing more is known of it, since its plugin is not there.
     pub(super) fn lose(self, why: &str) {
-        self.end_without_plugin(Outcome::Failed(Failure::ours(why)));
-    }
-
-    /// Reports that its plugin cannot be opened.
-    pub(super) fn not_opened(self, why: &str) {
-        self.end_without_plugin(Outcome::NotOpened(Failure::ours(why)));
-    }
-
-    fn end_without_plugin(self, outcome: Outcome) {
         let is_cancelled = self.cancels > 0;
-        self.report(if is_cancelled { Outcome::Cancelled } else { outcome });
+        let failed = || Outcome::Failed(Failure::ours(why));
+        self.report(if is_cancelled { Outcome::Cancelled } else { failed() });
     }
 }
 

@@ -128,17 +128,13 @@ impl Shared {
     /// Ends the plugin for good: it cannot serve this run.
     pub(super) fn give_up(&self, why: String) {
         let mut state = self.state();
-        let has_opened = state.has_opened;
         let plugin = std::mem::replace(&mut state.plugin, Plugin::Unusable(why.clone()));
         let flights = std::mem::take(&mut state.flights);
         self.settled.notify_all();
         state.ask_for(None);
         drop(state);
         for flight in flights.into_values() {
-            match has_opened {
-                true => self.lose(flight, &why),
-                false => flight.not_opened(&why),
-            }
+            self.lose(flight, &why);
         }
         drop(plugin);
     }

@@ -163,7 +163,6 @@ pub(crate) fn end(reported: &Reported) -> String {
     let outcome = match outcome {
         Outcome::Completed(_) => "completed".to_owned(),
         Outcome::Cancelled => "cancelled".to_owned(),
-        Outcome::NotOpened(failure) => format!("not opened: {}", failure.message),
         Outcome::Failed(failure) | Outcome::GaveUp(failure) => match failure.exit_code {
             Some(code) => format!("failed ({code}): {}", failure.message),
             None => format!("failed: {}", failure.message),

@@ -17,10 +17,19 @@ impl Driver<'_> {
         let unit = self.scheduler.unit(step);
         let is_last = self.scheduler.rules(step).wait_after(attempt).is_none();
         let reason = self.reasons[step].clone();
-        if !self.flights.takes(unit, attempt, is_last, reason.clone()) {
-            self.not_begun = Some((step, attempt));
-            self.events.push_back(Event::PutOff { step, attempt });
-            return;
+        match self.flights.takes(unit, attempt, is_last, reason.clone()) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.not_begun = Some((step, attempt));
+                self.events.push_back(Event::PutOff { step, attempt });
+                return;
+            }
+            Err(error) => {
+                self.not_opened.get_or_insert(error.to_string());
+                let outcome = Outcome::NotOpened;
+                self.events.push_back(Event::Ended { step, attempt, outcome });
+                return;
+            }
         }
         let places = match self.drive.limits.take(unit.step) {
             Ok(Taken::Places(places)) => places,

@@ -246,11 +246,11 @@ impl Script {
 }
 
 impl StepLauncher for Script {
-    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> bool {
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, LaunchError> {
         let mut state = self.state();
-        let Some((step, from)) = self.put_off else { return true };
+        let Some((step, from)) = self.put_off else { return Ok(true) };
         state.reports = Some(Arc::clone(reports));
-        attempt.step != step || state.now >= from
+        Ok(attempt.step != step || state.now >= from)
     }
 
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {

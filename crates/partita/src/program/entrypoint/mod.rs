@@ -173,9 +173,7 @@ fn told(entry: &StepEntry, entered: Entered, number: u32, is_told: bool) -> Exit
         Entered::Cached => say(&format!("step `{step}` is cached")),
         Entered::Ran(Outcome::Completed(_)) => {}
         Entered::Ran(Outcome::Cancelled) => return ExitCode::from(CANCELLED),
-        Entered::Ran(
-            Outcome::Failed(failure) | Outcome::GaveUp(failure) | Outcome::NotOpened(failure),
-        ) => {
+        Entered::Ran(Outcome::Failed(failure) | Outcome::GaveUp(failure)) => {
             // Its record says it, where there is one.
             if !is_told || !entry.is_recorded(number) {
                 say(&format!("error: step `{step}` failed: {}", described(&failure)));
