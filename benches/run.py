@@ -16,6 +16,7 @@ from pathlib import Path
 
 import plugins
 import processes
+import programs
 from figure import HEADINGS, Figure
 from measuring import BENCHES, Sample, floor, folder, repeat, show, start_time, workload
 
@@ -172,6 +173,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "runner": runner,
     **processes.MEASUREMENTS,
     **plugins.MEASUREMENTS,
+    **programs.MEASUREMENTS,
 }
 
 

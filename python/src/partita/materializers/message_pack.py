@@ -45,5 +45,5 @@ class MessagePackMaterializer(BaseMaterializer):
             return msgpack.unpackb(file.read(), strict_map_key=False)
 
     def extract_metadata(self, data: Any) -> dict[str, Any]:
-        """Returns the length of a list."""
-        return {"length": len(data)} if type(data) is list else {}
+        """Returns the length of a collection or a text."""
+        return {"length": len(data)} if hasattr(data, "__len__") else {}
