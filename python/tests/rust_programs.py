@@ -7,9 +7,18 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE = (
+NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE, CONFORMANCE = (
     str(ROOT / "target/debug" / name)
-    for name in ("numbers", "by_hand", "failing", "values", "commands", "logging", "wine")
+    for name in (
+        "numbers",
+        "by_hand",
+        "failing",
+        "values",
+        "commands",
+        "logging",
+        "wine",
+        "conformance",
+    )
 )
 
 

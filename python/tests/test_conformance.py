@@ -20,6 +20,9 @@ from partita.conformance.place import Ended, Place, check_code
 from partita.conformance.scenario import NotClaimed, Scenario, Unexpected, expect
 from partita.conformance.subject import Subject
 from played_suites import GPUS, ISOLATION, PLUGINS, PROCESSES, begin, not_claimed
+from rust_programs import CONFORMANCE
+from test_rust_orchestrators import SANDBOX
+from test_rust_ways import MAKEFILE, WAVES
 
 
 def test_built_in_orchestrators_pass_and_do_not_claim_what_they_cannot(command: str) -> None:
@@ -173,3 +176,37 @@ FAILING = """
     def failing():
         bad()
 """
+
+
+#: What needs a process for each step of a program.
+PROGRAMS_ISOLATION = {
+    "an-exit-code-of-a-program-is-told",
+    "control-c-cancels-a-program-and-its-steps",
+}
+OF_PROGRAMS = "--scenario=*-program-*"
+
+
+@pytest.mark.parametrize(
+    ("flavor", "left_out"),
+    [
+        (["local"], PROGRAMS_ISOLATION),
+        (["process", "--max_parallelism=2"], set[str]()),
+        ([SANDBOX], set[str]()),
+        ([WAVES], set[str]()),
+        ([MAKEFILE], set[str]()),
+    ],
+    ids=lambda value: Path(value[0]).name if isinstance(value, list) else "",
+)
+def test_orchestrators_run_pipelines_that_are_programs(
+    command: str, flavor: list[str], left_out: set[str]
+) -> None:
+    words = [*flavor, f"--program={CONFORMANCE}", OF_PROGRAMS]
+    assert not_claimed(begin(command, *words)) == left_out
+
+
+def test_a_flavor_in_python_runs_pipelines_that_are_programs(
+    project: Project, command: str
+) -> None:
+    write_flavor(project, DIRECT)
+    words = [SOURCE, "--queue=a", f"--program={CONFORMANCE}", OF_PROGRAMS]
+    assert not_claimed(begin(command, *words, cwd=project.folder)) == PROGRAMS_ISOLATION

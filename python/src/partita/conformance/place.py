@@ -185,6 +185,30 @@ class Place:
         check_code(ended, code)
         return self.last_run()
 
+    def program(self, pipeline: str) -> str:
+        """Returns the target of a pipeline of the program in Rust that the suite was given."""
+        return f"{self.subject.program}:{pipeline}"
+
+    def run_program(self, pipeline: str, *options: str, code: int = 0) -> Any:
+        """Runs a pipeline of that program; returns its run.
+
+        Args:
+            pipeline: Its name.
+            *options: More of what the command is told; parameters as `NAME=VALUE`.
+            code: The exit code that it should end with.
+
+        Raises:
+            NotClaimed: It was refused before it ran.
+            Unexpected: It ended with another code.
+        """
+        parameters = (option if option[0] == "-" else f"--param={option}" for option in options)
+        before = self.last_run_id()
+        ended = self.partita("run", self.program(pipeline), *parameters)
+        if self.last_run_id() == before:
+            raise NotClaimed(ended.err.strip())
+        check_code(ended, code)
+        return self.last_run()
+
     def last_run_id(self) -> str | None:
         """Returns the id of the run that was begun last."""
         runs = Client().list_runs()

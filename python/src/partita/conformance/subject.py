@@ -16,14 +16,18 @@ class Subject:
         grace: Seconds that an attempt may take to end once it was cancelled.
         delegates: Whether it starts entrypoints by itself, or submits runs: `no` if it never
             does.
+        program: The program in Rust whose pipelines are played as well, if one was given.
         is_isolated: Whether every step runs in a process of its own; `None` until that was seen.
     """
 
-    def __init__(self, flavor: dict[str, Any], config: list[str]) -> None:
+    def __init__(
+        self, flavor: dict[str, Any], config: list[str], program: str | None = None
+    ) -> None:
         """Takes what `flavor describe` says of it."""
         plugin: dict[str, Any] = flavor.get("plugin") or {}
         self.name: str = flavor["name"]
         self.config = config
+        self.program = program
         self.settings_schema: dict[str, Any] | None = plugin.get("settings_schema")
         capabilities: dict[str, Any] = plugin.get("capabilities", {})
         self.grace: float = capabilities.get("grace", 0.0)

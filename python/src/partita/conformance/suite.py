@@ -17,7 +17,7 @@ from partita import _native
 from partita.conformance import stopping
 from partita.conformance.place import STACK, NotSetUp, Place
 from partita.conformance.scenario import SCENARIOS, NotClaimed, Scenario, Unexpected
-from partita.conformance.scenarios import THEMES
+from partita.conformance.scenarios import PROGRAMS, THEMES
 from partita.conformance.subject import Subject
 from partita.errors import PartitaError
 from partita.telling import show, tell
@@ -54,7 +54,7 @@ def test(request: dict[str, Any]) -> None:
         SystemExit: There is no such scenario, or the orchestrator cannot be registered.
     """
     try:
-        scenarios = _chosen(request["scenarios"])
+        scenarios = _chosen(request["scenarios"], request.get("program"))
     except PartitaError as error:
         tell(f"error: {error}")
         raise SystemExit(2) from None
@@ -134,8 +134,8 @@ def _show(document: dict[str, Any]) -> None:
     show((_native.encode_value(document) or b"") + b"\n")
 
 
-def _chosen(patterns: list[str]) -> list[Scenario]:
-    for theme in THEMES:
+def _chosen(patterns: list[str], program: str | None) -> list[Scenario]:
+    for theme in (*THEMES, PROGRAMS) if program else THEMES:
         importlib.import_module(f"partita.conformance.scenarios.{theme}")
     for pattern in patterns:
         if not fnmatch.filter(SCENARIOS, pattern):
@@ -165,7 +165,7 @@ def _register(folder: Path, request: dict[str, Any]) -> Subject:
     there.set_up("orchestrator", "register", STACK, f"--flavor={flavor}", *config)
     there.set_up("stack", "register", STACK, "-o", STACK, "-a", "default", "--set")
     described = there.set_up("orchestrator", "flavor", "describe", flavor, "--output", "json")
-    return Subject(json.loads(described), config)
+    return Subject(json.loads(described), config, request.get("program"))
 
 
 def _flavors(place: Place) -> set[str]:

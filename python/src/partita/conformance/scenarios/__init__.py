@@ -19,3 +19,6 @@ THEMES = (
     "plugins",
     "messages",
 )
+
+#: The module whose scenarios need a program in Rust.
+PROGRAMS = "programs"

@@ -24,6 +24,10 @@ pub(crate) struct Args {
     /// Only this scenario, or all whose names fit a pattern, as in `a-plugin-*`; may be repeated.
     #[arg(long = "scenario", value_name = "SCENARIO")]
     scenarios: Vec<String>,
+    /// Play those of pipelines in Rust as well, with the program `conformance` of Partita's
+    /// `examples/pipelines_rust`.
+    #[arg(long, value_name = "FILE", value_parser = program)]
+    program: Option<String>,
     /// List the scenarios, and play none.
     #[arg(long)]
     list: bool,
@@ -40,6 +44,7 @@ struct Request {
     is_list: bool,
     config: Vec<String>,
     scenarios: Vec<String>,
+    program: Option<String>,
     command: String,
 }
 
@@ -95,6 +100,7 @@ pub(super) fn run(
         is_list: args.list,
         config: configuration.iter().map(|(key, value)| format!("--{key}={value}")).collect(),
         scenarios: args.scenarios,
+        program: args.program,
         command: command.to_string_lossy().into_owned(),
     };
     let format = args.output.output;
@@ -111,6 +117,13 @@ pub(super) fn run(
     context.show(format, &verdicts, || sum(&verdicts))?;
     let failed = verdicts.iter().filter(|verdict| verdict.verdict == Word::Fail).count();
     if failed == 0 { Ok(()) } else { Err(CommandError::Told(FAILED)) }
+}
+
+/// Returns the path of a program, which scenarios start from folders of their own.
+fn program(file: &str) -> Result<String, String> {
+    let path =
+        std::fs::canonicalize(file).map_err(|error| format!("it cannot be read: {error}"))?;
+    Ok(path.to_string_lossy().into_owned())
 }
 
 /// Returns what is registered in the suite's home, and the folder that it is looked up from: for a
