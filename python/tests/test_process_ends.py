@@ -32,19 +32,42 @@ LEAVES = """
 
     @step
     def leave() -> int:
-        return subprocess.Popen(["sleep", "1000"]).pid
+        {leave}
 
     @step
     def look(process: int) -> bool:
         try:
-            with open(f"/proc/{process}/stat") as stat:
-                return stat.read().rpartition(")")[2].split()[0] != "Z"
+            with open(f"/proc/{{process}}/stat") as stat, open(f"/proc/{{process}}/status") as status:
+                state, *numbers = stat.read().rpartition(")")[2].split()
+                signals = [line.split()[1] for line in status if "Pnd:" in line]
         except OSError:
             return False
+        is_exiting = state in "ZX" or int(numbers[5]) & 4
+        return not is_exiting and not any(int(mask, 16) & 1 << 8 for mask in signals)
 
     @pipeline
     def main():
         look(leave())
+"""
+
+
+LOCKS = """
+    import fcntl
+    from partita import pipeline, step
+
+    held = []
+
+    @step
+    def lock(before: int = 0) -> int:
+        held.append(open("lock", "w"))
+        fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return before + 1
+
+    @pipeline
+    def main():
+        number = lock()
+        for _ in range(20):
+            number = lock(number)
 """
 
 
@@ -114,14 +137,31 @@ def test_what_a_killed_step_had_prepared_goes_with_its_run(project: Project, com
     assert list((project.store / "staging").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "leave",
+    [
+        'return subprocess.Popen(["sleep", "1000"]).pid',
+        "return int(subprocess.check_output('sleep 1000 >&- & echo $!', shell=True))",
+    ],
+    ids=["its own", "an orphan"],
+)
 def test_the_next_step_begins_once_programs_of_the_one_before_are_gone(
-    project: Project, command: str
+    project: Project, command: str, leave: str
 ) -> None:
     use_process(command)
-    project.write("main.py", LEAVES)
+    project.write("main.py", LEAVES.format(leave=leave))
     finished = project.run()
     assert finished.code == 0, finished
     assert Client().get_run("latest").steps["look"].output.load() is False
+
+
+def test_the_next_step_begins_once_files_of_the_one_before_are_closed(
+    project: Project, command: str
+) -> None:
+    use_process(command)
+    project.write("main.py", LOCKS)
+    finished = project.run()
+    assert finished.code == 0, finished
 
 
 def test_programs_that_a_step_leaves_running_end_with_it(project: Project, command: str) -> None:

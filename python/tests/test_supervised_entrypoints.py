@@ -18,6 +18,7 @@ from test_rust_orchestrators import SANDBOX
 
 PIPELINE = """
     import os
+    import time
     from pathlib import Path
     from partita import pipeline, step
 
@@ -26,8 +27,15 @@ PIPELINE = """
         if os.environ.get("PARTITA_TEST_STOPS"):
             os._exit(9)
         Path("pid.txt").write_text(str(os.getpid()))
-        while True:
-            os.sched_yield()
+        try:
+            while True:
+                os.sched_yield()
+        except KeyboardInterrupt:
+            end = time.monotonic() + 0.3
+            while time.monotonic() < end:
+                os.sched_yield()
+            Path("tidied.txt").touch()
+            raise
 
     @pipeline
     def waiting():
@@ -95,6 +103,17 @@ def test_a_signal_to_the_entrypoint_interrupts_its_step(
     run = Client().get_run("latest")
     [left] = (project.store / "runs" / run.id / "steps").glob("*.attempt-1.json")
     assert json.loads(left.read_text())["status"] == "cancelled"
+
+
+def test_a_step_that_its_whole_group_is_told_to_end_tidies_up(
+    project: Project, started: list[str]
+) -> None:
+    entrypoint = project.begin(*started, start_new_session=True)
+    wait_for(project, project.folder / "pid.txt")
+    os.killpg(entrypoint.pid, signal.SIGTERM)
+    done = finish(entrypoint)
+    assert done.code == 143, done
+    assert (project.folder / "tidied.txt").exists()
 
 
 def test_a_step_ends_with_its_entrypoint(project: Project, started: list[str]) -> None:

@@ -177,8 +177,8 @@ pub trait StepLauncher: Send + Sync {
     /// and waits until the launcher has asked for it through `reports`.
     ///
     /// # Errors
-    /// If its orchestrator cannot be opened: that fails the run, and no step.
-    fn takes(&self, _attempt: &Attempt, _reports: &Arc<dyn Reports>) -> Result<bool, LaunchError> {
+    /// Why its orchestrator cannot be opened: that fails the run, and no step.
+    fn takes(&self, _attempt: &Attempt, _reports: &Arc<dyn Reports>) -> Result<bool, String> {
         Ok(true)
     }
 

@@ -34,7 +34,7 @@ impl Launchers {
 }
 
 impl StepLauncher for Launchers {
-    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, LaunchError> {
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, String> {
         self.named(attempt).map_or(Ok(true), |(_, launcher)| launcher.takes(attempt, reports))
     }
 

@@ -225,11 +225,11 @@ impl Drop for PluginLauncher {
 impl StepLauncher for PluginLauncher {
     /// A plugin takes attempts once it is open, and one that goes through the steps by itself those at
     /// the steps that it has asked for.
-    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, LaunchError> {
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, String> {
         let mut state = self.0.state();
         match self.0.ensure_started(&mut state) {
             Err(_) if state.has_opened => return Ok(true), // Its launch says why.
-            started => started.map_err(LaunchError::Refused)?,
+            started => started?,
         }
         let is_taken = match &state.plugin {
             Plugin::Opening { .. } => false,

@@ -325,7 +325,7 @@ fn a_plugin_that_cannot_be_started_fails_no_step() {
     folder.program("#!/nowhere/python4\n");
     let (run, _) = folder.run(start, LONG);
     let launcher = PluginLauncher::new(run);
-    let told = launcher.takes(&attempt(0, 1), &reports().0).unwrap_err().to_string();
+    let told = launcher.takes(&attempt(0, 1), &reports().0).unwrap_err();
     assert!(told.starts_with("the orchestrator `queue` cannot be opened"), "{told}");
     assert!(told.contains("its first line names"), "{told}");
 }

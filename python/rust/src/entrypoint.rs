@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
 use nix::sys::signal::Signal;
 use partita_core::digest::InvalidDigest;
 use partita_core::launcher::{Outcome, Unit};
@@ -81,6 +81,12 @@ impl PyRunEntry {
 pub(crate) fn end_with_parent(py: Python<'_>, ends: bool) -> PyResult<()> {
     let signal = ends.then_some(Signal::SIGKILL);
     set_pdeathsig(signal).map_err(|error| partita_error(py, std::io::Error::from(error)))
+}
+
+/// Has processes become children of this one whose parents below it have ended.
+#[pyfunction]
+pub(crate) fn adopt_orphans(py: Python<'_>) -> PyResult<()> {
+    set_child_subreaper(true).map_err(|error| partita_error(py, std::io::Error::from(error)))
 }
 
 /// One step of a run, opened in the place where it runs.

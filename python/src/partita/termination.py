@@ -69,6 +69,8 @@ class Termination:
         if os.getpid() != self._process:  # A child that a step forked, a worker of its pool say.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+        if self.asked:
+            return  # It may have come to the whole group, and be handed on as well.
         self.asked = True
         raise KeyboardInterrupt
 

@@ -142,14 +142,14 @@ impl<'a> Flights<'a> {
     /// Returns whether the launcher takes an attempt now.
     ///
     /// # Errors
-    /// If its orchestrator cannot be opened.
+    /// Why its orchestrator cannot be opened.
     pub(super) fn takes(
         &self,
         unit: Unit,
         number: u32,
         is_last: bool,
         reason: Option<Arc<str>>,
-    ) -> Result<bool, LaunchError> {
+    ) -> Result<bool, String> {
         if self.found.get(&unit).is_some_and(|(found, _)| *found == number) {
             return Ok(true);
         }

@@ -36,8 +36,9 @@ impl<'l> Redacting<'l> {
 }
 
 impl StepLauncher for Redacting<'_> {
-    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, LaunchError> {
-        self.launcher.takes(attempt, reports).map_err(|error| self.error(error))
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, String> {
+        let taken = self.launcher.takes(attempt, reports);
+        taken.map_err(|why| self.secrets.redacted(&why).into_owned())
     }
 
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {

@@ -1,6 +1,6 @@
 //! The thread that owns a run's processes: starts them, reads what they print, sees them end.
 //!
-//! It waits for everything at once: what the engine asks, what the zygote says, what steps print.
+//! It waits for everything at once: what the engine asks, what the zygote and its forks say, what steps print.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
@@ -241,12 +241,14 @@ impl Supervisor {
     }
 
     /// Reports attempts that are done, so that the next step begins while their processes end. Who
-    /// has asked for memory or for graphics processors has them until then.
+    /// has asked for memory or for graphics processors, or is under limits, has them until then.
     fn take_done(&mut self) {
         let jobs = self.warm.zygote().map(Zygote::done_jobs).unwrap_or_default();
         for job in jobs {
             let Some(running) = self.running.get(&job) else { continue };
-            if running.gpus.is_empty() && running.attempt.step().config.resources.memory.is_none() {
+            let config = &running.attempt.step().config;
+            let asks = config.resources.memory.is_some() || !config.limits.is_empty();
+            if running.gpus.is_empty() && !asks {
                 self.leaving.insert(job);
                 self.ended(job, Ended::Code(0));
             }

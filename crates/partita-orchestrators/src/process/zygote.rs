@@ -1,7 +1,7 @@
 //! The zygote: a Python process that has imported the author's modules and forks steps.
 //!
 //! Both sides send one JSON object a packet over a socket that keeps packets apart; the descriptors
-//! of a step's output travel with the request to start it.
+//! of a step's output travel with the request to start it. Its forks say in a pipe that they are done.
 
 use std::io::{IoSlice, PipeReader, PipeWriter, Read, pipe};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};

@@ -13,7 +13,7 @@ pub trait BaseEntrypointConfiguration: Send + Sync {
 
     /// Returns the command that the arguments follow; `command` is the one of Partita. With
     /// [`EntrypointSource::Executable`] it begins with the path of this executable, which may be
-    /// another where the step runs.
+    /// another where the step runs. Other commands come before it: what follows it is its child.
     fn get_entrypoint_command(&self, command: Vec<String>) -> Vec<String> {
         command
     }
@@ -32,7 +32,7 @@ pub trait BaseEntrypointConfiguration: Send + Sync {
     ///
     /// # Errors
     /// Why it cannot begin.
-    fn run(&self, step: &EnteredStep) -> Result<JobReport> {
+    fn run(&self, step: EnteredStep) -> Result<JobReport> {
         step.run()
     }
 }

@@ -46,7 +46,7 @@ impl EnteredStep {
     ///
     /// # Errors
     /// If the process cannot be started.
-    pub fn run(&self) -> Result<JobReport> {
+    pub fn run(self) -> Result<JobReport> {
         let signals = Signals::new([SIGTERM, SIGINT])?; // Before there is what they are handed on to.
         let mut child = self.start()?;
         let running = Arc::new(Mutex::new(Some(pid_of(&child))));
@@ -100,13 +100,15 @@ fn enter(
     end_with_parent();
     let given = Given::read(words).map_err(|error| (USAGE, error))?;
     let entrypoint = flavor.entrypoint(&given.options).map_err(failed)?;
-    let step = given.step(&*entrypoint).map_err(|error| (USAGE, error))?;
-    let report = entrypoint.run(&step).map_err(failed)?;
+    given.check(&*entrypoint).map_err(|error| (USAGE, error))?;
+    let step = given.step(&*entrypoint).map_err(failed)?;
+    let (pipeline_name, step_name) = (step.pipeline_name.clone(), step.step_name.clone());
+    let report = entrypoint.run(step).map_err(failed)?;
     if let Some(message) = &report.message {
         eprintln!("error: {message}");
     }
     if report.status == JobStatus::Completed {
-        entrypoint.post_run(&step.pipeline_name, &step.step_name).map_err(failed)?;
+        entrypoint.post_run(&pipeline_name, &step_name).map_err(failed)?;
     }
     Ok(exit_code(&report))
 }
@@ -138,17 +140,25 @@ impl Given {
         Ok(Self { command, words, options })
     }
 
+    /// Checks that the options are there which the step is found by, and those of the entrypoint.
+    fn check(&self, entrypoint: &dyn StepEntrypointConfiguration) -> Result<()> {
+        let own = entrypoint.get_entrypoint_options();
+        let mut asked = ["artifact_store", "deployment_id", "step_name"]
+            .into_iter()
+            .chain(own.iter().map(String::as_str));
+        match asked.find(|name| !self.options.contains_key(*name)) {
+            None => Ok(()),
+            Some(missing) => Err(Error::failed(format!("the option `--{missing}` is missing"))),
+        }
+    }
+
     /// Returns the step, which Partita's own command is told no options of but its own.
     fn step(self, entrypoint: &dyn StepEntrypointConfiguration) -> Result<EnteredStep> {
         let own = entrypoint.get_entrypoint_options();
-        let value = |name: &str| {
-            let missing = || Error::failed(format!("the option `--{name}` is missing"));
-            self.options.get(name).cloned().ok_or_else(missing)
-        };
-        own.iter().try_for_each(|name| value(name).map(drop))?;
-        let store = value("artifact_store")?;
-        let deployment = PipelineDeploymentResponseModel::load(&store, &value("deployment_id")?)?;
-        let (pipeline_name, step_name) = (deployment.pipeline_name, value("step_name")?);
+        let value = |name: &str| self.options.get(name).cloned().unwrap_or_default();
+        let (store, deployment_id) = (value("artifact_store"), value("deployment_id"));
+        let deployment = PipelineDeploymentResponseModel::load(&store, &deployment_id)?;
+        let (pipeline_name, step_name) = (deployment.pipeline_name, value("step_name"));
         let is_own =
             |word: &String| option(word).is_some_and(|(name, _)| own.iter().any(|own| own == name));
         let mut command = self.command;
@@ -168,7 +178,8 @@ fn end_with_parent() {
     };
     let _ = set_pdeathsig(Signal::SIGKILL);
     if getppid().as_raw() != parent {
-        std::process::exit(1); // It had ended before.
+        eprintln!("error: the process that is to see the end of this one has ended");
+        std::process::exit(1);
     }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 
+#: The last of the standard descriptors.
+STDERR = 2
+
+
+#: Pages, 64 MB of the usual ones, that a process may have for itself and be told of as done.
+MOST_PAGES = 1 << 14
+
 
 class Done:
     """Where a process says that it has nothing left to do but to end."""
@@ -25,17 +33,36 @@ class Done:
         os.set_inheritable(pipe, False)
         self._pipe = pipe
         self._status = os.fstat(pipe)
+        self._pages = _own_pages()
 
     def tell(self, job: int) -> None:
-        """Tells that an attempt is done, if no program that it has started is left.
+        """Tells that an attempt is done, if this process holds nothing that others may wait for.
 
-        It does not where the step has put something else there.
+        It closes its files first. It says nothing where programs are left that the step has
+        started, where it has much memory, or where the step has put something else in this place.
         """
         try:
-            if not _has_children() and os.path.samestat(os.fstat(self._pipe), self._status):
+            if _has_children() or _own_pages() > self._pages + MOST_PAGES:
+                return
+            for descriptor in map(int, os.listdir("/proc/self/fd")):
+                if descriptor > STDERR and descriptor != self._pipe:
+                    _close(descriptor)
+            if os.path.samestat(os.fstat(self._pipe), self._status):
                 os.write(self._pipe, job.to_bytes(8, "little"))
         except OSError:
             return  # Whoever waits for its end sees that, too.
+
+
+def _own_pages() -> int:
+    """Returns how many pages this process does not share with files."""
+    with open("/proc/self/statm", "rb") as sizes:
+        _, resident, shared, *_ = map(int, sizes.read().split())
+    return resident - shared
+
+
+def _close(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # The one that lists them is closed by now.
+        os.close(descriptor)
 
 
 def run(
@@ -54,9 +81,10 @@ def run(
         streams: The descriptors of standard input, output and error.
         done: Where it says that it is done.
     """
-    code = BUG
+    code, process = BUG, os.getpid()
     try:
         os.setsid()  # Whatever it starts ends with it.
+        _native.adopt_orphans()
         for target, descriptor in enumerate(streams):
             os.dup2(descriptor, target)
         for descriptor in streams:
@@ -66,7 +94,7 @@ def run(
         tell(f"partita: the process of the step could not end as it should: {error!r}")
     try:
         code = settle(code)
-        if code == 0:
+        if code == 0 and os.getpid() == process:  # And no fork of it that the step has let return.
             done.tell(request["job"])
     finally:
         os._exit(code)

@@ -24,8 +24,8 @@ impl Driver<'_> {
                 self.events.push_back(Event::PutOff { step, attempt });
                 return;
             }
-            Err(error) => {
-                self.not_opened.get_or_insert(error.to_string());
+            Err(why) => {
+                self.not_opened.get_or_insert(why);
                 let outcome = Outcome::NotOpened;
                 self.events.push_back(Event::Ended { step, attempt, outcome });
                 return;

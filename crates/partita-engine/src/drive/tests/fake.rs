@@ -246,7 +246,7 @@ impl Script {
 }
 
 impl StepLauncher for Script {
-    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, LaunchError> {
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, String> {
         let mut state = self.state();
         let Some((step, from)) = self.put_off else { return Ok(true) };
         state.reports = Some(Arc::clone(reports));
