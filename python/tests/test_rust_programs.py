@@ -68,7 +68,9 @@ def test_steps_of_a_program_run_in_processes_that_it_is_the_entrypoint_of(
     project: Project, command: str, program: str
 ) -> None:
     use_process(command)
-    ran = start(program, "run", env={"PATH": "/nowhere", "VIRTUAL_ENV": ""})
+    # No Python is there, and `sort` only for whoever starts it.
+    path = "/nowhere" if program == NUMBERS else "/usr/bin:/bin"
+    ran = start(program, "run", env={"PATH": path, "VIRTUAL_ENV": ""})
     assert ran.returncode == 0, ran
     run = Client().get_run("latest")
     assert {step.status for step in run.steps.values()} == {"completed"}
@@ -77,6 +79,9 @@ def test_steps_of_a_program_run_in_processes_that_it_is_the_entrypoint_of(
     else:
         assert run.steps["halve"].outputs["second"].load() == [2.0, 3.0]
         assert (run.steps["sum"].output.load(), run.steps["sum_2"].output.load()) == (1.0, 5.0)
+        assert run.steps["square"].output.load() == [4.0, 9.0]
+        assert run.steps["sort"].output.load().read_text() == "0\n1\n2\n3\n"
+        assert "stored" in ran.stdout + run.steps["sum"].log
 
 
 def test_what_is_wrong_is_said_before_anything_runs(project: Project) -> None:
@@ -160,6 +165,27 @@ def test_another_program_than_the_one_that_was_compiled_is_refused(
     assert "`--entrypoint_config_source` is missing" in missing.stderr
     planned = json.loads(start(str(own), "plan", "--output", "json").stdout)
     assert "source of program `numbers` changed" in planned[0]["reason"]
+
+
+def test_a_deployment_of_another_version_is_refused(project: Project) -> None:
+    assert start(NUMBERS, "run").returncode == 0
+    run = Client().get_run("latest")
+    [document] = project.store.rglob("deployments/*.json")
+    later = json.loads(document.read_bytes()) | {"version": 2}
+    document.chmod(0o644)
+    document.write_text(json.dumps(later))
+    options = {
+        "entrypoint_config_source": "partita.entrypoints.StepEntrypointConfiguration",
+        "artifact_store": f"file://{project.store}",
+        "deployment_id": later["id"],
+        "run_id": run.id,
+        "step_name": "load",
+        "attempt": "auto",
+    }
+    refused = start(NUMBERS, "entrypoint", *(f"--{key}={value}" for key, value in options.items()))
+    assert refused.returncode == 1
+    assert "it has version 2, and this Partita reads version 1" in refused.stderr
+    assert "use the Partita that wrote it, or a newer one" in refused.stderr
 
 
 def begin_waiting() -> subprocess.Popen[str]:

@@ -1,13 +1,16 @@
-//! What the macros write, written by hand: two steps, one of several outputs, and a pipeline.
+//! What the macros write, written by hand: steps, one of several outputs, one that is mapped, one that
+//! is a command, and a pipeline.
 //!
 //! Run it with `cargo run --bin by_hand -- run`.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use partita::value::ValueError;
 use partita::{
-    Arguments, Call, Declared, Feeds, Invocation, Invoked, Options, Output, Outputs, Pipeline,
-    Result, Saver, Step, StepSource,
+    Arguments, Call, Command, Declared, Feeds, FeedsEach, Format, Invocation, Invoked, Options,
+    Output, Outputs, Pipeline, Result, Saver, Step, StepSource,
 };
 
 /// Numbers in two parts: in place of `#[derive(Outputs)]`.
@@ -88,12 +91,81 @@ impl StepSource for Sum {
     fn definition() -> Step {
         Step::new("sum")
             .input::<Vec<f64>>("numbers")
+            .on_success(stored)
             .runs(|inputs| Ok(inputs.take::<Vec<f64>>("numbers")?.iter().sum::<f64>()))
     }
 }
 
+/// What `#[step(on_success = stored)]` calls.
+fn stored() {
+    println!("the sum is stored");
+}
+
 fn sum(numbers: impl Feeds<Sum, Numbers, Vec<f64>>) -> Output<f64> {
     Call::of::<Sum>().give("numbers", numbers).returns::<f64, _>()
+}
+
+/// A step that is mapped, and whose values are stored as `#[step(format = "binary")]` has them.
+struct Square;
+
+impl StepSource for Square {
+    const SOURCE: &'static str = "by_hand::square";
+
+    fn definition() -> Step {
+        Step::new("square").input::<f64>("number").stored_as(Format::Binary).runs(|inputs| {
+            let number: f64 = inputs.take("number")?;
+            Ok(number * number)
+        })
+    }
+}
+
+/// Stands for its input.
+struct Number;
+
+/// Maps it, as `square::map` would.
+fn square_each(numbers: impl FeedsEach<Square, Number, f64>) -> Output<Vec<f64>> {
+    Call::of::<Square>().each::<Square, Number, f64>("number", numbers).returns_each::<f64, _>()
+}
+
+/// A step that writes a file, for the next one.
+struct Write;
+
+impl StepSource for Write {
+    const SOURCE: &'static str = "by_hand::write";
+
+    fn definition() -> Step {
+        Step::new("write").input::<u32>("count").runs(|inputs| {
+            let count: u32 = inputs.take("count")?;
+            let lines: String = (0..count).rev().map(|number| format!("{number}\n")).collect();
+            let path = std::env::temp_dir().join(format!("by-hand-{}", std::process::id()));
+            fs::write(&path, lines)?;
+            Ok(path)
+        })
+    }
+}
+
+struct Count;
+
+fn write(count: impl Feeds<Write, Count, u32>) -> Output<PathBuf> {
+    Call::of::<Write>().give("count", count).returns::<PathBuf, _>()
+}
+
+/// A step that is a command: in place of `#[step(command = ["sort", "-n", input.raw, "-o", output])]`.
+struct Sort;
+
+impl StepSource for Sort {
+    const SOURCE: &'static str = "by_hand::sort";
+
+    fn definition() -> Step {
+        let sort = Command::new("sort").text("-n").input("raw").text("-o").output("output");
+        Step::new("sort").input::<PathBuf>("raw").starts::<PathBuf, _>(sort)
+    }
+}
+
+struct Raw;
+
+fn sort(raw: impl Feeds<Sort, Raw, PathBuf>) -> Output<PathBuf> {
+    Call::of::<Sort>().give("raw", raw).returns::<PathBuf, _>()
 }
 
 /// A pipeline: in place of `#[pipeline]`.
@@ -106,6 +178,8 @@ fn put_together(given: &Arguments) -> Result<(), ValueError> {
     let parts = halve((0..count).map(f64::from).collect::<Vec<_>>());
     let first = sum(&parts.first);
     sum(&parts.second).after(&first);
+    square_each(&parts.second);
+    sort(write(count));
     Ok(())
 }
 
