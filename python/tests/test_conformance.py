@@ -200,7 +200,7 @@ OF_PROGRAMS = "--scenario=*-program-*"
 def test_orchestrators_run_pipelines_that_are_programs(
     command: str, flavor: list[str], left_out: set[str]
 ) -> None:
-    words = [*flavor, f"--program={CONFORMANCE}", OF_PROGRAMS]
+    words = [*flavor, f"--conformance-program={CONFORMANCE}", OF_PROGRAMS]
     assert not_claimed(begin(command, *words)) == left_out
 
 
@@ -208,5 +208,5 @@ def test_a_flavor_in_python_runs_pipelines_that_are_programs(
     project: Project, command: str
 ) -> None:
     write_flavor(project, DIRECT)
-    words = [SOURCE, "--queue=a", f"--program={CONFORMANCE}", OF_PROGRAMS]
+    words = [SOURCE, "--queue=a", f"--conformance-program={CONFORMANCE}", OF_PROGRAMS]
     assert not_claimed(begin(command, *words, cwd=project.folder)) == PROGRAMS_ISOLATION

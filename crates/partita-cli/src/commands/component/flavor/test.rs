@@ -26,7 +26,7 @@ pub(crate) struct Args {
     scenarios: Vec<String>,
     /// Play those of pipelines in Rust as well, with the program `conformance` of Partita's
     /// `examples/pipelines_rust`.
-    #[arg(long, value_name = "FILE", value_parser = program)]
+    #[arg(long = "conformance-program", value_name = "FILE", value_parser = program)]
     program: Option<String>,
     /// List the scenarios, and play none.
     #[arg(long)]
