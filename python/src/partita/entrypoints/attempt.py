@@ -153,6 +153,8 @@ def attempt(
         terms.hand_secrets(entry)
     except PartitaError as error:
         entry.refuse(number, str(error))
+        if terms.is_told and not terms.is_recorded:  # The engine may be gone, too.
+            tell(f"error: step `{entry.step_name}` failed: {error}")
         return "failed", (str(error), None)
     termination = Termination()
     caller = EntryCaller(
