@@ -7,7 +7,7 @@ which asks for trust.
 from __future__ import annotations
 
 import os
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 import numpy as np
 
@@ -34,8 +34,7 @@ class ArrayMaterializer(BaseMaterializer):
     def load(self, data_type: Any) -> Any:
         """Reads the array from `data.npy` into its own memory; as a list if that is asked for."""
         array = _read(self.uri)
-        is_list = data_type is list or get_origin(data_type) is list
-        return array.tolist() if is_list else array
+        return array.tolist() if _is_list_of_numbers(data_type) else array
 
     def extract_metadata(self, data: np.ndarray[Any, Any]) -> dict[str, Any]:
         """Returns the shape, the dtype and the bytes."""
@@ -76,3 +75,11 @@ def _write(directory: str, array: np.ndarray[Any, Any]) -> None:
 def _read(directory: str) -> np.ndarray[Any, Any]:
     path = os.path.join(directory, _FILE)
     return np.load(path, allow_pickle=False, max_header_size=_MAX_HEADER)
+
+
+def _is_list_of_numbers(data_type: Any) -> bool:
+    """Returns whether this is `list[float]` or the like, and no list of arrays."""
+    if get_origin(data_type) is not list:
+        return False
+    (item,) = get_args(data_type)
+    return item in (bool, int, float, complex) or _is_list_of_numbers(item)
