@@ -37,6 +37,7 @@ FORMATS = [
     "dataclass",
     "enum",
     "json",
+    "msgpack",
     "npy",
     "npy/scalar",
     "parquet/pandas",
