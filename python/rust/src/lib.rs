@@ -5,6 +5,7 @@
 
 mod boundary;
 mod call;
+mod done;
 mod engine;
 mod entrypoint;
 mod errors;
@@ -49,6 +50,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("PanicException", module.py().get_type::<PanicException>())?;
     module.add_class::<boundary::Boundary>()?;
     module.add_class::<call::StepCall>()?;
+    module.add_class::<done::PyDone>()?;
     module.add_class::<entrypoint::PyRunEntry>()?;
     module.add_class::<entrypoint::PyStepEntry>()?;
     module.add_class::<redaction::Redactor>()?;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
@@ -17,60 +16,13 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 
-#: The last of the standard descriptors.
-STDERR = 2
-
-
-#: Pages, 64 MB of the usual ones, that a process may have for itself and be told of as done.
-MOST_PAGES = 1 << 14
-
-
-class Done:
-    """Where a process says that it has nothing left to do but to end."""
-
-    def __init__(self, pipe: int) -> None:
-        """Takes the descriptor of a pipe, which programs that steps start do not have."""
-        os.set_inheritable(pipe, False)
-        self._pipe = pipe
-        self._status = os.fstat(pipe)
-        self._pages = _own_pages()
-
-    def tell(self, job: int) -> None:
-        """Tells that an attempt is done, if this process holds nothing that others may wait for.
-
-        It closes its files first. It says nothing where programs are left that the step has
-        started, where it has much memory, or where the step has put something else in this place.
-        """
-        try:
-            if _has_children() or _own_pages() > self._pages + MOST_PAGES:
-                return
-            for descriptor in map(int, os.listdir("/proc/self/fd")):
-                if descriptor > STDERR and descriptor != self._pipe:
-                    _close(descriptor)
-            if os.path.samestat(os.fstat(self._pipe), self._status):
-                os.write(self._pipe, job.to_bytes(8, "little"))
-        except OSError:
-            return  # Whoever waits for its end sees that, too.
-
-
-def _own_pages() -> int:
-    """Returns how many pages this process does not share with files."""
-    with open("/proc/self/statm", "rb") as sizes:
-        _, resident, shared, *_ = map(int, sizes.read().split())
-    return resident - shared
-
-
-def _close(descriptor: int) -> None:
-    with contextlib.suppress(OSError):  # The one that lists them is closed by now.
-        os.close(descriptor)
-
 
 def run(
     entry: _native.StepEntry,
     request: dict[str, Any],
     zygote: int,
     streams: list[int],
-    done: Done,
+    done: _native.Done,
 ) -> NoReturn:
     """Runs the attempt that was asked for and ends this process.
 
@@ -113,14 +65,6 @@ def _attempt(entry: _native.StepEntry, request: dict[str, Any], terms: Terms) ->
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else FAILED
     return 0 if failure is None else FAILED
-
-
-def _has_children() -> bool:
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _seed_anew() -> None:

@@ -47,7 +47,7 @@ class Zygote:
         self._poll.register(connection, select.POLLIN)
         self._run: _native.RunEntry | None = None
         self._lock = -1
-        self._done: child.Done | None = None
+        self._done: _native.Done | None = None
         self._failed: set[str] = set()  # sources that could not be imported here
         self._jobs: dict[int, int] = {}  # process ids, by job
         self._ends: dict[int, int] = {}  # jobs, by the descriptor that tells of their end
@@ -72,7 +72,8 @@ class Zygote:
         ((name, request),) = _native.decode_value(data).items()
         if name == "open":
             self._lock, done = descriptors
-            self._done = child.Done(done)
+            self._done = _native.Done(done)
+            os.close(done)
             self._open(request)
         elif name == "start":
             self._start(request, descriptors)

@@ -1,0 +1,99 @@
+//! How a forked step says that it has nothing left to do but to end.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::close;
+use pyo3::prelude::*;
+
+use crate::errors::partita_error;
+
+/// Pages, 64 MB of the usual ones, that a process may have for itself and be told of as done.
+const MOST_PAGES: u64 = 1 << 14;
+
+/// The last of the standard descriptors.
+const STDERR: RawFd = 2;
+
+/// Where a process says that it has nothing left to do but to end.
+#[pyclass(frozen, module = "partita._native", name = "Done")]
+pub(crate) struct PyDone {
+    pipe: File,
+    /// The device and the number of the pipe, by which it is known.
+    identity: (u64, u64),
+    /// How many pages the process that forks had for itself.
+    pages: u64,
+}
+
+#[pymethods]
+impl PyDone {
+    /// Opens what the descriptor of a pipe is for; programs that steps start do not have it.
+    #[new]
+    fn new(py: Python<'_>, pipe: RawFd) -> PyResult<Self> {
+        Self::open(pipe).map_err(|error| partita_error(py, error))
+    }
+
+    /// Tells that an attempt is done, if this process holds nothing that others may wait for.
+    ///
+    /// It closes its files first. It says nothing where programs are left that the step has
+    /// started, where it has much memory, or where the step has put something else in this place:
+    /// whoever waits for its end sees that, too.
+    fn tell(&self, job: u64) {
+        let _ = self.say(job);
+    }
+}
+
+impl PyDone {
+    fn open(pipe: RawFd) -> io::Result<Self> {
+        let pipe = OpenOptions::new()
+            .write(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits()) // A step never waits for who listens.
+            .open(format!("/proc/self/fd/{pipe}"))?;
+        let identity = identity(&pipe)?;
+        Ok(Self { pipe, identity, pages: own_pages()? })
+    }
+
+    fn say(&self, job: u64) -> io::Result<()> {
+        if has_children() || own_pages()? > self.pages + MOST_PAGES {
+            return Ok(());
+        }
+        self.close_others()?;
+        if identity(&self.pipe)? == self.identity {
+            (&self.pipe).write_all(&job.to_le_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Closes every descriptor but this one and the standard ones.
+    fn close_others(&self) -> io::Result<()> {
+        let open = fs::read_dir("/proc/self/fd")?
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter(|descriptor| *descriptor > STDERR && *descriptor != self.pipe.as_raw_fd());
+        for descriptor in open.collect::<Vec<RawFd>>() {
+            let _ = close(descriptor); // The one that listed them is closed by now.
+        }
+        Ok(())
+    }
+}
+
+fn identity(pipe: &File) -> io::Result<(u64, u64)> {
+    let found = pipe.metadata()?;
+    Ok((found.dev(), found.ino()))
+}
+
+/// Returns how many pages this process does not share with files (proc(5), `statm`).
+fn own_pages() -> io::Result<u64> {
+    let sizes = fs::read_to_string("/proc/self/statm")?;
+    let mut sizes = sizes.split(' ').skip(1).map_while(|size| size.parse::<u64>().ok());
+    let (resident, shared) = (sizes.next(), sizes.next());
+    Ok(resident.unwrap_or(0).saturating_sub(shared.unwrap_or(0)))
+}
+
+fn has_children() -> bool {
+    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    waitid(Id::All, look) != Err(Errno::ECHILD)
+}
