@@ -33,7 +33,7 @@ fn is_program(path: std::path::PathBuf) -> bool {
 /// Returns the BLAKE3 digest of a file's content as 64 hexadecimal digits.
 #[pyfunction]
 fn digest_file(path: std::path::PathBuf) -> PyResult<String> {
-    Ok(partita_engine::step_runner::digest_file(&path)?.to_string())
+    Ok(partita_engine::file_digest::digest_file(&path)?.to_string())
 }
 
 /// Returns the paragraph that says that Partita itself is wrong, and where (`file:line`).
