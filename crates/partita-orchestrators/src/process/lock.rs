@@ -49,10 +49,10 @@ impl ProcessLock {
                 Ok(()) if is_at(&file, &path) => return Ok(Self { file, path }),
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => {
-                    return Err(still_there(&found(&path, holds)?));
+                    return Err(still_there(&found(&path, belongs)?));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    end(&found(&path, holds)?);
+                    end(&found(&path, belongs)?);
                     std::thread::sleep(LOOK);
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -123,18 +123,24 @@ fn still_there(left: &[Pid]) -> io::Error {
     )
 }
 
-/// Returns the other processes that belong to the lock at `path`, in the way that `belongs` says of
+/// Returns the other processes that belong to the lock at `path`, in the way that `is_one` says of
 /// their folders below `/proc`. Whoever is one of them itself finds none, nor those it runs in.
-fn found(path: &Path, belongs: fn(&Path, &Path) -> bool) -> io::Result<Vec<Pid>> {
+fn found(path: &Path, is_one: fn(&Path, &Path) -> bool) -> io::Result<Vec<Pid>> {
     if std::env::var_os(MARK).is_some_and(|own| path == Path::new(&own)) {
         return Ok(Vec::new());
     }
     let own = Pid::this();
     let processes = fs::read_dir("/proc")?.filter_map(Result::ok).filter_map(|entry| {
         let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?);
-        (pid != own && belongs(&entry.path(), path)).then_some(pid)
+        (pid != own && is_one(&entry.path(), path)).then_some(pid)
     });
     Ok(processes.collect())
+}
+
+/// Returns whether a process is one of those that the lock is held for. A zygote has it elsewhere
+/// than in its standard input.
+fn belongs(process: &Path, lock: &Path) -> bool {
+    holds(process, lock) || is_marked(process, lock)
 }
 
 /// Returns whether the standard input of a process is the lock.

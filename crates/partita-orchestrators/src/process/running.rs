@@ -28,6 +28,8 @@ pub(super) struct Running {
     /// The graphics processors that it has for itself.
     pub(super) gpus: Vec<String>,
     pub(super) stop: Stop,
+    /// What its process says when it is done; nobody else knows it.
+    pub(super) token: String,
 }
 
 /// The process of an attempt.
@@ -107,7 +109,7 @@ fn by_signal(number: i32) -> String {
 
 impl Running {
     /// Asks the processes of the attempt to end, or, once they were, kills them.
-    pub(super) fn stop(&mut self, zygote: Option<&Zygote>, job: u64, grace: Duration) {
+    pub(super) fn stop(&mut self, zygote: Option<&mut Zygote>, job: u64, grace: Duration) {
         match self.stop {
             Stop::No => {
                 self.signal(zygote, job, Signal::SIGTERM);
@@ -129,7 +131,7 @@ impl Running {
         }
     }
 
-    fn signal(&self, zygote: Option<&Zygote>, job: u64, signal: Signal) {
+    fn signal(&self, zygote: Option<&mut Zygote>, job: u64, signal: Signal) {
         match &self.process {
             Process::Waiting { is_asked: false, .. } => {}
             Process::Waiting { .. } | Process::Forked(_) => {

@@ -3,6 +3,7 @@
 //! It waits for everything at once: what the engine asks, what the zygote and its forks say, what steps print.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::slice;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use partita_core::launcher::{Attempt, Job, Outcome, Reports};
 use partita_core::run::Failure;
+use partita_engine::clock;
 use partita_engine::secrets::Handed;
 
 use crossbeam_channel::{Receiver, unbounded};
@@ -85,7 +87,10 @@ impl Supervisor {
             for readable in self.wait() {
                 match readable {
                     Readable::Bell => self.take_requests(),
-                    Readable::Zygote => self.listen(),
+                    Readable::Zygote => {
+                        self.listen();
+                        self.tell_waiting();
+                    }
                     Readable::Done => self.take_done(),
                     Readable::Pipe(job, number) => {
                         if let Some(running) = self.running.get_mut(&job) {
@@ -105,7 +110,8 @@ impl Supervisor {
         let mut fds = vec![PollFd::new(self.mailbox.bell.as_fd(), PollFlags::POLLIN)];
         if let Some(zygote) = self.warm.zygote() {
             readables.push(Readable::Zygote);
-            fds.push(PollFd::new(zygote.socket(), PollFlags::POLLIN));
+            let room = if zygote.is_full() { PollFlags::POLLOUT } else { PollFlags::empty() };
+            fds.push(PollFd::new(zygote.socket(), PollFlags::POLLIN | room));
             readables.push(Readable::Done);
             fds.push(PollFd::new(zygote.done(), PollFlags::POLLIN));
         }
@@ -171,6 +177,7 @@ impl Supervisor {
             output,
             gpus,
             stop: Stop::No,
+            token: clock::new_id(),
         };
         let job = self.next_job;
         self.next_job += 1;
@@ -190,20 +197,40 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Has the zygote, if it is ready, fork every attempt that waits for it.
+    /// Has the zygote, if it is ready, fork every attempt that waits for it, as far as there is room
+    /// for the messages.
     fn fork_waiting(&mut self) {
-        let Some(zygote) = self.warm.zygote().filter(|zygote| zygote.is_ready) else { return };
+        let zygote = self.warm.zygote_mut().filter(|zygote| zygote.is_ready && !zygote.is_full());
+        let Some(zygote) = zygote else { return };
         let mut failed = Vec::new();
         for (&job, running) in &mut self.running {
-            let Running { attempt, terms, process, .. } = running;
-            if let Process::Waiting { pipes, is_asked: is_asked @ false } = process {
-                *is_asked = true;
-                if zygote.fork(job, attempt, terms, pipes).is_err() {
-                    failed.push(job);
-                }
+            let Running { attempt, terms, process, token, .. } = running;
+            let Process::Waiting { pipes, is_asked: is_asked @ false } = process else { continue };
+            match zygote.fork(job, token, attempt, terms, pipes) {
+                Ok(()) => *is_asked = true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => failed.push((job, error)),
             }
         }
-        failed.into_iter().for_each(|job| self.start_own(job));
+        for (job, error) in failed {
+            self.start_anew(job, &error.to_string());
+        }
+    }
+
+    /// Tells the zygote what there was no room for.
+    fn tell_waiting(&mut self) {
+        if let Some(zygote) = self.warm.zygote_mut().filter(|zygote| zygote.is_full()) {
+            zygote.send_signals();
+            self.fork_waiting();
+        }
+    }
+
+    /// Starts the step entrypoint for an attempt that was to be forked.
+    fn start_anew(&mut self, job: u64, why: &str) {
+        if let Some(running) = self.running.get(&job) {
+            running.output.note(&format!("this step starts Python anew, since {why}"));
+            self.start_own(job);
+        }
     }
 
     /// Starts the step entrypoint for an attempt that has no process.
@@ -243,9 +270,9 @@ impl Supervisor {
     /// Reports attempts that are done, so that the next step begins while their processes end. Who
     /// has asked for memory or for graphics processors, or is under limits, has them until then.
     fn take_done(&mut self) {
-        let jobs = self.warm.zygote().map(Zygote::done_jobs).unwrap_or_default();
-        for job in jobs {
-            let Some(running) = self.running.get(&job) else { continue };
+        for token in self.warm.zygote().map(Zygote::done_tokens).unwrap_or_default() {
+            let said = self.running.iter().find(|(_, running)| running.token == token);
+            let Some((&job, running)) = said else { continue };
             let config = &running.attempt.step().config;
             let asks = config.resources.memory.is_some() || !config.limits.is_empty();
             if running.gpus.is_empty() && !asks {
@@ -266,12 +293,7 @@ impl Supervisor {
                     running.process = Process::Forked(Pid::from_raw(pid));
                 }
             }
-            Message::Refused { job, reason } => {
-                if let Some(running) = self.running.get(&job) {
-                    running.output.note(&format!("this step starts Python anew, since {reason}"));
-                    self.start_own(job);
-                }
-            }
+            Message::Refused { job, reason } => self.start_anew(job, &reason),
             Message::Ended { job, .. } if self.leaving.remove(&job) => {}
             Message::Ended { job, code } => self.ended(job, Ended::told(code)),
         }
@@ -327,7 +349,7 @@ impl Supervisor {
     fn stop(&mut self, job: u64) {
         let grace = Duration::try_from_secs_f64(self.setup.config.grace.0).unwrap_or_default();
         let Some(running) = self.running.get_mut(&job) else { return };
-        running.stop(self.warm.zygote(), job, grace);
+        running.stop(self.warm.zygote_mut(), job, grace);
         if matches!(running.process, Process::Waiting { is_asked: false, .. }) {
             self.ended(job, Ended::Signal(Signal::SIGTERM as i32));
         }
@@ -336,7 +358,7 @@ impl Supervisor {
     /// Ends whatever still runs, at once.
     fn close(&mut self) {
         self.is_closing = true;
-        if let Some(zygote) = self.warm.zygote() {
+        if let Some(zygote) = self.warm.zygote_mut() {
             self.leaving.iter().for_each(|&job| zygote.signal(job, Signal::SIGKILL as i32));
         }
         for job in self.running.keys().copied().collect::<Vec<_>>() {
