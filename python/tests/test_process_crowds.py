@@ -11,7 +11,7 @@ import pytest
 
 from conftest import PATIENCE, Project, interrupt
 from partita import Client
-from process_stack import check_nothing_left, use_process
+from process_stack import check_nothing_left, use_process, wait_until_gone
 
 #: More than there is room for in the socket of a zygote.
 CROWD = 400
@@ -123,6 +123,19 @@ FLEES = """
         flee()
 """
 
+FLOODS = """
+    import subprocess
+    from partita import pipeline, step
+
+    @step
+    def flood() -> int:
+        return subprocess.Popen(["setsid", "yes"]).pid
+
+    @pipeline
+    def main():
+        flood()
+"""
+
 
 def wait_for_files(project: Project, folder: str, count: int) -> None:
     """Waits until a folder of the project holds so many files."""
@@ -191,3 +204,14 @@ def test_a_program_that_has_left_everything_behind_ends_with_the_run(
     finished = project.run()
     assert finished.code == 0, finished
     check_nothing_left(project)
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["forked", "started anew"])
+def test_a_program_that_a_step_has_left_behind_and_that_prints_without_end_ends_with_it(
+    project: Project, command: str, warm: bool
+) -> None:
+    use_process(command, warm=warm)
+    project.write("main.py", FLOODS)
+    finished = project.run()
+    assert finished.code == 0, finished
+    wait_until_gone(project)

@@ -76,7 +76,7 @@ LOCKS = """
     [
         ("os._exit(7)", "its process ended with exit code 7 before the step returned", 7),
         ("os._exit(0)", "says that the attempt completed, but the step is not committed", None),
-        ("os.kill(os.getpid(), 9)", "ended by SIGKILL; if nobody did so, the system ran out", 137),
+        ("os.kill(os.getpid(), 9)", "ended by SIGKILL; the system has not run out of memory", 137),
         ("os.kill(os.getpid(), 11)", "ended by SIGSEGV; a library that it uses crashed", 139),
         ("os.abort()", "ended by SIGABRT", 134),
         ("os.kill(os.getpid(), 15); time.sleep(60)", "its process ended with exit code 143", 143),

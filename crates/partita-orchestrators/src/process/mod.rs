@@ -9,6 +9,7 @@
 
 mod config;
 mod entrypoint;
+mod kills;
 mod launcher;
 mod lock;
 mod mailbox;

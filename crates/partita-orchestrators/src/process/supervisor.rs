@@ -20,11 +20,12 @@ use partita_core::run::Failure;
 use partita_engine::clock;
 use partita_engine::secrets::Handed;
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::output::Output;
 
 use super::entrypoint::{Setup, Terms, needs_own_start};
+use super::kills::{Killer, Kills};
 use super::lock::ProcessLock;
 use super::mailbox::{Mailbox, Request};
 use super::pipes::Pipes;
@@ -50,6 +51,7 @@ pub(super) fn start(setup: Setup, lock: ProcessLock) -> std::io::Result<(Mailbox
         next_job: 1,
         is_closing: false,
         lock,
+        kills: Kills::new(),
         buffer: Vec::new(),
     };
     let thread =
@@ -70,6 +72,7 @@ struct Supervisor {
     free_gpus: Vec<String>,
     is_closing: bool,
     lock: ProcessLock,
+    kills: Kills,
     buffer: Vec<u8>,
 }
 
@@ -187,12 +190,12 @@ impl Supervisor {
         if let Some(why) = why {
             running.output.note(&format!("this step starts Python anew, since {why}"));
         }
-        let is_warm = self.warm.start(&self.setup, &self.lock) && is_python && why.is_none();
+        let has_zygote = self.warm.start(&self.setup, &self.lock);
         self.running.insert(job, running);
-        if is_warm {
-            self.fork_waiting()
-        } else {
-            self.start_own(job)
+        match why {
+            None if forks && has_zygote => self.fork_waiting(),
+            None if forks => self.start_anew(job, "there is no process to fork it from any more"),
+            _ => self.start_own(job),
         }
         Ok(())
     }
@@ -238,14 +241,15 @@ impl Supervisor {
         let Some(mut running) = self.running.remove(&job) else { return };
         let Running { attempt, terms, process, .. } = &mut running;
         let started = match process {
-            Process::Waiting { pipes, .. } => {
-                self.setup.start_entrypoint(attempt, terms, pipes, &self.lock)
-            }
+            Process::Waiting { pipes, .. } => self.watcher(job).and_then(|watcher| {
+                let child = self.setup.start_entrypoint(attempt, terms, pipes, &self.lock)?;
+                let _ = watcher.send(child.id());
+                Ok(child)
+            }),
             Process::Forked(_) | Process::Own(_) => return,
         };
         match started {
             Ok(child) => {
-                self.watch(job, child.id());
                 running.process = Process::Own(child);
                 self.running.insert(job, running);
             }
@@ -311,7 +315,8 @@ impl Supervisor {
                     self.lose(job, why);
                 }
                 Some(Process::Waiting { .. }) if !self.warm.start(&self.setup, &self.lock) => {
-                    self.start_own(job);
+                    let why = format!("the process that it was to be forked from is gone: {why}");
+                    self.start_anew(job, &why);
                 }
                 _ => {}
             }
@@ -335,7 +340,8 @@ impl Supervisor {
     fn ended(&mut self, job: u64, ended: Ended) {
         if let Some(mut running) = self.running.remove(&job) {
             self.give_back(&mut running);
-            running.end(ended, &mut self.buffer);
+            let killer = if ended == Ended::KILLED { self.kills.look() } else { Killer::Unknown };
+            running.end(ended, killer, &mut self.buffer);
         }
     }
 
@@ -384,19 +390,19 @@ impl Supervisor {
         self.free_gpus.append(&mut running.gpus);
     }
 
-    /// Has a thread wait for the end of a process, without reaping it.
-    fn watch(&self, job: u64, pid: u32) {
+    /// Starts a thread that waits for the end of the process whose id it is sent, without reaping
+    /// it. It is there before the process is, so that none runs which nobody sees end.
+    fn watcher(&self, job: u64) -> std::io::Result<Sender<u32>> {
         let mailbox = self.mailbox.clone();
-        let pid = Id::Pid(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)));
+        let (sender, pids) = bounded::<u32>(1);
         let wait = move || {
+            let Ok(pid) = pids.recv() else { return };
+            let pid = Id::Pid(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)));
             let _ = waitid(pid, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
             mailbox.send(Request::Ended(job));
         };
-        let name = "partita-process".to_owned();
-        if thread::Builder::new().name(name).spawn(wait).is_err() {
-            // Reaping waits as well, though for nothing else meanwhile.
-            self.mailbox.send(Request::Ended(job));
-        }
+        thread::Builder::new().name("partita-process".to_owned()).spawn(wait)?;
+        Ok(sender)
     }
 }
 
