@@ -40,6 +40,10 @@ class Engine:
         """The names of all containers, whether they run or not."""
         return self.docker("ps", "--all", "--format", "{{.Names}}").split()
 
+    def images(self) -> set[str]:
+        """The ids of all images, also of those that only others are made of."""
+        return set(self.docker("images", "--all", "--quiet", "--no-trunc").split())
+
     def inspected(self, container: str) -> dict[str, Any]:
         """What the engine knows of a container."""
         return json.loads(self.docker("inspect", container))[0]
