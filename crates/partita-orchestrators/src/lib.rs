@@ -4,6 +4,7 @@ pub mod docker;
 pub mod launchers;
 pub mod local;
 mod machine;
+pub mod nvidia;
 pub mod output;
 pub mod process;
 pub mod programs;
