@@ -63,7 +63,7 @@ class Engine:
 
     def start(self, *, gpus: bool = False) -> None:
         """Starts the engine again; with `gpus` it has some that are none."""
-        _script("up", **({"PARTITA_ENGINE_GPUS": "1"} if gpus else {}))
+        _script("up", gpus=gpus)
 
     def build(self, *lines: str) -> str:
         """Makes an image of that of the tests, with these lines of a Dockerfile; returns its id."""
@@ -84,7 +84,10 @@ class Engine:
         partita(command, "stack", "register", "boxed", *words)
 
 
-def _script(verb: str, *, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+def _script(
+    verb: str, *, check: bool = True, gpus: bool = False
+) -> subprocess.CompletedProcess[str]:
+    variables = {"PARTITA_ENGINE_GPUS": "1"} if gpus else {}
     done = subprocess.run(
         [SCRIPTS / "engine.sh", verb],
         env={**os.environ, "PARTITA_ENGINE": WORKER, **variables},
