@@ -135,3 +135,11 @@ def engine(session_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     if left:
         session_engine.docker("rm", "--force", *left)
     assert left == []
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A folder that containers see as `/shared`."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    return folder
