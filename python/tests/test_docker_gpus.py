@@ -190,6 +190,52 @@ def test_images_of_steps_without_gpus_may_be_made_for_any_driver(
     assert project.run().code == 0
 
 
+def test_places_of_one_run_share_the_gpus_of_the_machine(
+    project: Project, command: str, gpus: Engine, shared: Path
+) -> None:
+    gpus.use(command, gpus=["0"], max_parallelism=1, volumes=[f"{shared}:/shared"])
+    words = ("--flavor=process", '--gpus=["0"]')
+    partita(command, "orchestrator", "register", "fast", *words)
+    stack = ("-o", "fast", "-o", "boxed", "-a", "default", "--set")
+    partita(command, "stack", "register", "mixed", *stack)
+    project.write(
+        "main.py",
+        f"""
+        import os, time
+        from partita import ResourceSettings, pipeline, step
+
+        gpu = {{"resources": ResourceSettings(gpu_count=1)}}
+
+        @step(settings=gpu)
+        def here() -> str:
+            while not os.path.exists("{shared}/boxed"):
+                time.sleep(0.02)
+            open("{shared}/done", "w").close()
+            return os.environ["CUDA_VISIBLE_DEVICES"]
+
+        @step(orchestrator="boxed", settings=gpu)
+        def boxed_with_gpu() -> list[str]:
+            assert os.path.exists("/shared/done"), "somebody else has the GPU"
+            return [name for name in os.listdir("/dev") if name.startswith("nvidia")]
+
+        @step(orchestrator="boxed")
+        def boxed() -> None:
+            open("/shared/boxed", "w").close()
+
+        @pipeline
+        def line():
+            here()
+            boxed_with_gpu()  # Has the only place for containers first, but for the GPU.
+            boxed()
+        """,
+    )
+    done = project.run()
+    assert done.code == 0, done
+    steps = Client().get_run("latest").steps
+    assert steps["here"].output.load() == "0"
+    assert steps["boxed_with_gpu"].output.load() == ["nvidia0"]
+
+
 def doctor(command: str, **variables: str) -> tuple[int, dict[str, Any]]:
     """How `doctor --gpu` ended, and its rows about GPUs, by what they begin with."""
     done = subprocess.run(

@@ -1,6 +1,7 @@
 //! The built-in orchestrators of Partita, one module a flavor.
 
 pub mod docker;
+pub mod gpus;
 pub mod launchers;
 pub mod local;
 mod machine;

@@ -26,7 +26,7 @@ pub(super) struct Running {
     pub(super) process: Process,
     pub(super) output: Pipes,
     /// The graphics processors that it has for itself.
-    pub(super) gpus: Vec<String>,
+    pub(super) has_gpus: bool,
     pub(super) stop: Stop,
 }
 

@@ -35,11 +35,8 @@ pub(super) fn start(setup: Setup, lock: ProcessLock) -> std::io::Result<(Mailbox
     let (requests, inbox) = unbounded();
     let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
     let mailbox = Mailbox { requests, bell: Arc::new(bell) };
-    let free_gpus = setup.config.gpus();
     let supervisor = Supervisor {
         warm: Warm::new(&setup),
-        has_gpus: !free_gpus.is_empty(),
-        free_gpus,
         setup,
         mailbox: mailbox.clone(),
         inbox,
@@ -64,8 +61,6 @@ struct Supervisor {
     /// Attempts that are reported, and whose processes have nothing left to do but to end.
     leaving: BTreeSet<u64>,
     next_job: u64,
-    has_gpus: bool,
-    free_gpus: Vec<String>,
     is_closing: bool,
     lock: ProcessLock,
     buffer: Vec<u8>,
@@ -145,7 +140,9 @@ impl Supervisor {
 
     fn launch(&mut self, attempt: Attempt, reports: Arc<dyn Reports>) {
         let (unit, number) = (attempt.unit(), attempt.number);
+        let id = attempt.id();
         if let Err(error) = self.prepare(attempt, Arc::clone(&reports)) {
+            self.setup.gpus.take_back(&id);
             let failure = Failure::ours(not_started(&error));
             reports.ended(unit, number, Outcome::Failed(failure));
         }
@@ -159,9 +156,8 @@ impl Supervisor {
         let handed = Handed::to(slice::from_ref(step), run.secrets())?;
         let output = Output::of(&attempt, run, echo, self.setup.config.log_limits());
         let (output, writers) = Pipes::new(output)?;
-        let wanted = usize::try_from(step.config.resources.gpus()).unwrap_or(usize::MAX);
-        let gpus = self.free_gpus.drain(..wanted.min(self.free_gpus.len())).collect::<Vec<_>>();
-        let terms = Terms::of(&attempt, self.has_gpus.then_some(&gpus[..]), handed.as_ref());
+        let gpus = self.setup.gpus.of(&attempt.id());
+        let terms = Terms::of(&attempt, gpus.as_deref(), handed.as_ref());
         let running = Running {
             attempt,
             reports,
@@ -169,7 +165,7 @@ impl Supervisor {
             _handed: handed,
             process: Process::Waiting { pipes: writers, is_asked: false },
             output,
-            gpus,
+            has_gpus: gpus.is_some_and(|gpus| !gpus.is_empty()),
             stop: Stop::No,
         };
         let job = self.next_job;
@@ -223,7 +219,7 @@ impl Supervisor {
                 self.running.insert(job, running);
             }
             Err(error) => {
-                self.give_back(&mut running);
+                self.give_back(&running);
                 running.fail(not_started(&error), &mut self.buffer);
             }
         }
@@ -248,7 +244,7 @@ impl Supervisor {
             let Some(running) = self.running.get(&job) else { continue };
             let config = &running.attempt.step().config;
             let asks = config.resources.memory.is_some() || !config.limits.is_empty();
-            if running.gpus.is_empty() && !asks {
+            if !running.has_gpus && !asks {
                 self.leaving.insert(job);
                 self.ended(job, Ended::Code(0));
             }
@@ -298,11 +294,11 @@ impl Supervisor {
 
     /// Gives an attempt up whose zygote is gone.
     fn lose(&mut self, job: u64, why: &str) {
-        let Some(mut running) = self.running.remove(&job) else { return };
+        let Some(running) = self.running.remove(&job) else { return };
         if let Process::Forked(pid) = running.process {
             let _ = killpg(pid, Signal::SIGKILL);
         }
-        self.give_back(&mut running);
+        self.give_back(&running);
         let orchestrator = &self.setup.orchestrator;
         let message = format!(
             "the process that the orchestrator `{orchestrator}` forked it from is gone: {why}"
@@ -311,8 +307,8 @@ impl Supervisor {
     }
 
     fn ended(&mut self, job: u64, ended: Ended) {
-        if let Some(mut running) = self.running.remove(&job) {
-            self.give_back(&mut running);
+        if let Some(running) = self.running.remove(&job) {
+            self.give_back(&running);
             running.end(ended, &mut self.buffer);
         }
     }
@@ -358,8 +354,8 @@ impl Supervisor {
         }
     }
 
-    fn give_back(&mut self, running: &mut Running) {
-        self.free_gpus.append(&mut running.gpus);
+    fn give_back(&self, running: &Running) {
+        self.setup.gpus.take_back(&running.attempt.id());
     }
 
     /// Has a thread wait for the end of a process, without reaping it.
