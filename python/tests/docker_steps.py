@@ -22,6 +22,13 @@ def use(engine: Engine, command: str, shared: Path, **config: object) -> None:
     engine.use(command, volumes=[f"{shared}:/shared"], **config)
 
 
+def somebody(user: int) -> list[str]:
+    """What starts a program as somebody who may read whatever there is, since Python may be root's."""
+    capability = "+dac_override"
+    words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    return [*words, f"--inh-caps={capability}", f"--ambient-caps={capability}"]
+
+
 def write_one(project: Project, body: str, options: str = "") -> None:
     """Writes a pipeline of one step with this body."""
     project.write(

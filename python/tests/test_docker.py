@@ -12,6 +12,7 @@ import pytest
 
 from conftest import Project, finish
 from docker_engine import Engine
+from docker_steps import somebody
 from partita import Client
 from process_stack import partita
 from rust_programs import NUMBERS, start
@@ -152,11 +153,7 @@ def test_what_containers_write_belongs_to_whoever_began_the_run(
         *project.home.rglob("*"),
     ):
         os.chown(path, user, user)
-    # Somebody who may read whatever there is, since Python may be root's own.
-    capability = "+dac_override"
-    somebody = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-    somebody += [f"--inh-caps={capability}", f"--ambient-caps={capability}"]
-    run = [*somebody, sys.executable, "-m", "partita", "run", '{"target": "main.py"}']
+    run = [*somebody(user), sys.executable, "-m", "partita", "run", '{"target": "main.py"}']
     done = subprocess.run(
         run, cwd=project.folder, env=project.environment(), capture_output=True, text=True
     )

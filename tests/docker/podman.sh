@@ -6,14 +6,18 @@
 #   tests/docker/podman.sh down      stops it; images stay for the next time
 #   tests/docker/podman.sh purge     stops all of them, and removes all that they kept
 #
-# It needs root. Where there is no Podman, Debian's is installed. PARTITA_ENGINE names one of several.
+# It needs root. Where there is no Podman, Debian's is installed. PARTITA_ENGINE names one of several. With
+# PARTITA_ENGINE_USER=UID one is started that is rootless: it is run by that user, who need not exist.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 name=${PARTITA_ENGINE:-main}
-state=$root/target/podman/$name
-# Sockets have short paths, so they are not below the state.
-run=/run/partita-podman-$(printf %s "$state" | cksum | cut -d ' ' -f 1)
+user=${PARTITA_ENGINE_USER:-0}
+known=$root/target/podman/$name
+id=partita-podman-$(printf %s "$known" | cksum | cut -d ' ' -f 1)
+# Any user has to get there, and sockets have short paths.
+state=/var/tmp/$id
+run=/run/$id
 socket=$run/podman.sock
 pid_file=$run/podman.pid
 
@@ -46,7 +50,8 @@ configure() {
     [ "$files" != unlimited ] || files=65536
     processes=$(ulimit -Hu)
     if [ "$processes" = unlimited ] || [ "$processes" -gt 32768 ]; then processes=32768; fi
-    local runtime=runc
+    local runtime=runc driver=overlay
+    [ "$user" = 0 ] || driver=vfs
     ! command -v crun >/dev/null || runtime=crun
     cat >"$state/containers.conf" <<CONFIGURATION
 [containers]
@@ -58,7 +63,7 @@ runtime = "$runtime"
 CONFIGURATION
     cat >"$state/storage.conf" <<CONFIGURATION
 [storage]
-driver = "overlay"
+driver = "$driver"
 graphroot = "$state/storage"
 runroot = "$run/storage"
 CONFIGURATION
@@ -69,13 +74,15 @@ up() {
         [ "$(id -u)" = 0 ] || fail "Podman is started by root alone"
         (flock 9; install_missing) 9>/run/lock/partita-docker
         [ -z "$(service)" ] || down
-        mkdir -p "$state" "$run"
+        mkdir -p "$known" "$state" "$run"
         configure
+        chown "$user:$user" "$state" "$run"
         rm -f "$socket"
         # It leaves an empty file where it was started when a container runs out of memory.
         cd "$run"
         CONTAINERS_CONF="$state/containers.conf" CONTAINERS_STORAGE_CONF="$state/storage.conf" \
-            setsid podman system service --time=0 "unix://$socket" >>"$state/service.log" 2>&1 </dev/null &
+            HOME=$state XDG_RUNTIME_DIR=$run setsid setpriv --reuid "$user" --regid "$user" --clear-groups \
+            podman system service --time=0 "unix://$socket" >>"$state/service.log" 2>&1 </dev/null &
         echo $! >"$pid_file"
         local end=$((SECONDS + 60))
         until answers; do
@@ -101,7 +108,7 @@ purge() {
     down
     awk -v state="$state/" -v run="$run/" 'index($2, state) == 1 || index($2, run) == 1 { print $2 }' \
         /proc/mounts | sort -r | xargs -r umount --lazy
-    rm -rf -- "$state" "$run"
+    rm -rf -- "$known" "$state" "$run"
 }
 
 purge_all() {
