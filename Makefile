@@ -54,7 +54,7 @@ lint: format-check clippy ruff pyright rustdoc doc-check msrv ## The part of `ch
 
 test-docker: .venv/native.stamp ## Run what needs a Docker engine, which is started as root.
 	$(IN_VENV) PARTITA_REQUIRE_DOCKER=1 python -m pytest -q -c python/pyproject.toml \
-		python/tests/test_docker.py python/tests/test_docker_failures.py python/tests/test_docker_suite.py
+		python/tests/test_docker*.py python/tests/test_example_containers.py
 
 test-torch: target/torch-venv/native.stamp ## Run what needs torch, which takes 6 GB to install.
 	VIRTUAL_ENV="$(TORCH_VENV)" PATH="$(TORCH_VENV)/bin:$(OUTER_PATH)" \
@@ -89,6 +89,7 @@ fmt: .venv/venv.stamp ## Format everything.
 
 clean: ## Remove everything that was built or installed here.
 	@tests/docker/engine.sh purge
+	@tests/docker/podman.sh purge
 	rm -rf target fuzz/target fuzz/corpus .venv python/partita.data python/src/partita/_native*.so
 	rm -rf .pytest_cache .ruff_cache python/.pytest_cache python/.hypothesis
 	find python examples tests benches -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import containers
 import plugins
 import processes
 import programs
@@ -174,6 +175,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     **processes.MEASUREMENTS,
     **plugins.MEASUREMENTS,
     **programs.MEASUREMENTS,
+    **containers.MEASUREMENTS,
 }
 
 

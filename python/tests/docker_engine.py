@@ -27,11 +27,16 @@ class Engine:
         self.host = host
         self.image = image
 
-    def docker(self, *words: str, check: bool = True) -> str:
-        """Returns what Docker's command prints."""
-        environment = {**os.environ, "DOCKER_HOST": self.host}
+    def docker(self, *words: str, check: bool = True, text: str = "") -> str:
+        """Returns what Docker's command prints, which reads `text`."""
+        environment = {**os.environ, "DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "0"}
         done = subprocess.run(
-            ["docker", *words], env=environment, capture_output=True, text=True, check=False
+            ["docker", *words],
+            env=environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0 or not check, done
         return done.stdout.strip()
@@ -39,6 +44,10 @@ class Engine:
     def containers(self) -> list[str]:
         """The names of all containers, whether they run or not."""
         return self.docker("ps", "--all", "--format", "{{.Names}}").split()
+
+    def images(self) -> set[str]:
+        """The ids of all images, also of those that only others are made of."""
+        return set(self.docker("images", "--all", "--quiet", "--no-trunc").split())
 
     def inspected(self, container: str) -> dict[str, Any]:
         """What the engine knows of a container."""
@@ -52,9 +61,15 @@ class Engine:
         """Kills the engine; its containers run on."""
         _script("kill")
 
-    def start(self) -> None:
-        """Starts the engine again."""
-        _script("up")
+    def start(self, *, gpus: bool = False) -> None:
+        """Starts the engine again; with `gpus` it has some that are none."""
+        _script("up", gpus=gpus)
+
+    def build(self, *lines: str) -> str:
+        """Makes an image of that of the tests, with these lines of a Dockerfile; returns its id."""
+        dockerfile = "\n".join([f"FROM {self.image}", *lines])
+        words = ("build", "--quiet", "--force-rm", "--network=none", "-")
+        return self.docker(*words, text=dockerfile)
 
     def use(self, command: str, **config: object) -> None:
         """Makes a stack active whose steps run in containers, and one that is not among its own."""
@@ -69,10 +84,13 @@ class Engine:
         partita(command, "stack", "register", "boxed", *words)
 
 
-def _script(verb: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+def _script(
+    verb: str, *, check: bool = True, gpus: bool = False
+) -> subprocess.CompletedProcess[str]:
+    variables = {"PARTITA_ENGINE_GPUS": "1"} if gpus else {}
     done = subprocess.run(
         [SCRIPTS / "engine.sh", verb],
-        env={**os.environ, "PARTITA_ENGINE": WORKER},
+        env={**os.environ, "PARTITA_ENGINE": WORKER, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -117,3 +135,11 @@ def engine(session_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     if left:
         session_engine.docker("rm", "--force", *left)
     assert left == []
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A folder that containers see as `/shared`."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    return folder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from conftest import Project, finish
 from docker_engine import Engine
+from docker_steps import somebody
 from partita import Client
 from process_stack import partita
 from rust_programs import NUMBERS, start
@@ -57,61 +57,6 @@ def write(project: Project, settings: str, variables: tuple[str, ...] = ("HOME",
 def output(step: str = "sees") -> Any:
     """What a step of the latest run returned."""
     return Client().get_run("latest").steps[step].outputs["output"].load()
-
-
-#: As in `examples/digits`, with models that are quickly imported.
-DIGITS = """
-    from typing import Annotated
-    import numpy as np
-    from partita import pipeline, step
-
-    @step
-    def load() -> tuple[Annotated[np.ndarray, "pixels"], Annotated[np.ndarray, "digits"]]:
-        random = np.random.default_rng(0)
-        digits = random.integers(0, 10, 600)
-        return random.integers(0, 16, (10, 64))[digits] + random.normal(0, 3, (600, 64)), digits
-
-    @step
-    def means(pixels: np.ndarray, digits: np.ndarray) -> np.ndarray:
-        return np.stack([pixels[:400][digits[:400] == digit].mean(0) for digit in range(10)])
-
-    @step
-    def medians(pixels: np.ndarray, digits: np.ndarray) -> np.ndarray:
-        return np.stack([np.median(pixels[:400][digits[:400] == digit], 0) for digit in range(10)])
-
-    @step
-    def best(models: list, pixels: np.ndarray, digits: np.ndarray) -> float:
-        def score(model):
-            distances = ((pixels[400:, None] - model) ** 2).sum(2)
-            return float((distances.argmin(1) == digits[400:]).mean())
-
-        return max(map(score, models))
-
-    @pipeline
-    def digits():
-        pixels, numbers = load()
-        best([means(pixels, numbers), medians(pixels, numbers)], pixels, numbers)
-"""
-
-
-def test_models_are_trained_in_containers_and_come_out_of_the_cache_again(
-    project: Project, command: str, engine: Engine
-) -> None:
-    # The image has no packages; those of this environment do.
-    packages = sysconfig.get_path("purelib")
-    engine.use(
-        command, volumes=[f"{packages}:/packages:ro"], environment={"PYTHONPATH": "/packages"}
-    )
-    project.write("main.py", DIGITS)
-    assert project.run().code == 0
-    assert output("best") > 0.9
-    assert set(project.statuses().values()) == {"completed"}
-    assert project.run().code == 0
-    assert set(project.statuses().values()) == {"cached"}
-    project.write("main.py", DIGITS.replace("np.median", "1 * np.median"))
-    assert project.run().code == 0
-    statuses = project.statuses()
-    assert (statuses["means"], statuses["medians"]) == ("cached", "completed")
 
 
 def test_a_container_is_what_its_step_asks_for(
@@ -208,11 +153,7 @@ def test_what_containers_write_belongs_to_whoever_began_the_run(
         *project.home.rglob("*"),
     ):
         os.chown(path, user, user)
-    # Somebody who may read whatever there is, since Python may be root's own.
-    capability = "+dac_override"
-    somebody = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-    somebody += [f"--inh-caps={capability}", f"--ambient-caps={capability}"]
-    run = [*somebody, sys.executable, "-m", "partita", "run", '{"target": "main.py"}']
+    run = [*somebody(user), sys.executable, "-m", "partita", "run", '{"target": "main.py"}']
     done = subprocess.run(
         run, cwd=project.folder, env=project.environment(), capture_output=True, text=True
     )

@@ -6,68 +6,16 @@ import io
 import json
 import os
 import tarfile
-import textwrap
 from pathlib import Path
 
 import pytest
 
 from conftest import Project, finish, interrupt
 from docker_engine import Engine
+from docker_steps import PRINTS, WAITS, container_of, failed, log_of, use, write_one
 from partita import Client
 from process_stack import partita
 from waiting_run import resume_until_ready, run_until_ready, write_waiting
-
-#: Waits until a file is in the folder that it shares with the test, and beyond signals.
-WAITS = """
-        ready()
-        while not os.path.exists("/shared/go"):
-            time.sleep(0.02)
-"""
-
-
-@pytest.fixture
-def shared(tmp_path: Path) -> Path:
-    """A folder that containers see as `/shared`."""
-    folder = tmp_path / "shared"
-    folder.mkdir()
-    return folder
-
-
-def use(engine: Engine, command: str, shared: Path, **config: object) -> None:
-    engine.use(command, volumes=[f"{shared}:/shared"], **config)
-
-
-def write_one(project: Project, body: str, options: str = "") -> None:
-    """Writes a pipeline of one step with this body."""
-    project.write(
-        "main.py",
-        f"""
-        import os, signal, sys, time
-        from partita import DockerSettings, ResourceSettings, StepRetryConfig, pipeline, step
-
-        @step(enable_cache=False{options})
-        def one() -> int:
-            {textwrap.dedent(body).strip()}
-            return 1
-
-        @pipeline
-        def line():
-            one()
-        """,
-    )
-
-
-def failed(step: str = "one") -> str:
-    """What is recorded of the only attempt at a step of the latest run, which failed."""
-    (attempt,) = Client().get_run("latest").steps[step].attempts
-    assert attempt["status"] == "failed"
-    return attempt["error"] or ""
-
-
-def container_of(engine: Engine, step: int = 1, attempt: int = 1) -> str:
-    """The name of the container of a step of the run that goes on."""
-    (found,) = [name for name in engine.containers() if name.endswith(f"-{step}-{attempt}")]
-    return found
 
 
 @pytest.mark.parametrize("host", ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:1"])
@@ -208,23 +156,6 @@ def test_a_cancelled_step_may_tidy_up(
     assert (shared / "tidy").exists()
 
 
-#: Is called once, and prints before it waits and after.
-PRINTS = f"""
-        with open("/shared/calls", "a") as calls:
-            calls.write("called ")
-        print("printed early")
-        {WAITS.strip()}
-        print("printed late")
-"""
-
-
-def log_of(step: str) -> list[str]:
-    """The lines of the log of the only attempt at a step of the latest run."""
-    (attempt,) = Client().get_run("latest").steps[step].attempts
-    text = Path(attempt["log"].removeprefix("file://")).read_text()
-    return [json.loads(line)["line"] for line in text.splitlines()]
-
-
 def test_a_step_whose_engine_is_killed_goes_on_and_is_found_again(
     project: Project, command: str, engine: Engine, shared: Path
 ) -> None:
@@ -286,6 +217,22 @@ def test_a_run_goes_on_when_its_engine_is_started_again(
     finished = finish(run)
     assert finished.code == 0, finished
     assert set(project.statuses().values()) == {"completed"}
+
+
+def test_a_run_goes_on_when_its_engine_was_stopped_and_started_in_time(
+    project: Project, command: str, engine: Engine, shared: Path
+) -> None:
+    use(engine, command, shared)
+    write_waiting(project, WAITS, ", retry=StepRetryConfig(max_retries=1)")
+    run = run_until_ready(project, "waits | ready")
+    engine.stop()  # It ends its containers.
+    (shared / "go").touch()
+    engine.start()
+    finished = finish(run)
+    assert finished.code == 0, finished
+    first, second = Client().get_run("latest").steps["waits"].attempts
+    assert "its container was ended with the engine, which was stopped" in (first["error"] or "")
+    assert second["status"] == "completed"
 
 
 def test_gpus_are_asked_of_the_engine_by_device_requests(

@@ -9,7 +9,8 @@
 #   tests/docker/engine.sh purge     stops all of them, and removes all that they kept
 #
 # It needs root. Where there is no engine, Debian's is installed. Containers that it runs reach no
-# network but the host's (`--network=host`), or none. PARTITA_ENGINE names one of several engines.
+# network but the host's (`--network=host`), or none. PARTITA_ENGINE names one of several engines. With
+# PARTITA_ENGINE_GPUS=1 the one that is started has GPUs that are none (`gpu/toolkit`).
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
@@ -73,7 +74,9 @@ up() {
         # An engine without a bridge removes that of another one, so it takes part in it.
         local bridge=none
         [ ! -e /sys/class/net/docker0 ] || bridge=docker0
-        setsid dockerd --host "unix://$socket" --pidfile "$pid_file" --exec-root "$run/exec" \
+        local path=$PATH
+        [ -z "${PARTITA_ENGINE_GPUS:-}" ] || path=$root/tests/docker/gpu/toolkit:$PATH
+        PATH=$path setsid dockerd --host "unix://$socket" --pidfile "$pid_file" --exec-root "$run/exec" \
             --data-root "$state/data" --bridge=$bridge --iptables=false --ip-forward=false \
             --ip-masq=false --shutdown-timeout 2 >>"$state/dockerd.log" 2>&1 </dev/null &
         local end=$((SECONDS + 60))

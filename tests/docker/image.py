@@ -1,7 +1,7 @@
 """Makes the image that the tests' steps run in, of what this machine has: no registry is asked.
 
 It is the Python that runs this script, a shell, what they link, and, in a layer of its own, the Partita
-of this tree. What is there already is not made again.
+that this Python has. What is there already is not made again.
 
 Usage: DOCKER_HOST=… python tests/docker/image.py      prints the image's name
 """
@@ -19,8 +19,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "python" / "src" / "partita"
+import partita
+
+PACKAGE = Path(partita.__file__).parent
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 PREFIX = Path(sys.base_prefix)
 LIBRARY = PREFIX / "lib" / f"python{VERSION}"
@@ -150,7 +151,7 @@ def base_image() -> str:
 
 
 def step_image() -> str:
-    """Makes the image with the Partita of this tree, and returns its name."""
+    """Makes the image with Partita, and returns its name."""
     base = base_image()
     files = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".so"))
     seen = [f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files]

@@ -1,9 +1,11 @@
 //! The built-in orchestrators of Partita, one module a flavor.
 
 pub mod docker;
+pub mod gpus;
 pub mod launchers;
 pub mod local;
 mod machine;
+pub mod nvidia;
 pub mod output;
 pub mod process;
 pub mod programs;

@@ -107,5 +107,6 @@ fn has_threads() -> io::Result<bool> {
 
 fn has_children() -> bool {
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    let look = look | WaitPidFlag::__WALL; // Those as well that end without a signal.
     waitid(Id::All, look) != Err(Errno::ECHILD)
 }

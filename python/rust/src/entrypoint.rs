@@ -214,6 +214,11 @@ impl PyStepEntry {
         Ok(())
     }
 
+    /// Returns why the step cannot begin that was given so many graphics processors, if none is seen.
+    fn missing_gpus(&self, given: u32) -> Option<String> {
+        self.0.missing_gpus(given)
+    }
+
     /// Records why an attempt cannot be made here.
     fn refuse(&self, attempt: u32, why: &str) {
         self.0.refuse(attempt, why);

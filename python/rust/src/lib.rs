@@ -15,6 +15,8 @@ mod staging;
 mod value;
 mod wakeup;
 
+use partita_core::settings::{InvalidMemory, Memory};
+use pyo3::exceptions::PyValueError;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 
@@ -34,6 +36,18 @@ fn is_program(path: std::path::PathBuf) -> bool {
 #[pyfunction]
 fn digest_file(path: std::path::PathBuf) -> PyResult<String> {
     Ok(partita_engine::file_digest::digest_file(&path)?.to_string())
+}
+
+/// Returns an amount of memory, such as `1.5GB`, as a number of units.
+#[pyfunction]
+fn memory_in(amount: &str, unit: &str) -> PyResult<f64> {
+    let bytes = |text: &str| -> PyResult<f64> {
+        let memory: Memory = text
+            .parse()
+            .map_err(|error: InvalidMemory| PyValueError::new_err(error.to_string()))?;
+        Ok(memory.0 as f64)
+    };
+    Ok(bytes(amount)? / bytes(&format!("1{unit}"))?)
 }
 
 /// Returns the paragraph that says that Partita itself is wrong, and where (`file:line`).
@@ -60,6 +74,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(digest, module)?)?;
     module.add_function(wrap_pyfunction!(digest_file, module)?)?;
     module.add_function(wrap_pyfunction!(is_program, module)?)?;
+    module.add_function(wrap_pyfunction!(memory_in, module)?)?;
     module.add_function(wrap_pyfunction!(value::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(value::decode_value, module)?)?;
     module.add_function(wrap_pyfunction!(entrypoint::adopt_orphans, module)?)?;

@@ -79,6 +79,24 @@ class ResourceSettings(Settings):
         """A number and a unit, such as `512MiB`."""
         return self._options.get("memory")
 
+    def get_memory(self, unit: str = "GB") -> float | None:
+        """Returns the memory as a number of units; `None` if none is asked for.
+
+        Args:
+            unit: `KB`, `MB`, `GB`, `TB` or `PB` (powers of 1000), or `KiB`, `MiB`, `GiB` or `TiB`.
+
+        Raises:
+            ValueError: The unit is none of these, or the memory is no amount.
+
+        Example:
+            >>> ResourceSettings(memory="1.5GiB").get_memory("MiB")
+            1536.0
+        """
+        from partita import _native
+
+        memory = self.memory
+        return None if memory is None else _native.memory_in(memory, unit)
+
     @property
     def empty(self) -> bool:
         """Whether nothing is asked for."""

@@ -1,5 +1,6 @@
 //! `partita doctor`: checks that everything here works.
 
+mod gpu;
 mod registry;
 
 use std::collections::HashSet;
@@ -20,6 +21,9 @@ use crate::python;
 /// Checks that everything here works.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Check the GPUs as well: the driver, and what steps of the active stack get of them.
+    #[arg(long)]
+    gpu: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -74,7 +78,7 @@ impl Check {
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
-    let checks = checks(context);
+    let checks = checks(context, args.gpu);
     context.show(args.output.output, &checks, || table(&checks))?;
     let has_problem = checks.iter().any(|check| check.verdict == Verdict::Problem);
     if has_problem { Err(CommandError::Told(FAILED)) } else { Ok(()) }
@@ -94,7 +98,7 @@ fn table(checks: &[Check]) -> String {
     table.to_text()
 }
 
-fn checks(context: &Context) -> Vec<Check> {
+fn checks(context: &Context, with_gpus: bool) -> Vec<Check> {
     let session = context.session();
     let mut checks = Vec::new();
     match session {
@@ -109,6 +113,9 @@ fn checks(context: &Context) -> Vec<Check> {
             checks.push(room(session.home().path()));
             checks.push(interrupted(&session));
             checks.extend(registry::checks(&session));
+            if with_gpus {
+                checks.extend(gpu::checks(&session));
+            }
         }
         Err(error) => checks.push(Check::of("home", Err(error))),
     }

@@ -20,6 +20,7 @@ use partita_engine::secrets::{self, Redaction, SecretError};
 use partita_engine::step_runner::{LogStream, RunContext, StepLog};
 use partita_engine::store::layout;
 use partita_orchestrators::docker::{self, DockerLauncher};
+use partita_orchestrators::gpus::Gpus;
 use partita_orchestrators::launchers::Launchers;
 use partita_orchestrators::local::{self, LocalLauncher};
 use partita_orchestrators::output::Echo;
@@ -190,12 +191,14 @@ pub(super) fn open(
     let context = live.context();
     let interpreter = interpreter(python);
     let mut observer = StepObserver(Vec::new());
+    let gpus = Arc::new(Gpus::default());
     let processes = |orchestrator: &Component| {
         let place = Place {
             context: Arc::clone(context),
             locks: locks(prepared),
             interpreter: interpreter.clone(),
             echo: Arc::clone(&echo),
+            gpus: Arc::clone(&gpus),
         };
         let opened = ProcessLauncher::open(orchestrator, place);
         opened.map_err(|error| LauncherError::Process(redacted(&error.to_string(), context)))
@@ -218,6 +221,7 @@ pub(super) fn open(
                     context: Arc::clone(context),
                     code: code(prepared, live)?,
                     echo: Arc::clone(&echo),
+                    gpus: Arc::clone(&gpus),
                 };
                 let opened = DockerLauncher::open(&filled, place);
                 Box::new(opened.map_err(|error| {

@@ -41,7 +41,7 @@ impl Prepared {
             capabilities,
             other_capabilities: other_capabilities.clone(),
             flavor_settings: session.flavor_settings()?,
-            images: partita_orchestrators::images(&stack),
+            images: images(&stack, &capabilities, &other_capabilities),
             config,
             overrides: Overrides {
                 parameters: request.parameters.into_iter().collect(),
@@ -88,4 +88,24 @@ impl Prepared {
     pub(super) fn secrets(&self) -> Result<Option<Secrets>, SecretError> {
         self.session.home().secrets().resolve(&self.compiled.deployment)
     }
+}
+
+/// The key of a configuration that names the image of steps that name none.
+const PARENT_IMAGE: &str = "parent_image";
+
+/// Returns the orchestrators whose steps all run in images, each with that of steps that name none:
+/// those that are built in, and others whose flavor runs steps in images and whose configuration
+/// names one.
+fn images(
+    stack: &Stack,
+    default: &Capabilities,
+    others: &BTreeMap<String, Capabilities>,
+) -> BTreeMap<String, Option<String>> {
+    let named = stack.orchestrators.iter().enumerate().filter_map(|(index, orchestrator)| {
+        let able = if index == 0 { Some(default) } else { others.get(&orchestrator.name) };
+        able.filter(|able| able.images)?;
+        let image = serde_json::from_str(orchestrator.config.get(PARENT_IMAGE)?.text()).ok()?;
+        Some((orchestrator.name.clone(), Some(image)))
+    });
+    named.chain(partita_orchestrators::images(stack)).collect()
 }

@@ -9,7 +9,7 @@ use partita_core::launcher::{Attempt, Outcome, Unit};
 use partita_core::run::{Failure, RunHeader, StepResult};
 use partita_core::status::RunStatus;
 
-use super::{InputError, RunContext, StepCaller, run_attempt};
+use super::{InputError, RunContext, StepCaller, gpus, run_attempt};
 use crate::cache::CacheResolver;
 use crate::drive::{Resolution, Resolver};
 use crate::home::LocalArtifactStoreConfig;
@@ -274,6 +274,11 @@ impl StepEntry {
     /// Returns whether the artifact store says how an attempt that did not succeed ended.
     pub fn is_recorded(&self, number: u32) -> bool {
         matches!(self.result(number), Ok(Some(_)))
+    }
+
+    /// Returns why the step cannot begin that was given so many graphics processors, if none is seen.
+    pub fn missing_gpus(&self, given: u32) -> Option<String> {
+        gpus::missing(&self.step().name, given, Path::new(gpus::DEVICES))
     }
 
     /// Records why an attempt cannot be made here.

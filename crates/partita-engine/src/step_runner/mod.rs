@@ -10,6 +10,7 @@ mod command;
 mod commit;
 mod context;
 mod entry;
+mod gpus;
 mod inputs;
 mod log;
 mod mapped;

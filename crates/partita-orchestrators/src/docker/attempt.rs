@@ -219,8 +219,10 @@ impl Flight {
                 }
                 Err(trouble) => {
                     let why = trouble.to_string();
-                    let help = help(&why, gpus.is_some_and(|gpus| !gpus.is_empty()));
-                    return Err(Ended::NotStarted(format!("{why}{help}")));
+                    return Err(Ended::NotStarted(match gpus {
+                        Some(gpus) if !gpus.is_empty() => gpu_help(&why),
+                        _ => format!("{why}{}", help(&why)),
+                    }));
                 }
             }
         }
@@ -312,11 +314,14 @@ fn has_init(body: &ContainerCreateBody) -> bool {
     body.host_config.as_ref().is_some_and(|host| host.init == Some(true))
 }
 
+/// Says why a container with graphics processors did not start.
+pub(super) fn gpu_help(why: &str) -> String {
+    format!("{why}; GPUs need NVIDIA's driver and its container toolkit where the engine runs")
+}
+
 /// Returns what to do about why a container did not start, where the engine does not say.
-fn help(why: &str, has_gpus: bool) -> &'static str {
-    if has_gpus {
-        "; GPUs need NVIDIA's driver and its container toolkit where the engine runs"
-    } else if why.contains("docker-init") {
+fn help(why: &str) -> &'static str {
+    if why.contains("docker-init") {
         "; where the engine has no `init`, let that be false in the orchestrator's settings"
     } else if why.contains("\"python\"") {
         "; the image needs a `python` with Partita on its path"

@@ -27,6 +27,16 @@ pub(super) fn name(attempt: &Attempt) -> String {
     format!("partita-{}-{}-{}", attempt.run_id, attempt.unit(), attempt.number)
 }
 
+/// Returns what asks an engine for graphics processors by their ids.
+pub(super) fn device_request(gpus: &[String]) -> DeviceRequest {
+    DeviceRequest {
+        driver: Some(String::new()),
+        device_ids: Some(gpus.to_vec()),
+        capabilities: Some(vec![vec!["gpu".to_owned()]]),
+        ..DeviceRequest::default()
+    }
+}
+
 /// Returns what puts a path of this machine where it is here.
 fn as_it_is(path: &str, read_only: bool) -> Mount {
     Mount {
@@ -56,10 +66,17 @@ pub(super) struct Place<'a> {
 struct Terms<'a> {
     cache_reason: Option<&'a str>,
     is_last: bool,
+    /// How many graphics processors it is to see one of.
+    #[serde(skip_serializing_if = "is_zero")]
+    gpu_count: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secrets: Option<&'static str>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Place<'_> {
@@ -100,6 +117,7 @@ impl Place<'_> {
         let terms = Terms {
             cache_reason: attempt.cache_reason.as_deref(),
             is_last: attempt.is_last,
+            gpu_count: self.gpus.unwrap_or_default().len(),
             code: self.code.filter(|_| attempt.program().is_none()),
             secrets: self.takes_secrets.then_some(STANDARD_INPUT),
         };
@@ -150,12 +168,7 @@ impl Place<'_> {
             host.nano_cpus = Some((cores * 1e9) as i64);
         }
         if let Some(gpus) = self.gpus.filter(|gpus| !gpus.is_empty()) {
-            host.device_requests = Some(vec![DeviceRequest {
-                driver: Some(String::new()),
-                device_ids: Some(gpus.to_vec()),
-                capabilities: Some(vec![vec!["gpu".to_owned()]]),
-                ..DeviceRequest::default()
-            }]);
+            host.device_requests = Some(vec![device_request(gpus)]);
         }
         host
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, Docker};
+use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::endpoint::Endpoint;
@@ -97,7 +98,7 @@ impl Engine {
             docker,
             endpoint: endpoint.clone(),
             architecture: of_images(info.architecture.as_deref().unwrap_or_default()).to_owned(),
-            is_rootless: has("rootless"),
+            is_rootless: has("rootless") || is_run_by_somebody(endpoint).await,
             remaps_users: has("userns"),
         })
     }
@@ -117,6 +118,13 @@ impl Engine {
     pub(super) fn away(&self, why: &str) -> String {
         away(&self.endpoint, why)
     }
+}
+
+/// Returns whether somebody else than root runs the engine. Podman does not say so where Docker does.
+async fn is_run_by_somebody(endpoint: &Endpoint) -> bool {
+    let Some(path) = endpoint.as_str().strip_prefix("unix://") else { return false };
+    let peer = UnixStream::connect(path).await.and_then(|stream| stream.peer_cred());
+    peer.is_ok_and(|peer| peer.uid() != 0)
 }
 
 /// Says that the engine at `endpoint` is out of reach.

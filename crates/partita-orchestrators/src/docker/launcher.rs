@@ -13,6 +13,7 @@ use super::config::DockerOrchestratorConfig;
 use super::endpoint::Endpoint;
 use super::engine::{Engine, away};
 use super::supervisor::{self, Mailbox, Setup};
+use crate::gpus::{Gpus, OwnGpus};
 use crate::output::Echo;
 
 /// Where and with what the containers of a run are started.
@@ -23,6 +24,8 @@ pub struct Place {
     pub code: Option<Digest>,
     /// Shows what steps print.
     pub echo: Arc<dyn Echo>,
+    /// The graphics processors that the steps of the run hold.
+    pub gpus: Arc<Gpus>,
 }
 
 /// Why no container of a run can be started.
@@ -53,6 +56,7 @@ pub enum OpenError {
 /// Starts steps as containers; when it is dropped, the last of them has ended.
 pub struct DockerLauncher {
     mailbox: Mailbox,
+    gpus: Arc<OwnGpus>,
     supervisor: Option<JoinHandle<()>>,
 }
 
@@ -72,16 +76,22 @@ impl DockerLauncher {
         let engine = runtime.block_on(Engine::connect(&endpoint));
         let engine =
             engine.map_err(|trouble| OpenError::Away(away(&endpoint, &trouble.to_string())))?;
-        let Place { context, code, echo } = place;
-        let setup = Setup { context, config, engine, echo, code };
+        let Place { context, code, echo, gpus } = place;
+        let gpus = Arc::new(OwnGpus::new(gpus, config.gpus()));
+        let setup = Setup { context, config, engine, echo, code, gpus: Arc::clone(&gpus) };
         let (mailbox, supervisor) = supervisor::start(setup, runtime).map_err(failed)?;
-        Ok(Self { mailbox, supervisor: Some(supervisor) })
+        Ok(Self { mailbox, gpus, supervisor: Some(supervisor) })
     }
 }
 
 impl StepLauncher for DockerLauncher {
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, String> {
+        Ok(self.gpus.are_free(attempt.step().config.resources.gpus(), reports))
+    }
+
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let job = attempt.id();
+        self.gpus.give(attempt.step().config.resources.gpus(), job.clone());
         self.mailbox.launch(attempt, Arc::clone(reports));
         Ok(job)
     }

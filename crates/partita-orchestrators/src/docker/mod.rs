@@ -10,11 +10,14 @@
 mod attempt;
 mod config;
 mod container;
+mod cuda;
 mod ended;
 mod endpoint;
 mod engine;
+mod gpu_probe;
 mod launcher;
 mod preflight;
+mod python;
 mod settings;
 mod stopping;
 mod supervisor;
@@ -25,6 +28,7 @@ use partita_core::literal::Literal;
 use partita_core::stack::{Capabilities, ComponentType, Delegates, Flavor};
 
 pub use config::DockerOrchestratorConfig;
+pub use gpu_probe::probe;
 pub use launcher::{DockerLauncher, OpenError, Place};
 pub use preflight::{PreflightError, check};
 pub use settings::DockerOrchestratorSettings;

@@ -1,13 +1,16 @@
 //! What is looked at before a run begins: the engine, and the images that steps run in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use partita_core::deployment::{Deployment, Step};
 use partita_core::stack::Component;
 
 use super::config::DockerOrchestratorConfig;
+use super::cuda::{self, Variables};
 use super::endpoint::Endpoint;
 use super::engine::{Engine, Trouble, away};
+use super::python;
+use crate::nvidia;
 
 /// Why no step of a run could be started.
 #[derive(Debug, thiserror::Error)]
@@ -41,25 +44,40 @@ impl PreflightError {
     }
 }
 
-/// Checks that an orchestrator's engine is there, with the images of the steps that it runs.
+/// Checks that an orchestrator's engine is there, with the images of the steps that it runs, and that
+/// those of steps that ask for graphics processors fit them.
 ///
 /// # Errors
-/// If it is not.
+/// If it is not, or they do not.
 pub fn check(orchestrator: &Component, deployment: &Deployment) -> Result<(), PreflightError> {
+    let (config, endpoint) = read(orchestrator)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let engine = connect(&endpoint).await?;
+        let mut environments = BTreeMap::new();
+        for (image, step) in images(deployment, orchestrator) {
+            environments.insert(image, check_image(&engine, image, step).await?);
+        }
+        let gpus = Gpus { engine: &engine, config: &config, deployment };
+        gpus.check(orchestrator, &environments).await
+    })
+}
+
+/// Returns the configuration of an orchestrator, and which engine it means.
+pub(super) fn read(
+    orchestrator: &Component,
+) -> Result<(DockerOrchestratorConfig, Endpoint), PreflightError> {
     let name = || orchestrator.name.clone();
     let bad_config = |reason| PreflightError::BadConfig { name: name(), reason };
     let config = DockerOrchestratorConfig::of(&orchestrator.config).map_err(bad_config)?;
     let endpoint = Endpoint::of(&config).map_err(bad_config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let engine = Engine::connect(&endpoint).await;
-        let engine = engine
-            .map_err(|trouble| PreflightError::Away(away(&endpoint, &trouble.to_string())))?;
-        for (image, step) in images(deployment, orchestrator) {
-            check_image(&engine, image, step).await?;
-        }
-        Ok(())
-    })
+    Ok((config, endpoint))
+}
+
+/// Connects to an engine that has to be there.
+pub(super) async fn connect(endpoint: &Endpoint) -> Result<Engine, PreflightError> {
+    let engine = Engine::connect(endpoint).await;
+    engine.map_err(|trouble| PreflightError::Away(away(endpoint, &trouble.to_string())))
 }
 
 /// Returns the images of the steps that an orchestrator runs, each with one of these steps.
@@ -68,10 +86,19 @@ fn images<'d>(
     orchestrator: &'d Component,
 ) -> BTreeMap<&'d str, &'d Step> {
     let steps = deployment.steps_on(&orchestrator.name);
-    steps.filter_map(|step| Some((step.config.docker.parent_image.as_deref()?, step))).collect()
+    steps.filter_map(|step| Some((image_of(step)?, step))).collect()
 }
 
-async fn check_image(engine: &Engine, image: &str, step: &Step) -> Result<(), PreflightError> {
+fn image_of(step: &Step) -> Option<&str> {
+    step.config.docker.parent_image.as_deref()
+}
+
+/// Checks that an image is there and can run, and returns the variables of its environment.
+async fn check_image(
+    engine: &Engine,
+    image: &str,
+    step: &Step,
+) -> Result<Variables, PreflightError> {
     let step = &step.name;
     let inspected = engine.docker.inspect_image(image).await;
     let found = inspected.map_err(|error| match Trouble::from(error) {
@@ -86,10 +113,77 @@ async fn check_image(engine: &Engine, image: &str, step: &Step) -> Result<(), Pr
     })?;
     let architecture = found.architecture.unwrap_or_default();
     if architecture.is_empty() || architecture == engine.architecture {
-        return Ok(());
+        return Ok(cuda::variables(
+            &found.config.and_then(|config| config.env).unwrap_or_default(),
+        ));
     }
     Err(PreflightError::Unfit(format!(
         "step `{step}` runs in the image `{image}`, which is made for `{architecture}`, and the engine at `{}` runs on `{}`; take one that is made for it",
         engine.endpoint, engine.architecture
     )))
+}
+
+/// What steps that ask for graphics processors are checked with.
+struct Gpus<'a> {
+    engine: &'a Engine,
+    config: &'a DockerOrchestratorConfig,
+    deployment: &'a Deployment,
+}
+
+impl Gpus<'_> {
+    /// Checks every image that such a step runs in, once for each environment that steps give it.
+    async fn check(
+        &self,
+        orchestrator: &Component,
+        environments: &BTreeMap<&str, Variables>,
+    ) -> Result<(), PreflightError> {
+        let steps = self.deployment.steps_on(&orchestrator.name);
+        let mut asking = steps.filter(|step| step.config.resources.gpus() > 0).peekable();
+        if asking.peek().is_none() {
+            return Ok(());
+        }
+        let driver = nvidia::driver();
+        let mut seen = BTreeSet::new();
+        for step in asking {
+            let Some(image) = image_of(step) else { continue };
+            let settings = self.config.settings.with(&step.config.settings);
+            let settings = settings.map_err(PreflightError::Unfit)?;
+            let mut variables = environments.get(image).cloned().unwrap_or_default();
+            variables.extend(settings.environment);
+            if !seen.insert((image, variables.clone())) {
+                continue;
+            }
+            let unfit = match cuda::unfit(&variables, driver.as_ref()) {
+                None => self.python_unfit(step, image, &variables).await?,
+                unfit => unfit,
+            };
+            if let Some(unfit) = unfit {
+                return Err(PreflightError::Unfit(format!(
+                    "step `{}` asks for a GPU and runs in the image `{image}`, which {unfit}",
+                    step.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns why a step's Python is not that of an image.
+    async fn python_unfit(
+        &self,
+        step: &Step,
+        image: &str,
+        variables: &Variables,
+    ) -> Result<Option<String>, PreflightError> {
+        if self.deployment.program_of(step).is_some() {
+            return Ok(None);
+        }
+        let found = python::find(self.engine, image, variables).await;
+        let found = found.map_err(|trouble| match trouble {
+            Trouble::Away(why) => PreflightError::Away(self.engine.away(&why)),
+            trouble => {
+                PreflightError::Unfit(format!("the image `{image}` cannot be looked at: {trouble}"))
+            }
+        })?;
+        Ok(found.unfit(&self.deployment.environment.interpreter))
+    }
 }

@@ -22,6 +22,7 @@ use super::config::DockerOrchestratorConfig;
 use super::container::{self, ATTEMPT_LABEL, GPUS_LABEL, RUN_LABEL};
 use super::engine::{Engine, Trouble};
 use super::stopping;
+use crate::gpus::OwnGpus;
 use crate::output::Echo;
 
 /// How long the last containers of a run may take to end when it is over.
@@ -33,6 +34,7 @@ pub(super) struct Setup {
     pub(super) config: DockerOrchestratorConfig,
     pub(super) engine: Engine,
     pub(super) echo: Arc<dyn Echo>,
+    pub(super) gpus: Arc<OwnGpus>,
     /// The archive of the author's code.
     pub(super) code: Option<Digest>,
 }
@@ -81,10 +83,7 @@ impl Mailbox {
 pub(super) fn start(setup: Setup, runtime: Runtime) -> std::io::Result<(Mailbox, JoinHandle<()>)> {
     let (requests, inbox) = unbounded_channel();
     let mailbox = Mailbox(requests);
-    let free_gpus = setup.config.gpus();
     let supervisor = Supervisor {
-        has_gpus: !free_gpus.is_empty(),
-        free_gpus,
         setup: Arc::new(setup),
         mailbox: mailbox.clone(),
         running: HashMap::new(),
@@ -99,19 +98,11 @@ pub(super) fn start(setup: Setup, runtime: Runtime) -> std::io::Result<(Mailbox,
 struct Supervisor {
     setup: Arc<Setup>,
     mailbox: Mailbox,
-    running: HashMap<Job, Running>,
+    /// How often the end of each attempt in flight was asked for.
+    running: HashMap<Job, watch::Sender<u32>>,
     /// The attempts whose ends were seen here.
     flown: HashSet<Job>,
     flights: JoinSet<()>,
-    has_gpus: bool,
-    free_gpus: Vec<String>,
-}
-
-/// What the supervisor keeps of an attempt in flight.
-struct Running {
-    /// How often its end was asked for.
-    asked: watch::Sender<u32>,
-    gpus: Vec<String>,
 }
 
 impl Supervisor {
@@ -124,15 +115,11 @@ impl Supervisor {
                     let _ = answer.send(found);
                 }
                 Request::Cancel(job) => {
-                    if let Some(running) = self.running.get(&job) {
-                        running.asked.send_modify(|asked| *asked += 1);
+                    if let Some(asked) = self.running.get(&job) {
+                        asked.send_modify(|asked| *asked += 1);
                     }
                 }
-                Request::Free(job) => {
-                    if let Some(mut running) = self.running.remove(&job) {
-                        self.free_gpus.append(&mut running.gpus);
-                    }
-                }
+                Request::Free(job) => drop(self.running.remove(&job)),
                 Request::Close => break,
             }
         }
@@ -146,27 +133,23 @@ impl Supervisor {
     }
 
     fn launch(&mut self, attempt: Attempt, reports: Arc<dyn Reports>) {
-        let wanted = usize::try_from(attempt.step().config.resources.gpus()).unwrap_or(usize::MAX);
-        let gpus: Vec<String> = self.free_gpus.drain(..wanted.min(self.free_gpus.len())).collect();
-        let begin = Begin::Launch { gpus: self.has_gpus.then(|| gpus.clone()) };
-        self.fly(attempt, reports, begin, gpus);
+        let gpus = self.setup.gpus.of(&attempt.id());
+        self.fly(attempt, reports, Begin::Launch { gpus });
     }
 
     /// Looks after the container of an attempt from here on.
-    fn fly(
-        &mut self,
-        attempt: Attempt,
-        reports: Arc<dyn Reports>,
-        begin: Begin,
-        gpus: Vec<String>,
-    ) {
+    fn fly(&mut self, attempt: Attempt, reports: Arc<dyn Reports>, begin: Begin) {
         let job = attempt.id();
         let (asked, is_asked) = watch::channel(0);
         let flight = Flight::new(Arc::clone(&self.setup), attempt, reports, begin, is_asked);
         let (mailbox, id) = (self.mailbox.clone(), job.clone());
-        self.flights.spawn(flight.run(move || mailbox.send(Request::Free(id))));
+        let gpus = Arc::clone(&self.setup.gpus);
+        self.flights.spawn(flight.run(move || {
+            gpus.take_back(&id);
+            mailbox.send(Request::Free(id));
+        }));
         self.flown.insert(job.clone());
-        self.running.insert(job, Running { asked, gpus });
+        self.running.insert(job, asked);
         // Those that have ended need nobody any more.
         while self.flights.try_join_next().is_some() {}
     }
@@ -193,16 +176,15 @@ impl Supervisor {
         }
         let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
         let has = labels.get(GPUS_LABEL).map(String::as_str).unwrap_or_default();
-        let has = |gpu: &mut String| has.split(',').any(|had| had == gpu);
-        let gpus = self.free_gpus.extract_if(.., has).collect();
-        self.fly(attempt, reports, Begin::Found, gpus);
+        self.setup.gpus.note(attempt.id(), |gpu| has.split(',').any(|had| had == gpu));
+        self.fly(attempt, reports, Begin::Found);
         Ok(true)
     }
 
     /// Ends whatever still runs, at once, and removes what is left of the run.
     async fn end(mut self) {
-        for running in self.running.values() {
-            running.asked.send_replace(2);
+        for asked in self.running.values() {
+            asked.send_replace(2);
         }
         let ended = async { while self.flights.join_next().await.is_some() {} };
         let _ = timeout(CLOSING, ended).await;

@@ -13,6 +13,7 @@ use partita_engine::secrets::Handed;
 use partita_engine::step_runner::RunContext;
 use serde::Serialize;
 
+use crate::gpus::OwnGpus;
 use crate::output::Echo;
 use crate::threads::{VARIABLES, threads};
 
@@ -36,6 +37,7 @@ const MOST_OF_REASON: usize = 4096;
 pub(super) struct Setup {
     pub(super) context: Arc<RunContext>,
     pub(super) config: ProcessOrchestratorConfig,
+    pub(super) gpus: Arc<OwnGpus>,
     pub(super) interpreter: PathBuf,
     pub(super) echo: Arc<dyn Echo>,
     /// The name of the orchestrator.

@@ -1,6 +1,10 @@
 //! Who kills processes: the system, where memory runs out, or somebody.
 
 use std::fs;
+use std::time::{Duration, Instant};
+
+/// How long a count is good for the attempts that begin.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Who killed a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,21 +17,28 @@ pub(super) enum Killer {
     Unknown,
 }
 
-/// How many processes the system has killed for their memory, up to the last look.
-pub(super) struct Kills(Option<u64>);
+impl Killer {
+    /// Returns who killed a process that has just been found killed, and before which the system had
+    /// killed so many.
+    pub(super) fn of(before: Option<u64>) -> Self {
+        match (before, count()) {
+            (Some(before), Some(now)) if now > before => Self::System,
+            (Some(_), Some(_)) => Self::Somebody,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// How many processes the system has killed for their memory, looked at now and then.
+#[derive(Default)]
+pub(super) struct Kills(Option<(Instant, Option<u64>)>);
 
 impl Kills {
-    pub(super) fn new() -> Self {
-        Self(count())
-    }
-
-    /// Returns who killed the process that has just been found killed.
-    pub(super) fn look(&mut self) -> Killer {
-        let before = std::mem::replace(&mut self.0, count());
-        match (before, self.0) {
-            (Some(before), Some(now)) if now > before => Killer::System,
-            (Some(_), Some(_)) => Killer::Somebody,
-            _ => Killer::Unknown,
+    /// Returns how many they are, or were a moment ago; `None` where the system does not tell.
+    pub(super) fn count(&mut self) -> Option<u64> {
+        match self.0 {
+            Some((at, count)) if at.elapsed() < FRESH => count,
+            _ => self.0.insert((Instant::now(), count())).1,
         }
     }
 }

@@ -9,6 +9,7 @@ use partita_core::name::slug;
 use partita_core::stack::{Component, Stack};
 use partita_engine::step_runner::RunContext;
 
+use crate::gpus::{Gpus, OwnGpus};
 use crate::output::Echo;
 
 use super::NAME;
@@ -29,6 +30,8 @@ pub struct Place {
     pub interpreter: PathBuf,
     /// Shows what steps print.
     pub echo: Arc<dyn Echo>,
+    /// The graphics processors that the steps of the run hold.
+    pub gpus: Arc<Gpus>,
 }
 
 /// Why no process of a run can be started.
@@ -56,6 +59,7 @@ pub enum OpenError {
 /// Starts steps as processes; when it is dropped, the last of them has ended.
 pub struct ProcessLauncher {
     mailbox: Mailbox,
+    gpus: Arc<OwnGpus>,
     supervisor: Option<JoinHandle<()>>,
 }
 
@@ -72,7 +76,9 @@ impl ProcessLauncher {
         open_files::allow(config.max_parallelism()).map_err(failed)?;
         let lock = lock_of(&place.context.run_id, &orchestrator.name);
         let lock = ProcessLock::take(&place.locks, &lock).map_err(failed)?;
+        let gpus = Arc::new(OwnGpus::new(place.gpus, config.gpus()));
         let setup = Setup {
+            gpus: Arc::clone(&gpus),
             context: place.context,
             config,
             interpreter: place.interpreter,
@@ -80,7 +86,7 @@ impl ProcessLauncher {
             orchestrator: name(),
         };
         let (mailbox, supervisor) = supervisor::start(setup, lock).map_err(failed)?;
-        Ok(Self { mailbox, supervisor: Some(supervisor) })
+        Ok(Self { mailbox, gpus, supervisor: Some(supervisor) })
     }
 }
 
@@ -101,8 +107,13 @@ fn lock_of(run_id: &str, orchestrator: &str) -> String {
 }
 
 impl StepLauncher for ProcessLauncher {
+    fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, String> {
+        Ok(self.gpus.are_free(attempt.step().config.resources.gpus(), reports))
+    }
+
     fn launch(&self, attempt: Attempt, reports: &Arc<dyn Reports>) -> Result<Job, LaunchError> {
         let job = attempt.id();
+        self.gpus.give(attempt.step().config.resources.gpus(), job.clone());
         self.mailbox.launch(attempt, Arc::clone(reports));
         Ok(job)
     }

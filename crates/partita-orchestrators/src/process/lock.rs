@@ -49,7 +49,7 @@ impl ProcessLock {
                 Ok(()) if is_at(&file, &path) => return Ok(Self { file, path }),
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => {
-                    return Err(still_there(&found(&path, belongs)?));
+                    return Err(still_there(&found(&path, has_open)?));
                 }
                 Err(TryLockError::WouldBlock) => {
                     end(&found(&path, belongs)?);
@@ -146,6 +146,12 @@ fn belongs(process: &Path, lock: &Path) -> bool {
 /// Returns whether the standard input of a process is the lock.
 fn holds(process: &Path, lock: &Path) -> bool {
     fs::read_link(process.join("fd/0")).is_ok_and(|input| input == lock)
+}
+
+/// Returns whether the lock is one of the files that a process has open.
+fn has_open(process: &Path, lock: &Path) -> bool {
+    let files = fs::read_dir(process.join("fd")).into_iter().flatten().filter_map(Result::ok);
+    files.map(|file| file.path()).any(|file| fs::read_link(file).is_ok_and(|open| open == lock))
 }
 
 /// Returns whether a process was started with the lock's name in its environment.

@@ -18,6 +18,9 @@ use super::kills::Killer;
 use super::pipes::Pipes;
 use super::zygote::Zygote;
 
+/// How long the system may take to end a process that was killed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// An attempt that was launched.
 pub(super) struct Running {
     pub(super) attempt: Attempt,
@@ -28,10 +31,12 @@ pub(super) struct Running {
     pub(super) process: Process,
     pub(super) output: Pipes,
     /// The graphics processors that it has for itself.
-    pub(super) gpus: Vec<String>,
+    pub(super) has_gpus: bool,
     pub(super) stop: Stop,
     /// What its process says when it is done; nobody else knows it.
     pub(super) token: String,
+    /// How many processes the system had killed for their memory before it began.
+    pub(super) kills: Option<u64>,
 }
 
 /// The process of an attempt.
@@ -55,8 +60,8 @@ pub(super) enum Stop {
     No,
     /// It was told to, and is killed at this time.
     Asked { kill_at: Instant },
-    /// It was killed.
-    Killed,
+    /// It was killed; if nobody has told of its end by then, who forked it is stopped.
+    Killed { overdue_at: Instant },
 }
 
 /// How a process ended.
@@ -140,9 +145,9 @@ impl Running {
             }
             Stop::Asked { .. } => {
                 self.signal(zygote, job, Signal::SIGKILL);
-                self.stop = Stop::Killed;
+                self.stop = Stop::Killed { overdue_at: Instant::now() + PATIENCE };
             }
-            Stop::Killed => {}
+            Stop::Killed { .. } => {}
         }
     }
 
@@ -150,7 +155,17 @@ impl Running {
     pub(super) fn kill_at(&self) -> Option<Instant> {
         match self.stop {
             Stop::Asked { kill_at } => Some(kill_at),
-            Stop::No | Stop::Killed => None,
+            Stop::No | Stop::Killed { .. } => None,
+        }
+    }
+
+    /// Returns when its zygote is given up, if that was told to kill it.
+    pub(super) fn overdue_at(&self) -> Option<Instant> {
+        match (self.stop, &self.process) {
+            (Stop::Killed { overdue_at }, Process::Forked(_) | Process::Waiting { .. }) => {
+                Some(overdue_at)
+            }
+            _ => None,
         }
     }
 
@@ -179,12 +194,16 @@ impl Running {
     }
 
     /// Reports how the attempt ended, after what it printed has been read.
-    pub(super) fn end(self, ended: Ended, killer: Killer, buffer: &mut Vec<u8>) {
+    pub(super) fn end(self, ended: Ended, buffer: &mut Vec<u8>) {
         let memory = self.attempt.step().config.resources.memory;
+        let killer = || match ended {
+            Ended::KILLED => Killer::of(self.kills),
+            _ => Killer::Unknown,
+        };
         let outcome = match (ended, self.stop) {
             (Ended::Code(0), _) => Outcome::Completed(None),
-            (_, Stop::No) => Outcome::Failed(ended.failure(killer, memory)),
-            (_, Stop::Asked { .. } | Stop::Killed) => Outcome::Cancelled,
+            (_, Stop::No) => Outcome::Failed(ended.failure(killer(), memory)),
+            (_, Stop::Asked { .. } | Stop::Killed { .. }) => Outcome::Cancelled,
         };
         self.finish(outcome, buffer);
     }
@@ -193,7 +212,7 @@ impl Running {
     pub(super) fn fail(self, message: String, buffer: &mut Vec<u8>) {
         let outcome = match self.stop {
             Stop::No => Outcome::Failed(Failure::ours(message)),
-            Stop::Asked { .. } | Stop::Killed => Outcome::Cancelled,
+            Stop::Asked { .. } | Stop::Killed { .. } => Outcome::Cancelled,
         };
         self.finish(outcome, buffer);
     }

@@ -25,7 +25,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use crate::output::Output;
 
 use super::entrypoint::{Setup, Terms, needs_own_start};
-use super::kills::{Killer, Kills};
+use super::kills::Kills;
 use super::lock::ProcessLock;
 use super::mailbox::{Mailbox, Request};
 use super::pipes::Pipes;
@@ -38,11 +38,8 @@ pub(super) fn start(setup: Setup, lock: ProcessLock) -> std::io::Result<(Mailbox
     let (requests, inbox) = unbounded();
     let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
     let mailbox = Mailbox { requests, bell: Arc::new(bell) };
-    let free_gpus = setup.config.gpus();
     let supervisor = Supervisor {
         warm: Warm::new(&setup),
-        has_gpus: !free_gpus.is_empty(),
-        free_gpus,
         setup,
         mailbox: mailbox.clone(),
         inbox,
@@ -51,7 +48,7 @@ pub(super) fn start(setup: Setup, lock: ProcessLock) -> std::io::Result<(Mailbox
         next_job: 1,
         is_closing: false,
         lock,
-        kills: Kills::new(),
+        kills: Kills::default(),
         buffer: Vec::new(),
     };
     let thread =
@@ -68,8 +65,6 @@ struct Supervisor {
     /// Attempts that are reported, and whose processes have nothing left to do but to end.
     leaving: BTreeSet<u64>,
     next_job: u64,
-    has_gpus: bool,
-    free_gpus: Vec<String>,
     is_closing: bool,
     lock: ProcessLock,
     kills: Kills,
@@ -125,7 +120,8 @@ impl Supervisor {
             }
         }
         let now = Instant::now();
-        let due = self.running.values().filter_map(Running::kill_at).chain(self.warm.overdue_at());
+        let due = self.running.values().flat_map(|one| one.kill_at().or(one.overdue_at()));
+        let due = due.chain(self.warm.overdue_at());
         let timeout = due.min().map_or(PollTimeout::NONE, |due| {
             let left = due.saturating_duration_since(now) + Duration::from_millis(1);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
@@ -154,7 +150,9 @@ impl Supervisor {
 
     fn launch(&mut self, attempt: Attempt, reports: Arc<dyn Reports>) {
         let (unit, number) = (attempt.unit(), attempt.number);
+        let id = attempt.id();
         if let Err(error) = self.prepare(attempt, Arc::clone(&reports)) {
+            self.setup.gpus.take_back(&id);
             let failure = Failure::ours(not_started(&error));
             reports.ended(unit, number, Outcome::Failed(failure));
         }
@@ -168,9 +166,8 @@ impl Supervisor {
         let handed = Handed::to(slice::from_ref(step), run.secrets())?;
         let output = Output::of(&attempt, run, echo, self.setup.config.log_limits());
         let (output, writers) = Pipes::new(output)?;
-        let wanted = usize::try_from(step.config.resources.gpus()).unwrap_or(usize::MAX);
-        let gpus = self.free_gpus.drain(..wanted.min(self.free_gpus.len())).collect::<Vec<_>>();
-        let terms = Terms::of(&attempt, self.has_gpus.then_some(&gpus[..]), handed.as_ref());
+        let gpus = self.setup.gpus.of(&attempt.id());
+        let terms = Terms::of(&attempt, gpus.as_deref(), handed.as_ref());
         let running = Running {
             attempt,
             reports,
@@ -178,9 +175,10 @@ impl Supervisor {
             _handed: handed,
             process: Process::Waiting { pipes: writers, is_asked: false },
             output,
-            gpus,
+            has_gpus: gpus.is_some_and(|gpus| !gpus.is_empty()),
             stop: Stop::No,
             token: clock::new_id(),
+            kills: self.kills.count(),
         };
         let job = self.next_job;
         self.next_job += 1;
@@ -254,7 +252,7 @@ impl Supervisor {
                 self.running.insert(job, running);
             }
             Err(error) => {
-                self.give_back(&mut running);
+                self.give_back(&running);
                 running.fail(not_started(&error), &mut self.buffer);
             }
         }
@@ -279,7 +277,7 @@ impl Supervisor {
             let Some((&job, running)) = said else { continue };
             let config = &running.attempt.step().config;
             let asks = config.resources.memory.is_some() || !config.limits.is_empty();
-            if running.gpus.is_empty() && !asks {
+            if !running.has_gpus && !asks {
                 self.leaving.insert(job);
                 self.ended(job, Ended::Code(0));
             }
@@ -325,11 +323,11 @@ impl Supervisor {
 
     /// Gives an attempt up whose zygote is gone.
     fn lose(&mut self, job: u64, why: &str) {
-        let Some(mut running) = self.running.remove(&job) else { return };
+        let Some(running) = self.running.remove(&job) else { return };
         if let Process::Forked(pid) = running.process {
             let _ = killpg(pid, Signal::SIGKILL);
         }
-        self.give_back(&mut running);
+        self.give_back(&running);
         let orchestrator = &self.setup.orchestrator;
         let message = format!(
             "the process that the orchestrator `{orchestrator}` forked it from is gone: {why}"
@@ -338,10 +336,9 @@ impl Supervisor {
     }
 
     fn ended(&mut self, job: u64, ended: Ended) {
-        if let Some(mut running) = self.running.remove(&job) {
-            self.give_back(&mut running);
-            let killer = if ended == Ended::KILLED { self.kills.look() } else { Killer::Unknown };
-            running.end(ended, killer, &mut self.buffer);
+        if let Some(running) = self.running.remove(&job) {
+            self.give_back(&running);
+            running.end(ended, &mut self.buffer);
         }
     }
 
@@ -381,13 +378,16 @@ impl Supervisor {
         for job in overdue.map(|(&job, _)| job).collect::<Vec<_>>() {
             self.stop(job);
         }
+        if self.running.values().any(|running| is_due(running.overdue_at())) {
+            self.lose_zygote("it does not answer");
+        }
         if is_due(self.warm.overdue_at()) {
             self.lose_zygote("it did not finish its imports");
         }
     }
 
-    fn give_back(&mut self, running: &mut Running) {
-        self.free_gpus.append(&mut running.gpus);
+    fn give_back(&self, running: &Running) {
+        self.setup.gpus.take_back(&running.attempt.id());
     }
 
     /// Starts a thread that waits for the end of the process whose id it is sent, without reaping

@@ -8,12 +8,15 @@ use std::io::{Error, ErrorKind, IoSlice, PipeReader, PipeWriter, Read, pipe};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recv, sendmsg, socketpair,
+    AddressFamily, ControlMessage, MsgFlags, Shutdown, SockFlag, SockType, recv, sendmsg, shutdown,
+    socketpair,
 };
 use partita_core::launcher::Attempt;
 use serde::{Deserialize, Serialize};
@@ -24,6 +27,12 @@ use super::running::kill_group;
 
 /// Longest message, in bytes.
 const MESSAGE_LIMIT: usize = 1 << 16;
+
+/// How long it may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// How long a token is, in bytes.
 const TOKEN: usize = 32;
@@ -217,12 +226,24 @@ impl Zygote {
 
     /// Ends it, and with it the processes that it has forked.
     pub(super) fn end(mut self) {
-        drop(self.socket);
-        if !self.is_ready {
-            // It may be busy with an import that does not end.
+        // It sees this also where a fork of this process has the socket, too.
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
+        if !self.is_ready || !self.ends_within(PATIENCE) {
+            // It may be busy with an import that does not end, or stopped.
             kill_group(&self.process, Signal::SIGKILL);
         }
         let _ = self.process.wait();
+    }
+
+    fn ends_within(&mut self, patience: Duration) -> bool {
+        let begun = Instant::now();
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if begun.elapsed() > patience {
+                return false;
+            }
+            thread::sleep(LOOK);
+        }
+        true
     }
 
     /// Ends one that cannot be relied on any more, and who watches over it.

@@ -64,6 +64,7 @@ class Terms:
         self.is_told: bool = self.is_recorded or self.is_last is not None
         self._memory: int | None = found.get("memory")
         self._gpus: str | None = found.get("gpus")
+        self._gpu_count: int = found.get("gpu_count", 0)
         self._parent: int | None = parent or found.get("parent")
         self._secrets: str | None = found.get("secrets")
 
@@ -97,6 +98,16 @@ class Terms:
         if self._memory is None and entry.memory is not None:
             self._memory = entry.memory
             _limit_memory(entry.memory)
+
+    def check_gpus(self, entry: _native.StepEntry) -> None:
+        """Checks that a step sees one, where its launcher has given it graphics processors.
+
+        Raises:
+            PartitaError: It sees none.
+        """
+        missing = entry.missing_gpus(self._gpu_count)
+        if missing is not None:
+            raise PartitaError(missing)
 
     def hand_secrets(self, entry: _native.StepEntry) -> None:
         """Gives a step the values of the secrets that it takes, from where the launcher put them.
@@ -151,6 +162,7 @@ def attempt(
     """
     try:
         terms.hand_secrets(entry)
+        terms.check_gpus(entry)
     except PartitaError as error:
         entry.refuse(number, str(error))
         if terms.is_told and not terms.is_recorded:  # The engine may be gone, too.

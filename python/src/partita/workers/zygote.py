@@ -45,6 +45,9 @@ class Zygote:
         self._connection = connection
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
+        # A fork of the engine may have its end of the connection, and keep it open.
+        self._engine = os.pidfd_open(os.getppid())
+        self._poll.register(self._engine, select.POLLIN)
         self._run: _native.RunEntry | None = None
         self._lock = -1
         self._done: _native.Done | None = None
@@ -56,9 +59,9 @@ class Zygote:
         """Does what it is told until nobody is there to tell it."""
         while True:
             for descriptor, _ in self._poll.poll():
-                if descriptor != self._connection.fileno():
+                if descriptor in self._ends:
                     self._ended(descriptor)
-                elif not self._take_request():
+                elif descriptor == self._engine or not self._take_request():
                     self._end_all()
                     return
 

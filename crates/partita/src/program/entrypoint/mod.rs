@@ -77,7 +77,7 @@ fn attempt(
     number: u32,
     terms: &Terms,
 ) -> Result<ExitCode, Refused> {
-    if let Err(why) = terms.hand_secrets(entry) {
+    if let Err(why) = terms.hand_secrets(entry).and_then(|()| terms.check_gpus(entry)) {
         entry.refuse(number, &why);
         return Err(Refused(FAILED, why));
     }

@@ -28,6 +28,7 @@ pub(super) struct Terms {
     cache_reason: Option<String>,
     is_last: Option<bool>,
     memory: Option<u64>,
+    gpu_count: u32,
     parent: Option<u32>,
     secrets: Option<String>,
     /// Whether it records what the process prints.
@@ -98,6 +99,14 @@ impl Terms {
             setrlimit(Resource::RLIMIT_DATA, limit.min(most), limit.min(most))?;
         }
         Ok(())
+    }
+
+    /// Checks that a step sees one, where its launcher has given it graphics processors.
+    ///
+    /// # Errors
+    /// Why it cannot begin.
+    pub(super) fn check_gpus(&self, entry: &StepEntry) -> Result<(), String> {
+        entry.missing_gpus(self.gpu_count).map_or(Ok(()), Err)
     }
 
     /// Gives a step the values of the secrets that it takes, from where the launcher put them.

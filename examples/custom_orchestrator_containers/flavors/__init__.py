@@ -1,0 +1,1 @@
+"""An orchestrator of our own."""
