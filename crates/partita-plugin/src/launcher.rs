@@ -128,8 +128,6 @@ struct Shared {
 
 struct State {
     plugin: Plugin,
-    /// Whether it has ever been open.
-    has_opened: bool,
     losses: u32,
     /// Why the last one was lost.
     lost: String,
@@ -186,7 +184,6 @@ impl PluginLauncher {
         let (plugin, flights) = (Plugin::Closed, HashMap::new());
         let state = State {
             plugin,
-            has_opened: false,
             losses: 0,
             lost: String::new(),
             flights,
@@ -227,13 +224,10 @@ impl StepLauncher for PluginLauncher {
     /// the steps that it has asked for.
     fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, String> {
         let mut state = self.0.state();
-        match self.0.ensure_started(&mut state) {
-            Err(_) if state.has_opened => return Ok(true), // Its launch says why.
-            started => started?,
-        }
+        self.0.ensure_started(&mut state)?;
         let is_taken = match &state.plugin {
             Plugin::Opening { .. } => false,
-            Plugin::Open { mode: Mode::Direct, .. } => state.desk.takes(attempt.step),
+            Plugin::Open { mode: Mode::Direct, .. } => state.desk.takes(attempt.step)?,
             _ => true,
         };
         if !is_taken {

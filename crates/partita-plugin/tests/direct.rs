@@ -138,3 +138,45 @@ fn a_direct_orchestrator_may_take_its_time_after_the_last_step() {
     drop(launcher);
     assert!(printed.lines().contains(&"made: a plan".to_owned()), "{:?}", printed.lines());
 }
+
+/// A direct orchestrator that asks for `step0` and, once that has ended, does what `then` says.
+fn ending(folder: &Folder, then: &str) -> PluginLauncher {
+    let next = "    if [ \"$step\" = done ]; then THEN; else ask; fi";
+    let then = next.replace("THEN", then);
+    let asking: Vec<&str> =
+        ASKING.lines().map(|line| if line.contains("= done") { &then } else { line }).collect();
+    let text = support::SHELL.replace("CASES", &DIRECT.replace("STEPS", "step0 done"));
+    let path = folder.program(&text.replace("while IFS=", &asking.join("\n")));
+    let (run, _) = folder.run(partita_plugin::Start::executable(&path).unwrap(), LONG);
+    PluginLauncher::new(run)
+}
+
+/// Checks why a direct orchestrator takes no other step once it has ended so.
+fn check_takes_no_more(then: &str, why: &str) {
+    let folder = Folder::new();
+    let launcher = ending(&folder, then);
+    let (ends, (reports, reported, asked)) = (launcher.step_ends(), all_reports());
+    launcher.launch(attempt(0, 1), &reports).unwrap();
+    assert_eq!(end(&reported), "0/1 completed");
+    ends.ended(0, StepStatus::Completed, None);
+    let refused = loop {
+        match launcher.takes(&attempt(1, 1), &reports) {
+            Err(refused) => break refused,
+            Ok(is_taken) => assert!(!is_taken),
+        }
+        asked.recv_timeout(LONG).unwrap();
+    };
+    assert!(refused.starts_with("the orchestrator `queue` failed"), "{refused}");
+    assert!(refused.contains(why), "{refused}");
+}
+
+#[test]
+fn a_direct_orchestrator_that_dies_again_and_again_takes_no_other_step_and_says_why() {
+    check_takes_no_more("exit 3", "failed, 3 times in this run: the plugin");
+    check_takes_no_more("exit 3", "ended with exit code 3");
+}
+
+#[test]
+fn a_direct_orchestrator_that_fails_between_two_steps_takes_no_other_step_and_says_why() {
+    check_takes_no_more(r#"refuse "$run" -32000 "the queue is full""#, "the queue is full");
+}
