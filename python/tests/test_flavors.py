@@ -149,7 +149,13 @@ def test_an_update_takes_in_a_changed_config_class(project: Project, command: st
     [
         ("flavors.nothing.Flavor", "", "there is no module `flavors.nothing`"),
         ("flavors.other.Nothing", FLAVOR, "it"),
-        ("flavors.other.Nothing", FLAVOR, "its flavors are `MyOrchestratorFlavor`"),
+        ("flavors.other.Nothing", FLAVOR, "its flavors are `flavors.other.MyOrchestratorFlavor`"),
+        (
+            "flavors.other",
+            FLAVOR,
+            "`flavors.other` is a module, and a flavor is named by its class; "
+            "its flavors are `flavors.other.MyOrchestratorFlavor`",
+        ),
         ("flavors.other.Thing", "Thing = 5", "of type `int` and no subclass"),
         ("flavors.other.Thing", "class Thing: ...", "a class and no subclass"),
         ("flavors.other.Thing", "import not_there", "ModuleNotFoundError: No module named"),
