@@ -292,6 +292,8 @@ fn a_source_that_is_no_executable_is_refused() {
     machine.write("plain", "text");
     check("./plain", "chmod +x");
     machine.write("direct.py", "");
+    let program = machine.program("plugins", "garbage", "no program").join("garbage");
+    check(&text(&program), "no script, whose first line is `#!`");
     check("./direct.py", "named by the dotted path of its class");
     check("..", "it is a folder");
     machine.refuses(

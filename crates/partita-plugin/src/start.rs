@@ -76,9 +76,7 @@ impl Start {
                     "it is not executable; a flavor in Python is named by the dotted path of its class, as in `flavors.my_flavor.MyOrchestratorFlavor`",
                 ));
             }
-            let make =
-                format!("it is not executable; make it so with `chmod +x {}`", path.display());
-            return Err(refused(&make));
+            return Err(refused("it is not executable; make it so with `chmod +x`"));
         }
         Ok(Self {
             what: format!("the plugin `{}`", path.display()),
@@ -150,6 +148,9 @@ impl Start {
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => {
                 "; what its first line names as its interpreter is not there"
+            }
+            _ if error.raw_os_error() == Some(nix::libc::ENOEXEC) => {
+                "; it is no program for this machine, and no script, whose first line is `#!` and its interpreter"
             }
             _ => "",
         };

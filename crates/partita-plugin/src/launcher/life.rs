@@ -281,6 +281,9 @@ impl Listener for Ear {
 /// Takes in what a plugin says that the orchestrator calls the run.
 pub(crate) fn take_id(record: &dyn Record, params: &Value) {
     match read::<Identified>(params) {
+        Ok(Identified { orchestrator_run_id }) if orchestrator_run_id.is_empty() => {
+            record.printed("partita: an `identified` that is none: it is empty");
+        }
         Ok(Identified { orchestrator_run_id }) => record.identified(&orchestrator_run_id),
         Err(why) => record.printed(&format!("partita: an `identified` that is none: {why}")),
     }
