@@ -163,6 +163,14 @@ impl Shared {
                 answers.answer(question, Ok(StepAnswer::Attempt(launch.into())));
             }
             None => {
+                // An item of a mapped step may be waited for while others are made.
+                let made = |flight: &&mut Flight| {
+                    flight.attempt.unit() == step.into()
+                        && matches!(flight.stage, Stage::Running { .. })
+                };
+                if let Some(flight) = state.flights.values_mut().find(made) {
+                    flight.end.is_asked_for_again = true;
+                }
                 state.desk.wait(step, question);
                 state.ask_for(Some(step));
             }

@@ -49,7 +49,8 @@ fn flavors(session: &Session) -> Result<Vec<Check>, CommandError> {
 fn flavor(flavor: &Flavor) -> Option<Check> {
     let name = &flavor.name;
     let second = Duration::from_secs(1);
-    let patience = Patience { start: LONGEST_LOOK, answer: LONGEST_LOOK, end: second };
+    let patience =
+        Patience { start: LONGEST_LOOK, answer: LONGEST_LOOK, end: second, ..Patience::default() };
     let begun = Instant::now();
     match describe_again(flavor, patience) {
         Ok(now) if now == *flavor => None,
