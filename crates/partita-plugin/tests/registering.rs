@@ -108,6 +108,10 @@ fn a_schema_that_is_none_is_refused() {
     check(r#"{"properties":{"a":{"type":"whole"}}}"#, "there is no such type");
     check("5", "`#` is no schema");
     check(
+        r#"{"properties":{"nodes":{"type":"integer","default":"many"}}}"#,
+        "has a `config_schema` with a default that does not fit: `nodes` is a whole number, not",
+    );
+    check(
         "false",
         "has a `config_schema` that could never be met: nothing fits `#`, which is `false`",
     );
