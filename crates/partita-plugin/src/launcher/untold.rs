@@ -27,7 +27,7 @@ pub(super) struct End {
 
 impl State {
     /// Returns the attempt with this id if it is to be looked now whether it is over.
-    fn to_look_after(&mut self, id: &str, every: Duration) -> Option<Attempt> {
+    fn due_for_a_look(&mut self, id: &str, every: Duration) -> Option<Attempt> {
         if !self.plugin.tells() {
             return None;
         }
@@ -46,7 +46,7 @@ impl Shared {
     /// was waited for long enough.
     pub(super) fn look_after(&self, id: &str) {
         let patience = self.run.patience;
-        let attempt = self.state().to_look_after(id, patience.look());
+        let attempt = self.state().due_for_a_look(id, patience.look());
         let Some(attempt) = attempt.filter(|attempt| self.run.record.is_over(attempt)) else {
             return;
         };
