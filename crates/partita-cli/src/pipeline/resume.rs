@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use partita_core::deployment::Deployment;
 use partita_core::name::nearest;
+use partita_core::status::RunStatus;
 use partita_engine::cache::ResumedFrom;
 use partita_engine::metadata::RunView;
-use partita_engine::runs::{self, LiveRun};
+use partita_engine::runs::{self, LiveRun, RunError};
 use partita_engine::store::Documents;
 use partita_engine::store::Hold;
-use partita_orchestrators::process;
+use partita_orchestrators::{docker, process};
 
 use super::execute::{Attended, Ended, begin, execute};
-use super::launchers::locks;
+use super::launchers::{LauncherError, locks};
 use super::prepare::Prepared;
 use super::{Error, PythonPath, Request, launchers};
 use crate::progress;
@@ -57,6 +58,11 @@ pub fn resume<R>(
         progress::note(prepared.style, &new_run(&run, changes.as_deref(), from_step.as_deref()));
         // A name that the options give is taken by the run that it takes the place of.
         prepared.compiled.run_name.take_if(|name| *name == run.name);
+        if run.status == RunStatus::Interrupted {
+            // What its engine has left running is part of no run any more.
+            let _lease = prepared.store.lease(&run.id).map_err(RunError::from)?;
+            docker::end_left(&earlier.stack, &run.id).map_err(LauncherError::from)?;
+        }
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id, from_step };
         return begin(prepared, Some(from), python, held, attend);
     }
