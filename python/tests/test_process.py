@@ -242,7 +242,7 @@ def test_a_step_gets_no_more_memory_than_it_asked_for(
     assert project.statuses() == {"fits": "completed", "does_not": "failed", "free": "completed"}
     error = Client().get_run("latest").steps["does_not"].attempts[0]["error"]
     assert error is not None
-    assert "MemoryError" in error
+    assert "MemoryError: the step may use 400 MB of memory" in error
 
 
 MIXED = """

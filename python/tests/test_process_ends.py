@@ -7,12 +7,19 @@ import os
 import select
 import signal
 import textwrap
+import time
 
 import pytest
 
 from conftest import PATIENCE, Project, finish, interrupt
 from partita import Client
-from process_stack import check_nothing_left, partita, use_process, wait_until_gone
+from process_stack import (
+    check_nothing_left,
+    partita,
+    processes_of,
+    use_process,
+    wait_until_gone,
+)
 from two_steps import two
 from waiting_run import resume_until_ready, run_until_ready, write_waiting
 
@@ -76,7 +83,7 @@ LOCKS = """
     [
         ("os._exit(7)", "its process ended with exit code 7 before the step returned", 7),
         ("os._exit(0)", "says that the attempt completed, but the step is not committed", None),
-        ("os.kill(os.getpid(), 9)", "ended by SIGKILL; if nobody did so, the system ran out", 137),
+        ("os.kill(os.getpid(), 9)", "ended by SIGKILL; the system has not run out of memory", 137),
         ("os.kill(os.getpid(), 11)", "ended by SIGSEGV; a library that it uses crashed", 139),
         ("os.abort()", "ended by SIGABRT", 134),
         ("os.kill(os.getpid(), 15); time.sleep(60)", "its process ended with exit code 143", 143),
@@ -270,6 +277,49 @@ def test_no_process_outlives_its_engine_and_a_resumed_run_completes(
     numbers = [attempt["number"] for attempt in Client().get_run("latest").steps["waits"].attempts]
     assert numbers[-1] == 2
     check_nothing_left(project)
+
+
+#: A local step forks a process that lives on, as `multiprocessing` does.
+FORKS = """
+    import os, signal
+    from partita import pipeline, step
+
+    @step(orchestrator="here", enable_cache=False)
+    def fork() -> int:
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+        return child
+
+    @step(enable_cache=False)
+    def wait(child: int) -> None:
+        with open("calls.txt", "w") as calls:
+            calls.write(f"{child}\\n")
+        print("ready", flush=True)
+        signal.pause()
+
+    @pipeline
+    def main():
+        wait(fork())
+"""
+
+
+def test_steps_end_with_their_engine_also_where_a_fork_of_it_lives_on(
+    project: Project, command: str
+) -> None:
+    use_process(command)
+    project.write("main.py", FORKS)
+    engine = run_until_ready(project, "wait | ready")
+    (child,) = map(int, project.lines())
+    try:
+        engine.kill()
+        end = time.monotonic() + PATIENCE
+        while (left := processes_of(project)) != [child]:
+            assert time.monotonic() < end, left
+            os.sched_yield()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        finish(engine)
 
 
 def test_a_killed_zygote_fails_the_steps_that_it_forked_and_the_next_one_serves(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -216,8 +217,26 @@ def test_the_command_resumes_a_completed_run_only_if_something_is_to_be_done(
 
     refused = resume()
     assert refused.returncode == 1
-    assert "is completed; there is nothing to resume" in refused.stderr
+    assert "its pipeline is what it was; there is nothing to resume" in refused.stderr
     assert "`--from STEP` or `--param K=V` makes a new run" in refused.stderr
     done = resume("--from", "three")
     assert done.returncode == 0, done
     assert project.statuses()["three"] == "completed"
+
+
+def test_a_completed_run_whose_code_is_edited_has_another_one_take_its_place(
+    project: Project, command: str
+) -> None:
+    path = project.write("main.py", CHAIN)
+    assert project.run().code == 0
+    earlier = Client().get_run("latest")
+    path.write_text(
+        path.read_text().replace('ran("three")\n    return x', 'ran("three")\n    return x + 1')
+    )
+    resumed = project.resume("latest")
+    assert resumed.code == 0, resumed
+    assert [name for name, step in project.statuses().items() if step == "completed"] == ["three"]
+    shown = subprocess.run(
+        [command, "runs", "describe", "latest", "--output", "json"], capture_output=True, check=True
+    )
+    assert json.loads(shown.stdout)["resumed_from"] == earlier.id

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod code;
 pub mod compile;
 pub mod drive;
+pub mod file_digest;
 pub mod home;
 pub mod limits;
 pub mod metadata;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use partita_core::deployment::{CommandLine, CommandPart, Executable, SourcePart};
 use partita_core::digest::Digest;
-use partita_engine::step_runner::digest_file;
+use partita_engine::file_digest::digest_file;
 
 /// What starts scripts.
 const SHELL: &str = "/bin/sh";

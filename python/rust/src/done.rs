@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 
 use crate::errors::partita_error;
 
-/// Pages, 64 MB of the usual ones, that a process may have for itself and be told of as done.
+/// Pages, 64 MB of the usual ones, that a process may have taken and be told of as done.
 const MOST_PAGES: u64 = 1 << 14;
 
 /// The last of the standard descriptors.
@@ -25,7 +25,7 @@ pub(crate) struct PyDone {
     pipe: File,
     /// The device and the number of the pipe, by which it is known.
     identity: (u64, u64),
-    /// How many pages the process that forks had for itself.
+    /// How many pages of memory the process that forks had.
     pages: u64,
 }
 
@@ -37,13 +37,14 @@ impl PyDone {
         Self::open(pipe).map_err(|error| partita_error(py, error))
     }
 
-    /// Tells that an attempt is done, if this process holds nothing that others may wait for.
+    /// Says the token of an attempt that is done, if this process holds nothing that others may
+    /// wait for.
     ///
-    /// It closes its files first. It says nothing where programs are left that the step has
-    /// started, where it has much memory, or where the step has put something else in this place:
-    /// whoever waits for its end sees that, too.
-    fn tell(&self, job: u64) {
-        let _ = self.say(job);
+    /// It closes its files first. It says nothing where programs or threads are left that the step
+    /// has started, where it has much memory or a lock, or where the step has put something else in
+    /// this place: whoever waits for its end sees that, too.
+    fn tell(&self, token: &str) {
+        let _ = self.say(token);
     }
 }
 
@@ -54,16 +55,16 @@ impl PyDone {
             .custom_flags(OFlag::O_NONBLOCK.bits()) // A step never waits for who listens.
             .open(format!("/proc/self/fd/{pipe}"))?;
         let identity = identity(&pipe)?;
-        Ok(Self { pipe, identity, pages: own_pages()? })
+        Ok(Self { pipe, identity, pages: resident()? })
     }
 
-    fn say(&self, job: u64) -> io::Result<()> {
-        if has_children() || own_pages()? > self.pages + MOST_PAGES {
+    fn say(&self, token: &str) -> io::Result<()> {
+        if has_children() || has_threads()? || resident()? > self.pages + MOST_PAGES {
             return Ok(());
         }
         self.close_others()?;
-        if identity(&self.pipe)? == self.identity {
-            (&self.pipe).write_all(&job.to_le_bytes())?;
+        if !has_locks()? && identity(&self.pipe)? == self.identity {
+            (&self.pipe).write_all(token.as_bytes())?;
         }
         Ok(())
     }
@@ -85,15 +86,27 @@ fn identity(pipe: &File) -> io::Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-/// Returns how many pages this process does not share with files (proc(5), `statm`).
-fn own_pages() -> io::Result<u64> {
+/// Returns how many pages of memory this process has, shared ones too (proc(5), `statm`).
+fn resident() -> io::Result<u64> {
     let sizes = fs::read_to_string("/proc/self/statm")?;
-    let mut sizes = sizes.split(' ').skip(1).map_while(|size| size.parse::<u64>().ok());
-    let (resident, shared) = (sizes.next(), sizes.next());
-    Ok(resident.unwrap_or(0).saturating_sub(shared.unwrap_or(0)))
+    Ok(sizes.split(' ').nth(1).and_then(|size| size.parse().ok()).unwrap_or(0))
+}
+
+/// Returns whether any lock is left that closing the files has not given back, since a mapping
+/// keeps one of them open (proc(5), `locks`).
+fn has_locks() -> io::Result<bool> {
+    let own = std::process::id().to_string();
+    let locks = fs::read_to_string("/proc/locks")?;
+    Ok(locks.lines().any(|lock| lock.split_ascii_whitespace().nth(4) == Some(&own)))
+}
+
+/// Returns whether threads are left; one that waits in the system keeps what it waits for open.
+fn has_threads() -> io::Result<bool> {
+    Ok(fs::read_dir("/proc/self/task")?.count() > 1)
 }
 
 fn has_children() -> bool {
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    let look = look | WaitPidFlag::__WALL; // Those as well that end without a signal.
     waitid(Id::All, look) != Err(Errno::ECHILD)
 }

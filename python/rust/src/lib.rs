@@ -35,7 +35,7 @@ fn is_program(path: std::path::PathBuf) -> bool {
 /// Returns the BLAKE3 digest of a file's content as 64 hexadecimal digits.
 #[pyfunction]
 fn digest_file(path: std::path::PathBuf) -> PyResult<String> {
-    Ok(partita_engine::step_runner::digest_file(&path)?.to_string())
+    Ok(partita_engine::file_digest::digest_file(&path)?.to_string())
 }
 
 /// Returns an amount of memory, such as `1.5GB`, as a number of units.

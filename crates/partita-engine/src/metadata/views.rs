@@ -69,6 +69,8 @@ pub struct RunView {
     pub duration_s: Option<f64>,
     /// When it was taken up again, each time.
     pub resumed_at: Vec<Timestamp>,
+    /// The id of the run that it took the place of.
+    pub resumed_from: Option<String>,
     /// What went wrong.
     pub error: Option<String>,
     /// The hooks that raised an exception.

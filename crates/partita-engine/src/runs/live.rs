@@ -50,7 +50,9 @@ pub enum RunError {
         reason: name::InvalidName,
     },
     /// A finished run has nothing left to do.
-    #[error("run `{0}` is completed; there is nothing to resume")]
+    #[error(
+        "run `{0}` is completed, and its pipeline is what it was; there is nothing to resume: `--from STEP` or `--param K=V` makes a new run that takes over the rest"
+    )]
     AlreadyCompleted(String),
     /// Its orchestrator has it.
     #[error(

@@ -14,12 +14,11 @@ use partita_core::run::VERSION;
 
 use super::{Content, NewOutput, RunContext};
 use crate::clock;
+use crate::file_digest::digest_file;
 use crate::store::{ArtifactStore, Result, Staging, StoreError, encode, layout, read_document};
 
 /// Name of the document that describes an artifact folder.
 const MANIFEST: &str = "manifest.json";
-/// Files from this size on are hashed by several threads, in bytes.
-const LARGE_FILE: u64 = 1 << 20;
 
 /// Returns the name of the artifact that an output makes. What an item of a mapped step makes is
 /// named apart from the list of all of them.
@@ -166,20 +165,6 @@ fn digest_files(store: &dyn ArtifactStore, staging: &Staging) -> Result<Vec<Arti
     }
     files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
-}
-
-/// Returns the digest of a file's content.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn digest_file(path: &Path) -> std::io::Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    if fs::metadata(path)?.len() >= LARGE_FILE {
-        hasher.update_mmap_rayon(path)?;
-    } else {
-        hasher.update(&fs::read(path)?);
-    }
-    Ok(hasher.finalize().into())
 }
 
 /// Returns the value of an artifact version that lives in its document, after checking its digest.

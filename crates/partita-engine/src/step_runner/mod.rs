@@ -31,7 +31,7 @@ use partita_core::run::{EventKind, Failure, StepResult};
 use partita_core::time::Timestamp;
 
 pub use alone::Closed;
-pub use artifacts::{digest_file, load_folder, load_inline, publish_literal};
+pub use artifacts::{load_folder, load_inline, publish_literal};
 pub(crate) use commit::{commit_cached, record_interrupted, record_lost, references};
 pub use context::RunContext;
 pub use entry::{Entered, EntryError, RunEntry, StepEntry, Try};

@@ -1,6 +1,6 @@
 //! The configuration of a `process` orchestrator, and what the machine has where it says nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use partita_core::literal::Literal;
@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine;
 use crate::output::LogLimits;
+
+/// A year, in seconds.
+const LONGEST_GRACE: f64 = 365.0 * 86_400.0;
 
 /// The configuration of a `process` orchestrator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -65,12 +68,17 @@ impl ProcessOrchestratorConfig {
             let wrong = config.iter().find(is_wrong).map(|(key, _)| format!("`{key}`: "));
             format!("{}{error}", wrong.unwrap_or_default())
         })?;
-        match config.cpu_count {
-            Some(count) if !(count.is_finite() && count > 0.0) => {
-                Err(format!("`cpu_count` is {count}, and must be a number above 0"))
-            }
-            _ => Ok(config),
+        if let Some(count) = config.cpu_count.filter(|count| !(count.is_finite() && *count > 0.0)) {
+            return Err(format!("`cpu_count` is {count}, and must be a number above 0"));
         }
+        if config.grace.0 > LONGEST_GRACE {
+            return Err(format!("`grace` is {}, and a step may take a year to end", config.grace));
+        }
+        let mut known = BTreeSet::new();
+        if let Some(id) = config.gpus.iter().flatten().find(|id| !known.insert(*id)) {
+            return Err(format!("`gpus` has `{id}` twice, and two steps would be given it"));
+        }
+        Ok(config)
     }
 
     pub(super) fn max_parallelism(&self) -> usize {
@@ -122,5 +130,7 @@ mod tests {
         check(r#"{"cpu_count": -1}"#, Err("above 0"));
         check(r#"{"memory": "2"}"#, Err("not an amount of memory"));
         check(r#"{"paralellism": 4}"#, Err("unknown field"));
+        check(r#"{"grace": "200000000000000d"}"#, Err("a year"));
+        check(r#"{"gpus": ["0", "1", "0"]}"#, Err("`0` twice"));
     }
 }

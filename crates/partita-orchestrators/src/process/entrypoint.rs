@@ -30,6 +30,9 @@ const NO_THREADS: [(&str, &str); 1] = [("JE_ARROW_MALLOC_CONF", "background_thre
 const ENTRY: &str = "import gc; gc.disable(); \
     from partita.entrypoints.entrypoint import start; gc.enable(); start()";
 
+/// Characters of a reason that a process is told.
+const MOST_OF_REASON: usize = 4096;
+
 /// What all processes of a run are started with.
 pub(super) struct Setup {
     pub(super) context: Arc<RunContext>,
@@ -62,13 +65,21 @@ pub(super) struct Terms {
 impl Terms {
     pub(super) fn of(attempt: &Attempt, gpus: Option<&[String]>, handed: Option<&Handed>) -> Self {
         Self {
-            cache_reason: attempt.cache_reason.as_deref().map(str::to_owned),
+            cache_reason: attempt.cache_reason.as_deref().map(shortened),
             is_last: attempt.is_last,
             memory: attempt.step().config.resources.memory.map(|memory| memory.0),
             gpus: gpus.map(|ids| ids.join(",")),
             parent: std::process::id(),
             secrets: handed.map(Handed::path),
         }
+    }
+}
+
+/// Returns a reason without what would make a message or an environment too long for the system.
+fn shortened(reason: &str) -> String {
+    match reason.char_indices().nth(MOST_OF_REASON) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
     }
 }
 

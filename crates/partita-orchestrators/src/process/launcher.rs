@@ -17,6 +17,7 @@ use super::config::ProcessOrchestratorConfig;
 use super::entrypoint::Setup;
 use super::lock::ProcessLock;
 use super::mailbox::Mailbox;
+use super::open_files;
 use super::supervisor;
 
 /// Where and with what the processes of a run are started.
@@ -72,6 +73,7 @@ impl ProcessLauncher {
         let config = ProcessOrchestratorConfig::of(&orchestrator.config)
             .map_err(|reason| OpenError::BadConfig { name: name(), reason })?;
         let failed = |error| OpenError::Failed { name: name(), error };
+        open_files::allow(config.max_parallelism()).map_err(failed)?;
         let lock = lock_of(&place.context.run_id, &orchestrator.name);
         let lock = ProcessLock::take(&place.locks, &lock).map_err(failed)?;
         let gpus = Arc::new(OwnGpus::new(place.gpus, config.gpus()));

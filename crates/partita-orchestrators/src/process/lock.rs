@@ -49,10 +49,10 @@ impl ProcessLock {
                 Ok(()) if is_at(&file, &path) => return Ok(Self { file, path }),
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => {
-                    return Err(still_there(&found(&path, holds)?));
+                    return Err(still_there(&found(&path, has_open)?));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    end(&found(&path, holds)?);
+                    end(&found(&path, belongs)?);
                     std::thread::sleep(LOOK);
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -123,23 +123,35 @@ fn still_there(left: &[Pid]) -> io::Error {
     )
 }
 
-/// Returns the other processes that belong to the lock at `path`, in the way that `belongs` says of
+/// Returns the other processes that belong to the lock at `path`, in the way that `is_one` says of
 /// their folders below `/proc`. Whoever is one of them itself finds none, nor those it runs in.
-fn found(path: &Path, belongs: fn(&Path, &Path) -> bool) -> io::Result<Vec<Pid>> {
+fn found(path: &Path, is_one: fn(&Path, &Path) -> bool) -> io::Result<Vec<Pid>> {
     if std::env::var_os(MARK).is_some_and(|own| path == Path::new(&own)) {
         return Ok(Vec::new());
     }
     let own = Pid::this();
     let processes = fs::read_dir("/proc")?.filter_map(Result::ok).filter_map(|entry| {
         let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?);
-        (pid != own && belongs(&entry.path(), path)).then_some(pid)
+        (pid != own && is_one(&entry.path(), path)).then_some(pid)
     });
     Ok(processes.collect())
+}
+
+/// Returns whether a process is one of those that the lock is held for. A zygote has it elsewhere
+/// than in its standard input.
+fn belongs(process: &Path, lock: &Path) -> bool {
+    holds(process, lock) || is_marked(process, lock)
 }
 
 /// Returns whether the standard input of a process is the lock.
 fn holds(process: &Path, lock: &Path) -> bool {
     fs::read_link(process.join("fd/0")).is_ok_and(|input| input == lock)
+}
+
+/// Returns whether the lock is one of the files that a process has open.
+fn has_open(process: &Path, lock: &Path) -> bool {
+    let files = fs::read_dir(process.join("fd")).into_iter().flatten().filter_map(Result::ok);
+    files.map(|file| file.path()).any(|file| fs::read_link(file).is_ok_and(|open| open == lock))
 }
 
 /// Returns whether a process was started with the lock's name in its environment.

@@ -9,9 +9,11 @@
 
 mod config;
 mod entrypoint;
+mod kills;
 mod launcher;
 mod lock;
 mod mailbox;
+mod open_files;
 mod pipes;
 mod running;
 mod supervisor;
@@ -52,6 +54,7 @@ const ENDING: f64 = 30.0;
 /// What is wrong with the configuration.
 pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, String> {
     let config = ProcessOrchestratorConfig::of(config)?;
+    open_files::check(config.max_parallelism())?;
     Ok(Capabilities {
         max_parallelism: Some(config.max_parallelism()),
         timeouts: true,

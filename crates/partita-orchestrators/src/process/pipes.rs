@@ -58,11 +58,22 @@ impl Pipes {
     }
 
     /// Reads what is left, now that the process has ended. Processes that it left behind may keep
-    /// the pipes open; what they print is not waited for.
+    /// the pipes open; what they print is not waited for, also if they print without end.
     pub(super) fn finish(mut self, buffer: &mut Vec<u8>) {
         for number in 0..STREAMS.len() {
-            while self.read(number, buffer) {}
+            for _ in 0..self.reads(number) {
+                if !self.read(number, buffer) {
+                    break;
+                }
+            }
         }
         self.output.finish();
+    }
+
+    /// Returns how many reads take all that this pipe can hold at a time.
+    fn reads(&self, number: usize) -> usize {
+        let held =
+            self.open[number].as_ref().and_then(|pipe| fcntl(pipe, FcntlArg::F_GETPIPE_SZ).ok());
+        held.and_then(|held| usize::try_from(held).ok()).unwrap_or(CHUNK).div_ceil(CHUNK)
     }
 }

@@ -10,11 +10,16 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use partita_core::launcher::{Attempt, Outcome, Reports};
 use partita_core::run::Failure;
+use partita_core::settings::Memory;
 use partita_engine::secrets::Handed;
 
 use super::entrypoint::Terms;
+use super::kills::Killer;
 use super::pipes::Pipes;
 use super::zygote::Zygote;
+
+/// How long the system may take to end a process that was killed.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An attempt that was launched.
 pub(super) struct Running {
@@ -28,6 +33,10 @@ pub(super) struct Running {
     /// The graphics processors that it has for itself.
     pub(super) has_gpus: bool,
     pub(super) stop: Stop,
+    /// What its process says when it is done; nobody else knows it.
+    pub(super) token: String,
+    /// How many processes the system had killed for their memory before it began.
+    pub(super) kills: Option<u64>,
 }
 
 /// The process of an attempt.
@@ -51,8 +60,8 @@ pub(super) enum Stop {
     No,
     /// It was told to, and is killed at this time.
     Asked { kill_at: Instant },
-    /// It was killed.
-    Killed,
+    /// It was killed; if nobody has told of its end by then, who forked it is stopped.
+    Killed { overdue_at: Instant },
 }
 
 /// How a process ended.
@@ -65,6 +74,9 @@ pub(super) enum Ended {
 }
 
 impl Ended {
+    /// By the signal that cannot be refused.
+    pub(super) const KILLED: Self = Self::Signal(Signal::SIGKILL as i32);
+
     /// Returns what the zygote tells: a code, or the negative number of a signal.
     pub(super) fn told(code: i32) -> Self {
         if code < 0 { Self::Signal(-code) } else { Self::Code(code) }
@@ -78,36 +90,54 @@ impl Ended {
         }
     }
 
-    fn failure(self) -> Failure {
+    /// Returns why an attempt failed, whose process may use so much memory.
+    fn failure(self, killer: Killer, memory: Option<Memory>) -> Failure {
         let (message, exit_code) = match self {
             Self::Code(code) => {
                 (format!("its process ended with exit code {code} before the step returned"), code)
             }
-            Self::Signal(signal) => (by_signal(signal), 128 + signal),
+            Self::Signal(signal) => (by_signal(signal, killer, memory), 128 + signal),
         };
         Failure { exit_code: Some(exit_code), ..Failure::ours(message) }
     }
 }
 
-fn by_signal(number: i32) -> String {
+fn by_signal(number: i32, killer: Killer, memory: Option<Memory>) -> String {
     let signal = Signal::try_from(number);
     let name = signal.map_or_else(|_| format!("signal {number}"), |signal| signal.to_string());
-    let hint = match signal {
-        Ok(Signal::SIGKILL) => {
-            "; if nobody did so, the system ran out of memory: ask for `memory` in the step's \
-             resources, so that fewer steps run beside it"
+    let hint = match (signal, killer, memory) {
+        (Ok(Signal::SIGKILL), Killer::System, _) => {
+            format!("; the system ran out of memory: {ASK}")
         }
-        Ok(Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGABRT | Signal::SIGILL) => {
-            "; a library that it uses crashed"
+        (Ok(Signal::SIGKILL), Killer::Somebody, _) => {
+            "; the system has not run out of memory, so that somebody did so".to_owned()
         }
-        _ => "",
+        (Ok(Signal::SIGKILL), Killer::Unknown, _) => {
+            format!("; if nobody did so, the system ran out of memory: {ASK}")
+        }
+        (
+            Ok(Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGABRT | Signal::SIGILL),
+            _,
+            Some(most),
+        ) => {
+            format!(
+                "; a library that it uses crashed, perhaps since it may use {most} of memory and no more"
+            )
+        }
+        (Ok(Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGABRT | Signal::SIGILL), _, None) => {
+            "; a library that it uses crashed".to_owned()
+        }
+        _ => String::new(),
     };
     format!("its process was ended by {name}{hint}")
 }
 
+/// What helps where memory runs out.
+const ASK: &str = "ask for `memory` in the step's resources, so that fewer steps run beside it";
+
 impl Running {
     /// Asks the processes of the attempt to end, or, once they were, kills them.
-    pub(super) fn stop(&mut self, zygote: Option<&Zygote>, job: u64, grace: Duration) {
+    pub(super) fn stop(&mut self, zygote: Option<&mut Zygote>, job: u64, grace: Duration) {
         match self.stop {
             Stop::No => {
                 self.signal(zygote, job, Signal::SIGTERM);
@@ -115,9 +145,9 @@ impl Running {
             }
             Stop::Asked { .. } => {
                 self.signal(zygote, job, Signal::SIGKILL);
-                self.stop = Stop::Killed;
+                self.stop = Stop::Killed { overdue_at: Instant::now() + PATIENCE };
             }
-            Stop::Killed => {}
+            Stop::Killed { .. } => {}
         }
     }
 
@@ -125,11 +155,21 @@ impl Running {
     pub(super) fn kill_at(&self) -> Option<Instant> {
         match self.stop {
             Stop::Asked { kill_at } => Some(kill_at),
-            Stop::No | Stop::Killed => None,
+            Stop::No | Stop::Killed { .. } => None,
         }
     }
 
-    fn signal(&self, zygote: Option<&Zygote>, job: u64, signal: Signal) {
+    /// Returns when its zygote is given up, if that was told to kill it.
+    pub(super) fn overdue_at(&self) -> Option<Instant> {
+        match (self.stop, &self.process) {
+            (Stop::Killed { overdue_at }, Process::Forked(_) | Process::Waiting { .. }) => {
+                Some(overdue_at)
+            }
+            _ => None,
+        }
+    }
+
+    fn signal(&self, zygote: Option<&mut Zygote>, job: u64, signal: Signal) {
         match &self.process {
             Process::Waiting { is_asked: false, .. } => {}
             Process::Waiting { .. } | Process::Forked(_) => {
@@ -155,10 +195,15 @@ impl Running {
 
     /// Reports how the attempt ended, after what it printed has been read.
     pub(super) fn end(self, ended: Ended, buffer: &mut Vec<u8>) {
+        let memory = self.attempt.step().config.resources.memory;
+        let killer = || match ended {
+            Ended::KILLED => Killer::of(self.kills),
+            _ => Killer::Unknown,
+        };
         let outcome = match (ended, self.stop) {
             (Ended::Code(0), _) => Outcome::Completed(None),
-            (_, Stop::No) => Outcome::Failed(ended.failure()),
-            (_, Stop::Asked { .. } | Stop::Killed) => Outcome::Cancelled,
+            (_, Stop::No) => Outcome::Failed(ended.failure(killer(), memory)),
+            (_, Stop::Asked { .. } | Stop::Killed { .. }) => Outcome::Cancelled,
         };
         self.finish(outcome, buffer);
     }
@@ -167,7 +212,7 @@ impl Running {
     pub(super) fn fail(self, message: String, buffer: &mut Vec<u8>) {
         let outcome = match self.stop {
             Stop::No => Outcome::Failed(Failure::ours(message)),
-            Stop::Asked { .. } | Stop::Killed => Outcome::Cancelled,
+            Stop::Asked { .. } | Stop::Killed { .. } => Outcome::Cancelled,
         };
         self.finish(outcome, buffer);
     }
@@ -190,14 +235,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_says_which_signal_ended_the_process() {
-        for (code, message, exit_code) in [
-            (3, "exit code 3", 3),
-            (-9, "SIGKILL; if nobody did so, the system ran out of memory", 137),
-            (-11, "SIGSEGV; a library", 139),
-            (-40, "signal 40", 168),
+    fn a_failure_says_which_signal_ended_the_process_and_who_sent_it() {
+        use Killer::{Somebody, System, Unknown};
+        for (code, killer, message, exit_code) in [
+            (3, Unknown, "exit code 3", 3),
+            (-9, Unknown, "SIGKILL; if nobody did so, the system ran out of memory", 137),
+            (-9, System, "SIGKILL; the system ran out of memory: ask for", 137),
+            (-9, Somebody, "SIGKILL; the system has not run out of memory", 137),
+            (
+                -6,
+                Unknown,
+                "SIGABRT; a library that it uses crashed, perhaps since it may use 1GB",
+                134,
+            ),
+            (-40, Unknown, "signal 40", 168),
         ] {
-            let failure = Ended::told(code).failure();
+            let failure = Ended::told(code).failure(killer, Some(Memory(1_000_000_000)));
             assert!(failure.message.contains(message), "{}", failure.message);
             assert_eq!(failure.exit_code, Some(exit_code));
         }

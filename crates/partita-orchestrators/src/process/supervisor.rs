@@ -3,6 +3,7 @@
 //! It waits for everything at once: what the engine asks, what the zygote and its forks say, what steps print.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::slice;
 use std::sync::Arc;
@@ -16,13 +17,15 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use partita_core::launcher::{Attempt, Job, Outcome, Reports};
 use partita_core::run::Failure;
+use partita_engine::clock;
 use partita_engine::secrets::Handed;
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::output::Output;
 
 use super::entrypoint::{Setup, Terms, needs_own_start};
+use super::kills::Kills;
 use super::lock::ProcessLock;
 use super::mailbox::{Mailbox, Request};
 use super::pipes::Pipes;
@@ -45,6 +48,7 @@ pub(super) fn start(setup: Setup, lock: ProcessLock) -> std::io::Result<(Mailbox
         next_job: 1,
         is_closing: false,
         lock,
+        kills: Kills::default(),
         buffer: Vec::new(),
     };
     let thread =
@@ -63,6 +67,7 @@ struct Supervisor {
     next_job: u64,
     is_closing: bool,
     lock: ProcessLock,
+    kills: Kills,
     buffer: Vec<u8>,
 }
 
@@ -80,7 +85,10 @@ impl Supervisor {
             for readable in self.wait() {
                 match readable {
                     Readable::Bell => self.take_requests(),
-                    Readable::Zygote => self.listen(),
+                    Readable::Zygote => {
+                        self.listen();
+                        self.tell_waiting();
+                    }
                     Readable::Done => self.take_done(),
                     Readable::Pipe(job, number) => {
                         if let Some(running) = self.running.get_mut(&job) {
@@ -100,7 +108,8 @@ impl Supervisor {
         let mut fds = vec![PollFd::new(self.mailbox.bell.as_fd(), PollFlags::POLLIN)];
         if let Some(zygote) = self.warm.zygote() {
             readables.push(Readable::Zygote);
-            fds.push(PollFd::new(zygote.socket(), PollFlags::POLLIN));
+            let room = if zygote.is_full() { PollFlags::POLLOUT } else { PollFlags::empty() };
+            fds.push(PollFd::new(zygote.socket(), PollFlags::POLLIN | room));
             readables.push(Readable::Done);
             fds.push(PollFd::new(zygote.done(), PollFlags::POLLIN));
         }
@@ -111,7 +120,8 @@ impl Supervisor {
             }
         }
         let now = Instant::now();
-        let due = self.running.values().filter_map(Running::kill_at).chain(self.warm.overdue_at());
+        let due = self.running.values().flat_map(|one| one.kill_at().or(one.overdue_at()));
+        let due = due.chain(self.warm.overdue_at());
         let timeout = due.min().map_or(PollTimeout::NONE, |due| {
             let left = due.saturating_duration_since(now) + Duration::from_millis(1);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
@@ -167,6 +177,8 @@ impl Supervisor {
             output,
             has_gpus: gpus.is_some_and(|gpus| !gpus.is_empty()),
             stop: Stop::No,
+            token: clock::new_id(),
+            kills: self.kills.count(),
         };
         let job = self.next_job;
         self.next_job += 1;
@@ -176,30 +188,50 @@ impl Supervisor {
         if let Some(why) = why {
             running.output.note(&format!("this step starts Python anew, since {why}"));
         }
-        let is_warm = self.warm.start(&self.setup, &self.lock) && is_python && why.is_none();
+        let has_zygote = self.warm.start(&self.setup, &self.lock);
         self.running.insert(job, running);
-        if is_warm {
-            self.fork_waiting()
-        } else {
-            self.start_own(job)
+        match why {
+            None if forks && has_zygote => self.fork_waiting(),
+            None if forks => self.start_anew(job, "there is no process to fork it from any more"),
+            _ => self.start_own(job),
         }
         Ok(())
     }
 
-    /// Has the zygote, if it is ready, fork every attempt that waits for it.
+    /// Has the zygote, if it is ready, fork every attempt that waits for it, as far as there is room
+    /// for the messages.
     fn fork_waiting(&mut self) {
-        let Some(zygote) = self.warm.zygote().filter(|zygote| zygote.is_ready) else { return };
+        let zygote = self.warm.zygote_mut().filter(|zygote| zygote.is_ready && !zygote.is_full());
+        let Some(zygote) = zygote else { return };
         let mut failed = Vec::new();
         for (&job, running) in &mut self.running {
-            let Running { attempt, terms, process, .. } = running;
-            if let Process::Waiting { pipes, is_asked: is_asked @ false } = process {
-                *is_asked = true;
-                if zygote.fork(job, attempt, terms, pipes).is_err() {
-                    failed.push(job);
-                }
+            let Running { attempt, terms, process, token, .. } = running;
+            let Process::Waiting { pipes, is_asked: is_asked @ false } = process else { continue };
+            match zygote.fork(job, token, attempt, terms, pipes) {
+                Ok(()) => *is_asked = true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => failed.push((job, error)),
             }
         }
-        failed.into_iter().for_each(|job| self.start_own(job));
+        for (job, error) in failed {
+            self.start_anew(job, &error.to_string());
+        }
+    }
+
+    /// Tells the zygote what there was no room for.
+    fn tell_waiting(&mut self) {
+        if let Some(zygote) = self.warm.zygote_mut().filter(|zygote| zygote.is_full()) {
+            zygote.send_signals();
+            self.fork_waiting();
+        }
+    }
+
+    /// Starts the step entrypoint for an attempt that was to be forked.
+    fn start_anew(&mut self, job: u64, why: &str) {
+        if let Some(running) = self.running.get(&job) {
+            running.output.note(&format!("this step starts Python anew, since {why}"));
+            self.start_own(job);
+        }
     }
 
     /// Starts the step entrypoint for an attempt that has no process.
@@ -207,14 +239,15 @@ impl Supervisor {
         let Some(mut running) = self.running.remove(&job) else { return };
         let Running { attempt, terms, process, .. } = &mut running;
         let started = match process {
-            Process::Waiting { pipes, .. } => {
-                self.setup.start_entrypoint(attempt, terms, pipes, &self.lock)
-            }
+            Process::Waiting { pipes, .. } => self.watcher(job).and_then(|watcher| {
+                let child = self.setup.start_entrypoint(attempt, terms, pipes, &self.lock)?;
+                let _ = watcher.send(child.id());
+                Ok(child)
+            }),
             Process::Forked(_) | Process::Own(_) => return,
         };
         match started {
             Ok(child) => {
-                self.watch(job, child.id());
                 running.process = Process::Own(child);
                 self.running.insert(job, running);
             }
@@ -239,9 +272,9 @@ impl Supervisor {
     /// Reports attempts that are done, so that the next step begins while their processes end. Who
     /// has asked for memory or for graphics processors, or is under limits, has them until then.
     fn take_done(&mut self) {
-        let jobs = self.warm.zygote().map(Zygote::done_jobs).unwrap_or_default();
-        for job in jobs {
-            let Some(running) = self.running.get(&job) else { continue };
+        for token in self.warm.zygote().map(Zygote::done_tokens).unwrap_or_default() {
+            let said = self.running.iter().find(|(_, running)| running.token == token);
+            let Some((&job, running)) = said else { continue };
             let config = &running.attempt.step().config;
             let asks = config.resources.memory.is_some() || !config.limits.is_empty();
             if !running.has_gpus && !asks {
@@ -262,12 +295,7 @@ impl Supervisor {
                     running.process = Process::Forked(Pid::from_raw(pid));
                 }
             }
-            Message::Refused { job, reason } => {
-                if let Some(running) = self.running.get(&job) {
-                    running.output.note(&format!("this step starts Python anew, since {reason}"));
-                    self.start_own(job);
-                }
-            }
+            Message::Refused { job, reason } => self.start_anew(job, &reason),
             Message::Ended { job, .. } if self.leaving.remove(&job) => {}
             Message::Ended { job, code } => self.ended(job, Ended::told(code)),
         }
@@ -285,7 +313,8 @@ impl Supervisor {
                     self.lose(job, why);
                 }
                 Some(Process::Waiting { .. }) if !self.warm.start(&self.setup, &self.lock) => {
-                    self.start_own(job);
+                    let why = format!("the process that it was to be forked from is gone: {why}");
+                    self.start_anew(job, &why);
                 }
                 _ => {}
             }
@@ -323,7 +352,7 @@ impl Supervisor {
     fn stop(&mut self, job: u64) {
         let grace = Duration::try_from_secs_f64(self.setup.config.grace.0).unwrap_or_default();
         let Some(running) = self.running.get_mut(&job) else { return };
-        running.stop(self.warm.zygote(), job, grace);
+        running.stop(self.warm.zygote_mut(), job, grace);
         if matches!(running.process, Process::Waiting { is_asked: false, .. }) {
             self.ended(job, Ended::Signal(Signal::SIGTERM as i32));
         }
@@ -332,7 +361,7 @@ impl Supervisor {
     /// Ends whatever still runs, at once.
     fn close(&mut self) {
         self.is_closing = true;
-        if let Some(zygote) = self.warm.zygote() {
+        if let Some(zygote) = self.warm.zygote_mut() {
             self.leaving.iter().for_each(|&job| zygote.signal(job, Signal::SIGKILL as i32));
         }
         for job in self.running.keys().copied().collect::<Vec<_>>() {
@@ -349,6 +378,9 @@ impl Supervisor {
         for job in overdue.map(|(&job, _)| job).collect::<Vec<_>>() {
             self.stop(job);
         }
+        if self.running.values().any(|running| is_due(running.overdue_at())) {
+            self.lose_zygote("it does not answer");
+        }
         if is_due(self.warm.overdue_at()) {
             self.lose_zygote("it did not finish its imports");
         }
@@ -358,19 +390,19 @@ impl Supervisor {
         self.setup.gpus.take_back(&running.attempt.id());
     }
 
-    /// Has a thread wait for the end of a process, without reaping it.
-    fn watch(&self, job: u64, pid: u32) {
+    /// Starts a thread that waits for the end of the process whose id it is sent, without reaping
+    /// it. It is there before the process is, so that none runs which nobody sees end.
+    fn watcher(&self, job: u64) -> std::io::Result<Sender<u32>> {
         let mailbox = self.mailbox.clone();
-        let pid = Id::Pid(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)));
+        let (sender, pids) = bounded::<u32>(1);
         let wait = move || {
+            let Ok(pid) = pids.recv() else { return };
+            let pid = Id::Pid(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)));
             let _ = waitid(pid, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
             mailbox.send(Request::Ended(job));
         };
-        let name = "partita-process".to_owned();
-        if thread::Builder::new().name(name).spawn(wait).is_err() {
-            // Reaping waits as well, though for nothing else meanwhile.
-            self.mailbox.send(Request::Ended(job));
-        }
+        thread::Builder::new().name("partita-process".to_owned()).spawn(wait)?;
+        Ok(sender)
     }
 }
 

@@ -79,6 +79,14 @@ impl Warm {
         }
     }
 
+    /// Returns the zygote, to be told something.
+    pub(super) fn zygote_mut(&mut self) -> Option<&mut Zygote> {
+        match &mut self.state {
+            State::Live { zygote, .. } => Some(zygote),
+            State::None | State::Unusable => None,
+        }
+    }
+
     /// Returns when the zygote is given up, if it is not ready.
     pub(super) fn overdue_at(&self) -> Option<Instant> {
         match &self.state {

@@ -3,16 +3,20 @@
 //! Both sides send one JSON object a packet over a socket that keeps packets apart; the descriptors
 //! of a step's output travel with the request to start it. Its forks say in a pipe that they are done.
 
-use std::io::{IoSlice, PipeReader, PipeWriter, Read, pipe};
+use std::collections::VecDeque;
+use std::io::{Error, ErrorKind, IoSlice, PipeReader, PipeWriter, Read, pipe};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recv, sendmsg, socketpair,
+    AddressFamily, ControlMessage, MsgFlags, Shutdown, SockFlag, SockType, recv, sendmsg, shutdown,
+    socketpair,
 };
 use partita_core::launcher::Attempt;
 use serde::{Deserialize, Serialize};
@@ -24,6 +28,15 @@ use super::running::kill_group;
 /// Longest message, in bytes.
 const MESSAGE_LIMIT: usize = 1 << 16;
 
+/// How long it may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// How long a token is, in bytes.
+const TOKEN: usize = 32;
+
 /// What a zygote is told.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,7 +45,14 @@ enum Request<'a> {
     /// the run's lock, and of the pipe in which forks say that they are done.
     Open { artifact_store: &'a str, deployment_id: &'a str, run_id: &'a str, steps: &'a [usize] },
     /// Starts an attempt; with the descriptors of its standard output and standard error.
-    Start { job: u64, step: usize, item: Option<u32>, number: u32, terms: &'a Terms },
+    Start {
+        job: u64,
+        token: &'a str,
+        step: usize,
+        item: Option<u32>,
+        number: u32,
+        terms: &'a Terms,
+    },
     /// Sends a signal to the process group of an attempt.
     Signal { job: u64, signal: i32 },
 }
@@ -83,6 +103,9 @@ pub(super) struct Zygote {
     socket: OwnedFd,
     /// Tells of attempts whose processes have nothing left to do.
     done: PipeReader,
+    /// Signals that there was no room for.
+    unsent: VecDeque<(u64, i32)>,
+    is_full: bool,
     pub(super) is_ready: bool,
 }
 
@@ -110,7 +133,8 @@ impl Zygote {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        let zygote = Self { process, socket, done, is_ready: false };
+        let unsent = VecDeque::new();
+        let zygote = Self { process, socket, done, unsent, is_full: false, is_ready: false };
         let run = &setup.context;
         let open = Request::Open {
             artifact_store: run.store.uri(),
@@ -122,23 +146,49 @@ impl Zygote {
         Ok(zygote)
     }
 
-    /// Has it start an attempt.
+    /// Has it start an attempt, whose process says the token when it is done.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] if there is no room for the message now.
     pub(super) fn fork(
-        &self,
+        &mut self,
         job: u64,
+        token: &str,
         attempt: &Attempt,
         terms: &Terms,
         output: &[PipeWriter; 2],
     ) -> std::io::Result<()> {
         let [stdout, stderr] = output;
         let Attempt { step, item, number, .. } = *attempt;
-        let start = Request::Start { job, step, item, number, terms };
-        self.send(&start, &[stdout.as_fd(), stderr.as_fd()])
+        let start = Request::Start { job, token, step, item, number, terms };
+        let sent = self.send(&start, &[stdout.as_fd(), stderr.as_fd()]);
+        self.is_full |= sent.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        sent
     }
 
     /// Has it send a signal to the processes of an attempt; one that is gone cannot.
-    pub(super) fn signal(&self, job: u64, signal: i32) {
-        let _ = self.send(&Request::Signal { job, signal }, &[]);
+    pub(super) fn signal(&mut self, job: u64, signal: i32) {
+        self.unsent.push_back((job, signal));
+        self.send_signals();
+    }
+
+    /// Returns whether there was no room for what it is to be told.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Sends the signals that there was no room for.
+    pub(super) fn send_signals(&mut self) {
+        self.is_full = false;
+        while let Some(&(job, signal)) = self.unsent.front() {
+            match self.send(&Request::Signal { job, signal }, &[]) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.is_full = true;
+                    return;
+                }
+                _ => self.unsent.pop_front(),
+            };
+        }
     }
 
     /// Returns the next of what it has said.
@@ -165,22 +215,35 @@ impl Zygote {
         self.done.as_fd()
     }
 
-    /// Returns the attempts that are done: their steps have returned, and all that Python does at
-    /// its end. Their processes are about to end, too, which takes the system a while.
-    pub(super) fn done_jobs(&self) -> Vec<u64> {
-        let mut told = [[0; 8]; 64];
+    /// Returns the tokens of attempts that are done: their steps have returned, and all that Python
+    /// does at its end. Their processes are about to end, too, which takes the system a while.
+    pub(super) fn done_tokens(&self) -> Vec<String> {
+        let mut told = [[0; TOKEN]; 64];
         let count = (&self.done).read(told.as_flattened_mut()).unwrap_or(0);
-        told[..count / 8].iter().map(|job| u64::from_le_bytes(*job)).collect()
+        let told = told[..count / TOKEN].iter();
+        told.map(|token| String::from_utf8_lossy(token).into_owned()).collect()
     }
 
     /// Ends it, and with it the processes that it has forked.
     pub(super) fn end(mut self) {
-        drop(self.socket);
-        if !self.is_ready {
-            // It may be busy with an import that does not end.
+        // It sees this also where a fork of this process has the socket, too.
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
+        if !self.is_ready || !self.ends_within(PATIENCE) {
+            // It may be busy with an import that does not end, or stopped.
             kill_group(&self.process, Signal::SIGKILL);
         }
         let _ = self.process.wait();
+    }
+
+    fn ends_within(&mut self, patience: Duration) -> bool {
+        let begun = Instant::now();
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if begun.elapsed() > patience {
+                return false;
+            }
+            thread::sleep(LOOK);
+        }
+        true
     }
 
     /// Ends one that cannot be relied on any more, and who watches over it.
@@ -191,6 +254,9 @@ impl Zygote {
 
     fn send(&self, request: &Request<'_>, descriptors: &[BorrowedFd<'_>]) -> std::io::Result<()> {
         let text = serde_json::to_vec(request)?;
+        if text.len() > MESSAGE_LIMIT {
+            return Err(Error::new(ErrorKind::InvalidInput, "its message is too long"));
+        }
         let descriptors: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
         let rights = [ControlMessage::ScmRights(&descriptors)];
         let rights = if descriptors.is_empty() { &[][..] } else { &rights };

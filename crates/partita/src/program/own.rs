@@ -3,9 +3,10 @@
 use std::io;
 use std::path::Path;
 
+use partita_cli::places;
 use partita_core::deployment::Program;
 use partita_core::digest::Digest;
-use partita_engine::step_runner::digest_file;
+use partita_engine::file_digest::{KnownDigests, digest_file};
 
 /// The file that this process was started from, also where another one has taken its path since.
 pub(super) const RUNNING: &str = "/proc/self/exe";
@@ -17,11 +18,13 @@ pub(crate) struct OwnProgram {
 }
 
 impl OwnProgram {
-    /// Finds out what this process runs.
+    /// Finds out what this process runs; its digest is remembered in the home.
     pub(crate) fn find() -> io::Result<Self> {
         let path = std::env::current_exe()?;
+        let known = KnownDigests::in_folder(places::home().join("digests"));
+        let digest = known.of(Path::new(RUNNING), &path)?;
         let path = path.to_str().ok_or_else(|| not_utf8(&path))?.to_owned();
-        Ok(Self { program: Program { path, digest: digest()? } })
+        Ok(Self { program: Program { path, digest } })
     }
 }
 

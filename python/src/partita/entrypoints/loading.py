@@ -43,6 +43,15 @@ class EntryCaller(Caller):
         self._steps[call.step_name] = load_step(self._entry)
         return super().call(call)
 
+    def describe(self, step_name: str, error: BaseException) -> tuple[str, str, str | None]:
+        """Describes an exception; one for want of memory, with how much the step may use."""
+        kind, message, traceback = super().describe(step_name, error)
+        if isinstance(error, MemoryError) and self._entry.memory is not None:
+            allowed = f"{self._entry.memory / 1e6:,.0f} MB"
+            most = f"the step may use {allowed} of memory, as its resources say"
+            message = f"{message}; {most}" if message else most
+        return kind, message, traceback
+
     def _hook(self, step_name: str, kind: str) -> Callable[..., object] | None:
         del step_name
         return _hook(self._entry, ("on_success", "on_failure").index(kind))

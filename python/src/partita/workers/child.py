@@ -47,7 +47,7 @@ def run(
     try:
         code = settle(code)
         if code == 0 and os.getpid() == process:  # And no fork of it that the step has let return.
-            done.tell(request["job"])
+            done.tell(request["token"])
     finally:
         os._exit(code)
 

@@ -45,6 +45,9 @@ class Zygote:
         self._connection = connection
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
+        # A fork of the engine may have its end of the connection, and keep it open.
+        self._engine = os.pidfd_open(os.getppid())
+        self._poll.register(self._engine, select.POLLIN)
         self._run: _native.RunEntry | None = None
         self._lock = -1
         self._done: _native.Done | None = None
@@ -56,9 +59,9 @@ class Zygote:
         """Does what it is told until nobody is there to tell it."""
         while True:
             for descriptor, _ in self._poll.poll():
-                if descriptor != self._connection.fileno():
+                if descriptor in self._ends:
                     self._ended(descriptor)
-                elif not self._take_request():
+                elif descriptor == self._engine or not self._take_request():
                     self._end_all()
                     return
 
@@ -72,9 +75,9 @@ class Zygote:
         ((name, request),) = _native.decode_value(data).items()
         if name == "open":
             self._lock, done = descriptors
+            self._open(request)
             self._done = _native.Done(done)
             os.close(done)
-            self._open(request)
         elif name == "start":
             self._start(request, descriptors)
         elif name == "signal":
@@ -132,27 +135,35 @@ class Zygote:
         job = request["job"]
         try:
             entry = self._entry(request["step"], request["item"])
-        except PartitaError as error:
+            pid = self._fork(entry, request, [self._lock, *descriptors])
+        except (PartitaError, OSError) as error:
             self._say("refused", job=job, reason=str(error))
         else:
-            pid = self._fork(entry, request, [self._lock, *descriptors])
             self._say("started", job=job, pid=pid)
+            self._watch_end(job, pid)
         for descriptor in descriptors:
             os.close(descriptor)
 
     def _fork(self, entry: _native.StepEntry, request: dict[str, Any], streams: list[int]) -> int:
         """Forks the process of an attempt; returns its id."""
-        zygote, job = os.getpid(), request["job"]
+        zygote = os.getpid()
         pid = os.fork()
         if pid == 0:
             self._connection.close()
             assert self._done is not None, "nothing is started before a run is open"
             child.run(entry, request, zygote, streams, self._done)
-        end = os.pidfd_open(pid)
-        self._jobs[job] = pid
-        self._ends[end] = job
-        self._poll.register(end, select.POLLIN)
         return pid
+
+    def _watch_end(self, job: int, pid: int) -> None:
+        self._jobs[job] = pid
+        try:
+            end = os.pidfd_open(pid)
+        except OSError:  # It must not run where nobody would see it end.
+            _kill(pid, signal.SIGKILL)
+            self._say("ended", job=job, code=_reap(self._jobs.pop(job)))
+        else:
+            self._ends[end] = job
+            self._poll.register(end, select.POLLIN)
 
     def _entry(self, step: int, item: int | None) -> _native.StepEntry:
         """Returns the step or the item that a fork of this process is to run.
@@ -180,13 +191,26 @@ class Zygote:
         os.close(descriptor)
         job = self._ends.pop(descriptor)
         self._say("ended", job=job, code=_reap(self._jobs.pop(job)))
+        self._reap_orphans()
+
+    def _reap_orphans(self) -> None:
+        """Reaps programs that steps have left behind and that have ended since."""
+        with contextlib.suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in self._jobs.values():
+                    return  # Its own turn comes.
+                os.waitpid(ended.si_pid, 0)
 
     def _end_all(self) -> None:
-        """Ends every process of the run: those forked here, and those of a dead engine."""
+        """Ends every process of the run: those forked here, theirs, and those of a dead engine."""
         for pid in (*self._jobs.values(), *self._others()):
             _kill(pid, signal.SIGKILL)
         for pid in self._jobs.values():
             _reap(pid)
+        while orphans := _children():  # Those of the ones that are ended here come after them.
+            for pid in orphans:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
     def _others(self) -> Iterator[int]:
         """Yields the run's other processes: its lock is their input, or in their environment."""
@@ -206,6 +230,11 @@ class Zygote:
 def _environment(process: str) -> list[bytes]:
     with open(f"/proc/{process}/environ", "rb") as file:
         return file.read().split(b"\0")
+
+
+def _children() -> list[int]:
+    with open(f"/proc/self/task/{os.getpid()}/children") as children:
+        return [int(pid) for pid in children.read().split()]
 
 
 def _threads() -> int:
@@ -236,6 +265,7 @@ def main() -> None:
     connection = socket.socket(fileno=private)
     connection.setblocking(True)
     print_lines()
+    _native.adopt_orphans()  # So that what has left the processes of steps can be found.
     Zygote(connection).serve()
     os._exit(0)
 

@@ -65,6 +65,7 @@ fn header(run: &RunView) -> String {
         ("stack", format!("{} (orchestrator {})", run.stack, run.orchestrator)),
         ("started", span::local(run.started_at)),
     ];
+    pairs.extend(run.resumed_from.clone().map(|earlier| ("resumed from", earlier)));
     pairs.extend(run.resumed_at.iter().map(|at| ("resumed", span::local(*at))));
     if let Some(ended) = run.ended_at {
         pairs.push(("ended", span::local(ended)));

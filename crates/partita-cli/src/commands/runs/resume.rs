@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use partita_cli::session::Session;
 use partita_core::run::Target;
-use partita_core::status::RunStatus;
 use partita_engine::metadata::RunSummary;
 use partita_engine::store::{Documents, LeaseState};
 
@@ -31,14 +30,6 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let parameters = python::parameters(&args.parameters)?;
     let session = context.session()?;
     let run = session.home().with_runs(|runs| runs.find(&args.run))?;
-    let is_new = args.from_step.is_some() || !parameters.is_empty();
-    if run.status == RunStatus::Completed && !is_new {
-        return Err(CommandError::failed(format!(
-            "run `{}` is completed; there is nothing to resume",
-            run.name
-        ))
-        .help("`--from STEP` or `--param K=V` makes a new run that takes over the rest"));
-    }
     let target = target(&session, &run)?;
     if let Some(path) = &target.program {
         drop(session);

@@ -30,7 +30,7 @@ fn the_json_of_a_run_has_the_documented_keys_in_order() {
     assert_eq!(
         keys(&view).join(" "),
         "id name pipeline status stack orchestrator orchestrator_run_id deployment_id started_at ended_at \
-         duration_s resumed_at error hook_failures parameters metadata steps"
+         duration_s resumed_at resumed_from error hook_failures parameters metadata steps"
     );
     assert_eq!(keys(&view["steps"]), ["load", "train", "report"]);
     let load = &view["steps"]["load"];

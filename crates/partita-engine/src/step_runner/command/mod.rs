@@ -14,7 +14,8 @@ use partita_core::deployment::CommandLine;
 use partita_core::run::Failure;
 
 use self::child::{Child, Ended};
-use super::{Returned, StepCall, StepCaller, Stopped, digest_file};
+use super::{Returned, StepCall, StepCaller, Stopped};
+use crate::file_digest::digest_file;
 
 /// What failures of commands are called.
 const KIND: &str = "command";

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use partita_core::launcher::Unit;
 use partita_core::literal::Literal;
 use partita_core::run::Failure;
+use partita_core::run::RunHeader;
 use partita_core::status::{RunStatus, StepStatus};
 use partita_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -46,13 +47,14 @@ pub(in crate::metadata::sqlite) fn run(
 ) -> Attempted<Option<RunView>> {
     let mut found = super::summaries(connection, "id = ?", [run_id])?;
     let Some(summary) = found.pop() else { return Ok(None) };
-    let (key, header) = connection
+    let (key, header): (i64, RunHeader) = connection
         .prepare_cached("SELECT key, header FROM runs WHERE id = ?")?
         .query_row([run_id], |row| Ok((row.get(0)?, column(row, 1)?)))?;
     let steps = steps(connection, key, &summary)?;
     Ok(Some(RunView {
         metadata: metadata(connection, key)?,
         steps,
+        resumed_from: header.resumed_from.clone(),
         header: Some(header),
         id: summary.id,
         name: summary.name,
