@@ -90,6 +90,7 @@ fmt: .venv/venv.stamp ## Format everything.
 clean: ## Remove everything that was built or installed here.
 	@tests/docker/engine.sh purge
 	@tests/docker/podman.sh purge
+	@tests/docker/rootless.sh purge
 	rm -rf target fuzz/target fuzz/corpus .venv python/partita.data python/src/partita/_native*.so
 	rm -rf .pytest_cache .ruff_cache python/.pytest_cache python/.hypothesis
 	find python examples tests benches -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -84,12 +84,12 @@ class Engine:
         partita(command, "stack", "register", "boxed", *words)
 
 
-def _script(
-    verb: str, *, check: bool = True, gpus: bool = False
+def run_script(
+    name: str, verb: str, *, check: bool = True, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    variables = {"PARTITA_ENGINE_GPUS": "1"} if gpus else {}
+    """Runs a script that starts and stops an engine of this worker's own."""
     done = subprocess.run(
-        [SCRIPTS / "engine.sh", verb],
+        [SCRIPTS / name, verb],
         env={**os.environ, "PARTITA_ENGINE": WORKER, **variables},
         capture_output=True,
         text=True,
@@ -99,17 +99,49 @@ def _script(
     return done
 
 
+def _script(
+    verb: str, *, check: bool = True, gpus: bool = False
+) -> subprocess.CompletedProcess[str]:
+    variables = {"PARTITA_ENGINE_GPUS": "1"} if gpus else {}
+    return run_script("engine.sh", verb, check=check, **variables)
+
+
+def _address(what: str, up: subprocess.CompletedProcess[str]) -> str:
+    """Where an engine is that was started; where it was not, its tests are left out."""
+    if up.returncode != 0:
+        why = f"no {what} can be started here: {up.stderr.strip()}"
+        if os.environ.get("PARTITA_REQUIRE_DOCKER"):
+            pytest.fail(why)
+        pytest.skip(why)
+    return up.stdout.strip()
+
+
+def serve(name: str, session_engine: Engine, user: int = 0) -> Iterator[Engine]:
+    """Starts another engine by its script, with the image that the usual one has; `user` runs it."""
+    of_user = {"PARTITA_ENGINE": f"{WORKER}-{user}", "PARTITA_ENGINE_USER": str(user)}
+    variables = of_user if user else {}
+    was_up = run_script(name, "check", check=False, **variables).returncode == 0
+    up = run_script(name, "up", check=False, **variables)
+    made = Engine(_address(f"engine of `{name}`", up), session_engine.image)
+    if not made.docker("images", "--quiet", made.image):
+        session_engine.start()
+        saved = subprocess.Popen(
+            ["docker", "--host", session_engine.host, "save", made.image], stdout=subprocess.PIPE
+        )
+        loaded = ["docker", "--host", made.host, "load"]
+        subprocess.run(loaded, stdin=saved.stdout, check=True, capture_output=True)
+        assert saved.wait() == 0
+    yield made
+    if not was_up:
+        run_script(name, "down", **variables)
+
+
 @pytest.fixture(scope="session")
 def session_engine() -> Iterator[Engine]:
     """The engine of all tests; it is stopped after them, unless it ran before."""
     was_up = _script("check", check=False).returncode == 0
     up = _script("up", check=False)
-    if up.returncode != 0:
-        why = f"no Docker engine can be started here: {up.stderr.strip()}"
-        if os.environ.get("PARTITA_REQUIRE_DOCKER"):
-            pytest.fail(why)
-        pytest.skip(why)
-    host = up.stdout.strip()
+    host = _address("Docker engine", up)
     made = subprocess.run(
         [sys.executable, SCRIPTS / "image.py"],
         env={**os.environ, "DOCKER_HOST": host},

@@ -235,7 +235,10 @@ def test_values_go_in_as_text_and_come_out_of_it(project: Project) -> None:
         ("command_step(['sort', input.x], inputs={'x': list})", "a command takes and makes"),
         ("command_step(['sort', output.x], may_be_empty=['y'])", "which is no output of it"),
         ("command_step(['no-such-tool', output.x])()", "is no executable in a folder of `PATH`"),
-        ("command_step(['./no-such-tool', output.x])()", "is no executable below"),
+        (
+            "command_step(['./no-such-tool', output.x])()",
+            "step `no-such-tool` starts, is no executable here",
+        ),
         ("sort('a text')", "input `raw` of step `sort` takes pathlib.Path, not str"),
         ("sort(first(write()))", "input `raw` of step `sort` takes pathlib.Path, not str"),
         ("sort(raws=write())", "has no input `raws`"),

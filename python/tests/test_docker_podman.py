@@ -3,80 +3,26 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conftest import Project, finish, interrupt
-from docker_engine import SCRIPTS, WORKER, Engine
-from docker_steps import (
-    PRINTS,
-    WAITS,
-    container_of,
-    failed,
-    log_of,
-    somebody,
-    use,
-    write_one,
-)
+from docker_engine import Engine, run_script, serve
+from docker_steps import PRINTS, WAITS, container_of, failed, log_of, use, write_one
 from partita import Client
 from waiting_run import resume_until_ready, run_until_ready, write_waiting
 
-#: Who runs the Podman that is rootless.
-USER = 12_345
 
-
-def script(verb: str, *, user: int = 0) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [SCRIPTS / "podman.sh", verb],
-        env={
-            **os.environ,
-            "PARTITA_ENGINE": f"{WORKER}-{user}",
-            "PARTITA_ENGINE_USER": str(user),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def serve(session_engine: Engine, user: int) -> Iterator[Engine]:
-    """Starts Podman, with the image that Docker has."""
-    was_up = script("check", user=user).returncode == 0
-    up = script("up", user=user)
-    if up.returncode != 0:
-        why = f"no Podman can be started here: {up.stderr.strip()}"
-        if os.environ.get("PARTITA_REQUIRE_DOCKER"):
-            pytest.fail(why)
-        pytest.skip(why)
-    made = Engine(up.stdout.strip(), session_engine.image)
-    if not made.docker("images", "--quiet", made.image):
-        session_engine.start()
-        saved = subprocess.Popen(
-            ["docker", "--host", session_engine.host, "save", made.image], stdout=subprocess.PIPE
-        )
-        loaded = ["docker", "--host", made.host, "load"]
-        subprocess.run(loaded, stdin=saved.stdout, check=True, capture_output=True)
-        assert saved.wait() == 0
-    yield made
-    if not was_up:
-        script("down", user=user)
+def script(verb: str) -> None:
+    run_script("podman.sh", verb)
 
 
 @pytest.fixture(scope="module")
 def service(session_engine: Engine) -> Iterator[Engine]:
     """Podman, run by root."""
-    yield from serve(session_engine, 0)
-
-
-@pytest.fixture(scope="module")
-def rootless(session_engine: Engine) -> Iterator[Engine]:
-    """Podman, run by somebody else."""
-    yield from serve(session_engine, USER)
+    yield from serve("podman.sh", session_engine)
 
 
 @pytest.fixture
@@ -194,40 +140,3 @@ def test_a_step_outlives_the_service_that_started_it(
     finished = finish(run)
     assert finished.code == 0, finished
     assert (shared / "calls").read_text() == "called "
-
-
-def test_what_containers_of_a_rootless_engine_write_belongs_to_whoever_runs_it(
-    project: Project, command: str, rootless: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DOCKER_HOST", rootless.host)
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        place = Project(Path(folder, "project"), Path(folder, "home"))
-        place.folder.mkdir()
-        monkeypatch.setenv("PARTITA_HOME", str(place.home))
-        rootless.use(command)
-        place.write(
-            "main.py",
-            """
-            import os
-            from partita import pipeline, step
-
-            @step
-            def who() -> int:
-                return os.getuid()
-
-            @pipeline
-            def line():
-                who()
-            """,
-        )
-        for path in (Path(folder), *Path(folder).rglob("*")):
-            os.chown(path, USER, USER)
-        run = [*somebody(USER), sys.executable, "-m", "partita", "run", '{"target": "main.py"}']
-        done = subprocess.run(
-            run, cwd=place.folder, env=place.environment(), capture_output=True, text=True
-        )
-        assert done.returncode == 0, done
-        # Root in there is whoever runs the engine.
-        assert Client().get_run("latest").steps["who"].output.load() == 0
-        assert {path.stat().st_uid for path in place.store.rglob("*")} == {USER}
-        assert rootless.containers() == []

@@ -11,6 +11,7 @@ use partita_engine::home::HomeError;
 use partita_engine::metadata::MetadataError;
 use partita_engine::secrets::SecretError;
 use partita_engine::store::StoreError;
+use partita_orchestrators::docker::PreflightError;
 use partita_plugin::RegistrationError;
 
 /// The pipeline or its configuration failed.
@@ -127,6 +128,12 @@ impl From<HomeError> for CommandError {
 
 impl From<SessionError> for CommandError {
     fn from(error: SessionError) -> Self {
+        Self::of(error.is_unreachable(), &error)
+    }
+}
+
+impl From<PreflightError> for CommandError {
+    fn from(error: PreflightError) -> Self {
         Self::of(error.is_unreachable(), &error)
     }
 }

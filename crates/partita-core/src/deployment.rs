@@ -96,7 +96,7 @@ pub struct Source {
 #[serde(deny_unknown_fields)]
 pub struct CommandLine {
     /// What is started.
-    pub executable: Program,
+    pub executable: Executable,
     /// The words that it is started with, each in parts.
     pub words: Vec<Vec<CommandPart>>,
     /// Whether the words are for a shell, so that what is inserted is quoted.
@@ -129,7 +129,22 @@ impl std::fmt::Display for CommandPart {
     }
 }
 
-/// An executable: one that runs steps of its own, as `PATH entrypoint …`, or one that is a step.
+/// What a command starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Executable {
+    /// Its absolute path where the deployment was compiled; in an image, what its author calls it.
+    pub path: String,
+    /// What its author calls it: a name in a folder of `PATH`, or a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The digest of its content; another one is refused. There is none where it was not found, or
+    /// is that of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+}
+
+/// An executable that runs steps of its own, as `PATH entrypoint …`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Program {

@@ -302,6 +302,13 @@ pub struct Docker {
     pub skip_build: bool,
 }
 
+impl Docker {
+    /// Returns whether the step runs in an image, and not among the programs of a machine.
+    pub fn has_image(&self) -> bool {
+        self.parent_image.is_some()
+    }
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }

@@ -5,7 +5,7 @@ use std::env;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use partita_core::deployment::{CommandLine, CommandPart, Program, SourcePart};
+use partita_core::deployment::{CommandLine, CommandPart, Executable, SourcePart};
 use partita_core::digest::Digest;
 use partita_engine::file_digest::digest_file;
 
@@ -89,12 +89,10 @@ impl Command {
     /// Returns what a deployment has of it, and what its cache keys take.
     ///
     /// # Errors
-    /// If its executable is not there.
+    /// If its executable cannot be read.
     pub(crate) fn line(&self, step: &str) -> Result<(CommandLine, Vec<SourcePart>), String> {
         let is_script = self.name.is_none();
-        let path = self.executable(step)?;
-        let read = |error| format!("`{}` cannot be read: {error}", path.display());
-        let digest = digest_file(&path).map_err(read)?;
+        let executable = self.executable()?;
         let words = match is_script {
             true => vec![vec![CommandPart::Text("-c".to_owned())], self.script_word()],
             false => self.words.clone(),
@@ -102,12 +100,11 @@ impl Command {
         let said = serde_json::to_vec(&(&words, is_script)).map_err(|error| error.to_string())?;
         let part =
             |name: String, kind: &str, digest| SourcePart { name, kind: kind.to_owned(), digest };
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let parts = vec![
-            part(step.to_owned(), "command", Digest::of(&said)),
-            part(file, "executable", digest),
-        ];
-        let executable = Program { path: path.display().to_string(), digest };
+        let mut parts = vec![part(step.to_owned(), "command", Digest::of(&said))];
+        parts.extend(executable.digest.map(|digest| {
+            let file = Path::new(&executable.path).file_name().unwrap_or_default();
+            part(file.to_string_lossy().into_owned(), "executable", digest)
+        }));
         let may_be_empty = self.may_be_empty.clone();
         Ok((CommandLine { executable, words, is_script, may_be_empty }, parts))
     }
@@ -124,8 +121,9 @@ impl Command {
         script
     }
 
-    fn executable(&self, step: &str) -> Result<PathBuf, String> {
-        let Some(name) = &self.name else { return Ok(SHELL.into()) };
+    /// Returns what it starts: where that is here, or what it is called if it is not.
+    fn executable(&self) -> Result<Executable, String> {
+        let name = self.name.as_deref().unwrap_or(SHELL);
         let folders = env::var_os("PATH").unwrap_or_default();
         let found = match name.contains('/') {
             true => std::path::absolute(name).ok().filter(|path| is_executable(path)),
@@ -133,9 +131,13 @@ impl Command {
                 .map(|folder| folder.join(name))
                 .find(|path| is_executable(path)),
         };
-        found.ok_or_else(|| format!(
-            "`{name}`, which step `{step}` starts, is no executable here; install it, or write its path"
-        ))
+        let read = |path: &PathBuf| {
+            digest_file(path)
+                .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))
+        };
+        let digest = found.as_ref().map(read).transpose()?;
+        let path = found.map_or_else(|| name.to_owned(), |path| path.display().to_string());
+        Ok(Executable { path, name: Some(name.to_owned()), digest })
     }
 }
 

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from partita import _native, frames, source_root
-from partita.errors import PipelineError
+from partita import _native, frames
 from partita.outside import OutsideStep
 from partita.step import check, check_name
 
@@ -103,37 +102,30 @@ class CommandStep(OutsideStep):
         return f"command:{self.name}"
 
     def source(self, root: str) -> dict[str, Any]:
-        """Returns its source as a deployment has it.
-
-        Raises:
-            PipelineError: Its executable is not there.
-        """
-        path = _SHELL if self._is_script else self._executable(root)
+        """Returns its source as a deployment has it."""
+        executable = self._executable(root)
         words = [[{"text": "-c"}], *self._words] if self._is_script else self._words[1:]
-        digest = _native.digest_file(path)
         command: dict[str, Any] = {
-            "executable": {"path": path, "digest": digest},
+            "executable": executable,
             "words": words,
             "is_script": self._is_script,
             "may_be_empty": self._may_be_empty,
         }
         said = _native.encode_value([words, self._is_script, self.output_documents]) or b""
-        parts = [
-            {"name": self.name, "kind": "command", "digest": _native.digest(said)},
-            {"name": os.path.basename(path), "kind": "executable", "digest": digest},
-        ]
+        parts = [{"name": self.name, "kind": "command", "digest": _native.digest(said)}]
+        if "digest" in executable:
+            name, digest = os.path.basename(executable["path"]), executable["digest"]
+            parts.append({"name": name, "kind": "executable", "digest": digest})
         return {"command": command, "parts": parts}
 
-    def _executable(self, root: str) -> str:
-        name = self._words[0][0]["text"]
+    def _executable(self, root: str) -> dict[str, str]:
+        """Returns what it starts: where that is here, or what it is called if it is not."""
+        name: str = _SHELL if self._is_script else self._words[0][0]["text"]
         found = os.path.join(root, name) if "/" in name else shutil.which(name)
-        if found is not None and os.path.isfile(found) and os.access(found, os.X_OK):
-            return os.path.abspath(found)
-        where = f"below `{source_root.shown(root)}`" if "/" in name else "in a folder of `PATH`"
-        raise PipelineError(
-            f"`{name}`, which step `{self.name}` starts, is no executable {where}; install it, or "
-            "write its path."
-        )
+        if found is None or not os.path.isfile(found) or not os.access(found, os.X_OK):
+            return {"name": name, "path": name}
+        path = os.path.abspath(found)
+        return {"name": name, "path": path, "digest": _native.digest_file(path)}
 
 
 def command_step(

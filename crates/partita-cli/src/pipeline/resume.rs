@@ -10,10 +10,10 @@ use partita_engine::metadata::{RunFilter, RunView};
 use partita_engine::runs::{self, LiveRun, RunError};
 use partita_engine::store::Documents;
 use partita_engine::store::Hold;
-use partita_orchestrators::process;
+use partita_orchestrators::{docker, process};
 
 use super::execute::{Attended, Ended, begin, execute};
-use super::launchers::locks;
+use super::launchers::{LauncherError, locks};
 use super::prepare::Prepared;
 use super::{Error, PythonPath, Request, launchers};
 use crate::progress;
@@ -61,7 +61,7 @@ pub fn resume<R>(
         // Whoever resumes it at the same time waits, and finds the run that takes its place.
         let lease = prepared.store.lease(&run.id).map_err(RunError::from)?;
         check_not_replaced(&run, &prepared)?;
-        end_left(&prepared, &earlier, &run.id)?;
+        end_left(&prepared, &earlier, &run)?;
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id, from_step };
         return begin(prepared, Some(from), python, (held, lease), attend);
     }
@@ -92,9 +92,12 @@ fn check_not_replaced(run: &RunView, prepared: &Prepared) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends what an engine that died has left of a run.
-fn end_left(prepared: &Prepared, earlier: &Deployment, run_id: &str) -> Result<(), Error> {
-    process::end_left(&earlier.stack, run_id, &locks(prepared)).map_err(RunError::StillRuns)?;
+/// Ends what an engine that died has left of a run: it is part of no run any more.
+fn end_left(prepared: &Prepared, earlier: &Deployment, run: &RunView) -> Result<(), Error> {
+    process::end_left(&earlier.stack, &run.id, &locks(prepared)).map_err(RunError::StillRuns)?;
+    if run.status == RunStatus::Interrupted {
+        docker::end_left(&earlier.stack, &run.id).map_err(LauncherError::from)?;
+    }
     Ok(())
 }
 

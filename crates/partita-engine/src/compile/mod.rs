@@ -27,6 +27,7 @@ mod capabilities;
 mod config_file;
 mod declarations;
 mod delegation;
+mod executables;
 mod graph;
 mod inputs;
 mod layers;
@@ -162,6 +163,7 @@ fn plan(spec: &PipelineSpec, request: &CompileRequest, report: &mut Report) -> P
         capabilities.fill_image(&mut options);
         let mut config = configs.make(step, &options, report);
         config.orchestrator = capabilities.check(step, spec.sources.get(&step.source), &options);
+        executables::check(step, spec.sources.get(&step.source), &config, report);
         let orchestrator = config.orchestrator.as_deref();
         config.settings = own_settings.check(step, &options, orchestrator, report);
         if let Some(definition) = spec.definitions.get(&step.source) {
@@ -228,9 +230,10 @@ fn steps(spec: &mut PipelineSpec, graph: Graph, plans: Vec<StepPlan>) -> Vec<Ste
                     false => parameters.insert(name, value).map(drop),
                 };
             }
+            let source = executables::placed(step.source, &plan.config, &mut spec.sources);
             Some(Step {
                 name: step.name,
-                source: step.source,
+                source,
                 parameters,
                 inputs,
                 map_over: step.map_over,

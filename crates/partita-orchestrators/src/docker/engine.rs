@@ -26,6 +26,10 @@ pub(super) struct Engine {
     pub(super) is_rootless: bool,
     /// Whether the users of its containers are others outside of them.
     pub(super) remaps_users: bool,
+    /// Whether it keeps containers to the memory that they are given.
+    pub(super) limits_memory: bool,
+    /// Whether it keeps containers to the cores that they are given.
+    pub(super) limits_cores: bool,
 }
 
 /// What came of a request that failed.
@@ -100,6 +104,8 @@ impl Engine {
             architecture: of_images(info.architecture.as_deref().unwrap_or_default()).to_owned(),
             is_rootless: has("rootless") || is_run_by_somebody(endpoint).await,
             remaps_users: has("userns"),
+            limits_memory: info.memory_limit.unwrap_or(true),
+            limits_cores: info.cpu_cfs_quota.unwrap_or(true),
         })
     }
 

@@ -16,6 +16,7 @@ mod endpoint;
 mod engine;
 mod gpu_probe;
 mod launcher;
+mod left;
 mod preflight;
 mod python;
 mod settings;
@@ -30,6 +31,7 @@ use partita_core::stack::{Capabilities, ComponentType, Delegates, Flavor};
 pub use config::DockerOrchestratorConfig;
 pub use gpu_probe::probe;
 pub use launcher::{DockerLauncher, OpenError, Place};
+pub use left::end_left;
 pub use preflight::{PreflightError, check};
 pub use settings::DockerOrchestratorSettings;
 

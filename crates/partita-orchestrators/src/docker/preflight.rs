@@ -44,8 +44,8 @@ impl PreflightError {
     }
 }
 
-/// Checks that an orchestrator's engine is there, with the images of the steps that it runs, and that
-/// those of steps that ask for graphics processors fit them.
+/// Checks that an orchestrator's engine is there, with the images of the steps that it runs, that it
+/// keeps these to what they ask for, and that images of steps that ask for graphics processors fit them.
 ///
 /// # Errors
 /// If it is not, or they do not.
@@ -58,6 +58,7 @@ pub fn check(orchestrator: &Component, deployment: &Deployment) -> Result<(), Pr
         for (image, step) in images(deployment, orchestrator) {
             environments.insert(image, check_image(&engine, image, step).await?);
         }
+        deployment.steps_on(&orchestrator.name).try_for_each(|step| check_limits(&engine, step))?;
         let gpus = Gpus { engine: &engine, config: &config, deployment };
         gpus.check(orchestrator, &environments).await
     })
@@ -120,6 +121,22 @@ async fn check_image(
     Err(PreflightError::Unfit(format!(
         "step `{step}` runs in the image `{image}`, which is made for `{architecture}`, and the engine at `{}` runs on `{}`; take one that is made for it",
         engine.endpoint, engine.architecture
+    )))
+}
+
+/// Checks that an engine keeps a step to what it asks for: one without control groups leaves limits out.
+fn check_limits(engine: &Engine, step: &Step) -> Result<(), PreflightError> {
+    let resources = &step.config.resources;
+    let memory = resources.memory.filter(|_| !engine.limits_memory);
+    let cores = resources.cpu_count.filter(|_| !engine.limits_cores);
+    let asked = match (memory, cores) {
+        (Some(memory), _) => format!("{memory} of memory"),
+        (None, Some(cores)) => format!("{cores} CPUs"),
+        (None, None) => return Ok(()),
+    };
+    Err(PreflightError::Unfit(format!(
+        "step `{}` asks for {asked}, which the engine at `{}` does not enforce, since it has no control groups (a rootless one needs those of version 2); take the request away, or use an engine that has them",
+        step.name, engine.endpoint
     )))
 }
 

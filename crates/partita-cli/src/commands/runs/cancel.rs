@@ -1,4 +1,4 @@
-//! `partita runs cancel`: ends a run that another process drives.
+//! `partita runs cancel`: ends a run that another process drives, or what its engine has left.
 
 use std::sync::Arc;
 
@@ -13,10 +13,12 @@ use partita_engine::metadata::RunSummary;
 use partita_engine::runs::{self, Follower};
 use partita_engine::store::{ArtifactStore, LeaseState};
 
+use super::left;
 use crate::context::Context;
 use crate::error::CommandError;
 
-/// Asks a run that goes on elsewhere to end, as Ctrl-C does there, and waits for its end.
+/// Asks a run that goes on elsewhere to end, as Ctrl-C does there, and waits for its end. Of a run whose
+/// engine has died it ends the containers.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A run's name, its id, the beginning of its id, or `latest`.
@@ -36,7 +38,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
                 run.name
             )));
         }
-        LeaseState::Free => return take_back(&run, &store, context),
+        LeaseState::Free => return end_undriven(&run, &store, context),
     };
     let follower = Follower::new(&run.id, store)?;
     ask(&run, &lease)?;
@@ -66,17 +68,28 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Cancels a run that was submitted, and that no engine drives.
-fn take_back(
+/// Cancels a run that no engine drives: one that was submitted, or whose engine has died.
+fn end_undriven(
     run: &RunSummary,
     store: &Arc<dyn ArtifactStore>,
     context: &Context,
 ) -> Result<(), CommandError> {
-    let orchestrator = runs::take_back(store, &run.id)?.ok_or_else(|| over(run))?;
-    context.say(&format!(
-        "run `{}` is cancelled: no step of it begins any more; the orchestrator `{orchestrator}` is not told, so end there what runs now",
-        run.name
-    ));
+    if let Some(orchestrator) = runs::take_back(store, &run.id)? {
+        context.say(&format!(
+            "run `{}` is cancelled: no step of it begins any more; the orchestrator `{orchestrator}` is not told, so end there what runs now",
+            run.name
+        ));
+        return Ok(());
+    }
+    if run.status != RunStatus::Interrupted {
+        return Err(over(run));
+    }
+    let what = match left::end(run, &**store)? {
+        0 => return Err(over(run)),
+        1 => "a container that it had left running is ended".to_owned(),
+        ended => format!("{ended} containers that it had left running are ended"),
+    };
+    context.say(&format!("run `{}` was interrupted; {what}", run.name));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod cancel;
 mod delete;
 mod describe;
+mod left;
 mod list;
 mod logs;
 mod resume;
@@ -24,7 +25,7 @@ pub(crate) enum Verb {
     Logs(logs::Args),
     /// Show a run while it goes on elsewhere, to its end.
     Watch(watch::Args),
-    /// Ask a run that goes on elsewhere to end.
+    /// Ask a run that goes on elsewhere to end, or end the containers that one left.
     Cancel(cancel::Args),
     /// Continue a run that did not complete; finished steps stay finished.
     Resume(resume::Args),

@@ -1,5 +1,6 @@
 //! Tests of the compiler as a whole, and the small pipelines that they compile.
 
+mod commands;
 mod document;
 mod layering;
 mod maps;

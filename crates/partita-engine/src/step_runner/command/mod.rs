@@ -42,7 +42,9 @@ pub(super) fn run(
     let child = Child::start(&command.executable.path, &words, caller.is_recorded());
     let child = child.map_err(|error| {
         let path = &command.executable.path;
-        failed(format!("`{path}` cannot be started: {error}"))
+        let image = call.attempt.step().config.docker.parent_image.as_ref();
+        let help = image.map(|image| format!("; the image `{image}` has to have it"));
+        failed(format!("`{path}` cannot be started: {error}{}", help.unwrap_or_default()))
     })?;
     match child.ended(call, caller) {
         Ended::Interrupted => Err(Stopped::Cancelled),
@@ -62,12 +64,13 @@ pub(super) fn run(
     }
 }
 
-/// Checks that the executable is the one that the pipeline was compiled with.
+/// Checks that the executable is the one that the pipeline was compiled with, if that is known.
 fn check(call: &StepCall<'_>, command: &CommandLine) -> Result<(), Stopped> {
+    let Some(expected) = command.executable.digest else { return Ok(()) };
     let path = &command.executable.path;
     let step = &call.attempt.step().name;
     match digest_file(Path::new(path)) {
-        Ok(digest) if digest == command.executable.digest => Ok(()),
+        Ok(digest) if digest == expected => Ok(()),
         Ok(_) => Err(failed(format!(
             "`{path}`, which step `{step}` starts, is another one than when the pipeline was compiled; run the pipeline anew"
         ))),

@@ -1,0 +1,138 @@
+"""Commands in containers: what an image has, what the author's code brings, and a program alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import Project
+from docker_engine import Engine
+from docker_steps import failed
+from partita import Client
+from process_stack import partita
+from rust_programs import ROOT, start
+
+#: A command of the image, one of the author's code, and a script for the image's shell.
+COMMANDS = """
+    from partita import command_step, input, output, pipeline
+
+    greet = command_step(["greet", output.greeting])
+    answer = command_step(["./tools/answer.sh", input.greeting, output.said])
+    copy = command_step(f"cat {input.said} > {output.copy}", shell=True, name="copy")
+
+    @pipeline
+    def line():
+        copy(answer(greet()))
+"""
+
+#: Makes a command that writes a text of its own into a file.
+GREET = """
+    import os
+    open("/bin/greet", "w").write("#!/bin/sh\\nprintf TEXT > $1\\n")
+    os.chmod("/bin/greet", 0o755)
+"""
+
+ANSWER = '#!/bin/sh\n{ cat "$1"; printf " yourself"; } > "$2"\n'
+
+Made = Callable[[str], str]
+
+
+@pytest.fixture
+def greeting(engine: Engine) -> Iterator[Made]:
+    """Makes images whose command `greet` says what they are made for."""
+    made: list[str] = []
+
+    def make(text: str) -> str:
+        tag = f"partita-test/{text}:1"
+        code = textwrap.dedent(GREET).replace("TEXT", text)
+        image = engine.build(f"RUN {json.dumps(['python', '-c', code])}")
+        engine.docker("tag", image, tag)
+        made.append(tag)
+        return tag
+
+    yield make
+    for tag in made:
+        engine.docker("image", "rm", tag)
+
+
+def write(project: Project) -> None:
+    project.write("main.py", COMMANDS)
+    project.write("tools/answer.sh", ANSWER).chmod(0o755)
+
+
+def said() -> str:
+    path = Client().get_run("latest").steps["copy"].outputs["copy"].load()
+    return Path(path).read_text()
+
+
+def test_a_command_starts_what_its_image_has_and_what_the_code_brings(
+    project: Project, command: str, engine: Engine, greeting: Made
+) -> None:
+    engine.use(command, parent_image=greeting("hello"))
+    write(project)
+    done = project.run()
+    assert done.code == 0, done
+    assert said() == "hello yourself"
+    assert project.run().code == 0
+    assert set(project.statuses().values()) == {"cached"}
+
+    # Of the code that is brought, what is started counts; of the image, the image does.
+    project.write("tools/answer.sh", ANSWER.replace("yourself", "there")).chmod(0o755)
+    assert project.run().code == 0
+    assert said() == "hello there"
+    assert project.statuses()["greet"] == "cached"
+    other = f"--parent_image={greeting('welcome')}"
+    partita(command, "orchestrator", "update", "boxed", other)
+    assert project.run().code == 0
+    assert said() == "welcome there"
+
+
+def test_a_command_that_an_image_does_not_have_is_missed_there(
+    project: Project, command: str, engine: Engine
+) -> None:
+    engine.use(command)
+    write(project)
+    assert project.run().code == 1
+    assert "`greet` cannot be started: No such file" in failed("greet")
+    assert f"; the image `{engine.image}` has to have it" in failed("greet")
+
+
+@pytest.fixture(scope="module")
+def boxed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program `boxed`, built so that it links nothing; what it is made of is there already."""
+    built = ["cargo", "build", "--workspace", "--locked", "--quiet", "--message-format=json"]
+    told = subprocess.run(built, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    made = (json.loads(line) for line in told.splitlines())
+    (sdk,) = (
+        artifact["filenames"][0]
+        for artifact in made
+        if artifact.get("target", {}).get("name") == "partita"
+        and artifact["target"]["kind"] == ["lib"]
+    )
+    program = tmp_path_factory.mktemp("static") / "boxed"
+    words = ["rustc", "--edition=2024", "-Ctarget-feature=+crt-static", "-Cstrip=symbols"]
+    words += [f"-Ldependency={Path(sdk).parent / 'deps'}", f"--extern=partita={sdk}"]
+    source = ROOT / "examples/pipelines_rust/src/bin/boxed.rs"
+    subprocess.run([*words, source, "-o", program], cwd=ROOT, check=True)
+    return program
+
+
+def test_a_static_program_and_its_command_run_in_an_image_with_nothing_else(
+    project: Project, command: str, engine: Engine, boxed: Path
+) -> None:
+    shutil.copy2(boxed, project.folder / "tally")
+    dockerfile = project.folder / "Dockerfile"
+    dockerfile.write_text("FROM scratch\nCOPY tally /bin/tally\n")
+    image = engine.docker("build", "--quiet", "--force-rm", str(project.folder))
+    engine.use(command, parent_image=image)
+    ran = start(str(boxed), "run")
+    engine.docker("image", "rm", image)
+    assert ran.returncode == 0, ran
+    report = Client().get_run("latest").steps["report"].output.load()
+    assert report == '3 words, counted with ["tally"]'
