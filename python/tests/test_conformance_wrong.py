@@ -21,6 +21,15 @@ WRONG_ORDER = """
                 self.run_step(step)
 """
 
+DIES = """
+    import os
+    from partita.orchestrators import BaseOrchestrator
+
+    class MyOrchestrator(BaseOrchestrator):
+        def prepare_or_run_pipeline(self, deployment, stack, environment):
+            os._exit(3)
+"""
+
 SWALLOWS_FAILURES = LAUNCHER.replace(
     '"completed" if code == 0 else "failed"', '"completed"'
 ).replace("exit_code=code", "exit_code=0")
@@ -222,6 +231,7 @@ def test_a_launcher_that_is_right_passes(project: Project, command: str) -> None
     ("implementation", "caught"),
     [
         (WRONG_ORDER, ORDER),
+        (DIES, EXIT_CODE),
         (SWALLOWS_FAILURES, EXIT_CODE),
         (LEAKS_ENVIRONMENT, LEAK),
         (SUBMITS_TWICE, ONCE),

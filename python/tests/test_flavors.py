@@ -149,7 +149,13 @@ def test_an_update_takes_in_a_changed_config_class(project: Project, command: st
     [
         ("flavors.nothing.Flavor", "", "there is no module `flavors.nothing`"),
         ("flavors.other.Nothing", FLAVOR, "it"),
-        ("flavors.other.Nothing", FLAVOR, "its flavors are `MyOrchestratorFlavor`"),
+        ("flavors.other.Nothing", FLAVOR, "its flavors are `flavors.other.MyOrchestratorFlavor`"),
+        (
+            "flavors.other",
+            FLAVOR,
+            "`flavors.other` is a module, and a flavor is named by its class; "
+            "its flavors are `flavors.other.MyOrchestratorFlavor`",
+        ),
         ("flavors.other.Thing", "Thing = 5", "of type `int` and no subclass"),
         ("flavors.other.Thing", "class Thing: ...", "a class and no subclass"),
         ("flavors.other.Thing", "import not_there", "ModuleNotFoundError: No module named"),
@@ -401,3 +407,18 @@ def test_a_flavor_in_a_source_root_of_another_user_is_not_loaded(
     os.chdir("/")
     done = told(command, "orchestrator", "flavor", "update", "mine")
     assert done.code == 1 and "belongs to another user" in done.err, done
+
+
+def test_the_current_folder_has_no_say_in_what_a_flavor_imports(
+    project: Project, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_flavor(project, command)
+    trap = project.folder / "trap"
+    trap.mkdir()
+    for name in ("queue", "json", "types", "email", "threading", "inspect", "flavors"):
+        (trap / f"{name}.py").write_text("open(__file__ + '.ran', 'w')\nraise SystemExit(1)\n")
+    monkeypatch.chdir(trap)
+    partita(command, "orchestrator", "register", "other", "--flavor=mine", "--queue=b")
+    assert "warning" not in told(command, "orchestrator", "update", "other", "--queue=c").err
+    told(command, "doctor")
+    assert [path.name for path in trap.iterdir() if path.suffix == ".ran"] == []

@@ -253,7 +253,10 @@ done
     ("misdeed", "part"),
     [
         ("protocol=2", "speaks version 2 of the plugin protocol"),
-        ("echo busy >&2; exit 3", "ended with exit code 3; the last that it wrote is `busy`"),
+        (
+            "echo busy >&2; exit 3",
+            "ended with exit code 3 before it answered `hello`; the last that it wrote is `busy`",
+        ),
         ("opening() { exit 4; }", "ended with exit code 4"),
         ("launching() { exit 5; }", "ended with exit code 5"),
         ("launching() { kill -9 $$; }", "was ended by SIGKILL"),

@@ -369,11 +369,11 @@ GARBAGE = (
 @pytest.mark.parametrize(
     ("body", "note"),
     [
-        ("os._exit(3)", ""),
-        ("os.kill(os.getpid(), 11)", ""),
-        ("raise ValueError('not here')", ""),
-        ("sys.exit(4)", ""),
-        (GARBAGE, ""),
+        ("os._exit(3)", "process that it was to be forked from is gone"),
+        ("os.kill(os.getpid(), 11)", "process that it was to be forked from is gone"),
+        ("raise ValueError('not here')", "its module cannot be imported"),
+        ("sys.exit(4)", "its module cannot be imported"),
+        (GARBAGE, "process that it was to be forked from is gone"),
         ("threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()", "threads (1)"),
     ],
     ids=["exits", "crashes", "raises", "leaves", "garbage", "threads"],
@@ -385,8 +385,29 @@ def test_a_zygote_that_is_good_for_nothing_costs_no_step(
     project.write("main.py", IN_ZYGOTE.replace("{body}", body))
     finished = project.run()
     assert finished.code == 0, finished
-    assert note in (Client().get_run("latest").steps["makes"].log or "")
+    log = Client().get_run("latest").steps["makes"].log or ""
+    assert "this step starts Python anew" in log and note in log
     check_nothing_left(project)
+
+
+def test_programs_end_with_their_engine_also_where_no_zygote_can_be_had(
+    project: Project, command: str
+) -> None:
+    use_process(command)
+    body = """
+        import subprocess
+        subprocess.Popen(["sleep", "1000"], stdin=subprocess.DEVNULL, start_new_session=True)
+        print("ready", flush=True)
+        signal.pause()
+    """
+    write_waiting(project, body)
+    path = project.folder / "main.py"
+    unfit = 'import os, sys\nif "partita.workers.child" in sys.modules:\n    os._exit(3)\n'
+    path.write_text(unfit + path.read_text())
+    engine = run_until_ready(project, "waits | ready")
+    engine.kill()
+    wait_until_gone(project)
+    finish(engine)
 
 
 def test_a_run_can_be_cancelled_while_an_import_does_not_end(

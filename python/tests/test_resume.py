@@ -10,8 +10,9 @@ import sys
 
 import pytest
 
-from conftest import Project
+from conftest import Project, finish, interrupt
 from partita import Client
+from waiting_run import resume_until_ready, run_until_ready, write_waiting
 
 PIPELINE = """
     from pathlib import Path
@@ -240,3 +241,21 @@ def test_a_completed_run_whose_code_is_edited_has_another_one_take_its_place(
         [command, "runs", "describe", "latest", "--output", "json"], capture_output=True, check=True
     )
     assert json.loads(shown.stdout)["resumed_from"] == earlier.id
+
+
+def test_of_two_resumes_of_an_edited_run_one_makes_a_new_run(project: Project) -> None:
+    write_waiting(project, "ready(); signal.pause()")
+    engine = run_until_ready(project)
+    engine.kill()
+    finish(engine)
+    (earlier,) = Client().list_runs()
+    path = project.folder / "main.py"
+    path.write_text(path.read_text().replace('note("after")', 'note("edited")'))
+    going = resume_until_ready(project)
+    try:
+        refused = project.resume(earlier.id).refusal
+        assert f"run `{earlier.name}` was resumed" in refused, refused
+        assert "which takes its place, goes on" in refused
+    finally:
+        assert interrupt(going).code == 130
+    assert len(Client().list_runs()) == 2

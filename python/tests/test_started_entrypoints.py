@@ -283,6 +283,32 @@ def test_a_delegated_run_that_goes_wrong_has_failed(
     assert "running" not in project.statuses().values()
 
 
+KILLING = """
+    @step
+    def kills():
+        os.kill(int(Path("plugin.txt").read_text()), 9)
+        while True:
+            os.sched_yield()
+
+    @pipeline
+    def killing():
+        kills()
+"""
+
+
+def test_a_delegated_run_whose_plugin_dies_under_a_step_tells_of_it(
+    project: Project, command: str
+) -> None:
+    noted = "made = {}; open('plugin.txt', 'w').write(str(os.getpid()))"
+    use(project, command, "delegates", STARTS.replace("made = {}", noted))
+    add(project, KILLING)
+    done = project.run("main.py:killing")
+    assert done.code == 1, done
+    told = [line for line in done.err.splitlines() if line.startswith("kills: failed")]
+    assert len(told) == 1 and "was ended by SIGKILL" in told[0], done
+    assert project.statuses() == {"kills": "failed"}
+
+
 WAITING = """
     @step
     def waits():

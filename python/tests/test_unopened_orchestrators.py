@@ -1,4 +1,4 @@
-"""Orchestrators that cannot be opened for a run: that fails the run, and no step of it."""
+"""Orchestrators that cannot be opened for a run, or fail in it: that fails the run, and no step."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ MISSING = "import gone_module\n"
         ("direct", REFUSES, "the store is too far"),
         ("delegates", REFUSES, "the store is too far"),
         ("delegates", PREPARES, "the queue is full"),
+        ("direct", PREPARES, "the queue is full"),
     ],
 )
 def test_what_cannot_be_opened_fails_the_run_once_and_it_is_resumed_when_mended(
@@ -88,3 +89,45 @@ def test_what_cannot_be_opened_fails_the_run_once_and_it_is_resumed_when_mended(
         resumed = project.resume(run.id, "main.py:retried")
         assert resumed.code == 0 and "may still run" not in resumed.err, resumed
         assert "(2 completed)" in resumed.err
+
+
+#: Goes wrong once the first step has ended.
+WRONG_BETWEEN = """
+    import os
+    from partita.orchestrators import BaseOrchestrator
+
+    class MyOrchestrator(BaseOrchestrator):
+        def prepare_or_run_pipeline(self, deployment, stack, environment):
+            first, last = deployment.steps.values()
+            self.run_step(first)
+            GOES_WRONG
+            self.run_step(last)
+"""
+
+
+@pytest.mark.parametrize(
+    ("goes_wrong", "why"),
+    [
+        (
+            "os._exit(3)",
+            "failed, 3 times in this run: the plugin `flavors.my_flavor.MyOrchestratorFlavor` ended with exit code 3",
+        ),
+        ("raise RuntimeError('the queue is full')", "the queue is full"),
+    ],
+)
+def test_an_orchestrator_that_goes_wrong_between_steps_fails_the_run_once_and_no_step(
+    project: Project, command: str, goes_wrong: str, why: str
+) -> None:
+    use_flavor(project, command, WRONG_BETWEEN.replace("GOES_WRONG", goes_wrong))
+    main = RETRIED.replace("@step\n", "@step(retry=StepRetryConfig(max_retries=3))\n")
+    project.write("main.py", main)
+    done = project.run("main.py:retried")
+    assert done.code == 1, done
+    told = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert len(told) == 1 and why in told[0], done
+    assert told[0].count("the orchestrator `own`") == 1, done
+    assert "last: started" not in done.err and "retrying" not in done.err, done
+    assert project.statuses() == {"first": "completed", "last": "skipped"}
+    project.write("flavors/implementation.py", DIRECT)
+    assert project.resume("latest", "main.py:retried").code == 0
+    assert project.statuses() == {"first": "completed", "last": "completed"}

@@ -56,16 +56,18 @@ fn is_program(path: &Path) -> bool {
     path.is_file() && nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).is_ok()
 }
 
+/// What keeps a question to Python from being answered by the modules of the current folder.
+const NOT_HERE: &str = "import sys; sys.path[:1] == [''] and sys.path.pop(0)\n";
+
 impl Interpreter {
     /// Checks that this Python has Partita's package; only where that cannot be seen it is asked.
     pub fn check_package(&self) -> Result<(), CommandError> {
         if self.site_folders().iter().any(|folder| has_package(folder)) {
             return Ok(());
         }
-        let look =
-            "import importlib.util, sys; sys.exit(importlib.util.find_spec('partita') is None)";
+        let look = "import importlib.util; sys.exit(importlib.util.find_spec('partita') is None)";
         let status = Command::new(&self.path)
-            .args(["-c", look])
+            .args(["-c", &format!("{NOT_HERE}{look}")])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -85,7 +87,7 @@ impl Interpreter {
         let ask = "import importlib.metadata, partita._native\n\
                    print(*(one.version for one in importlib.metadata.distributions(name='partita')))";
         let output = Command::new(&self.path)
-            .args(["-c", ask])
+            .args(["-c", &format!("{NOT_HERE}{ask}")])
             .stdin(Stdio::null())
             .output()
             .map_err(|error| self.cannot_start(&error))?;

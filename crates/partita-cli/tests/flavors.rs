@@ -292,6 +292,8 @@ fn a_source_that_is_no_executable_is_refused() {
     machine.write("plain", "text");
     check("./plain", "chmod +x");
     machine.write("direct.py", "");
+    let program = machine.program("plugins", "garbage", "no program").join("garbage");
+    check(&text(&program), "no script, whose first line is `#!`");
     check("./direct.py", "named by the dotted path of its class");
     check("..", "it is a folder");
     machine.refuses(
@@ -335,6 +337,57 @@ fn doctor_looks_whether_flavors_are_what_they_were_and_components_fit_them() {
     std::fs::remove_file(&path).expect("removed");
     check("flavors", "problem", "there is no such file");
     check("flavors", "problem", "`partita orchestrator flavor update queue SOURCE`");
+}
+
+#[test]
+fn doctor_tells_of_components_whose_flavor_is_not_registered() {
+    let machine = Machine::new();
+    register(&machine, &queue(&machine));
+    machine.ok(&["orchestrator", "register", "q", "--flavor=queue", "--queue=a"]);
+    let database = rusqlite::Connection::open(machine.home().join("metadata.db")).expect("opened");
+    database.execute("DELETE FROM flavors", []).expect("deleted");
+    let doctor = machine.run(&["doctor"]);
+    let told = "the orchestrator `q` has the flavor `queue`, which is not registered";
+    assert!(doctor.code == 1 && doctor.stdout.contains(told), "{doctor:?}");
+    assert!(doctor.stdout.contains("`partita orchestrator delete q`"), "{doctor:?}");
+}
+
+/// Registers a flavor that types a command while it checks a configuration, if the returned file is
+/// there, and removes that.
+fn meddling_queue(machine: &Machine, command: &str) -> std::path::PathBuf {
+    let once = machine.folder.path().join("once");
+    let partita = env!("CARGO_BIN_EXE_partita");
+    let meddle = format!(
+        "    *'\"method\":\"validate\"'*) if /bin/rm '{}' 2>/dev/null; then {partita} {command} >&2; fi",
+        once.display()
+    );
+    let content = QUEUE.replace("NAME", "queue").replace("TYPE", "orchestrator");
+    let content = content.replace("SCHEMA", SCHEMA);
+    let content = content.replace("    *) answer", &format!("{meddle}; answer"));
+    register(machine, &program(machine, "queue", &content));
+    once
+}
+
+#[test]
+fn a_component_whose_flavor_is_deleted_meanwhile_is_not_registered() {
+    let machine = Machine::new();
+    let once = meddling_queue(&machine, "orchestrator flavor delete queue");
+    std::fs::write(once, "").expect("a file");
+    let register = ["orchestrator", "register", "q", "--flavor=queue", "--queue=a"];
+    machine.refuses(&register, 1, "there is no orchestrator flavor `queue`");
+    assert_eq!(machine.json(&["orchestrator", "list"]).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn of_two_updates_at_once_one_is_refused_and_none_is_lost() {
+    let machine = Machine::new();
+    let once = meddling_queue(&machine, "orchestrator update q --nodes=5");
+    machine.ok(&["orchestrator", "register", "q", "--flavor=queue", "--queue=a"]);
+    std::fs::write(once, "").expect("a file");
+    let told = "`q` has been changed by another command meanwhile";
+    machine.refuses(&["orchestrator", "update", "q", "--queue=b"], 1, told);
+    let config = &machine.json(&["orchestrator", "describe", "q"])["config"];
+    assert_eq!(*config, json!({ "queue": "a", "nodes": 5 }));
 }
 
 #[test]

@@ -118,6 +118,7 @@ fn a_name_that_a_language_does_not_take_is_refused() {
     check("spööl", "begins with a lower-case letter");
     check("import", "a meaning of its own");
     check("proc-macro", "a meaning of its own");
+    check("base", "a meaning of its own");
     check("local", "a built-in flavor is called so");
     check(&"a".repeat(65), "too long");
     machine.refuses(

@@ -177,7 +177,7 @@ pub trait StepLauncher: Send + Sync {
     /// and waits until the launcher has asked for it through `reports`.
     ///
     /// # Errors
-    /// Why its orchestrator cannot be opened: that fails the run, and no step.
+    /// Why its orchestrator cannot be opened, or has failed: that fails the run, and not the step.
     fn takes(&self, _attempt: &Attempt, _reports: &Arc<dyn Reports>) -> Result<bool, String> {
         Ok(true)
     }

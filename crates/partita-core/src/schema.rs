@@ -147,6 +147,15 @@ impl<'a> Schema<'a> {
         missing.chain(wrong).collect()
     }
 
+    /// Returns a default that does not fit its key, as a sentence; `null` stands for none.
+    pub fn wrong_default(&self) -> Option<String> {
+        self.properties.into_iter().flatten().find_map(|(key, schema)| {
+            let default = schema.get("default").filter(|default| !default.is_null())?;
+            let fits = self.accepts(schema, default, DEPTH);
+            (!fits).then(|| self.mismatch(schema, default, key.to_owned(), DEPTH).to_string())
+        })
+    }
+
     fn property(&self, key: &str) -> &'a Value {
         let found = self.properties.and_then(|properties| properties.get(key));
         found.or_else(|| self.document.get("additionalProperties")).unwrap_or(&Value::Bool(true))

@@ -309,7 +309,8 @@ mod tests {
             flavor: LOCAL.to_owned(),
             config: config.iter().map(|(key, text)| ((*key).to_owned(), value(text))).collect(),
         };
-        home.metadata().save_component(&component, None, Save::Register).expect("saved");
+        let flavor = &artifact_store_flavors()[0];
+        home.metadata().save_component(&component, flavor, None, Save::Register).expect("saved");
         let stack = StackReferences {
             name: name.to_owned(),
             orchestrators: vec!["default".to_owned()],

@@ -9,6 +9,7 @@ mod desk;
 mod direct;
 mod flight;
 mod life;
+mod untold;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -106,6 +107,9 @@ pub trait Record: Send + Sync {
     /// Takes the id that the orchestrator has for the run.
     fn identified(&self, _orchestrator_run_id: &str) {}
 
+    /// Returns whether an attempt has left its step's commit, or its record.
+    fn is_over(&self, attempt: &Attempt) -> bool;
+
     /// Notes that the plugin goes through the steps by itself, and may start their entrypoints.
     fn goes_by_itself(&self);
 
@@ -128,8 +132,6 @@ struct Shared {
 
 struct State {
     plugin: Plugin,
-    /// Whether it has ever been open.
-    has_opened: bool,
     losses: u32,
     /// Why the last one was lost.
     lost: String,
@@ -163,6 +165,15 @@ impl State {
 }
 
 impl Plugin {
+    /// Returns whether it tells of ends by itself.
+    fn tells(&self) -> bool {
+        matches!(
+            self,
+            Self::Open { mode: Mode::Direct, .. }
+                | Self::Open { can: Can { status: true, .. }, .. }
+        )
+    }
+
     /// Has its process end at once, if it has one.
     fn hurry(&self) {
         if let Self::Opening { process, .. } | Self::Open { process, .. } = self {
@@ -186,7 +197,6 @@ impl PluginLauncher {
         let (plugin, flights) = (Plugin::Closed, HashMap::new());
         let state = State {
             plugin,
-            has_opened: false,
             losses: 0,
             lost: String::new(),
             flights,
@@ -227,13 +237,10 @@ impl StepLauncher for PluginLauncher {
     /// the steps that it has asked for.
     fn takes(&self, attempt: &Attempt, reports: &Arc<dyn Reports>) -> Result<bool, String> {
         let mut state = self.0.state();
-        match self.0.ensure_started(&mut state) {
-            Err(_) if state.has_opened => return Ok(true), // Its launch says why.
-            started => started?,
-        }
+        self.0.ensure_started(&mut state)?;
         let is_taken = match &state.plugin {
             Plugin::Opening { .. } => false,
-            Plugin::Open { mode: Mode::Direct, .. } => state.desk.takes(attempt.step),
+            Plugin::Open { mode: Mode::Direct, .. } => state.desk.takes(attempt.step)?,
             _ => true,
         };
         if !is_taken {
@@ -262,6 +269,7 @@ impl StepLauncher for PluginLauncher {
 
     /// Every end is reported; a plugin that does not tell of ends is asked, and not waited for.
     fn poll(&self, job: &Job) -> Result<JobStatus, LaunchError> {
+        self.0.look_after(job);
         self.0.ask_status(&mut self.0.state(), job)
     }
 
@@ -302,8 +310,7 @@ impl StepLauncher for PluginLauncher {
 
     fn poll_interval(&self) -> Option<f64> {
         match &self.0.state().plugin {
-            Plugin::Open { mode: Mode::Direct, .. }
-            | Plugin::Open { can: Can { status: true, .. }, .. } => None,
+            plugin if plugin.tells() => Some(self.0.run.patience.look().as_secs_f64()),
             Plugin::Open { poll_interval, .. } => Some(*poll_interval),
             // It has not said yet how often.
             Plugin::Closed | Plugin::Opening { .. } => Some(0.1),

@@ -184,6 +184,9 @@ fn check_schema(key: &str, schema: &Value) -> Result<(), String> {
     if let Some(why) = Schema::of(schema).emptiness() {
         return Err(format!("has a `{key}` that could never be met: {why}"));
     }
+    if let Some(why) = Schema::of(schema).wrong_default() {
+        return Err(format!("has a `{key}` with a default that does not fit: {why}"));
+    }
     Ok(())
 }
 

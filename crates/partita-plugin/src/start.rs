@@ -11,8 +11,10 @@ use partita_core::stack::{Flavor, Origin};
 use crate::message::method;
 use crate::process::CallError;
 
-/// The module that makes plugins of flavors in Python.
-const HOST: &str = "partita.plugins";
+/// What makes plugins of flavors in Python. Modules come from the source root and the environment: the
+/// folder that somebody stands in may be another one's.
+const HOST: &str = "import sys; sys.path[:1] == [''] and sys.path.pop(0); \
+    from partita.plugins.__main__ import main; main(sys.argv[1:])";
 
 /// Why a plugin is not started.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -76,9 +78,7 @@ impl Start {
                     "it is not executable; a flavor in Python is named by the dotted path of its class, as in `flavors.my_flavor.MyOrchestratorFlavor`",
                 ));
             }
-            let make =
-                format!("it is not executable; make it so with `chmod +x {}`", path.display());
-            return Err(refused(&make));
+            return Err(refused("it is not executable; make it so with `chmod +x`"));
         }
         Ok(Self {
             what: format!("the plugin `{}`", path.display()),
@@ -89,7 +89,7 @@ impl Start {
 
     /// Returns the host of a flavor in Python: the dotted path of a class below a source root.
     pub fn python(interpreter: &Path, source: &str, source_root: &Path) -> Self {
-        let arguments = ["-m".as_ref(), HOST.as_ref(), source.as_ref(), source_root.as_os_str()];
+        let arguments = ["-c".as_ref(), HOST.as_ref(), source.as_ref(), source_root.as_os_str()];
         Self {
             what: format!("the plugin `{source}`"),
             program: interpreter.to_owned(),
@@ -150,6 +150,9 @@ impl Start {
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => {
                 "; what its first line names as its interpreter is not there"
+            }
+            _ if error.raw_os_error() == Some(nix::libc::ENOEXEC) => {
+                "; it is no program for this machine, and no script, whose first line is `#!` and its interpreter"
             }
             _ => "",
         };

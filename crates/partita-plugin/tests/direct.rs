@@ -138,3 +138,88 @@ fn a_direct_orchestrator_may_take_its_time_after_the_last_step() {
     drop(launcher);
     assert!(printed.lines().contains(&"made: a plan".to_owned()), "{:?}", printed.lines());
 }
+
+/// A direct orchestrator that asks for `step0` and, once that has ended, does what `then` says.
+fn ending(folder: &Folder, then: &str) -> PluginLauncher {
+    let next = "    if [ \"$step\" = done ]; then THEN; else ask; fi";
+    let then = next.replace("THEN", then);
+    let asking: Vec<&str> =
+        ASKING.lines().map(|line| if line.contains("= done") { &then } else { line }).collect();
+    let text = support::SHELL.replace("CASES", &DIRECT.replace("STEPS", "step0 done"));
+    let path = folder.program(&text.replace("while IFS=", &asking.join("\n")));
+    let (run, _) = folder.run(partita_plugin::Start::executable(&path).unwrap(), LONG);
+    PluginLauncher::new(run)
+}
+
+/// Checks why a direct orchestrator takes no other step once it has ended so.
+fn check_takes_no_more(then: &str, why: &str) {
+    let folder = Folder::new();
+    let launcher = ending(&folder, then);
+    let (ends, (reports, reported, asked)) = (launcher.step_ends(), all_reports());
+    launcher.launch(attempt(0, 1), &reports).unwrap();
+    assert_eq!(end(&reported), "0/1 completed");
+    ends.ended(0, StepStatus::Completed, None);
+    let refused = loop {
+        match launcher.takes(&attempt(1, 1), &reports) {
+            Err(refused) => break refused,
+            Ok(is_taken) => assert!(!is_taken),
+        }
+        asked.recv_timeout(LONG).unwrap();
+    };
+    assert!(refused.starts_with("the orchestrator `queue` failed"), "{refused}");
+    assert!(refused.contains(why), "{refused}");
+}
+
+#[test]
+fn a_direct_orchestrator_that_dies_again_and_again_takes_no_other_step_and_says_why() {
+    check_takes_no_more("exit 3", "failed, 3 times in this run: the plugin");
+    check_takes_no_more("exit 3", "ended with exit code 3");
+}
+
+#[test]
+fn a_direct_orchestrator_that_fails_between_two_steps_takes_no_other_step_and_says_why() {
+    check_takes_no_more(r#"refuse "$run" -32000 "the queue is full""#, "the queue is full");
+}
+
+/// Polls an attempt until its end is reported, and returns that.
+fn polled(launcher: &PluginLauncher, job: &String, reported: &support::Reported) -> String {
+    loop {
+        launcher.poll(job).unwrap();
+        if !reported.is_empty() {
+            return end(reported);
+        }
+        std::thread::yield_now();
+    }
+}
+
+const UNTOLD: &str = "0/1 failed: the orchestrator `queue` has not told that the attempt 1 at step `step0` has ended, which it has; it is to send `status` then";
+
+#[test]
+fn an_attempt_that_is_over_is_not_waited_for_for_ever_where_its_end_is_never_told() {
+    let folder = Folder::new();
+    let start = folder.plugin("status", r#"launch) answer "$id" '{"job":"1"}' ;;"#);
+    let (mut run, printed) = folder.run(start, LONG);
+    run.patience.tell = Duration::from_millis(500);
+    let launcher = PluginLauncher::new(run);
+    let (reports, reported) = reports();
+    let job = launcher.launch(attempt(0, 1), &reports).unwrap();
+    printed.all_are_over();
+    assert_eq!(polled(&launcher, &job, &reported), UNTOLD);
+    let notice = format!("partita: {}; this is waited for 0 s", &UNTOLD["0/1 failed: ".len()..]);
+    assert!(printed.lines().contains(&notice), "{:?}", printed.lines());
+}
+
+#[test]
+fn an_attempt_that_is_over_has_ended_once_its_step_is_asked_for_again() {
+    let folder = Folder::new();
+    let forgets = DIRECT.replace(r#"status "$attempt" '{"state":"completed"}'; "#, "");
+    let text = support::SHELL.replace("CASES", &forgets.replace("STEPS", "step0 done"));
+    let path = folder.program(&text.replace("while IFS=", ASKING));
+    let (mut run, printed) = folder.run(partita_plugin::Start::executable(&path).unwrap(), LONG);
+    run.patience.tell = LONG;
+    let launcher = PluginLauncher::new(run);
+    let (reports, reported) = reports();
+    printed.all_are_over();
+    let job = launcher.launch(attempt(0, 1), &reports).unwrap();
+    assert_eq!(polled(&launcher, &job, &reported), UNTOLD);
+}

@@ -218,7 +218,7 @@ fn what_does_not_speak_the_protocol_is_told_in_one_paragraph() {
     );
     gone(
         r#"hello) echo "no queue" >&2; exit 3 ;;"#,
-        "ended with exit code 3; the last that it wrote is `no queue`",
+        "ended with exit code 3 before it answered `hello`; the last that it wrote is `no queue`",
     );
     gone(r#"hello) echo "Loading …" ;;"#, "wrote `Loading …` to its standard output");
     gone(

@@ -62,9 +62,11 @@ fn a_plugin_that_does_not_keep_to_the_protocol_is_told_in_one_paragraph() {
     check(r#"hello) answer "$id" '{"protocol":2}' ;;"#, "speaks version 2 of the plugin protocol");
     check(
         r#"hello) echo "no queue" >&2; exit 3 ;;"#,
-        "ended with exit code 3; the last that it wrote",
+        "ended with exit code 3 before it answered `hello`; the last that it wrote is `no queue`",
     );
-    check("describe) exit 3 ;;", "ended with exit code 3");
+    check("hello) exit ;;", "`hello`; a plugin goes on until its standard input has ended");
+    check("describe) exit 3 ;;", "ended with exit code 3 before it answered `describe`");
+    check("hello) echo \"$line\" ;;", "wrote `hello` back as it was asked it, so it is no plugin");
     check("describe) kill -9 $$ ;;", "was ended by SIGKILL");
     check("describe) echo Loading ;;", "wrote `Loading` to its standard output");
     check("describe) head -c 100000000 /dev/zero ;;", "more than 16 MiB");
@@ -105,6 +107,10 @@ fn a_schema_that_is_none_is_refused() {
     check(r##"{"properties":{"a":{"$ref":"#/$defs/Gone"}}}"##, "refers to `#/$defs/Gone`");
     check(r#"{"properties":{"a":{"type":"whole"}}}"#, "there is no such type");
     check("5", "`#` is no schema");
+    check(
+        r#"{"properties":{"nodes":{"type":"integer","default":"many"}}}"#,
+        "has a `config_schema` with a default that does not fit: `nodes` is a whole number, not",
+    );
     check(
         "false",
         "has a `config_schema` that could never be met: nothing fits `#`, which is `false`",

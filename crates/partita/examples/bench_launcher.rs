@@ -74,6 +74,10 @@ impl Resolver for Nothing {
 }
 
 impl Record for Nothing {
+    fn is_over(&self, _attempt: &Attempt) -> bool {
+        false
+    }
+
     fn goes_by_itself(&self) {}
 
     fn represented(&self, _representation: &str) {}

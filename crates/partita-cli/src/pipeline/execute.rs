@@ -68,12 +68,12 @@ pub fn run<R>(
     begin(Prepared::of(request)?, None, python, held, attend)
 }
 
-/// Begins a new run and executes it.
+/// Begins a new run and executes it; what is held until then is given back once it has begun.
 pub(super) fn begin<R>(
     mut prepared: Prepared,
     resumed_from: Option<ResumedFrom>,
     python: &PythonPath,
-    held: Option<Hold>,
+    held: impl Sized,
     attend: impl FnOnce(&Attended<'_>) -> R,
 ) -> Result<Ended<R>, Error> {
     launchers::check(&prepared, python)?;

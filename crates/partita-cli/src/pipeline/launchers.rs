@@ -18,7 +18,7 @@ use partita_engine::drive::{Observer, RunEvent};
 use partita_engine::runs::{Identity, LiveRun};
 use partita_engine::secrets::{self, Redaction, SecretError};
 use partita_engine::step_runner::{LogStream, RunContext, StepLog};
-use partita_engine::store::layout;
+use partita_engine::store::{Documents, layout};
 use partita_orchestrators::docker::{self, DockerLauncher};
 use partita_orchestrators::gpus::Gpus;
 use partita_orchestrators::launchers::Launchers;
@@ -423,6 +423,16 @@ impl Record for PluginRecord {
         if let Err(error) = self.context.store.write(&path, kept.into()) {
             self.printed(&format!("partita: what it made of the deployment is not kept: {error}"));
         }
+    }
+
+    fn is_over(&self, attempt: &Attempt) -> bool {
+        let Attempt { number, .. } = *attempt;
+        let (unit, name) = (attempt.unit(), &attempt.step().name);
+        let recorded = || {
+            let documents = Documents::new(&*self.context.store);
+            documents.result(&self.context.run_id, unit, name, number)
+        };
+        matches!(self.context.committed(unit), Ok(Some(_))) || matches!(recorded(), Ok(Some(_)))
     }
 
     fn printed(&self, line: &str) {

@@ -6,7 +6,7 @@ use partita_core::deployment::Deployment;
 use partita_core::name::nearest;
 use partita_core::status::RunStatus;
 use partita_engine::cache::ResumedFrom;
-use partita_engine::metadata::RunView;
+use partita_engine::metadata::{RunFilter, RunView};
 use partita_engine::runs::{self, LiveRun, RunError};
 use partita_engine::store::Documents;
 use partita_engine::store::Hold;
@@ -58,22 +58,47 @@ pub fn resume<R>(
         progress::note(prepared.style, &new_run(&run, changes.as_deref(), from_step.as_deref()));
         // A name that the options give is taken by the run that it takes the place of.
         prepared.compiled.run_name.take_if(|name| *name == run.name);
-        if run.status == RunStatus::Interrupted {
-            // What its engine has left running is part of no run any more.
-            let _lease = prepared.store.lease(&run.id).map_err(RunError::from)?;
-            docker::end_left(&earlier.stack, &run.id).map_err(LauncherError::from)?;
-        }
+        // Whoever resumes it at the same time waits, and finds the run that takes its place.
+        let lease = prepared.store.lease(&run.id).map_err(RunError::from)?;
+        check_not_replaced(&run, &prepared)?;
+        end_left(&prepared, &earlier, &run)?;
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id, from_step };
-        return begin(prepared, Some(from), python, held, attend);
+        return begin(prepared, Some(from), python, (held, lease), attend);
     }
     launchers::check(&prepared, python)?;
     let secrets = prepared.secrets()?;
     let metadata = Arc::clone(prepared.session.home().metadata());
-    let locks = locks(&prepared);
-    let end_left = || process::end_left(&earlier.stack, &run.id, &locks);
+    let end_left = || process::end_left(&earlier.stack, &run.id, &locks(&prepared));
     let live = LiveRun::resume(&run.id, Arc::clone(&prepared.store), metadata, end_left)?;
     drop(held);
     execute(live, &prepared, secrets, python, attend)
+}
+
+/// Checks that no run which took the place of this one goes on.
+fn check_not_replaced(run: &RunView, prepared: &Prepared) -> Result<(), Error> {
+    let documents = Documents::new(&*prepared.store);
+    let going = RunFilter { status: Some(RunStatus::Running), ..RunFilter::default() };
+    for other in prepared.session.home().with_runs(|runs| runs.list(&going))? {
+        let header = documents.run_header(&other.id);
+        if header.is_ok_and(|header| header.resumed_from.as_deref() == Some(&*run.id)) {
+            return Err(Error::Told(format!(
+                "run `{}` was resumed, and run `{}`, which takes its place, goes on; wait for that, or cancel it with `partita runs cancel {}`",
+                run.name,
+                other.name,
+                shell_word(&other.name)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Ends what an engine that died has left of a run.
+fn end_left(prepared: &Prepared, earlier: &Deployment, run: &RunView) -> Result<(), Error> {
+    process::end_left(&earlier.stack, &run.id, &locks(prepared)).map_err(RunError::StillRuns)?;
+    if run.status == RunStatus::Interrupted {
+        docker::end_left(&earlier.stack, &run.id).map_err(LauncherError::from)?;
+    }
+    Ok(())
 }
 
 /// Checks that a deployment has a step.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::faults::TYPES;
 use super::{DEPTH, Schema, required};
 
 /// References that were followed; none is followed twice.
@@ -54,6 +55,33 @@ impl Schema<'_> {
             .or_else(|| empty_bounds(rules, path))
             .or_else(|| self.empty_object(schema, rules, path, seen))
             .or_else(|| self.empty_words(schema, rules, path))
+            .or_else(|| {
+                (self.types(schema, DEPTH) == 0).then(|| {
+                    format!("nothing fits `{path}`: no value has all the types that it wants")
+                })
+            })
+    }
+
+    /// Returns the types that a value may have to fit the schema, a bit each; what cannot be seen so
+    /// may have any.
+    fn types(&self, schema: &Value, depth: usize) -> u8 {
+        let (Some(rules), Some(depth)) = (schema.as_object(), depth.checked_sub(1)) else {
+            return u8::MAX;
+        };
+        let all = |list: &Value, of: fn(u8, u8) -> u8, none: u8| {
+            let each = list.as_array().into_iter().flatten();
+            each.map(|one| self.types(one, depth)).fold(none, of)
+        };
+        rules.iter().fold(u8::MAX, |types, (rule, wanted)| {
+            types
+                & match rule.as_str() {
+                    "type" => types_of(wanted),
+                    "$ref" => self.referred(wanted).map_or(u8::MAX, |it| self.types(it, depth)),
+                    "allOf" => all(wanted, |a, b| a & b, u8::MAX),
+                    "anyOf" | "oneOf" => all(wanted, |a, b| a | b, 0),
+                    _ => u8::MAX,
+                }
+        })
     }
 
     /// Sees that an object has to have a key that it cannot have.
@@ -91,6 +119,20 @@ impl Schema<'_> {
         };
         let none = words.iter().all(|word| !self.accepts(schema, word, DEPTH));
         none.then(|| format!("nothing fits `{path}`: it does not accept its own values"))
+    }
+}
+
+/// Returns the bits of what stands under `type`; a whole number is a number as well.
+fn types_of(wanted: &Value) -> u8 {
+    let bit = |word: &str| match TYPES.iter().position(|known| *known == word) {
+        Some(at) => 1u8 << at,
+        None => u8::MAX,
+    };
+    match wanted {
+        Value::Array(all) => all.iter().map(types_of).fold(0, |types, one| types | one),
+        Value::String(word) if word == "number" => bit("number") | bit("integer"),
+        Value::String(word) => bit(word),
+        _ => u8::MAX,
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::{DEPTH, Schema};
 
 /// The words of `type`.
-const TYPES: [&str; 7] = ["string", "boolean", "null", "number", "integer", "array", "object"];
+pub(super) const TYPES: [&str; 7] =
+    ["string", "boolean", "null", "number", "integer", "array", "object"];
 
 impl Schema<'_> {
     /// Returns the first thing that is wrong with the schema itself, as a sentence.

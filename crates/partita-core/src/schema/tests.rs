@@ -197,8 +197,20 @@ fn a_schema_that_nothing_fits_says_why() {
     ] {
         check(of_key(schema), Some(&why));
     }
+    let types = "no value has all the types that it wants";
+    for schema in [
+        json!({ "allOf": [{ "type": "integer" }, { "type": "string" }] }),
+        json!({ "type": "string", "anyOf": [{ "type": "integer" }, { "type": "null" }] }),
+        json!({ "type": "object", "$ref": "#/$defs/Word" }),
+    ] {
+        let mut document = of_key(schema);
+        document["$defs"]["Word"] = json!({ "type": "string" });
+        check(document, Some(&format!("{at}: {types}")));
+    }
     for schema in [
         json!(true),
+        json!({ "allOf": [{ "type": "integer" }, { "type": "number" }] }),
+        json!({ "type": ["string", "null"], "anyOf": [{ "type": "null" }, { "type": "array" }] }),
         json!({ "enum": [null] }),
         json!({ "anyOf": [false, { "type": "null" }] }),
         json!({ "$ref": "#/$defs/Tree" }),
@@ -209,4 +221,32 @@ fn a_schema_that_nothing_fits_says_why() {
     ] {
         check(of_key(schema), None);
     }
+}
+
+#[test]
+fn a_default_that_its_key_does_not_take_is_found() {
+    let check = |schema: Value, expected: Option<&str>| {
+        let document = json!({ "properties": { "a": schema } });
+        assert_eq!(Schema::of(&document).wrong_default().as_deref(), expected, "{document}");
+    };
+    let wrong = "`a` is a whole number, not `\"x\"`";
+    check(json!({ "type": "integer", "default": "x" }), Some(wrong));
+    check(json!({ "type": "integer", "default": 1 }), None);
+    check(json!({ "type": "string", "default": null }), None);
+    check(json!({ "default": "x" }), None);
+}
+
+#[test]
+fn the_example_of_a_list_has_items_that_it_takes() {
+    let check = |items: Value, example: &str| {
+        let document = json!({ "properties": { "a": { "type": "array", "items": items } } });
+        let keys = Schema::of(&document).keys();
+        assert_eq!(keys[0].expected, format!("a list such as `{example}`"));
+    };
+    check(json!({ "type": "integer" }), "[1, 2]");
+    check(json!({ "type": "string" }), r#"["a", "b"]"#);
+    check(json!({ "type": "boolean" }), "[true, false]");
+    check(json!({ "type": "object" }), r#"[{"key": 1}]"#);
+    check(json!({ "type": "array" }), "[[1, 2]]");
+    check(json!({ "enum": ["x", "y", "z"] }), r#"["x", "y"]"#);
 }

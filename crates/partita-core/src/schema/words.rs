@@ -61,6 +61,9 @@ impl Words<'_, '_> {
         match items.get("type").and_then(Value::as_str) {
             _ if !words.is_empty() => words.join(", "),
             Some("string") => r#""a", "b""#.to_owned(),
+            Some("boolean") => "true, false".to_owned(),
+            Some("object") => r#"{"key": 1}"#.to_owned(),
+            Some("array") => "[1, 2]".to_owned(),
             _ => "1, 2".to_owned(),
         }
     }

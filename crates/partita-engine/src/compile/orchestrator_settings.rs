@@ -25,6 +25,18 @@ pub struct FlavorSettings {
 /// Settings of orchestrators, by flavor; under an empty name those for whatever flavor runs the step.
 pub(super) type OrchestratorSettings = BTreeMap<String, BTreeMap<String, Placed<Literal>>>;
 
+/// The settings of a step for one orchestrator, or for one flavor.
+type Settings<'s> = BTreeMap<&'s String, &'s Placed<Literal>>;
+
+/// Whose settings they are.
+struct Owner<'o> {
+    /// In words.
+    name: String,
+    flavor: &'o str,
+    /// What to do where it takes none.
+    without: &'static str,
+}
+
 /// Checks the settings of each step, and tells what several inherit once.
 pub(super) struct SettingsChecker<'a> {
     request: &'a CompileRequest,
@@ -62,32 +74,54 @@ impl<'a> SettingsChecker<'a> {
         for group in [all.get(""), all.get(&component.flavor)].into_iter().flatten() {
             settings.extend(group);
         }
-        match schemas.get(&component.flavor) {
-            Some(schema) => {
-                self.check_keys(&Schema::of(schema), &settings, component, step, report)
-            }
-            None => {
-                if let Some((key, placed)) = settings.iter().next() {
-                    let what =
-                        format!("{} takes no settings, and got {}", named(component), quoted(key));
-                    let help = "take them away, or say for which flavor they are, as in `orchestrator.FLAVOR`";
-                    self.tell(what, help.to_owned(), placed.location.as_ref(), step, report);
-                }
-            }
+        // Those for other flavors wait for a stack that has them; what is wrong is wrong already.
+        let others = |(flavor, _): &(&String, _)| **flavor != component.flavor;
+        for (flavor, settings) in all.iter().filter(others).filter(|(it, _)| flavors.contains(it)) {
+            let name = format!("flavor {}", quoted(flavor));
+            let owner = Owner { name, flavor, without: "take them away" };
+            let settings = settings.iter().collect();
+            self.check_all(schemas.get(flavor), &settings, &owner, step, report);
+        }
+        let owner = Owner {
+            name: named(component),
+            flavor: &component.flavor,
+            without: "take them away, or say for which flavor they are, as in `orchestrator.FLAVOR`",
+        };
+        let schema = schemas.get(&component.flavor);
+        self.check_all(schema, &settings, &owner, step, report);
+        if let Some(schema) = schema {
+            self.check_missing(&Schema::of(schema), &settings, &owner, step, report);
         }
         let values = settings.into_iter().map(|(key, placed)| (key.clone(), placed.value.clone()));
         values.collect()
     }
 
-    fn check_keys(
+    /// Checks settings against a schema; without one there are none.
+    fn check_all(
         &mut self,
-        schema: &Schema<'_>,
-        settings: &BTreeMap<&String, &Placed<Literal>>,
-        component: &Component,
+        schema: Option<&serde_json::Value>,
+        settings: &Settings<'_>,
+        owner: &Owner<'_>,
         step: &StepSpec,
         report: &mut Report,
     ) {
-        let owner = named(component);
+        if let Some(schema) = schema {
+            self.check_keys(&Schema::of(schema), settings, owner, step, report);
+        } else if let Some((key, placed)) = settings.iter().next() {
+            let what = format!("{} takes no settings, and got {}", owner.name, quoted(key));
+            self.tell(what, owner.without.to_owned(), placed.location.as_ref(), step, report);
+        }
+    }
+
+    fn check_keys(
+        &mut self,
+        schema: &Schema<'_>,
+        settings: &Settings<'_>,
+        owner: &Owner<'_>,
+        step: &StepSpec,
+        report: &mut Report,
+    ) {
+        let Owner { name: owner, flavor, .. } = owner;
         for (key, placed) in settings {
             let place = placed.location.as_ref();
             if !schema.knows(key) {
@@ -102,19 +136,27 @@ impl<'a> SettingsChecker<'a> {
                 self.tell(what, help.to_owned(), place, step, report);
             } else if let Err(Mismatch { path, what }) = schema.check(key, &placed.value) {
                 let what = format!("the setting {} of {owner} {what}", quoted(&path));
-                self.tell(what, self.look(component), place, step, report);
+                let help =
+                    format!("`partita orchestrator flavor describe {flavor}` shows the settings");
+                self.tell(what, help, place, step, report);
             }
-        }
-        let given = settings.iter().map(|(key, placed)| ((*key).clone(), placed.value.clone()));
-        for key in schema.missing(&given.collect()) {
-            let what = format!("{owner} needs the setting {}", quoted(key));
-            let help = "give it in `settings`, under `orchestrator`".to_owned();
-            self.tell(what, help, None, step, report);
         }
     }
 
-    fn look(&self, component: &Component) -> String {
-        format!("`partita orchestrator flavor describe {}` shows the settings", component.flavor)
+    fn check_missing(
+        &mut self,
+        schema: &Schema<'_>,
+        settings: &Settings<'_>,
+        owner: &Owner<'_>,
+        step: &StepSpec,
+        report: &mut Report,
+    ) {
+        let given = settings.iter().map(|(key, placed)| ((*key).clone(), placed.value.clone()));
+        for key in schema.missing(&given.collect()) {
+            let what = format!("{} needs the setting {}", owner.name, quoted(key));
+            let help = "give it in `settings`, under `orchestrator`".to_owned();
+            self.tell(what, help, None, step, report);
+        }
     }
 
     fn tell(

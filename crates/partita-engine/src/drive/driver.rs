@@ -61,8 +61,8 @@ pub struct Driver<'a> {
     /// The last failure of each step that is not at its end.
     failures: HashMap<usize, Arc<Failure>>,
     failed: Vec<(usize, Arc<Failure>)>,
-    /// Why an orchestrator of the run cannot be opened.
-    not_opened: Option<String>,
+    /// Why an orchestrator of the run cannot be opened, or has failed.
+    no_orchestrator: Option<String>,
     /// The last attempt that was to be launched and was not; its timers are not set.
     not_begun: Option<(usize, u32)>,
     /// The limits that it was told of that the run waits for them.
@@ -98,7 +98,7 @@ impl<'a> Driver<'a> {
             results: HashMap::new(),
             failures: HashMap::new(),
             failed: Vec::new(),
-            not_opened: None,
+            no_orchestrator: None,
             not_begun: None,
             told_limits: HashSet::new(),
             failed_items: HashMap::new(),
@@ -339,7 +339,7 @@ impl<'a> Driver<'a> {
     /// Returns what went wrong in the run, in one paragraph.
     fn error(&self) -> Option<String> {
         let of_steps = || failures::summary(self.drive.deployment, &self.failed);
-        self.not_opened.clone().or_else(of_steps)
+        self.no_orchestrator.clone().or_else(of_steps)
     }
 
     fn outcome(self, status: RunStatus) -> RunOutcome {

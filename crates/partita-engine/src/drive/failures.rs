@@ -36,8 +36,8 @@ pub(super) fn never_confirmed(timeout: Duration, grace: Duration) -> Failure {
 pub(super) fn not_committed(deployment: &Deployment) -> Failure {
     Failure::ours(format!(
         "the orchestrator {} says that the attempt completed, but the step is not committed in the \
-         artifact store; see whether the step was started by its entrypoint and with this artifact \
-         store",
+         artifact store; see whether the step ended its process by itself, as `os._exit` does, and \
+         was started by its entrypoint and with this artifact store",
         orchestrator(deployment)
     ))
 }

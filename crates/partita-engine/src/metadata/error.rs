@@ -32,6 +32,16 @@ pub enum MetadataError {
         /// What to do.
         help: String,
     },
+    /// Something that another command has changed since it was read.
+    #[error(
+        "the {what} `{name}` has been changed by another command meanwhile, so nothing is saved; look at it, and type the command again"
+    )]
+    Changed {
+        /// What it is, such as `stack`.
+        what: String,
+        /// Its name.
+        name: String,
+    },
     /// A beginning, or a name, that several things share.
     #[error("`{reference}` may mean several {what}: {}; type more of the id", .candidates.join(", "))]
     Ambiguous {

@@ -13,12 +13,12 @@ pub const DEFAULT: &str = "default";
 const SHOWN: usize = 80;
 
 /// Whether something new is stored, or something that is there changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Save {
+#[derive(Debug)]
+pub enum Save<'a, T> {
     /// It must not be there.
     Register,
-    /// It must be there.
-    Update,
+    /// It must be there, and be what the change was made of: no other change is lost.
+    Update(&'a T),
 }
 
 /// A stack by the names of its components.
@@ -30,6 +30,17 @@ pub struct StackReferences {
     pub orchestrators: Vec<String>,
     /// The name of the artifact store.
     pub artifact_store: String,
+}
+
+impl From<&Stack> for StackReferences {
+    fn from(stack: &Stack) -> Self {
+        let orchestrators = stack.orchestrators.iter();
+        Self {
+            name: stack.name.clone(),
+            orchestrators: orchestrators.map(|component| component.name.clone()).collect(),
+            artifact_store: stack.artifact_store.name.clone(),
+        }
+    }
 }
 
 /// Keeps stacks, components and flavors.
@@ -44,16 +55,17 @@ pub trait Registry: Send + Sync {
     fn components(&self, kind: ComponentType) -> Result<Vec<Component>>;
 
     /// Stores a component under its type and name, with what its flavor says of it; `None` where
-    /// that was not asked.
+    /// that was not asked. The flavor is given as the component was checked with it.
     ///
     /// # Errors
-    /// If there is one on [`Save::Register`], none on [`Save::Update`], or its configuration refers
-    /// to a secret that is not there.
+    /// If there is one on [`Save::Register`], none or another one on [`Save::Update`], the flavor is
+    /// there no more or is another one, or the configuration refers to a secret that is not there.
     fn save_component(
         &self,
         component: &Component,
+        flavor: &Flavor,
         claims: Option<Claims>,
-        save: Save,
+        save: Save<'_, Component>,
     ) -> Result<()>;
 
     /// Returns what is stored of what a flavor says of a component, as that is configured here.
@@ -77,8 +89,9 @@ pub trait Registry: Send + Sync {
     /// Stores a stack.
     ///
     /// # Errors
-    /// If there is one on [`Save::Register`], none on [`Save::Update`], or a component is missing.
-    fn save_stack(&self, stack: &StackReferences, save: Save) -> Result<()>;
+    /// If there is one on [`Save::Register`], none or another one on [`Save::Update`], or a component
+    /// is missing.
+    fn save_stack(&self, stack: &StackReferences, save: Save<'_, StackReferences>) -> Result<()>;
 
     /// Deletes a stack; its components stay.
     ///
@@ -96,7 +109,12 @@ pub trait Registry: Send + Sync {
     ///
     /// # Errors
     /// If a built-in flavor has its name, or as for components.
-    fn save_flavor(&self, flavor: &Flavor, built_in: &[Flavor], save: Save) -> Result<()>;
+    fn save_flavor(
+        &self,
+        flavor: &Flavor,
+        built_in: &[Flavor],
+        save: Save<'_, Flavor>,
+    ) -> Result<()>;
 
     /// Deletes a registered flavor; `built_in` are those that need no registration.
     ///
@@ -205,6 +223,10 @@ impl Item {
         let update = self.command("update");
         let help = format!("choose another name, or change it with `{update} {name}{source}`");
         MetadataError::Exists { what: self.to_string(), name: name.to_owned(), help }
+    }
+
+    pub(super) fn changed(self, name: &str) -> MetadataError {
+        MetadataError::Changed { what: self.to_string(), name: name.to_owned() }
     }
 
     pub(super) fn invalid(

@@ -172,7 +172,9 @@ impl LiveRun {
         let context = &*self.context;
         let mut standing = standing::of(context, submission)?;
         for (unit, number) in std::mem::take(&mut standing.open) {
-            let failure = Failure::ours("its process ended, and left no record of how");
+            let lost = "its process ended, and left no record of how";
+            let failure =
+                Failure::ours(if failed { format!("{lost}: {why}") } else { lost.into() });
             record_lost(context, unit, number, &failure, context.began(unit, number)?);
             let is_told = standing.failed.iter().any(|(step, _)| *step == unit.step);
             if !standing.committed[unit.step] && !is_told {

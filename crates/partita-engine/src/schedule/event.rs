@@ -99,8 +99,8 @@ pub enum Outcome {
     Cancelled,
     /// Nothing more can be learned of it and it may still run, so it is not retried.
     Lost,
-    /// It never began, since its orchestrator cannot be opened for this run.
-    NotOpened,
+    /// It never began, since its orchestrator cannot be opened for this run, or has failed.
+    NoOrchestrator,
 }
 
 /// What a timer is for.
@@ -211,8 +211,8 @@ pub enum Because {
     },
     /// Someone cancelled the run.
     RunCancelled,
-    /// An orchestrator of the run cannot be opened.
-    NotOpened,
+    /// An orchestrator of the run cannot be opened, or has failed.
+    NoOrchestrator,
 }
 
 impl Because {
@@ -223,7 +223,7 @@ impl Because {
             Self::UpstreamFailed { step } => format!("its upstream step `{}` failed", name(step)),
             Self::RunStopped { step } => format!("the run stopped since `{}` failed", name(step)),
             Self::RunCancelled => "the run was cancelled".to_owned(),
-            Self::NotOpened => "an orchestrator of the run cannot be opened".to_owned(),
+            Self::NoOrchestrator => "an orchestrator of the run failed".to_owned(),
         }
     }
 }

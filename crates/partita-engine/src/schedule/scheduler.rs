@@ -195,9 +195,12 @@ impl Scheduler {
         match (outcome, stop) {
             // A commit counts, however late.
             (Outcome::Completed, _) => self.succeed(step, StepStatus::Completed, actions),
-            (Outcome::NotOpened, _) => {
-                self.end(step, StepStatus::Skipped, Some(Because::NotOpened), actions);
-                self.stop(Because::NotOpened, actions);
+            (Outcome::NoOrchestrator, _) => {
+                let because = Because::NoOrchestrator;
+                let has_failed = number > self.first_attempt(step);
+                let status = if has_failed { StepStatus::Failed } else { StepStatus::Skipped };
+                self.end(step, status, Some(because), actions);
+                self.stop(because, actions);
             }
             // What a cancelled attempt says of its end is the echo of the cancellation.
             (_, Some(Stop::Run)) => self.cancelled(step, actions),
@@ -376,7 +379,7 @@ impl Scheduler {
         self.phase = Phase::Stopping(because);
         self.slots.clear();
         let cancelled = because == Because::RunCancelled;
-        let cancels = because == Because::NotOpened
+        let cancels = because == Because::NoOrchestrator
             || cancelled
             || self.plan.failure_mode == FailureMode::FailFast;
         for step in 0..self.steps.len() {

@@ -88,7 +88,7 @@ fn read(event: &str) -> Event {
         "fail" => ended(Outcome::Failed),
         "interrupt" => ended(Outcome::Cancelled),
         "lose" => ended(Outcome::Lost),
-        "unopened" => ended(Outcome::NotOpened),
+        "deserted" => ended(Outcome::NoOrchestrator),
         "timeout" => fired(Timer::Timeout),
         "retry" => fired(Timer::Retry),
         "grace" => fired(Timer::Grace),
@@ -117,7 +117,7 @@ fn show(action: Action) -> String {
             }
             Some(Because::RunStopped { step: failed }) => format!("{step} {status} after {failed}"),
             Some(Because::RunCancelled) => format!("{step} {status} on request"),
-            Some(Because::NotOpened) => format!("{step} {status} unopened"),
+            Some(Because::NoOrchestrator) => format!("{step} {status} deserted"),
         },
         Action::RunEnded { status } => format!("run {status}"),
     }
@@ -323,9 +323,21 @@ fn an_orchestrator_that_cannot_be_opened_fails_the_run_and_no_step() {
         "start: resolve 0, resolve 1 | resolving resolving waits1
          run 0: launch 0.1 | running.1 resolving waits1
          run 1: launch 1.1 | running.1 running.1 waits1
-         unopened 0.1: 0 skipped unopened, cancel 1.1, grace 1.1 after 30s, 2 skipped unopened | \
+         deserted 0.1: 0 skipped deserted, cancel 1.1, grace 1.1 after 30s, 2 skipped deserted | \
          skipped stopping.1 skipped
-         unopened 1.1: 1 skipped unopened, run failed | skipped skipped skipped",
+         deserted 1.1: 1 skipped deserted, run failed | skipped skipped skipped",
+    );
+}
+
+#[test]
+fn a_step_that_has_failed_is_not_called_skipped_where_its_orchestrator_fails_before_its_next_try() {
+    let plan = plan(&[&[], &[0]], FailureMode::FailFast);
+    check(
+        with_step(plan, 0, retried(5, 0.0)),
+        "start: resolve 0 | resolving waits1
+         run 0: launch 0.1 | running.1 waits1
+         fail 0.1: 0.1 reported again in 0ns, launch 0.2 | running.2 waits1
+         deserted 0.2: 0 failed deserted, 1 skipped deserted, run failed | failed skipped",
     );
 }
 

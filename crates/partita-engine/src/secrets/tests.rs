@@ -132,8 +132,10 @@ fn processes_that_store_the_first_secrets_at_once_share_one_key() {
 #[test]
 fn a_secret_that_a_component_refers_to_stays() {
     let (_folder, home) = home();
-    let save =
-        |config: &str| home.metadata().save_component(&component(config), None, Save::Register);
+    let flavor = &crate::home::artifact_store_flavors()[0]; // Any one that is built in.
+    let save = |config: &str| {
+        home.metadata().save_component(&component(config), flavor, None, Save::Register)
+    };
     let told = |config: &str| save(config).err().map(|error| error.to_string()).unwrap_or_default();
     let missing = told("\"{{hub.token}}\"");
     assert!(

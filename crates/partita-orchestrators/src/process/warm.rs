@@ -14,7 +14,7 @@ use super::zygote::Zygote;
 /// How long a zygote's imports may take before steps are started without it.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How many zygotes of a run may be lost before steps are started without one.
+/// How many zygotes of a run may be lost before no more steps are forked.
 const MOST_LOSSES: u32 = 3;
 
 /// The zygote of a run, started with the first step that needs it.
@@ -102,13 +102,17 @@ impl Warm {
         }
     }
 
-    /// Gives the zygote up. Another one is started for the next step, if this one was good for
-    /// something.
+    /// Gives the zygote up. Another one is started for the next step: one that forks, if this one
+    /// was good for something, or else one that imports nothing and only ends what is left.
     pub(super) fn lose(&mut self) {
         if let State::Live { zygote, .. } = std::mem::replace(&mut self.state, State::Unusable) {
             self.losses += 1;
-            if zygote.is_ready && self.losses < MOST_LOSSES {
+            if self.forks || zygote.is_ready {
                 self.state = State::None;
+            }
+            if !zygote.is_ready || self.losses >= MOST_LOSSES {
+                self.forks = false;
+                self.steps.clear();
             }
             zygote.kill();
         }

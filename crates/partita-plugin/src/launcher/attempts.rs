@@ -9,9 +9,7 @@ use serde_json::Value;
 use super::flight::{self, Stage};
 use super::{Can, Plugin, Shared, State, with};
 use crate::frame::RpcError;
-use crate::message::{
-    JobRequest, Launched, Logs, Mode, State as JobState, Status, UNREACHABLE, method,
-};
+use crate::message::{JobRequest, Launched, Logs, State as JobState, Status, UNREACHABLE, method};
 use crate::process::CallError;
 
 impl Shared {
@@ -71,13 +69,13 @@ impl Shared {
         state: &mut State,
         id: &str,
     ) -> Result<JobStatus, LaunchError> {
-        let Plugin::Open { process, can, mode, .. } = &state.plugin else {
+        let tells = state.plugin.tells();
+        let Plugin::Open { process, .. } = &state.plugin else {
             return Ok(JobStatus::Active);
         };
         let Some(flight) = state.flights.get_mut(id) else { return Ok(JobStatus::Active) };
         if let Stage::Running { job } = &flight.stage
-            && *mode == Mode::Launcher
-            && !can.status
+            && !tells
             && !flight.is_asked
         {
             flight.is_asked = true;

@@ -22,8 +22,23 @@ pub(super) struct Desk {
     ended: HashMap<usize, StepEnd>,
     /// Questions that have no answer yet, by step.
     asked: Vec<(usize, Value)>,
-    /// Why no step will be asked for any more, once the orchestrator has gone through them.
-    pub(super) is_over: Option<String>,
+    /// Why no step will be asked for any more, once the orchestrator has returned.
+    pub(super) over: Option<Over>,
+}
+
+/// What is said of steps that an orchestrator has not asked for before it returned.
+pub(super) enum Over {
+    /// It is done, and has left them out.
+    Done(String),
+    /// It has failed, which is no failure of theirs.
+    Failed(String),
+}
+
+impl Over {
+    pub(super) fn why(&self) -> &str {
+        let (Self::Done(why) | Self::Failed(why)) = self;
+        why
+    }
 }
 
 impl Desk {
@@ -35,7 +50,7 @@ impl Desk {
         let end = || StepEnd { status: "completed".to_owned(), stops: false, message: None };
         let ended = done.map(|(index, _)| (index, end())).collect();
         let deployment = Arc::clone(deployment);
-        Self { deployment, positions, ended, asked: Vec::new(), is_over: None }
+        Self { deployment, positions, ended, asked: Vec::new(), over: None }
     }
 
     /// Returns the step with this name, after a check that it may be asked for.
@@ -56,9 +71,16 @@ impl Desk {
         }
     }
 
-    /// Returns whether an attempt at this step is waited for, or none will ever be.
-    pub(super) fn takes(&self, step: usize) -> bool {
-        self.is_over.is_some() || self.asked.iter().any(|(asked, _)| *asked == step)
+    /// Returns whether an attempt at this step is waited for, or has to say that it was left out.
+    ///
+    /// # Errors
+    /// Why the orchestrator runs nothing more.
+    pub(super) fn takes(&self, step: usize) -> Result<bool, String> {
+        match &self.over {
+            Some(Over::Failed(why)) => Err(why.clone()),
+            Some(Over::Done(_)) => Ok(true),
+            None => Ok(self.asked.iter().any(|(asked, _)| *asked == step)),
+        }
     }
 
     /// Keeps a question until there is an answer.
@@ -84,7 +106,7 @@ impl Desk {
 
     /// Returns whether the orchestrator has nothing left to do but to return, or has returned.
     pub(super) fn is_through(&self) -> bool {
-        self.is_over.is_some() || self.ended.len() == self.deployment.steps.len()
+        self.over.is_some() || self.ended.len() == self.deployment.steps.len()
     }
 
     /// Takes note of the end of a step.

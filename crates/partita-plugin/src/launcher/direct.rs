@@ -7,6 +7,7 @@ use partita_core::run::Failure;
 use partita_core::status::StepStatus;
 use serde_json::Value;
 
+use super::desk::Over;
 use super::flight::{Flight, Stage};
 use super::{Plugin, Shared, State, with};
 use crate::frame::RpcError;
@@ -47,7 +48,7 @@ impl Plugin {
 impl Shared {
     /// Has the orchestrator go through the steps; those that have ended cost it nothing.
     pub(super) fn begin(self: &Arc<Self>, state: &mut State) {
-        state.desk.is_over = None;
+        state.desk.over = None;
         let handed = (self.run.hand)(&self.run.deployment.steps);
         // A step without the secrets that it takes says so by itself.
         state.handed = handed.ok().flatten();
@@ -62,27 +63,29 @@ impl Shared {
     /// it was run in another way: the engine looks for its commit.
     fn ran(self: &Arc<Self>, answer: Result<Ran, CallError>) {
         let name = &self.run.open.component;
-        let is_failed = answer.is_err();
-        let why = match answer {
+        let over = match answer {
             Err(CallError::Gone(_)) => return,
-            Err(error) => format!("the orchestrator `{name}` failed: {}", self.said(&error)),
+            Err(error) => {
+                Over::Failed(format!("the orchestrator `{name}` failed: {}", self.said(&error)))
+            }
             Ok(ran) => {
                 if let Some(representation) = ran.representation {
                     let record = &self.run.record;
                     record.represented(&record.cleared(&representation, ran.cut));
                 }
-                format!(
+                Over::Done(format!(
                     "the orchestrator `{name}` is done, and did not run the step; let its `prepare_or_run_pipeline` call `self.run_step(step)` for every step of the deployment, or start its entrypoint and wait for it, and let its flavor say so with `Supply(delegates=True)`; what the entrypoint has said is in the orchestrator's output; one that returns before the steps have ended says so with `is_synchronous` of its configuration"
-                )
+                ))
             }
         };
         let mut state = self.state();
         let left = std::mem::take(&mut state.flights);
-        if is_failed {
-            // Where every step is committed all the same, no step's failure tells of it.
+        let why = over.why().to_owned();
+        if matches!(over, Over::Failed(_)) {
+            // Where every step is committed all the same, nothing else tells of it.
             self.run.record.printed(&why);
         }
-        state.desk.is_over = Some(why.clone());
+        state.desk.over = Some(over);
         self.settled.notify_all();
         state.ask_for(None);
         drop(state);
@@ -98,7 +101,7 @@ impl Shared {
         let goes_on = |state: &mut State| {
             matches!(state.plugin, Plugin::Open { mode: Mode::Direct, .. })
                 && state.desk.is_through()
-                && state.desk.is_over.is_none()
+                && state.desk.over.is_none()
         };
         let waited = self.settled.wait_timeout_while(state, patience, goes_on);
         let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -114,8 +117,8 @@ impl Shared {
 
     /// Has an attempt that was launched wait until the orchestrator asks for its step.
     pub(super) fn offer(&self, state: &mut State, step: usize) {
-        if let Some(why) = &state.desk.is_over {
-            let why = why.clone();
+        if let Some(over) = &state.desk.over {
+            let why = over.why().to_owned();
             let is_of_step = |_: &String, flight: &mut Flight| flight.attempt.step == step;
             for (_, flight) in state.flights.extract_if(is_of_step) {
                 flight.report(Outcome::GaveUp(Failure::ours(&*why)));
@@ -160,6 +163,14 @@ impl Shared {
                 answers.answer(question, Ok(StepAnswer::Attempt(launch.into())));
             }
             None => {
+                // An item of a mapped step may be waited for while others are made.
+                let made = |flight: &&mut Flight| {
+                    flight.attempt.unit() == step.into()
+                        && matches!(flight.stage, Stage::Running { .. })
+                };
+                if let Some(flight) = state.flights.values_mut().find(made) {
+                    flight.end.is_asked_for_again = true;
+                }
                 state.desk.wait(step, question);
                 state.ask_for(Some(step));
             }

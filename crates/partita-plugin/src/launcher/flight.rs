@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use partita_core::launcher::{Attempt, Outcome, Reports};
 use partita_core::run::Failure;
 
+use super::untold::End;
 use super::{Handed, OpenRun};
 use crate::message::{AttemptInfo, Launch, Resources, Status};
 use crate::terms;
@@ -21,6 +22,7 @@ pub(super) struct Flight {
     pub(super) is_asked: bool,
     /// Why its backend could not be asked the last time.
     pub(super) unreachable: Option<String>,
+    pub(super) end: End,
     handed: Option<Handed>,
 }
 
@@ -40,7 +42,16 @@ impl Flight {
         stage: Stage,
         handed: Option<Handed>,
     ) -> Self {
-        Self { attempt, reports, stage, cancels: 0, is_asked: false, unreachable: None, handed }
+        Self {
+            attempt,
+            reports,
+            stage,
+            cancels: 0,
+            is_asked: false,
+            unreachable: None,
+            end: End::default(),
+            handed,
+        }
     }
 
     /// Returns whether its cancellation was asked for more than once.

@@ -105,7 +105,6 @@ impl Shared {
         // What is no length of time would be no poll at all.
         let poll_interval = opened.poll_interval.max(0.001);
         state.plugin = Plugin::Open { process, can, mode, poll_interval };
-        state.has_opened = true;
         self.settled.notify_all();
         if mode == Mode::Direct {
             return self.begin(&mut state);
@@ -162,7 +161,10 @@ impl Shared {
         state.losses += 1;
         if state.losses >= MOST_LOSSES {
             drop(state);
-            return self.give_up(why);
+            let name = &self.run.open.component;
+            return self.give_up(format!(
+                "the orchestrator `{name}` failed, {MOST_LOSSES} times in this run: {why}"
+            ));
         }
         state.lost.clone_from(&why);
         let lost = std::mem::replace(&mut state.plugin, Plugin::Closed);
@@ -279,6 +281,9 @@ impl Listener for Ear {
 /// Takes in what a plugin says that the orchestrator calls the run.
 pub(crate) fn take_id(record: &dyn Record, params: &Value) {
     match read::<Identified>(params) {
+        Ok(Identified { orchestrator_run_id }) if orchestrator_run_id.is_empty() => {
+            record.printed("partita: an `identified` that is none: it is empty");
+        }
         Ok(Identified { orchestrator_run_id }) => record.identified(&orchestrator_run_id),
         Err(why) => record.printed(&format!("partita: an `identified` that is none: {why}")),
     }

@@ -183,8 +183,7 @@ impl Supervisor {
         }
         self.write();
         if has_exited {
-            let status = self.reap();
-            let why = status.map_or("has ended".to_owned(), ended);
+            let why = self.ended_early();
             return Some(self.hear_out().err().unwrap_or_else(|| self.with_last_words(why)));
         }
         self.hear().err().or_else(|| self.overdue())
@@ -257,6 +256,24 @@ impl Supervisor {
         match &self.last_printed {
             Some(line) => format!("{why}; the last that it wrote is `{}`", shown(line)),
             None => why,
+        }
+    }
+
+    /// Reaps the process that has ended by itself, and says how, and what it owes an answer to.
+    fn ended_early(&mut self) -> String {
+        let status = self.reap();
+        let goes_on = match status {
+            Some(status) if status.success() => {
+                "; a plugin goes on until its standard input has ended"
+            }
+            _ => "",
+        };
+        let how = status.map_or("has ended".to_owned(), ended);
+        match self.pending.values().next() {
+            Some(pending) => {
+                format!("{how} before it answered `{}`{goes_on}", pending.method)
+            }
+            None => how + goes_on,
         }
     }
 

@@ -6,6 +6,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -104,9 +105,14 @@ impl Folder {
 
 /// What a plugin and its jobs printed.
 #[derive(Default)]
-pub(crate) struct Printed(Mutex<Vec<String>>);
+pub(crate) struct Printed(Mutex<Vec<String>>, AtomicBool);
 
 impl Printed {
+    /// Says from now on that attempts are over.
+    pub(crate) fn all_are_over(&self) {
+        self.1.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
@@ -119,6 +125,10 @@ impl Record for Printed {
 
     fn printed(&self, line: &str) {
         self.0.lock().unwrap().push(line.to_owned());
+    }
+
+    fn is_over(&self, _attempt: &Attempt) -> bool {
+        self.1.load(Ordering::SeqCst)
     }
 
     fn goes_by_itself(&self) {}

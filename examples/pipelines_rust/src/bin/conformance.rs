@@ -1,6 +1,6 @@
 //! What the conformance suite runs on an orchestrator to see whether it runs programs in Rust.
 //!
-//! Play it with `partita orchestrator flavor test process --program target/debug/conformance`.
+//! Play it with `partita orchestrator flavor test process --conformance-program target/debug/conformance`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -228,6 +228,24 @@ class Place:
         """Returns what `runs describe` says of the attempts at a step of that run."""
         return self.described()["steps"][step]["attempts"]
 
+    def only_attempt(self, step: str) -> dict[str, Any]:
+        """Returns what `runs describe` says of the one attempt at a step of that run.
+
+        Raises:
+            Unexpected: There is none, or there are several.
+        """
+        described = self.described()
+        found = described["steps"][step]
+        if len(found["attempts"]) != 1:
+            seen = f"{len(found['attempts'])} at a step that is {found['status']}"
+            error = described.get("error")
+            raise Unexpected(
+                f"one attempt at the step `{step}`",
+                f"{seen}; the run says: {error}" if error else seen,
+                "run each step that may run, and leave retries to the engine.",
+            )
+        return found["attempts"][0]
+
     def files(self) -> list[Path]:
         """Returns all files of the home."""
         return [path for path in self.home.rglob("*") if path.is_file()]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+#: Bytes of an error that are told; a message has 16 MiB at most.
+MOST_TOLD = 1 << 16
+
 #: The codes of errors.
 METHOD_NOT_FOUND, FAILED, UNREACHABLE = -32601, -32000, -32001
 
@@ -32,6 +35,7 @@ class Channel:
         self.urgent: dict[str, Callable[[dict[str, Any]], object]] = {}
         self.on_end: Callable[[], object] = lambda: None
         self._outgoing = outgoing
+        self._process = os.getpid()
         self._writing = Lock()
         self._requests: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self._answers: dict[int, SimpleQueue[dict[str, Any]]] = {}
@@ -47,8 +51,13 @@ class Channel:
         """Asks Partita something and waits for the answer.
 
         Raises:
-            PartitaError: It answers with an error.
+            PartitaError: It answers with an error, or could not answer this process.
         """
+        if os.getpid() != self._process:
+            raise PartitaError(
+                "a step is run in a process that was forked, and Partita answers only the one that "
+                "it has started; call `run_step` there, on as many threads as you like"
+            )
         number = next(self._ids)
         answer: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._answers[number] = answer
@@ -68,7 +77,7 @@ class Channel:
 
     def refuse(self, request: dict[str, Any], message: str, code: int = FAILED) -> None:
         """Answers a request with an error."""
-        error = {"code": code, "message": " ".join(message.split())}
+        error = {"code": code, "message": told(" ".join(message.split()))}
         self._say({"id": request["id"], "error": error})
 
     def _say(self, message: dict[str, Any]) -> None:
@@ -83,7 +92,9 @@ class Channel:
                 message: dict[str, Any] = json.loads(line)
                 method = message.get("method")
                 if method is None:
-                    self._answers.pop(message["id"]).put(message)
+                    waiting = self._answers.pop(message["id"], None)
+                    if waiting is not None:
+                        waiting.put(message)
                 elif method in self.urgent:
                     self.answer(message, self.urgent[method](message.get("params") or {}))
                 else:
@@ -92,3 +103,13 @@ class Channel:
         self._requests.put(None)
         for answer in list(self._answers.values()):
             answer.put({"error": {"message": "Partita does not listen any more."}})
+
+
+def told(text: str) -> str:
+    """Returns as much of an error as is told."""
+    whole = text.encode(errors="backslashreplace")
+    if len(whole) <= MOST_TOLD:
+        return whole.decode()
+    kept = whole[:MOST_TOLD].decode(errors="ignore")
+    # Half a word may be the beginning of a secret, which nothing would know any more.
+    return f"{kept.rpartition(' ')[0]} [the rest is left out]"

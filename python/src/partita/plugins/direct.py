@@ -11,6 +11,7 @@ import os
 from partita import _native
 from partita.entrypoints.attempt import VARIABLE, Terms, attempt
 from partita.errors import PartitaError
+from partita.plugins.channel import told
 from partita.plugins.interruption import Interruption
 
 TYPE_CHECKING = False
@@ -62,9 +63,9 @@ class DirectSteps:
         except (KeyboardInterrupt, SystemExit):
             return {"state": "cancelled"}
         except PartitaError as error:
-            return {"state": "failed", "message": str(error)}
+            return {"state": "failed", "message": told(str(error))}
         if failure is not None:
-            return {"state": "failed", "message": failure[0]}
+            return {"state": "failed", "message": told(failure[0])}
         return {"state": "completed"}
 
     def _made_by(

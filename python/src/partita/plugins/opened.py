@@ -16,6 +16,7 @@ from partita.errors import PartitaError
 from partita.models import PipelineDeploymentResponseModel
 from partita.orchestrators.jobs import Attempt, JobReport, Resources
 from partita.plugins import source as sources
+from partita.plugins.channel import told
 from partita.plugins.direct import DirectSteps
 from partita.stack.stack import Stack
 from partita.stack.stack_component import StackComponent
@@ -164,13 +165,20 @@ class Opened:
         if not sources.implements(self._kind, "get_orchestrator_run_id"):
             return lambda: None
         returned = self._orchestrator.get_orchestrator_run_id
-        told: set[str] = set()
+        known: set[object] = set()
 
         def get_orchestrator_run_id() -> str:
             run_id = returned()
-            if isinstance(run_id, str) and run_id not in told:  # pyright: ignore[reportUnnecessaryIsInstance]
-                told.add(run_id)
-                self._channel.notify("identified", {"orchestrator_run_id": run_id})
+            if run_id not in known:
+                known.add(run_id)
+                if isinstance(run_id, str) and run_id:  # pyright: ignore[reportUnnecessaryIsInstance]
+                    self._channel.notify("identified", {"orchestrator_run_id": told(run_id)})
+                else:
+                    print(
+                        f"partita: `get_orchestrator_run_id` returned `{run_id!r}`, and must "
+                        "return what the backend calls the run, a text; it is not kept",
+                        file=sys.stderr,
+                    )
             return run_id
 
         def identify() -> None:
@@ -229,7 +237,7 @@ class Opened:
 
     def logs(self, params: dict[str, Any]) -> object:
         """Returns what a job printed."""
-        return {"text": self._orchestrator.logs(params["job"])}
+        return {"text": _end_of(self._orchestrator.logs(params["job"]))}
 
     def _report(self, method: str, returned: Any) -> dict[str, Any]:
         report = returned if isinstance(returned, JobReport) else JobReport(returned)
@@ -245,6 +253,8 @@ class Opened:
                 "where the job stands: a `JobStatus`, or a `JobReport` with one, a number as "
                 "`exit_code` and a text as `message`"
             )
+        if "message" in document:
+            document["message"] = told(document["message"])
         return document
 
     def _wait(self, attempt: str, job: str) -> None:
@@ -252,7 +262,7 @@ class Opened:
             status = self._report("wait", self._orchestrator.wait(job))
         except Exception as error:
             kind = "" if isinstance(error, PartitaError) else f"{type(error).__name__}: "
-            message = f"it cannot be waited for: {kind}{error}"
+            message = told(f"it cannot be waited for: {kind}{error}")
             status = {"state": "failed", "message": message}
         self._channel.notify("status", {"attempt": attempt, "status": status})
 
@@ -287,6 +297,15 @@ def _kept(made: Any) -> dict[str, Any]:
             file=sys.stderr,
         )
     return {"representation": whole[:MOST_KEPT].decode(errors="ignore"), "cut": is_cut}
+
+
+def _end_of(log: Any) -> str:
+    """Returns as much of what a job printed as is kept: its end, from a line's beginning on."""
+    whole = _text(log).encode(errors="backslashreplace")
+    if len(whole) <= MOST_KEPT:
+        return whole.decode()
+    kept = whole[-MOST_KEPT:].partition(b"\n")[2]
+    return f"[the first {len(whole) - len(kept)} bytes are left out]\n{kept.decode()}"
 
 
 def _text(made: Any) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from types import ModuleType
 
 from partita import source_root, target
 from partita.errors import PartitaError
@@ -36,11 +38,13 @@ def load_flavor(source: str, root: str) -> BaseOrchestratorFlavor:
             "by the dotted path of its class from the source root, as in "
             "`flavors.my_flavor.MyOrchestratorFlavor`"
         ) from None
-    found = vars(module).get(name)
+    found = vars(module).get(name) or _submodule(source)
     if found is None:
-        flavors = [key for key, value in vars(module).items() if _is_flavor(value)]
-        known = f"its flavors are `{'`, `'.join(flavors)}`" if flavors else "it has no flavor"
-        raise PartitaError(f"`{module_name}` has no `{name}`; {known}")
+        raise PartitaError(f"`{module_name}` has no `{name}`; {_flavors_of(module)}")
+    if isinstance(found, ModuleType):
+        raise PartitaError(
+            f"`{source}` is a module, and a flavor is named by its class; {_flavors_of(found)}"
+        )
     if not _is_flavor(found):
         what = "a class" if isinstance(found, type) else f"of type `{type(found).__qualname__}`"
         raise PartitaError(
@@ -52,6 +56,18 @@ def load_flavor(source: str, root: str) -> BaseOrchestratorFlavor:
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
         raise PartitaError(f"the flavor `{source}` cannot be made: {told}") from error
+
+
+def _submodule(source: str) -> ModuleType | None:
+    try:
+        return import_module(source)
+    except Exception:
+        return None
+
+
+def _flavors_of(module: ModuleType) -> str:
+    flavors = [f"{module.__name__}.{k}" for k, value in vars(module).items() if _is_flavor(value)]
+    return f"its flavors are `{'`, `'.join(flavors)}`" if flavors else "it has no flavor"
 
 
 def _loader(error: BaseException) -> str:

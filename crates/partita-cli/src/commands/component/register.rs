@@ -35,7 +35,7 @@ pub(crate) fn run(
         Component { name: args.name, component_type: kind, flavor: flavor.name.clone(), config };
     session.check(&component)?;
     let claims = plugin::check(&flavor, &component.config, context)?;
-    session.home().metadata().save_component(&component, claims, Save::Register)?;
+    session.home().metadata().save_component(&component, &flavor, claims, Save::Register)?;
     let name = shell_word(&component.name);
     let used = match kind {
         ComponentType::Orchestrator => format!("-o {name} -a default"),

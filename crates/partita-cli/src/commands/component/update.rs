@@ -51,7 +51,8 @@ pub(crate) fn run(
     keys.check_required(&component.config)?;
     session.check(&component)?;
     let claims = plugin::check(&flavor, &component.config, context)?;
-    session.home().metadata().save_component(&component, claims, Save::Update)?;
+    let save = Save::Update(&before);
+    session.home().metadata().save_component(&component, &flavor, claims, save)?;
     context.say(&format!("the {kind} `{}` is changed", component.name));
     left_behind::warn(&before, &session, context)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use partita_cli::fit;
 use partita_cli::session::Session;
 use partita_cli::terminal::shell_word;
-use partita_core::stack::{ComponentType, Flavor};
+use partita_core::stack::{Component, ComponentType, Flavor};
 use partita_engine::metadata::Registry;
 use partita_plugin::Patience;
 
@@ -49,7 +49,8 @@ fn flavors(session: &Session) -> Result<Vec<Check>, CommandError> {
 fn flavor(flavor: &Flavor) -> Option<Check> {
     let name = &flavor.name;
     let second = Duration::from_secs(1);
-    let patience = Patience { start: LONGEST_LOOK, answer: LONGEST_LOOK, end: second };
+    let patience =
+        Patience { start: LONGEST_LOOK, answer: LONGEST_LOOK, end: second, ..Patience::default() };
     let begun = Instant::now();
     match describe_again(flavor, patience) {
         Ok(now) if now == *flavor => None,
@@ -91,15 +92,31 @@ fn components(session: &Session) -> Result<Vec<Check>, CommandError> {
         for component in metadata.components(kind)? {
             count += 1;
             let flavor = flavors.iter().find(|flavor| flavor.name == component.flavor);
-            if let Some(Err(unfit)) = flavor.map(|flavor| fit::check(&component, flavor)) {
-                wrong.push(Check::of(COMPONENTS, Err(CommandError::failed(unfit.to_string()))));
-            }
+            let checked = match flavor {
+                Some(flavor) => fit::check(&component, flavor)
+                    .map_err(|unfit| CommandError::failed(unfit.to_string())),
+                None => Err(without_flavor(&component)),
+            };
+            wrong.extend(checked.err().map(|error| Check::of(COMPONENTS, Err(error))));
         }
     }
     if wrong.is_empty() {
         wrong.push(Check::ok(COMPONENTS, format!("{count} are configured, and fit their flavors")));
     }
     Ok(wrong)
+}
+
+/// Returns what is said of a component whose flavor is not registered.
+fn without_flavor(component: &Component) -> CommandError {
+    let Component { component_type: kind, name, flavor, .. } = component;
+    let verb = kind.verb();
+    CommandError::failed(format!(
+        "the {kind} `{name}` has the flavor `{flavor}`, which is not registered, so that nothing runs on it"
+    ))
+    .help(format!(
+        "register the flavor again with `partita {verb} flavor register SOURCE`, or delete the {kind} with `partita {verb} delete {}`",
+        shell_word(name)
+    ))
 }
 
 /// Checks that everything that is stored can be decrypted.

@@ -43,6 +43,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
     let follower = Follower::new(&run.id, store)?;
     ask(&run, &lease)?;
     context.say(&format!("run `{}` is asked to end; waiting for it", run.name));
+    if is_stopped(lease.pid) {
+        context.say(&format!(
+            "process {} is stopped, and hears of it once it goes on: `kill -CONT {}` lets it",
+            lease.pid, lease.pid
+        ));
+    }
     let mut status = RunStatus::Running;
     for happened in follower {
         for one in happened? {
@@ -114,6 +120,12 @@ fn ask(run: &RunSummary, lease: &Lease) -> Result<(), CommandError> {
             error.desc()
         ))),
     }
+}
+
+/// Returns whether a process of this machine is stopped (proc(5), `stat`).
+fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
 }
 
 fn over(run: &RunSummary) -> CommandError {

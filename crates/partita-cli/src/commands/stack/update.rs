@@ -31,13 +31,15 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
         ));
     }
     if !args.orchestrator.is_empty() || args.artifact_store.is_some() {
-        let kept = present.orchestrators.into_iter().map(|component| component.name).collect();
-        let stack = StackReferences {
-            name: present.name,
-            orchestrators: if args.orchestrator.is_empty() { kept } else { args.orchestrator },
-            artifact_store: args.artifact_store.unwrap_or(present.artifact_store.name),
-        };
-        session.home().metadata().save_stack(&stack, Save::Update)?;
+        let before = StackReferences::from(&present);
+        let mut stack = before.clone();
+        if !args.orchestrator.is_empty() {
+            stack.orchestrators = args.orchestrator;
+        }
+        if let Some(artifact_store) = args.artifact_store {
+            stack.artifact_store = artifact_store;
+        }
+        session.home().metadata().save_stack(&stack, Save::Update(&before))?;
         context.say(&format!("the stack `{}` is changed", stack.name));
     }
     if args.set { super::activate(&session, &args.name, context) } else { Ok(()) }

@@ -276,8 +276,9 @@ fn request_with_settings() -> CompileRequest {
         "properties": { "queue": { "type": "string" }, "nodes": { "type": "integer" } },
         "additionalProperties": false,
     });
-    let schemas = BTreeMap::from([("local".to_owned(), schema)]);
-    let flavors = vec!["local".to_owned(), "slurm".to_owned()];
+    let slurm = json!({ "properties": { "partition": {} }, "required": ["account"] });
+    let schemas = BTreeMap::from([("local".to_owned(), schema), ("slurm".to_owned(), slurm)]);
+    let flavors = ["local", "slurm", "plain"].map(str::to_owned).into();
     CompileRequest { flavor_settings: FlavorSettings { schemas, flavors }, ..request() }
 }
 
@@ -302,6 +303,14 @@ fn settings_of_a_flavor_are_checked_by_its_schema() {
         (
             json!({"orchestrator.lcal": {"queue": "a"}}),
             "`settings` has keys for `lcal`, which is no flavor; did you mean `local`?",
+        ),
+        (
+            json!({"orchestrator.slurm": {"partitoin": "a"}}),
+            "`partitoin` is no setting of flavor `slurm`; did you mean `partition`?",
+        ),
+        (
+            json!({"orchestrator.plain": {"queue": "a"}}),
+            "flavor `plain` takes no settings, and got `queue`; take them away",
         ),
         (
             json!({"orchestrator": 5}),

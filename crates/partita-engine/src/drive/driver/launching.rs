@@ -24,9 +24,12 @@ impl Driver<'_> {
                 self.events.push_back(Event::PutOff { step, attempt });
                 return;
             }
+            // One that has failed may have started the step in a way of its own before: what that has
+            // left tells how it ended.
+            Err(_) if self.is_committed(step) || self.recorded(step, attempt).is_some() => {}
             Err(why) => {
-                self.not_opened.get_or_insert(why);
-                let outcome = Outcome::NotOpened;
+                self.no_orchestrator.get_or_insert(why);
+                let outcome = Outcome::NoOrchestrator;
                 self.events.push_back(Event::Ended { step, attempt, outcome });
                 return;
             }

@@ -337,8 +337,8 @@ fn the_commit_decides_whether_an_attempt_completed() {
          0s b completed
          0s launch c.1
          0s failed c.1, again in 0s: the orchestrator `backend` says that the attempt completed, \
-         but the step is not committed in the artifact store; see whether the step was started by \
-         its entrypoint and with this artifact store
+         but the step is not committed in the artifact store; see whether the step ended its \
+         process by itself, as `os._exit` does, and was started by its entrypoint and with this artifact store
          0s launch c.2
          0s c completed
          0s run completed",

@@ -20,18 +20,17 @@ impl Registry for SqliteMetadataStore {
     fn save_component(
         &self,
         component: &Component,
+        flavor: &Flavor,
         claims: Option<Claims>,
-        save: Save,
+        save: Save<'_, Component>,
     ) -> Result<()> {
         let item = Item::Component(component.component_type);
         item.check_name(&component.name)?;
         item.check_editable(&component.name)?;
         self.write(Durability::Power, |transaction| {
-            let names: Vec<String> = components(transaction, component.component_type)?
-                .into_iter()
-                .map(|known| known.name)
-                .collect();
-            check_presence(item, &component.name, &names, save)?;
+            let known = components(transaction, component.component_type)?;
+            check_presence(item, &component.name, &known, |known| &known.name, save)?;
+            check_flavor(flavor, &registered(transaction, flavor.component_type)?)?;
             check_component(component, &secrets(transaction)?)?;
             transaction.execute(
                 "INSERT OR REPLACE INTO components (type, name, flavor, config, claims)
@@ -82,12 +81,13 @@ impl Registry for SqliteMetadataStore {
         self.read(stacks)
     }
 
-    fn save_stack(&self, stack: &StackReferences, save: Save) -> Result<()> {
+    fn save_stack(&self, stack: &StackReferences, save: Save<'_, StackReferences>) -> Result<()> {
         Item::Stack.check_name(&stack.name)?;
         Item::Stack.check_editable(&stack.name)?;
         check_orchestrators(stack)?;
         self.write(Durability::Power, |transaction| {
-            check_presence(Item::Stack, &stack.name, &stack_names(transaction)?, save)?;
+            let known: Vec<_> = stacks(transaction)?.iter().map(StackReferences::from).collect();
+            check_presence(Item::Stack, &stack.name, &known, |known| &known.name, save)?;
             transaction.execute("INSERT OR IGNORE INTO stacks (name) VALUES (?)", [&stack.name])?;
             transaction.execute("DELETE FROM stack_components WHERE stack = ?", [&stack.name])?;
             let store = [stack.artifact_store.clone()];
@@ -111,16 +111,18 @@ impl Registry for SqliteMetadataStore {
         self.read(|connection| registered(connection, kind))
     }
 
-    fn save_flavor(&self, flavor: &Flavor, built_in: &[Flavor], save: Save) -> Result<()> {
+    fn save_flavor(
+        &self,
+        flavor: &Flavor,
+        built_in: &[Flavor],
+        save: Save<'_, Flavor>,
+    ) -> Result<()> {
         let item = Item::Flavor(flavor.component_type);
         item.check_name(&flavor.name)?;
         item.check_not_built_in(&flavor.name, built_in)?;
         self.write(Durability::Power, |transaction| {
-            let names: Vec<String> = registered(transaction, flavor.component_type)?
-                .into_iter()
-                .map(|known| known.name)
-                .collect();
-            check_presence(item, &flavor.name, &names, save)?;
+            let known = registered(transaction, flavor.component_type)?;
+            check_presence(item, &flavor.name, &known, |known| &known.name, save)?;
             transaction.execute(
                 "INSERT OR REPLACE INTO flavors (type, name, description, source, config_schema, plugin)
                  VALUES (?, ?, ?, ?, ?, ?)",
@@ -173,13 +175,31 @@ fn in_use(item: Item, name: &str, users: Vec<String>, help: &str) -> MetadataErr
     }
 }
 
-fn check_presence(item: Item, name: &str, names: &[String], save: Save) -> Result<()> {
-    let is_there = names.iter().any(|known| known == name);
-    match save {
-        Save::Register if is_there => Err(item.exists(name)),
-        Save::Update if !is_there => Err(item.not_found(name, names)),
-        _ => Ok(()),
+fn check_presence<T: PartialEq>(
+    item: Item,
+    name: &str,
+    known: &[T],
+    name_of: impl Fn(&T) -> &str,
+    save: Save<'_, T>,
+) -> Result<()> {
+    match (known.iter().find(|known| name_of(known) == name), save) {
+        (None, Save::Register) => Ok(()),
+        (Some(_), Save::Register) => Err(item.exists(name)),
+        (Some(present), Save::Update(before)) if present == before => Ok(()),
+        (Some(_), Save::Update(_)) => Err(item.changed(name)),
+        (None, Save::Update(_)) => {
+            Err(item.not_found(name, &known.iter().map(name_of).collect::<Vec<_>>()))
+        }
     }
+}
+
+/// Checks that a flavor is still what a component was checked with.
+fn check_flavor(flavor: &Flavor, registered: &[Flavor]) -> Result<()> {
+    if flavor.plugin.is_none() {
+        return Ok(()); // It is built in.
+    }
+    let item = Item::Flavor(flavor.component_type);
+    check_presence(item, &flavor.name, registered, |known| &known.name, Save::Update(flavor))
 }
 
 fn check_orchestrators(stack: &StackReferences) -> Result<()> {

@@ -92,6 +92,11 @@ impl Supervisor {
     /// Takes in a message; says why nothing that the plugin says can be relied on.
     fn heard(&mut self, frame: Frame) -> Result<(), String> {
         match frame {
+            Frame::Request { id, method, .. } if self.is_echo(&id, &method) => {
+                return Err(format!(
+                    "wrote `{method}` back as it was asked it, so it is no plugin: one answers requests"
+                ));
+            }
             Frame::Request { id, method, params } => self.listener.asked(id, &method, params),
             Frame::Notification { method, params } => self.listener.notified(&method, params),
             Frame::Response { id, result } => {
@@ -106,6 +111,11 @@ impl Supervisor {
             }
         }
         Ok(())
+    }
+
+    fn is_echo(&self, id: &Value, method: &str) -> bool {
+        let asked = id.as_u64().and_then(|id| self.pending.get(&id));
+        asked.is_some_and(|pending| pending.method == method)
     }
 
     fn answered(&self, pending: Pending, result: Result<Value, RpcError>) -> Result<(), String> {

@@ -78,7 +78,7 @@ def stopping_on_failure_finishes_what_runs(place: Place) -> None:
 def an_exception_is_recorded(place: Place) -> None:
     """The error of a failed attempt is the author's exception."""
     place.run(BRANCHES.format(mode="fail_fast"), code=1)
-    (attempt,) = place.attempts("bad")
+    attempt = place.only_attempt("bad")
     for word in ("ValueError", "no luck: é"):
         expect(f"`{word}` in the error", True, word in str(attempt["error"]), MEND)
 
@@ -126,7 +126,7 @@ def an_exit_code_is_told(place: Place) -> None:
     """A step whose process ends by itself has failed, and its exit code is recorded."""
     place.needs_isolation()
     place.run(PROCESS_ENDS.format(how="os._exit(7)"), code=1)
-    (attempt,) = place.attempts("end")
+    attempt = place.only_attempt("end")
     expect(
         "the status and the exit code",
         ("failed", 7),
@@ -153,7 +153,7 @@ def a_signal_is_told(place: Place) -> None:
     """A step whose process is killed has failed, and the record says by which signal."""
     place.needs_isolation()
     place.run(PROCESS_ENDS.format(how="os.kill(os.getpid(), signal.SIGKILL)"), code=1)
-    (attempt,) = place.attempts("end")
+    attempt = place.only_attempt("end")
     expect(
         "the status and the exit code",
         ("failed", 137),
@@ -217,7 +217,7 @@ def sys_exit_is_a_failure(place: Place) -> None:
         code=1,
     )
     expect("its status", "failed", run.steps["leave"].status, MEND)
-    (attempt,) = place.attempts("leave")
+    attempt = place.only_attempt("leave")
     expect("`sys.exit` in the message", True, "sys.exit" in str(attempt["error"]), MEND)
 
 
@@ -240,7 +240,7 @@ def an_output_that_cannot_be_stored_is_a_failure(place: Place) -> None:
         code=1,
     )
     expect("its status", "failed", run.steps["make"].status, MEND)
-    (attempt,) = place.attempts("make")
+    attempt = place.only_attempt("make")
     expect("the type in the message", True, "lock" in str(attempt["error"]), MEND)
 
 

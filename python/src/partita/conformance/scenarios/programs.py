@@ -56,7 +56,7 @@ def an_attempt_of_a_program_that_fails_is_made_again(place: Place) -> None:
 def a_panic_of_a_program_is_recorded(place: Place) -> None:
     """The error of a step that panics is what it panicked with."""
     place.run_program("panicking", code=1)
-    (attempt,) = place.attempts("panics")
+    attempt = place.only_attempt("panics")
     said = "panic: no luck: é"
     expect(f"`{said}` in the error", True, said in str(attempt["error"]), RUNS)
 
@@ -66,7 +66,7 @@ def an_exit_code_of_a_program_is_told(place: Place) -> None:
     """A step of a program whose process ends by itself has failed, with whatever code."""
     place.needs_isolation()
     place.run_program("ending", "code=7", code=1)
-    (attempt,) = place.attempts("end")
+    attempt = place.only_attempt("end")
     ended = (attempt["status"], attempt["exit_code"])
     expect("the status and the exit code", ("failed", 7), ended, RUNS)
     run = place.run_program("ending", "code=0", code=1)

@@ -95,7 +95,7 @@ def a_timeout_ends_a_step(place: Place) -> None:
     """A step that takes too long is ended, and the run says why."""
     run = place.run(calling(place, SLOW), code=1)
     expect("its status", "failed", run.steps["sleep"].status, MEND)
-    (attempt,) = place.attempts("sleep")
+    attempt = place.only_attempt("sleep")
     why = str(attempt["error"])
     if "1s" not in why:
         raise Unexpected("an error that tells the time, as in `timed out after 1s`", why, MEND)

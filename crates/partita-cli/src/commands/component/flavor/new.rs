@@ -73,6 +73,7 @@ const RESERVED: &[&str] = &[
     "assert",
     "async",
     "await",
+    "base",
     "become",
     "box",
     "break",
@@ -266,7 +267,7 @@ impl Name {
             return refused("it is too long");
         }
         if RESERVED.contains(&snake.as_str()) {
-            return refused("it has a meaning of its own in Python or in Rust");
+            return refused("it has a meaning of its own in Python, in Rust or in Partita");
         }
         if built_in_flavors().iter().any(|flavor| flavor.name == given) {
             return refused("a built-in flavor is called so");

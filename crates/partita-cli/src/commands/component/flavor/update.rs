@@ -2,7 +2,7 @@
 
 use partita_cli::fit;
 use partita_core::stack::{Claims, Component, ComponentType, Flavor};
-use partita_engine::metadata::{Registry, Save};
+use partita_engine::metadata::{MetadataError, Registry, Save};
 use partita_plugin::Patience;
 
 use crate::commands::component::{built_in_flavors, cargo_package, plugin};
@@ -46,7 +46,7 @@ pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<
         )));
     }
     super::check_keys(&flavor)?;
-    metadata.save_flavor(&flavor, &built_in_flavors(), Save::Update)?;
+    metadata.save_flavor(&flavor, &built_in_flavors(), Save::Update(&before))?;
     if let Some(described) = described {
         described.keep();
         cargo_package::remove(&before, context)?;
@@ -55,8 +55,10 @@ pub(super) fn run(kind: ComponentType, args: Args, context: &Context) -> Result<
     let components = metadata.components(kind)?;
     for component in components.iter().filter(|component| component.flavor == flavor.name) {
         let claims = check_again(&flavor, component, context);
-        if let Err(error) = metadata.save_component(component, claims, Save::Update) {
-            context.warn(&error.to_string());
+        match metadata.save_component(component, &flavor, claims, Save::Update(component)) {
+            // Whoever has changed it since has checked it with the flavor as it is now.
+            Ok(()) | Err(MetadataError::Changed { .. }) => {}
+            Err(error) => context.warn(&error.to_string()),
         }
     }
     Ok(())
