@@ -85,7 +85,7 @@ class Engine:
 
 
 def run_script(
-    name: str, verb: str, *, check: bool = True, **variables: str
+    name: str, verb: str, variables: dict[str, str], *, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Runs a script that starts and stops an engine of this worker's own."""
     done = subprocess.run(
@@ -103,7 +103,7 @@ def _script(
     verb: str, *, check: bool = True, gpus: bool = False
 ) -> subprocess.CompletedProcess[str]:
     variables = {"PARTITA_ENGINE_GPUS": "1"} if gpus else {}
-    return run_script("engine.sh", verb, check=check, **variables)
+    return run_script("engine.sh", verb, variables, check=check)
 
 
 def _address(what: str, up: subprocess.CompletedProcess[str]) -> str:
@@ -120,8 +120,8 @@ def serve(name: str, session_engine: Engine, user: int = 0) -> Iterator[Engine]:
     """Starts another engine by its script, with the image that the usual one has; `user` runs it."""
     of_user = {"PARTITA_ENGINE": f"{WORKER}-{user}", "PARTITA_ENGINE_USER": str(user)}
     variables = of_user if user else {}
-    was_up = run_script(name, "check", check=False, **variables).returncode == 0
-    up = run_script(name, "up", check=False, **variables)
+    was_up = run_script(name, "check", variables, check=False).returncode == 0
+    up = run_script(name, "up", variables, check=False)
     made = Engine(_address(f"engine of `{name}`", up), session_engine.image)
     if not made.docker("images", "--quiet", made.image):
         session_engine.start()
@@ -133,7 +133,7 @@ def serve(name: str, session_engine: Engine, user: int = 0) -> Iterator[Engine]:
         assert saved.wait() == 0
     yield made
     if not was_up:
-        run_script(name, "down", **variables)
+        run_script(name, "down", variables)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from waiting_run import resume_until_ready, run_until_ready, write_waiting
 
 
 def script(verb: str) -> None:
-    run_script("podman.sh", verb)
+    run_script("podman.sh", verb, {})
 
 
 @pytest.fixture(scope="module")
