@@ -328,7 +328,7 @@ fn doctor_looks_whether_flavors_are_what_they_were_and_components_fit_them() {
     };
     check("flavors", "ok", "1 is registered, and is as it was then");
     check("components", "ok", "3 are configured");
-    queue_with(&machine, &SCHEMA.replace("integer", "string"));
+    queue_with(&machine, &SCHEMA.replace(r#""integer","default":1"#, r#""string""#));
     check("flavors", "warning", "`partita orchestrator flavor update queue` takes that in");
     machine.ok(&["orchestrator", "flavor", "update", "queue"]);
     check("flavors", "ok", "");
