@@ -42,6 +42,7 @@ fn a_run_is_listed_described_and_read() {
             "ended_at",
             "duration_s",
             "resumed_at",
+            "resumed_from",
             "error",
             "hook_failures",
             "parameters",
