@@ -69,6 +69,14 @@ def test_a_flavor_answers_what_registration_asks(project: Project, monkeypatch: 
         thread.join()
 
 
+def test_text_that_no_encoding_has_is_told_without_it() -> None:
+    asking, answering = os.pipe(), os.pipe()
+    channel = Channel(asking[0], answering[1])
+    with open(asking[1], "w"), open(answering[0], encoding="utf-8") as told:
+        channel.notify("identified", {"orchestrator_run_id": "Läufe \udc80 \n"})
+        assert json.loads(told.readline())["params"] == {"orchestrator_run_id": "Läufe ? \n"}
+
+
 def test_launchers_see_what_the_golden_files_tell() -> None:
     launch = next(f for f in frames("run", "partita: ") if f["method"] == "launch")["params"]
     attempt, resources = (

@@ -81,7 +81,8 @@ class Channel:
         self._say({"id": request["id"], "error": error})
 
     def _say(self, message: dict[str, Any]) -> None:
-        line = json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
+        text = json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=False)
+        line = text.encode(errors="replace") + b"\n"  # Half of a surrogate pair is no text.
         with self._writing:
             while line:
                 line = line[os.write(self._outgoing, line) :]
