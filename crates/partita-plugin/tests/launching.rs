@@ -6,7 +6,8 @@ mod support;
 
 use std::time::Duration;
 
-use partita_core::launcher::{JobStatus, StepLauncher};
+use partita_core::launcher::{JobStatus, Outcome, StepLauncher};
+use partita_core::run::Failure;
 use partita_plugin::PluginLauncher;
 use support::{Folder, all_reports, attempt, end, reports};
 
@@ -24,8 +25,9 @@ fn check_within(patience: Duration, can: &str, cases: &str, expected: [&str; 2])
     let launcher = PluginLauncher::new(run);
     let (reports, reported) = reports();
     for step in [0, 1] {
-        if launcher.launch(attempt(step, 1), &reports).is_err() {
-            reports.ended(step.into(), 1, partita_core::launcher::Outcome::Cancelled);
+        // The plugin may be lost to the first one before the second is launched.
+        if let Err(error) = launcher.launch(attempt(step, 1), &reports) {
+            reports.ended(step.into(), 1, Outcome::Failed(Failure::ours(error.to_string())));
         }
     }
     let mut ends = [(); 2].map(|()| poll_until_end(&launcher, &reported));

@@ -82,13 +82,16 @@ impl Machine {
     }
 
     /// Puts a program of this name and text beside nothing, and returns the folder it is in.
+    ///
+    /// A process of its own writes it: what is open for writing here while another test forks stays open
+    /// in its child for a moment, and cannot be started meanwhile.
     pub(crate) fn program(&self, folder: &str, name: &str, text: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
         let folder = self.folder.path().join(folder);
         std::fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join(name);
-        std::fs::write(&path, text).expect("a file");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+        let script = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
+        let status = Command::new("/bin/sh").args(["-c", script]).arg(&path).arg(text).status();
+        assert!(status.expect("a shell").success());
         folder
     }
 

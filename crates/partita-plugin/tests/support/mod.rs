@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -60,10 +59,14 @@ impl Folder {
     }
 
     /// Writes an executable.
+    ///
+    /// A process of its own writes it: what is open for writing here while another test forks stays open
+    /// in its child for a moment, and cannot be started meanwhile.
     pub(crate) fn program(&self, text: &str) -> PathBuf {
         let path = self.path("plugin");
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let script = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
+        let status = Command::new("/bin/sh").args(["-c", script]).arg(&path).arg(text).status();
+        assert!(status.unwrap().success());
         path
     }
 
