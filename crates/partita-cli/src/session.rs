@@ -135,6 +135,9 @@ impl Session {
                     return Err(bad_config(component, reason));
                 }
             }
+            ComponentType::ImageBuilder | ComponentType::ContainerRegistry => {
+                partita_images::check(component).map_err(|reason| bad_config(component, reason))?;
+            }
         }
         Ok(())
     }

@@ -46,6 +46,12 @@ pub(crate) enum Command {
     /// Configure artifact stores.
     #[command(subcommand)]
     ArtifactStore(component::Verb),
+    /// Configure what makes the images that steps run in.
+    #[command(subcommand)]
+    ImageBuilder(component::Verb),
+    /// Configure where images are kept.
+    #[command(subcommand)]
+    ContainerRegistry(component::Verb),
     /// Store what documents refer to and never hold.
     #[command(subcommand)]
     Secret(secret::Verb),
@@ -77,6 +83,12 @@ pub(crate) fn run(
         }
         Command::ArtifactStore(verb) => {
             component::run(ComponentType::ArtifactStore, verb, context, configuration)
+        }
+        Command::ImageBuilder(verb) => {
+            component::run(ComponentType::ImageBuilder, verb, context, configuration)
+        }
+        Command::ContainerRegistry(verb) => {
+            component::run(ComponentType::ContainerRegistry, verb, context, configuration)
         }
         Command::Secret(verb) => secret::run(verb, context),
         Command::Store(verb) => store::run(verb, context),

@@ -101,6 +101,8 @@ fn request() -> CompileRequest {
                 component("kubeflow", ComponentType::Orchestrator),
             ],
             artifact_store: component("default", ComponentType::ArtifactStore),
+            image_builder: None,
+            container_registry: None,
         },
         capabilities: Capabilities {
             max_parallelism: Some(1),
