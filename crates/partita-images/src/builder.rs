@@ -1,5 +1,7 @@
 //! The flavors of image builders, their configurations, and what each of them can do.
 
+use std::collections::BTreeMap;
+
 use partita_core::stack::{Component, ComponentType, Flavor, Stack};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,6 +72,23 @@ impl Builder {
     pub fn of_stack(stack: &Stack) -> Result<Self, String> {
         let engine = || Ok(Self::Docker(DockerImageBuilderConfig::default()));
         stack.image_builder.as_ref().map_or_else(engine, Self::of)
+    }
+
+    /// Returns the keys of `settings.docker` that it cannot honour, each with the reason.
+    pub fn refused(&self) -> BTreeMap<&'static str, &'static str> {
+        const MOUNTS: (&str, &str) =
+            ("cache_mounts", "they are part of BuildKit, which it does not speak");
+        const NOTHING: &str = "it runs nothing while it makes an image";
+        match self {
+            Self::Docker(_) => BTreeMap::from([MOUNTS]),
+            Self::Native => BTreeMap::from([
+                MOUNTS,
+                ("apt_packages", NOTHING),
+                ("dockerfile", NOTHING),
+                ("build_context_root", NOTHING),
+                ("dockerignore", NOTHING),
+            ]),
+        }
     }
 
     /// Returns the name of its flavor.

@@ -1,7 +1,21 @@
 //! Image builders and container registries: from what steps ask of their image to an image.
+//!
+//! An image is made of layers on top of another one, the *parent*: what is installed for its steps, and
+//! the running Partita. It is named after all that it is made of, its *recipe*, so that one that is
+//! there is never made again. The author's code is no part of it: that comes out of the artifact store.
 
 pub mod builder;
+mod engine_build;
+mod error;
+mod layer;
+mod make;
+mod native;
+mod own;
+mod parent;
+mod recipe;
 pub mod registry;
+mod said;
+mod transfer;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +25,9 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 pub use builder::Builder;
+pub use error::ImageError;
+pub use make::{Request, StepImage, make, plan};
+pub use own::OwnPython;
 pub use registry::Registry;
 
 /// Returns the flavors of image builders and container registries; they need no registration.
