@@ -6,7 +6,6 @@ import json
 import os
 import select
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import pytest
 
 from conftest import PATIENCE, Project, interrupt
 from docker_engine import Engine
-from image_parents import bare, with_pip, write_wheel
+from image_parents import bare, with_pip
+from image_stack import built, use
 from partita import Client
 from process_stack import partita
 
@@ -44,9 +44,6 @@ SEES = """
         sees()
 """
 
-#: Nothing but what is on the wheels' folder of a test is found by `pip` here.
-NO_INDEX = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null"}
-
 
 def write(project: Project, settings: str) -> None:
     project.write("main.py", SEES.format(settings=settings))
@@ -57,52 +54,9 @@ def seen() -> dict[str, Any]:
     return Client().get_run("latest").steps["sees"].outputs["output"].load()
 
 
-def use(command: str, builder: str, parent: str | None = None, *more: str) -> None:
-    """Makes a stack active whose steps run in images that this builder makes."""
-    image = [f"--parent_image={parent}"] if parent else []
-    words = ("--flavor=docker", "--network=none", "--grace=5s", *image)
-    partita(command, "orchestrator", "register", "boxed", *words)
-    network = ["--network=none"] if builder == "docker" else []
-    partita(command, "image-builder", "register", "made", f"--flavor={builder}", *network)
-    names = ("-o", "boxed", "-a", "default", "-i", "made", *more)
-    partita(command, "stack", "register", "boxed", *names, "--set")
-
-
-@pytest.fixture
-def images(engine: Engine) -> Iterator[Engine]:
-    """The engine, without images that were built for steps, before a test and after it."""
-
-    def forget() -> None:
-        built = engine.docker("images", "--quiet", "--filter", "label=partita.recipe").split()
-        if built:
-            engine.docker("rmi", "--force", *sorted(set(built)))
-
-    forget()
-    yield engine
-    forget()
-
-
-@pytest.fixture
-def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of wheels, where alone the `pip` of this machine looks."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    for version in ("1.0", "2.0"):
-        write_wheel(folder, "greeting", version)
-    for name, value in {**NO_INDEX, "PIP_FIND_LINKS": str(folder)}.items():
-        monkeypatch.setenv(name, value)
-    return folder
-
-
 def parent_for(builder: str, engine: Engine) -> str:
     """An image that this builder can install distributions on."""
     return with_pip(engine) if builder == "docker" else bare(engine)
-
-
-def built(engine: Engine) -> list[str]:
-    """The names of the images that were built for steps."""
-    form = "{{.Repository}}:{{.Tag}}"
-    return engine.docker("images", "--filter", "label=partita.recipe", "--format", form).split()
 
 
 @pytest.mark.parametrize("builder", ["docker", "native"])
