@@ -76,13 +76,10 @@ impl Builder {
 
     /// Returns the keys of `settings.docker` that it cannot honour, each with the reason.
     pub fn refused(&self) -> BTreeMap<&'static str, &'static str> {
-        const MOUNTS: (&str, &str) =
-            ("cache_mounts", "they are part of BuildKit, which it does not speak");
         const NOTHING: &str = "it runs nothing while it makes an image";
         match self {
-            Self::Docker(_) => BTreeMap::from([MOUNTS]),
+            Self::Docker(_) => BTreeMap::new(),
             Self::Native => BTreeMap::from([
-                MOUNTS,
                 ("apt_packages", NOTHING),
                 ("dockerfile", NOTHING),
                 ("build_context_root", NOTHING),

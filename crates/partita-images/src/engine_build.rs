@@ -1,19 +1,20 @@
 //! The `docker` builder: the engine runs a Dockerfile that is made of settings.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use bollard::query_parameters::BuildImageOptionsBuilder;
 use futures_util::StreamExt;
-use partita_core::settings::{Docker, PackageInstaller};
+use partita_core::settings::Docker;
 use partita_engine::code;
 use partita_orchestrators::docker::Trouble;
 use tar::Builder;
 
 use crate::builder::DockerImageBuilderConfig;
 use crate::error::ImageError;
+use crate::instructions::{COPY_OWN, Instructions};
 use crate::layer::{self, Content, Files};
 use crate::make::Task;
 use crate::parent::Parent;
@@ -28,6 +29,31 @@ struct Asked<'a> {
     dockerfile: &'a str,
     arguments: HashMap<String, String>,
     labels: HashMap<String, String>,
+}
+
+/// What the instructions of an image copy.
+pub(crate) struct Source {
+    requirements: String,
+    own: Files,
+}
+
+impl Source {
+    fn of(docker: &Docker, own: Files) -> Self {
+        Self {
+            requirements: docker.requirements.iter().map(|line| format!("{line}\n")).collect(),
+            own,
+        }
+    }
+
+    /// Writes a build context: a Dockerfile, and what it copies.
+    fn write(&self, dockerfile: &str, tar: &mut Builder<File>) -> io::Result<()> {
+        let text = |text: String| Content::Bytes { bytes: text.into_bytes(), is_executable: false };
+        if dockerfile.contains(COPY_OWN) {
+            layer::add_files(tar, &self.own, Path::new("own"))?;
+        }
+        layer::add(tar, Path::new("requirements.txt"), &text(self.requirements.clone()))?;
+        layer::add(tar, Path::new("Dockerfile"), &text(dockerfile.to_owned()))
+    }
 }
 
 impl Task<'_> {
@@ -68,18 +94,37 @@ impl Task<'_> {
         parent: &Parent,
         own: Files,
     ) -> Result<(), ImageError> {
-        let (dockerfile, arguments) = dockerfile(docker, parent, !own.is_empty());
-        let text = |text: String| Content::Bytes { bytes: text.into_bytes(), is_executable: false };
-        let mut files = Files::new();
-        files.insert(PathBuf::from("Dockerfile"), text(dockerfile));
-        let lines = docker.requirements.iter().map(|line| format!("{line}\n")).collect();
-        files.insert(PathBuf::from("requirements.txt"), text(lines));
+        let instructions = Instructions::of(docker, parent, !own.is_empty());
+        let source = Source::of(docker, own);
+        if !docker.cache_mounts.is_empty() {
+            return self.build_in_parts(config, docker, parent, &source, instructions).await;
+        }
+        let text = instructions.dockerfile(&parent.name);
+        self.build_text(config, docker, self.image, text, &instructions.arguments, &source).await
+    }
+
+    /// Has the engine build an image of a Dockerfile that was made here.
+    pub(crate) async fn build_text(
+        &self,
+        config: &DockerImageBuilderConfig,
+        docker: &Docker,
+        image: &str,
+        dockerfile: String,
+        arguments: &HashMap<String, String>,
+        source: &Source,
+    ) -> Result<(), ImageError> {
         let mut tar = self.context()?;
-        layer::add_files(&mut tar, &files, Path::new(""))
-            .and_then(|()| layer::add_files(&mut tar, &own, Path::new("own")))
+        source
+            .write(&dockerfile, &mut tar)
             .map_err(|error| ImageError::system(&self.place.cache, error))?;
-        let labels = HashMap::from([("partita.recipe".to_owned(), self.tag.clone())]);
-        let asked = Asked { image: self.image, dockerfile: "Dockerfile", arguments, labels };
+        let mut labels = HashMap::new();
+        if image == self.image {
+            labels.insert("partita.recipe".to_owned(), self.tag.clone());
+        }
+        let is_declared = |name: &String| dockerfile.contains(&format!("ARG {name}\n"));
+        let arguments = arguments.iter().filter(|(name, _)| is_declared(name));
+        let arguments = arguments.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let asked = Asked { image, dockerfile: "Dockerfile", arguments, labels };
         self.run_build(config, docker, asked, tar).await
     }
 
@@ -136,102 +181,4 @@ impl Task<'_> {
 pub(crate) fn dockerfile_image(docker: &Docker) -> String {
     let digest = docker.context.as_ref().map(crate::recipe::short);
     format!("partita-dockerfile:{}", digest.unwrap_or_default())
-}
-
-/// Returns the text of the Dockerfile, and the values of its arguments: no word of an author is part
-/// of the text where it would be read as anything else.
-fn dockerfile(
-    docker: &Docker,
-    parent: &Parent,
-    has_own: bool,
-) -> (String, HashMap<String, String>) {
-    let mut text = format!("FROM {}\n", parent.name);
-    let mut arguments = HashMap::new();
-    let mut variables = |text: &mut String, variables: &std::collections::BTreeMap<_, _>| {
-        for (name, value) in variables {
-            let argument = format!("partita_{}", arguments.len());
-            let _ = write!(text, "ARG {argument}\nENV {name}=${argument}\n");
-            arguments.insert(argument, String::clone(value));
-        }
-    };
-    let user = parent.inspected.config.as_ref().and_then(|config| config.user.clone());
-    // By its number: an image need not know names.
-    text.push_str("USER 0\n");
-    variables(&mut text, &docker.environment);
-    if !docker.apt_packages.is_empty() {
-        let packages: Vec<String> =
-            docker.apt_packages.iter().map(|package| in_shell(package)).collect();
-        let _ = writeln!(
-            text,
-            "RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends {} && rm -rf /var/lib/apt/lists/*",
-            packages.join(" ")
-        );
-    }
-    if !docker.requirements.is_empty() {
-        text.push_str("COPY requirements.txt /opt/partita/requirements.txt\n");
-        text.push_str(match docker.python_package_installer {
-            PackageInstaller::Pip => PIP,
-            PackageInstaller::Uv => UV,
-        });
-    }
-    if has_own {
-        text.push_str("COPY own/ /\n");
-    }
-    variables(&mut text, &docker.runtime_environment);
-    if let Some(user) = docker.user.clone().or(user).filter(|user| !user.is_empty()) {
-        let _ = writeln!(text, "USER {user}");
-    }
-    (text, arguments)
-}
-
-const PIP: &str = r#"RUN ["python", "-m", "pip", "install", "--no-cache-dir", "--no-input", "--disable-pip-version-check", "--requirement", "/opt/partita/requirements.txt"]
-"#;
-
-const UV: &str = r#"RUN ["python", "-m", "pip", "install", "--no-cache-dir", "--no-input", "--disable-pip-version-check", "uv"]
-RUN ["python", "-m", "uv", "pip", "install", "--no-cache", "--system", "--break-system-packages", "--requirement", "/opt/partita/requirements.txt"]
-"#;
-
-/// Returns a word as a shell reads it.
-fn in_shell(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use bollard::models::{ImageConfig, ImageInspect};
-
-    use super::*;
-
-    #[test]
-    fn settings_become_a_dockerfile_that_no_value_can_break_out_of() {
-        let parent = Parent {
-            name: "python:3.11-slim".to_owned(),
-            id: "sha256:a".to_owned(),
-            inspected: ImageInspect {
-                config: Some(ImageConfig {
-                    user: Some("app".to_owned()),
-                    ..ImageConfig::default()
-                }),
-                ..ImageInspect::default()
-            },
-        };
-        let value = "a \"b\" $C\nRUN evil";
-        let docker = Docker {
-            environment: BTreeMap::from([("Mixed_case".to_owned(), value.to_owned())]),
-            apt_packages: vec!["git".to_owned(), "a'; evil".to_owned()],
-            requirements: vec!["six".to_owned()],
-            ..Docker::default()
-        };
-        let (text, arguments) = dockerfile(&docker, &parent, true);
-        let expected = format!(
-            "FROM python:3.11-slim\nUSER 0\nARG partita_0\nENV Mixed_case=$partita_0\n\
-             RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes \
-             --no-install-recommends 'git' 'a'\\''; evil' && rm -rf /var/lib/apt/lists/*\n\
-             COPY requirements.txt /opt/partita/requirements.txt\n{PIP}COPY own/ /\nUSER app\n"
-        );
-        assert_eq!(text, expected);
-        assert_eq!(arguments["partita_0"], value);
-    }
 }

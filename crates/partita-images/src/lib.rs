@@ -5,8 +5,11 @@
 //! there is never made again. The author's code is no part of it: that comes out of the artifact store.
 
 pub mod builder;
+mod bytecode;
 mod engine_build;
+mod engine_run;
 mod error;
+mod instructions;
 mod layer;
 mod make;
 mod native;

@@ -1,12 +1,15 @@
 //! The images of the steps of a deployment: which there are, which are missing and why, and making
 //! these.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use bollard::query_parameters::ListContainersOptionsBuilder;
 use futures_util::future::try_join_all;
 use partita_core::deployment::Deployment;
 use partita_core::digest::Digest;
@@ -17,13 +20,14 @@ use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::builder::Builder;
+use crate::bytecode;
 use crate::error::ImageError;
 use crate::layer::Files;
 use crate::own::{Own, OwnPython};
-use crate::parent::Parent;
+use crate::parent::{self, Parent};
 use crate::recipe::{Recipe, short};
 use crate::registry::Registry;
-use crate::{engine_build, transfer};
+use crate::{engine_build, engine_run, transfer};
 
 /// What images are made for, and with.
 pub struct Request<'a> {
@@ -65,6 +69,10 @@ pub(crate) struct Place<'a> {
     builder: &'a Builder,
     python: Option<&'a OwnPython>,
     own: Option<Arc<Own>>,
+    /// What the names of these builds' containers begin with.
+    pub(crate) containers: String,
+    /// The images that these builds began with, which only they need.
+    pub(crate) parts: RefCell<Vec<String>>,
     /// The recipes of the last time, by step.
     before: BTreeMap<String, Recipe>,
 }
@@ -79,11 +87,24 @@ pub(crate) struct Task<'a> {
     pub(crate) steps: &'a str,
 }
 
-impl Task<'_> {
-    /// Keeps what a build has said, for whoever wants to see all of it.
+impl<'a> Task<'a> {
+    fn new(place: &'a Place<'a>, image: &'a str, tag: String, steps: &'a str) -> Self {
+        let task = Self { place, image, tag, steps };
+        let _ = fs::remove_file(task.log());
+        task
+    }
+
+    fn log(&self) -> PathBuf {
+        self.place.cache.join(format!("build-{}.log", self.tag))
+    }
+
+    /// Keeps what a build has said, after what it has said before, for whoever wants to see all of it.
     pub(crate) fn write_log(&self, output: &str) -> Result<PathBuf, ImageError> {
-        let path = self.place.cache.join(format!("build-{}.log", self.tag));
-        fs::write(&path, output).map_err(|error| ImageError::system(&path, error))?;
+        let path = self.log();
+        let opened = OpenOptions::new().create(true).append(true).open(&path);
+        opened
+            .and_then(|mut log| log.write_all(output.as_bytes()))
+            .map_err(|error| ImageError::system(&path, error))?;
         Ok(path)
     }
 }
@@ -136,6 +157,13 @@ pub fn make(request: &Request<'_>, tell: &dyn Fn(&str)) -> Result<Vec<StepImage>
     })
 }
 
+/// Returns what the names of containers begin with that are nobody else's.
+fn container_names() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let this = format!("{} {}", std::process::id(), now.as_nanos());
+    format!("partita-build-{}", short(&Digest::of(this.as_bytes())))
+}
+
 /// Returns where the recipes of the last time are kept.
 fn last(request: &Request<'_>) -> PathBuf {
     let name = Digest::of(request.deployment.pipeline.name.as_bytes());
@@ -172,13 +200,19 @@ fn with_place<T>(
             builder: &request.builder,
             python: request.python.as_ref(),
             own,
+            containers: container_names(),
+            parts: RefCell::default(),
             before: before.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default(),
         };
         tokio::select! {
-            made = run(&place, groups) => made,
-            _ = ctrl_c() => Err(ImageError::Cancelled),
-            _ = terminated.recv() => Err(ImageError::Cancelled),
+            made = run(&place, groups) => return made,
+            _ = ctrl_c() => {}
+            _ = terminated.recv() => {}
         }
+        place.remove_containers().await;
+        let parts = place.parts.take();
+        engine_run::remove_parts(&place.engine, &parts).await;
+        Err(ImageError::Cancelled)
     });
     // What was cancelled need not come to its end.
     runtime.shutdown_background();
@@ -215,6 +249,16 @@ impl Place<'_> {
             parent: parent.id.clone(),
             docker: group.docker.clone(),
             partita: own.map(|own| own.digest),
+        }
+    }
+
+    /// Removes the containers of builds that were cancelled.
+    async fn remove_containers(&self) {
+        let filters = HashMap::from([("name", vec![format!("^/?{}", self.containers)])]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let listed = self.engine.docker.list_containers(Some(options)).await;
+        for container in listed.unwrap_or_default() {
+            parent::remove(&self.engine, &container.id.unwrap_or_default()).await;
         }
     }
 
@@ -292,7 +336,7 @@ impl Place<'_> {
         }
         let reason = self.reason(group, &recipe);
         tell(&format!("building the image `{image}` of {steps}: {reason}"));
-        let task = Task { place: self, image: &image, tag: short(&recipe.digest()), steps: &steps };
+        let task = Task::new(self, &image, short(&recipe.digest()), &steps);
         self.build(&task, group, &parent).await?;
         if let Some(registry) = &self.registry
             && let Err(error) = transfer::push(&self.engine, &image, registry).await
@@ -312,7 +356,7 @@ impl Place<'_> {
         let name = Self::parent_name(group);
         if let (Some(_), Builder::Docker(config)) = (&group.docker.dockerfile, self.builder) {
             let tag = group.docker.context.as_ref().map(short).unwrap_or_default();
-            let task = Task { place: self, image: &name, tag, steps };
+            let task = Task::new(self, &name, tag, steps);
             task.build_dockerfile(config, &group.docker).await?;
         }
         Parent::find(&self.engine, &name, self.registry.as_ref()).await
@@ -328,17 +372,20 @@ impl Place<'_> {
             Some(own) => Some((own, parent.python_for(own, &self.engine, &self.cache).await?)),
             None => None,
         };
-        let own = match (&self.own, &python) {
-            (Some(own), Some((_, python))) => own.layer(python),
-            _ => Files::new(),
-        };
+        let folder = task.temporary()?;
+        let mut files = Files::new();
+        if let (Some(own), Some((ours, theirs))) = (&self.own, &python) {
+            files = own.layer(theirs);
+            let compiled = bytecode::add(&mut files, ours, folder.path()).await;
+            compiled.map_err(|error| ImageError::system(folder.path(), error))?;
+        }
         match self.builder {
             Builder::Docker(config) => {
-                task.build_by_engine(config, &group.docker, parent, own).await
+                task.build_by_engine(config, &group.docker, parent, files).await
             }
             Builder::Native => {
                 let python = python.as_ref().map(|(own, parent)| (*own, parent));
-                task.build_by_hand(&group.docker, parent, python, own).await
+                task.build_by_hand(&group.docker, parent, python, files).await
             }
         }
     }

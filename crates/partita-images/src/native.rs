@@ -15,12 +15,13 @@ use serde_json::{Value, json};
 use tar::Builder;
 use tokio::process::Command;
 
+use crate::bytecode;
 use crate::error::ImageError;
 use crate::layer::{self, Content, Files};
 use crate::make::Task;
 use crate::own::{OwnPython, PACKAGES};
 use crate::parent::{Parent, ParentPython};
-use crate::recipe::short;
+use crate::recipe::{LAYOUT, short};
 use crate::{said, transfer};
 
 /// When images were made that are the same whenever they are.
@@ -60,7 +61,7 @@ impl Task<'_> {
         self.load(docker, parent, &layers).await
     }
 
-    fn temporary(&self) -> Result<tempfile::TempDir, ImageError> {
+    pub(crate) fn temporary(&self) -> Result<tempfile::TempDir, ImageError> {
         let cache = &self.place.cache;
         tempfile::tempdir_in(cache).map_err(|error| ImageError::system(cache, error))
     }
@@ -81,15 +82,16 @@ impl Task<'_> {
             fs::write(&list, lines).map_err(|error| ImageError::system(&list, error))?;
             let target = folder.path().join("target");
             self.install(docker, own, &list, &target).await?;
-            let (parent, interpreter) = (parent.clone(), own.interpreter.clone());
-            let part = folder.path().join("layer.tar");
-            let (from, to) = (part.clone(), file.clone());
-            let written = blocking(move || {
-                let files = installed(&target, &interpreter, &parent)?;
+            let written = |error| ImageError::system(&file, error);
+            let mut files = installed(&target, &own.interpreter, parent).map_err(written)?;
+            let compiled = bytecode::add(&mut files, own, &folder.path().join("bytecode")).await;
+            compiled.map_err(written)?;
+            let (from, to) = (folder.path().join("layer.tar"), file.clone());
+            let layer = blocking(move || {
                 layer::write(&files, File::create(&from)?)?;
                 fs::rename(from, to)
             });
-            written.await.map_err(|error| ImageError::system(&file, error))?;
+            layer.await.map_err(written)?;
         }
         let path = file.clone();
         let digest = blocking(move || layer::digest_of_file(&path)).await;
@@ -112,7 +114,9 @@ impl Task<'_> {
                 command
             }
             PackageInstaller::Uv => {
-                let mut command = Command::new("uv");
+                let beside = own.interpreter.with_file_name("uv");
+                let uv = if beside.exists() { beside } else { PathBuf::from("uv") };
+                let mut command = Command::new(uv);
                 command.args(["pip", "install", "--link-mode=copy", "--python"]);
                 command.arg(&own.interpreter);
                 command
@@ -183,6 +187,7 @@ fn key(docker: &Docker, parent: &ParentPython) -> String {
     for text in python {
         hasher.field("python", text.as_bytes());
     }
+    hasher.field("layout", &LAYOUT.to_le_bytes());
     hasher.field("installer", docker.python_package_installer.as_str().as_bytes());
     short(&hasher.finish())
 }

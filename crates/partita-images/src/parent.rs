@@ -149,14 +149,19 @@ async fn probe(engine: &Engine, image: &str, id: &str) -> Result<Option<ParentPy
     let created = docker.create_container(options, body).await.map_err(Trouble::from);
     let container = created.map_err(failed)?.id;
     let said = said(engine, &container).await;
-    let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-    let _ = docker.remove_container(&container, Some(options)).await;
+    remove(engine, &container).await;
     match said {
         Ok(said) => Ok(serde_json::from_str(said.lines().last().unwrap_or_default()).ok()),
         Err(Trouble::Away(why)) => Err(ImageError::Away(why)),
         // There is no such program.
         Err(_) => Ok(None),
     }
+}
+
+/// Removes a container, with what only it had.
+pub(crate) async fn remove(engine: &Engine, container: &str) {
+    let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+    let _ = engine.docker.remove_container(container, Some(options)).await;
 }
 
 /// Runs a container to its end and returns what it printed.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::registry::Registry;
 
 /// Raised whenever the same recipe makes another image than before.
-const LAYOUT: u32 = 1;
+pub(crate) const LAYOUT: u32 = 2;
 
 /// What the names of images begin with where settings say nothing.
 const REPOSITORY: &str = "partita";
@@ -33,6 +33,7 @@ impl Recipe {
             parent_image: None,
             target_repository: None,
             prevent_build_reuse: false,
+            cache_mounts: Vec::new(),
             ..self.docker.clone()
         };
         let mut hasher = FieldHasher::default();
@@ -132,6 +133,7 @@ mod tests {
     fn whatever_makes_another_image_gives_it_another_name() {
         check(|_| {}, true, &[]);
         check(|recipe| recipe.docker.prevent_build_reuse = true, true, &[]);
+        check(|recipe| recipe.docker.cache_mounts = vec!["/a".to_owned()], true, &[]);
         check(|recipe| recipe.docker.requirements.clear(), false, &["`requirements` changed"]);
         check(|recipe| recipe.docker.user = Some("1".to_owned()), false, &["`user` changed"]);
         let another = "the image `python:3.11-slim` that it is built on is another one now";

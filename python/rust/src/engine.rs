@@ -46,6 +46,11 @@ fn raised(py: Python<'_>, error: Error) -> PyErr {
     match error {
         Error::Refused(report) => pipeline_error(py, report),
         Error::Stopped => PanicException::new_err("the engine stopped"),
+        // Python has noted the same signal, and would raise wherever it looks next.
+        error if error.is_cancelled() => match py.check_signals() {
+            Err(signal) => signal,
+            Ok(()) => PyKeyboardInterrupt::new_err(()),
+        },
         error => partita_error(py, error),
     }
 }

@@ -152,7 +152,7 @@ class DockerSettings(Settings):
             build_context_root: The folder whose files that may copy; by default its own.
             dockerignore: The list of what of them it may not, instead of `.dockerignore` there.
             target_repository: What the image is called, before its tag.
-            cache_mounts: Folders that builds share; needs a builder that knows them.
+            cache_mounts: Folders that builds share and no image has, such as `/root/.cache/pip`.
             prevent_build_reuse: Whether it is built anew for each run.
         """
         self._options = _given(

@@ -137,6 +137,12 @@ impl Error {
             _ => false,
         }
     }
+
+    /// Returns whether somebody ended what was asked before a run began.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Image(partita_images::ImageError::Cancelled))
+    }
 }
 
 impl From<HomeError> for Error {

@@ -52,6 +52,9 @@ pub struct Docker {
     /// What the names of images built of this begin with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_repository: Option<String>,
+    /// Folders that builds share, and that are in no image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cache_mounts: Vec<String>,
     /// Whether it is built anew for each run.
     #[serde(skip_serializing_if = "Not::not")]
     pub prevent_build_reuse: bool,

@@ -23,7 +23,8 @@ impl BuiltOf {
     /// Reads the value of a key.
     pub(super) fn read(key: &str, literal: &Literal) -> Result<Self, Refusal> {
         let value = match key {
-            "apt_packages" | "cache_mounts" => Self::Texts(values::texts(literal)?),
+            "apt_packages" => Self::Texts(values::texts(literal)?),
+            "cache_mounts" => Self::Texts(folders(literal)?),
             "environment" | "runtime_environment" => Self::Variables(variables(literal)?),
             "prevent_build_reuse" | "replicate_local_python_environment" => {
                 Self::Whether(values::boolean(literal)?)
@@ -111,6 +112,18 @@ fn variables(literal: &Literal) -> Result<BTreeMap<String, String>, Refusal> {
         Ok((name, text))
     };
     values.into_iter().map(variable).collect()
+}
+
+fn folders(literal: &Literal) -> Result<Vec<String>, Refusal> {
+    let folders = values::texts(literal)?;
+    match folders.iter().find(|folder| !folder.starts_with('/') || folder.len() == 1) {
+        None => Ok(folders),
+        Some(folder) => {
+            let what = format!("{} is not the path of a folder in an image", quoted(folder));
+            let help = "begin it with `/`, as in `/root/.cache/pip`".to_owned();
+            Err(Refusal::Content(what, Some(help)))
+        }
+    }
 }
 
 fn installer(literal: &Literal) -> Result<PackageInstaller, Refusal> {

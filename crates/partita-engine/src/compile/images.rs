@@ -135,6 +135,7 @@ impl<'a> ImageMaker<'a> {
             runtime_environment: variables("runtime_environment").unwrap_or_default(),
             user: text("user"),
             target_repository: text("target_repository"),
+            cache_mounts: texts("cache_mounts").unwrap_or_default(),
             prevent_build_reuse: whether("prevent_build_reuse"),
             ..Docker::default()
         };

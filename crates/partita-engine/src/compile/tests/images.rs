@@ -84,6 +84,7 @@ fn what_no_image_can_have_is_refused() {
     check_refused(json!({ "environment": {"TOKEN": "{{hub.token}}"} }), "refers to a secret");
     check_refused(json!({ "environment": {"A=B": "1"} }), "is not the name of an environment");
     check_refused(json!({ "python_package_installer": "conda" }), "installs no packages");
+    check_refused(json!({ "cache_mounts": ["cache"] }), "is not the path of a folder in an image");
     check_refused(json!({ "apt_packages": ["git"] }), "the image builder `native` cannot honour");
     check_refused(json!({ "skip_build": true }), "asks for an image that is there");
     check_refused(
