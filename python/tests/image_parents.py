@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
+import inspect
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from docker_engine import SCRIPTS, Engine
@@ -55,24 +58,97 @@ def bare(engine: Engine) -> str:
 
 def with_pip(engine: Engine) -> str:
     """That image with `pip`, and wheels of `greeting` 1.0 and 2.0 for it."""
-    made_of = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    name = f"partita-test/pip:{made_of}"
-    if engine.docker("images", "--quiet", name):
-        return name
-    pip = importlib.util.find_spec("pip")
-    assert pip is not None and pip.origin is not None
-    with tempfile.TemporaryDirectory() as folder:
-        context = Path(folder)
+
+    def fill(context: Path) -> str:
         (context / "wheels").mkdir()
-        shutil.copytree(
-            Path(pip.origin).parent, context / "pip", ignore=shutil.ignore_patterns("__pycache__")
-        )
+        _copy("pip", context)
         for version in ("1.0", "2.0"):
             write_wheel(context / "wheels", "greeting", version)
-        (context / "Dockerfile").write_text(
+        return (
             f"FROM {bare(engine)}\nCOPY pip /{PACKAGES}/pip\nCOPY wheels /wheels\n"
-            "ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels\n"
+            "ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels UV_OFFLINE=1 UV_FIND_LINKS=/wheels\n"
         )
+
+    return made(engine, "pip", fill, __file__)
+
+
+def with_uv(engine: Engine) -> str:
+    """As that, with `uv`."""
+
+    def fill(context: Path) -> str:
+        _copy("uv", context)
+        (noted,) = _folder("uv").parent.glob("uv-*.dist-info")
+        shutil.copytree(noted, context / noted.name)
+        shutil.copy2(Path(sys.executable).with_name("uv"), context / "program")
+        return (
+            f"FROM {with_pip(engine)}\nCOPY uv /{PACKAGES}/uv\n"
+            f"COPY {noted.name} /{PACKAGES}/{noted.name}\nCOPY program /opt/python/bin/uv\n"
+        )
+
+    return made(engine, "uv", fill, __file__)
+
+
+#: Builds wheels of its own project, with nothing but Python.
+BACKEND = """
+import pathlib, sys
+sys.path.insert(0, ".")
+from wheels import write_wheel
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    return write_wheel(pathlib.Path(folder), "counted", "1.0").name
+"""
+
+
+def with_sources(engine: Engine) -> str:
+    """As the one with `pip`, where `counted` comes as its sources."""
+
+    def fill(context: Path) -> str:
+        top = context / "counted-1.0"
+        top.mkdir()
+        (top / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: counted\nVersion: 1.0\n")
+        (top / "backend.py").write_text(BACKEND)
+        modules = "import base64, hashlib, zipfile\nfrom pathlib import Path\n\n\n"
+        (top / "wheels.py").write_text(modules + inspect.getsource(write_wheel))
+        (top / "pyproject.toml").write_text(
+            '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        )
+        with tarfile.open(context / "counted-1.0.tar.gz", "w:gz") as tar:
+            tar.add(top, top.name)
+        return f"FROM {with_pip(engine)}\nCOPY counted-1.0.tar.gz /wheels/\n"
+
+    return made(engine, "sources", fill, __file__)
+
+
+def made(engine: Engine, what: str, fill: Callable[[Path], str], source: str) -> str:
+    """Makes an image once for each content of the file that says how.
+
+    Args:
+        engine: The engine that has it then.
+        what: What it is called.
+        fill: Writes what its Dockerfile copies into a folder, and returns that Dockerfile.
+        source: The file.
+
+    Returns:
+        Its name.
+    """
+    made_of = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:12]
+    name = f"partita-test/{what}:{made_of}"
+    if engine.docker("images", "--quiet", name):
+        return name
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "Dockerfile").write_text(fill(Path(folder)))
         words = ("--force-rm", "--network=none", "--quiet", "--tag", name)
         engine.docker("build", *words, folder)
     return name
+
+
+def _copy(package: str, context: Path) -> None:
+    """Copies a package of this Python."""
+    left_out = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(_folder(package), context / package, ignore=left_out)
+
+
+def _folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent

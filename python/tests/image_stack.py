@@ -11,7 +11,7 @@ from docker_engine import Engine
 from image_parents import write_wheel
 from process_stack import partita
 
-#: Nothing but what is on the wheels' folder of a test is found by `pip` here.
+#: Nothing but what is in the wheels' folder of a test is found by `pip` here.
 NO_INDEX = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null"}
 
 
@@ -28,12 +28,15 @@ def use(command: str, builder: str, parent: str | None = None, *more: str) -> No
 
 @pytest.fixture
 def images(engine: Engine) -> Iterator[Engine]:
-    """The engine, without images that were built for steps, before a test and after it."""
+    """The engine, without images that were built for steps and what builds share, before a test and after it."""
 
     def forget() -> None:
         built = engine.docker("images", "--quiet", "--filter", "label=partita.recipe").split()
         if built:
             engine.docker("rmi", "--force", *sorted(set(built)))
+        kept = cache_mounts(engine)
+        if kept:
+            engine.docker("volume", "rm", *kept)
 
     forget()
     yield engine
@@ -42,14 +45,25 @@ def images(engine: Engine) -> Iterator[Engine]:
 
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of wheels, where alone the `pip` of this machine looks."""
+    """A folder of wheels, where alone the installers of this machine look."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     for version in ("1.0", "2.0"):
         write_wheel(folder, "greeting", version)
-    for name, value in {**NO_INDEX, "PIP_FIND_LINKS": str(folder)}.items():
+    found = {
+        "PIP_FIND_LINKS": str(folder),
+        "UV_FIND_LINKS": str(folder),
+        "UV_OFFLINE": "1",
+        "UV_CACHE_DIR": str(tmp_path / "uv"),
+    }
+    for name, value in {**NO_INDEX, **found}.items():
         monkeypatch.setenv(name, value)
     return folder
+
+
+def cache_mounts(engine: Engine) -> list[str]:
+    """The volumes that builds share."""
+    return engine.docker("volume", "ls", "--quiet", "--filter", "label=partita.cache").split()
 
 
 def built(engine: Engine) -> list[str]:

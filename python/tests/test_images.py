@@ -2,73 +2,54 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
-import select
 import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import PATIENCE, Project, interrupt
+from conftest import Project
 from docker_engine import Engine
-from image_parents import bare, with_pip
+from image_debian import with_apt
+from image_parents import bare
 from image_stack import built, use
+from image_steps import parent_for, seen, write
 from partita import Client
 from process_stack import partita
 
-#: Says what it finds in its image.
-SEES = """
-    import json, os, shutil, subprocess, sys
-    from partita import DockerSettings, pipeline, step
 
-    @step(settings={{"docker": DockerSettings({settings})}}, enable_cache=False)
-    def sees() -> dict[str, object]:
-        try:
-            import greeting
-            version = greeting.VERSION
-        except ImportError:
-            version = None
-        says = shutil.which("greeting-says")
-        return {{
-            "greeting": version,
-            "says": says and subprocess.run([says], capture_output=True, text=True).stdout.strip(),
-            "variables": {{key: os.environ[key] for key in sorted(os.environ) if "mixed" in key.lower()}},
-            "user": os.getuid(),
-            "file": os.path.exists("/from-dockerfile") and open("/from-dockerfile").read(),
-        }}
-
-    @pipeline
-    def line():
-        sees()
-"""
-
-
-def write(project: Project, settings: str) -> None:
-    project.write("main.py", SEES.format(settings=settings))
-
-
-def seen() -> dict[str, Any]:
-    """What the step of the latest run saw."""
-    return Client().get_run("latest").steps["sees"].outputs["output"].load()
-
-
-def parent_for(builder: str, engine: Engine) -> str:
-    """An image that this builder can install distributions on."""
-    return with_pip(engine) if builder == "docker" else bare(engine)
-
-
-@pytest.mark.parametrize("builder", ["docker", "native"])
+@pytest.mark.parametrize(
+    ("builder", "installer", "listed"),
+    [
+        ("docker", "pip", "requirements"),
+        ("docker", "uv", "requirements"),
+        ("native", "pip", "requirements"),
+        ("native", "uv", "pyproject"),
+    ],
+)
 def test_an_image_has_what_its_steps_ask_for(
-    project: Project, command: str, images: Engine, wheels: Path, builder: str
+    project: Project,
+    command: str,
+    images: Engine,
+    wheels: Path,
+    builder: str,
+    installer: str,
+    listed: str,
 ) -> None:
-    use(command, builder, parent_for(builder, images))
+    use(command, builder, parent_for(builder, images, installer))
     project.write("requirements.txt", "# says hello\ngreeting<2\n")
+    project.write("pyproject.toml", '[project]\ndependencies = ["greeting<2"]\n')
+    file = "requirements.txt" if listed == "requirements" else "pyproject.toml"
     hostile = 'a "b" $HOME \\\\ `c` #'
     write(
         project,
-        f"""requirements="requirements.txt", environment={{"Mixed_Case": {hostile!r}}},
+        f"""{listed}={file!r}, python_package_installer={installer!r}, environment={{"Mixed_Case": {hostile!r}}},
         runtime_environment={{"LATE_mixed": "two\\nlines"}}, user="0", target_repository="team/sees\"""",
     )
     finished = project.run()
@@ -85,6 +66,18 @@ def test_an_image_has_what_its_steps_ask_for(
     assert again.code == 0, again
     assert "building" not in again.err
     assert built(images) == [image]
+
+
+def test_an_image_has_the_packages_of_debian_that_its_steps_ask_for(
+    project: Project, command: str, images: Engine
+) -> None:
+    use(command, "docker", with_apt(images))
+    write(project, 'apt_packages=["says-hello"]')
+    finished = project.run()
+    assert finished.code == 0, finished.err
+    assert seen()["hello"] == "hello from Debian"
+    write(project, 'apt_packages=["says-hello", "says-nothing"]')
+    assert "E: Unable to locate package says-nothing" in project.run().refusal
 
 
 #: Two steps that share an image, and one that has another.
@@ -170,22 +163,6 @@ def test_layers_that_are_written_here_are_the_same_bytes_on_every_machine(
         for wheel in wheels.iterdir():
             os.utime(wheel)
     assert identities[0] == identities[1]
-
-
-@pytest.mark.parametrize("builder", ["docker", "native"])
-def test_the_resolvers_own_words_are_shown(
-    project: Project, command: str, images: Engine, wheels: Path, builder: str
-) -> None:
-    use(command, builder, parent_for(builder, images))
-    write(project, 'requirements=["greeting==3.0", "nowhere-to-be-found"]')
-    finished = project.run()
-    message = finished.refusal
-    assert "the image of step `sees` cannot be built: " in message
-    assert "ERROR: No matching distribution found for greeting==3.0" in message
-    log = Path(message.rpartition("all that was said is in `")[2].split("`")[0])
-    assert "greeting==3.0" in log.read_text()
-    assert (built(images), images.containers()) == ([], [])
-    assert Client().list_runs() == []
 
 
 def test_a_dockerfile_makes_what_an_image_is_built_on(
@@ -276,13 +253,9 @@ def test_what_a_builder_cannot_honour_is_refused_without_an_engine(
     project: Project, command: str
 ) -> None:
     use(command, "native", "python")
-    for settings, key in (
-        ('apt_packages=["git"]', "apt_packages"),
-        ('cache_mounts=["/root/.cache"]', "cache_mounts"),
-    ):
-        write(project, settings)
-        refusal = project.verb("compile", target="main.py").refusal
-        assert f"asks for `{key}` of an image, which the image builder `made` cannot" in refusal
+    write(project, 'apt_packages=["git"]')
+    refusal = project.verb("compile", target="main.py").refusal
+    assert "asks for `apt_packages` of an image, which the image builder `made` cannot" in refusal
 
 
 def test_a_plan_says_what_it_cannot_know_without_an_engine(
@@ -296,35 +269,30 @@ def test_a_plan_says_what_it_cannot_know_without_an_engine(
     assert project.verb("build", target="main.py").code == 3
 
 
-def test_a_cancelled_build_ends_what_it_began(
+def test_what_is_installed_here_is_installed_there(
     project: Project, command: str, images: Engine, wheels: Path, tmp_path: Path
 ) -> None:
     use(command, "native", bare(images))
-    write(project, 'requirements=["greeting==1.0"]')
-    # An installer that says that it is there, and then never ends.
-    ready, hanging = tmp_path / "ready", tmp_path / "hanging"
-    os.mkfifo(ready)
-    hanging.mkdir()
-    (hanging / "pip").mkdir()
-    (hanging / "pip/__init__.py").touch()
-    (hanging / "pip/__main__.py").write_text(
-        f"import os, time\nwith open({str(ready)!r}, 'w') as told:\n    told.write(str(os.getpid()))\ntime.sleep(1000)\n"
+    write(project, "replicate_local_python_environment=True")
+    # A Python that has `greeting`, and the installer of this one.
+    here = tmp_path / "here"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", here], check=True)
+    (packages,) = here.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheels / "greeting-1.0-py3-none-any.whl") as wheel:
+        wheel.extractall(packages)
+    pip = importlib.util.find_spec("pip")
+    assert pip is not None and pip.origin is not None
+    (packages / "pip").symlink_to(Path(pip.origin).parent)
+    done = subprocess.run(
+        [here / "bin/python", "-m", "partita", "run", '{"target": "main.py"}'],
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    run = project.begin(
-        "-m",
-        "partita",
-        "run",
-        '{"target": "main.py"}',
-        env={"PYTHONPATH": f"{hanging}:{project.environment()['PYTHONPATH']}"},
-    )
-    told = os.open(ready, os.O_RDONLY | os.O_NONBLOCK)
-    assert select.select([told], [], [], PATIENCE)[0], "the installer was not begun"
-    installer = int(os.read(told, 20))
-    os.close(told)
-    finished = interrupt(run)
-    assert finished.code == 130, finished
-    assert (
-        not Path(f"/proc/{installer}").exists()
-        or "Z" in Path(f"/proc/{installer}/stat").read_text().split()
-    )
-    assert built(images) == []
+    assert done.returncode == 0, done
+    assert seen()["greeting"] == "1.0"
+    # The newer one that the folder of wheels has is not taken.
+    (document,) = (project.store / "deployments").glob("*.json")
+    assert '"greeting==1.0"' in document.read_text().replace(" ", "")
