@@ -54,7 +54,7 @@ lint: format-check clippy ruff pyright rustdoc doc-check msrv ## The part of `ch
 
 test-docker: .venv/native.stamp ## Run what needs a Docker engine, which is started as root.
 	$(IN_VENV) PARTITA_REQUIRE_DOCKER=1 python -m pytest -q -c python/pyproject.toml \
-		python/tests/test_docker*.py python/tests/test_example_containers.py
+		python/tests/test_docker*.py python/tests/test_image*.py python/tests/test_example_containers.py
 
 test-torch: target/torch-venv/native.stamp ## Run what needs torch, which takes 6 GB to install.
 	VIRTUAL_ENV="$(TORCH_VENV)" PATH="$(TORCH_VENV)/bin:$(OUTER_PATH)" \

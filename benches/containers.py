@@ -68,17 +68,18 @@ def docker(*words: str) -> str:
 
 
 @contextmanager
-def container_home(**config: object) -> Generator[str, None, None]:
-    """Gives an empty home whose steps run in containers, which stay."""
+def container_home(*, builder: str = "", **config: object) -> Generator[str, None, None]:
+    """Gives an empty home whose steps run in containers, maybe in images of a builder; all stay."""
     config = {"parent_image": engine(), "network": "none", "remove": "never", **config}
     options = [
         f"--{key}={value if isinstance(value, str) else json.dumps(value)}"
         for key, value in config.items()
     ]
+    builds = ["-i", builder] if builder else []
     with folder() as home:
         for command in (
             ["orchestrator", "register", "boxed", "--flavor=docker", *options],
-            ["stack", "register", "boxed", "-o", "boxed", "-a", "default", "--set"],
+            ["stack", "register", "boxed", "-o", "boxed", "-a", "default", *builds, "--set"],
         ):
             environment = {**os.environ, "PARTITA_HOME": home}
             subprocess.run([PARTITA, *command], env=environment, check=True, capture_output=True)

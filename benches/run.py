@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import containers
+import images
 import plugins
 import processes
 import programs
@@ -176,6 +177,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     **plugins.MEASUREMENTS,
     **programs.MEASUREMENTS,
     **containers.MEASUREMENTS,
+    **images.MEASUREMENTS,
 }
 
 

@@ -20,7 +20,9 @@ use partita_core::settings::{Memory, Span};
 use partita_core::spec::PipelineSpec;
 use partita_core::stack::{Capabilities, Delegates, Stack};
 use partita_core::time::Timestamp;
-use partita_engine::compile::{CompileRequest, ConfigFile, FlavorSettings, Overrides, compile};
+use partita_engine::compile::{
+    CompileRequest, ConfigFile, FlavorSettings, ImageBuilderLimits, Overrides, compile,
+};
 use partita_engine::schedule::{Plan, Scheduler};
 use partita_engine::step_runner::load_folder;
 use partita_engine::store::{
@@ -183,6 +185,8 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
         other_capabilities: BTreeMap::new(),
         flavor_settings: FlavorSettings::default(),
         images: BTreeMap::new(),
+        image_builder: ImageBuilderLimits::default(),
+        site_packages: Vec::new(),
         config: Some(config),
         overrides: Overrides::default(),
         source_root: PathBuf::from("/nonexistent"),

@@ -19,7 +19,7 @@ import pytest
 import partita
 from partita import Client
 
-pytest_plugins = ["docker_engine"]
+pytest_plugins = ["docker_engine", "image_stack"]
 
 #: Long enough for the slowest machine; a test that takes this long hangs.
 PATIENCE = 120.0
@@ -116,10 +116,10 @@ class Project:
         return self.home / "store"
 
 
-def finish(process: subprocess.Popen[str]) -> Finished:
+def finish(process: subprocess.Popen[str], patience: float = PATIENCE) -> Finished:
     """Waits for a process and returns how it ended."""
     try:
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()

@@ -274,15 +274,17 @@ def test_names_of_any_length_have_containers(
     [
         ('{"orchestrator.docker": {"netwrok": "none"}}', "did you mean `network`?"),
         ('{"orchestrator.docker": {"pids_limit": "many"}}', "the setting `pids_limit`"),
-        ('{"docker": DockerSettings(requirements=["six"])}', "asks for `requirements` of an image"),
-        ("{}", "asks for no image, which orchestrator `boxed` (flavor `docker`) runs no step"),
+        (
+            '{"docker": DockerSettings(requirements=["six"], skip_build=True)}',
+            "asks for `requirements` of an image, which needs one to be built",
+        ),
+        ('{"docker": DockerSettings(skip_build=True)}', "asks for an image that is there, which"),
     ],
 )
 def test_what_no_container_could_keep_is_refused_without_an_engine(
     project: Project, command: str, settings: str, message: str
 ) -> None:
-    image = [] if settings == "{}" else ["--parent_image=python"]
-    partita(command, "orchestrator", "register", "boxed", "--flavor=docker", *image)
+    partita(command, "orchestrator", "register", "boxed", "--flavor=docker")
     partita(command, "stack", "register", "boxed", "-o", "boxed", "-a", "default", "--set")
     write(project, settings)
     assert message in project.verb("compile", target="main.py").refusal

@@ -64,6 +64,9 @@ def test_an_image_of_another_architecture_is_refused_before_the_run(
     write_one(project, "pass")
     refusal = project.run().refusal
     assert "which is made for `s390x`, and the engine at" in refusal
+    image = 'DockerSettings(parent_image="partita-test/s390x:1")'
+    write_one(project, "pass", f', settings={{"docker": {image}}}')
+    assert "build on one that is made for it" in project.run().refusal
 
 
 @pytest.mark.parametrize(

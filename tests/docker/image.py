@@ -3,7 +3,8 @@
 It is the Python that runs this script, a shell, what they link, and, in a layer of its own, the Partita
 that this Python has. What is there already is not made again.
 
-Usage: DOCKER_HOST=… python tests/docker/image.py      prints the image's name
+Usage: DOCKER_HOST=… python tests/docker/image.py        prints the image's name
+       DOCKER_HOST=… python tests/docker/image.py base   prints that of the image without Partita
 """
 
 from __future__ import annotations
@@ -173,4 +174,4 @@ def step_image() -> str:
 
 
 if __name__ == "__main__":
-    print(step_image())
+    print(base_image() if sys.argv[1:] == ["base"] else step_image())

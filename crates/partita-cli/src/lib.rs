@@ -1,6 +1,7 @@
 //! What the `partita` command and the Python package's native module show and share.
 
 pub mod bug;
+pub mod build_view;
 pub mod context;
 pub mod count;
 pub mod error;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::AnsiColor;
-use partita_engine::runs::{PlannedStep, Verdict};
+use partita_engine::runs::{ImageVerdict, PlannedImage, PlannedStep, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::count;
@@ -26,6 +26,9 @@ pub struct Row {
     /// Why it would start Python anew, where others are forked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_anew: Option<String>,
+    /// The image that is built for it, if it would run in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<PlannedImage>,
     /// Where a whole file counts, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -62,6 +65,7 @@ impl From<&PlannedStep> for Row {
             reason: planned.reason.clone(),
             items: planned.items.map(|items| Items { count: items.count, cached: items.cached }),
             starts_anew: planned.starts_anew.clone(),
+            image: planned.image.clone(),
             notes: planned.notes.clone(),
         }
     }
@@ -128,7 +132,37 @@ pub fn render(rows: &[Row], view: View) -> Result<String, String> {
         }
     }
     let _ = writeln!(text, "\n{}", summary(rows));
+    for told in images(rows) {
+        let _ = writeln!(text, "{}", terminal::escaped(&told));
+    }
     Ok(text)
+}
+
+/// Returns which images would be built and why, each in a sentence.
+fn images(rows: &[Row]) -> Vec<String> {
+    let mut of_steps: Vec<(&PlannedImage, Vec<&str>)> = Vec::new();
+    for row in rows {
+        let Some(image) = row.image.as_ref().filter(|image| image.verdict != ImageVerdict::There)
+        else {
+            continue;
+        };
+        match of_steps.iter_mut().find(|(known, _)| *known == image) {
+            Some((_, steps)) => steps.push(&row.step),
+            None => of_steps.push((image, vec![&row.step])),
+        }
+    }
+    let told = |(image, steps): (&PlannedImage, Vec<&str>)| {
+        let name = image.image.as_ref().map(|name| format!("the image `{name}`"));
+        let name = name.unwrap_or_else(|| "an image".to_owned());
+        let (steps, reason) = (steps.join("`, `"), image.reason.as_deref().unwrap_or_default());
+        match image.verdict {
+            ImageVerdict::Unknown => {
+                format!("Whether an image would be built for `{steps}` is not known: {reason}.")
+            }
+            _ => format!("Before that, {name} would be built for `{steps}`: {reason}."),
+        }
+    };
+    of_steps.into_iter().map(told).collect()
 }
 
 /// Returns how many steps would run, in one sentence.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use partita_core::stack::{Capabilities, Component, ComponentType, Flavor, Stack};
-use partita_engine::compile::FlavorSettings;
+use partita_engine::compile::{FlavorSettings, ImageBuilderLimits};
 use partita_engine::home::{Home, HomeError};
 use partita_engine::metadata::{MetadataError, Registry};
 use partita_engine::store::ArtifactStore;
+use partita_images::Builder;
 
 use crate::fit::{self, Unfit};
 use crate::places;
@@ -135,6 +136,9 @@ impl Session {
                     return Err(bad_config(component, reason));
                 }
             }
+            ComponentType::ImageBuilder | ComponentType::ContainerRegistry => {
+                partita_images::check(component).map_err(|reason| bad_config(component, reason))?;
+            }
         }
         Ok(())
     }
@@ -184,6 +188,20 @@ impl Session {
             .into_iter()
             .filter_map(|flavor| Some((flavor.name.clone(), flavor.settings()?.clone())));
         Ok(FlavorSettings { schemas: schemas.collect(), flavors: names })
+    }
+
+    /// Returns what a stack's image builder cannot do.
+    ///
+    /// # Errors
+    /// If its configuration is wrong.
+    pub fn image_builder_limits(&self, stack: &Stack) -> Result<ImageBuilderLimits, SessionError> {
+        let component = stack.image_builder.as_ref();
+        let builder = Builder::of_stack(stack).map_err(|reason| match component {
+            Some(component) => bad_config(component, reason),
+            None => SessionError::Config(reason),
+        })?;
+        let name = component.map_or(builder.flavor(), |component| &component.name).to_owned();
+        Ok(ImageBuilderLimits { name, refused: builder.refused() })
     }
 
     /// Returns the flavor of an orchestrator that is not built in.

@@ -17,11 +17,41 @@ fn a_fresh_home_has_a_default_stack() {
         "active": true,
         "orchestrators": [component("orchestrator")],
         "artifact_store": component("artifact_store"),
+        "image_builder": null,
+        "container_registry": null,
     });
     assert_eq!(machine.json(&["stack", "list"]), json!([default]));
     assert_eq!(machine.json(&["stack", "describe"]), default);
     assert_eq!(machine.json(&["orchestrator", "list"]), json!([component("orchestrator")]));
     assert_eq!(machine.ok(&["stack", "get"]), "default\n");
+}
+
+#[test]
+fn images_have_builders_and_registries() {
+    let machine = Machine::new();
+    let team = ["--flavor=default", "--uri=registry.example.org/team"];
+    machine.ok(&[&["container-registry", "register", "team"], &team[..]].concat());
+    machine.refuses(
+        &["container-registry", "update", "team", "--uri=https://a"],
+        1,
+        "write a host",
+    );
+    machine.ok(&["container-registry", "update", "team", "--uri=registry.example.org/us"]);
+    // Built-in flavors that take no configuration are components by their own names.
+    let stack = ["stack", "register", "boxed", "-o", "docker", "-a", "default", "-i", "native"];
+    machine.ok(&stack);
+    machine.ok(&["stack", "update", "boxed", "-c", "team"]);
+    let described = machine.json(&["stack", "describe", "boxed"]);
+    assert_eq!(described["orchestrators"][0]["flavor"], "docker");
+    assert_eq!(described["image_builder"]["flavor"], "native");
+    assert_eq!(described["container_registry"]["config"]["uri"], "registry.example.org/us");
+    assert!(machine.ok(&["stack", "describe", "boxed"]).contains("container registry"));
+    machine.refuses(&["image-builder", "delete", "native"], 1, "stack `boxed`");
+    machine.ok(&["stack", "delete", "boxed"]);
+    machine.ok(&["image-builder", "delete", "native"]);
+    assert_eq!(machine.json(&["image-builder", "list"]), json!([]));
+    let flavors = machine.json(&["container-registry", "flavor", "list"]);
+    assert_eq!(flavors.as_array().expect("flavors").len(), 2);
 }
 
 #[test]

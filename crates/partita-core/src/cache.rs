@@ -92,6 +92,9 @@ pub fn key(
     if let Some(image) = &step.config.docker.parent_image {
         hasher.field("image", image.as_bytes());
     }
+    if let Some(content) = step.config.docker.content() {
+        hasher.field("image content", content.to_string().as_bytes());
+    }
     if let Some(version) = &step.config.cache_version {
         hasher.field("version", version.as_bytes());
     }

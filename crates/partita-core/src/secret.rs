@@ -110,15 +110,13 @@ pub struct Use {
 
 /// Returns every use of a secret in a deployment.
 pub fn uses(deployment: &Deployment) -> Vec<Use> {
-    let stack = &deployment.stack;
-    let of_components =
-        stack.orchestrators.iter().chain([&stack.artifact_store]).flat_map(|component| {
-            of_component(component).into_iter().map(move |(key, reference)| Use {
-                reference,
-                taker: format!("the {} `{}`", component.component_type, component.name),
-                input: key.to_owned(),
-            })
-        });
+    let of_components = deployment.stack.components().flat_map(|component| {
+        of_component(component).into_iter().map(move |(key, reference)| Use {
+            reference,
+            taker: format!("the {} `{}`", component.component_type, component.name),
+            input: key.to_owned(),
+        })
+    });
     let of_steps = deployment.steps.iter().flat_map(|step| {
         of_step(step).into_iter().map(move |(input, reference)| Use {
             reference,

@@ -1,10 +1,14 @@
 //! Settings: what a pipeline or a step asks of the place it runs in.
 
+mod docker;
+
 use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use docker::{Docker, PackageInstaller};
 
 /// What a step needs of a machine. An absent value asks for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -289,29 +293,6 @@ impl Retry {
 
 /// The longest wait between two attempts, in seconds: one day.
 const MAX_WAIT: f64 = 86_400.0;
-
-/// The image that a step runs in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Docker {
-    /// The image's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parent_image: Option<String>,
-    /// Whether it is used as it is, and none is built of it.
-    #[serde(skip_serializing_if = "is_false")]
-    pub skip_build: bool,
-}
-
-impl Docker {
-    /// Returns whether the step runs in an image, and not among the programs of a machine.
-    pub fn has_image(&self) -> bool {
-        self.parent_image.is_some()
-    }
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
-}
 
 /// What becomes of a run when a step has failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

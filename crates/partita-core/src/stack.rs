@@ -21,17 +21,24 @@ pub enum ComponentType {
     Orchestrator,
     /// Keeps deployments, runs and artifacts.
     ArtifactStore,
+    /// Makes the images that steps run in.
+    ImageBuilder,
+    /// Keeps images, for engines elsewhere.
+    ContainerRegistry,
 }
 
 impl ComponentType {
     /// Every component type.
-    pub const ALL: [Self; 2] = [Self::Orchestrator, Self::ArtifactStore];
+    pub const ALL: [Self; 4] =
+        [Self::Orchestrator, Self::ArtifactStore, Self::ImageBuilder, Self::ContainerRegistry];
 
     /// Returns the word that documents use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Orchestrator => "orchestrator",
             Self::ArtifactStore => "artifact_store",
+            Self::ImageBuilder => "image_builder",
+            Self::ContainerRegistry => "container_registry",
         }
     }
 
@@ -40,6 +47,8 @@ impl ComponentType {
         match self {
             Self::Orchestrator => "orchestrator",
             Self::ArtifactStore => "artifact-store",
+            Self::ImageBuilder => "image-builder",
+            Self::ContainerRegistry => "container-registry",
         }
     }
 }
@@ -88,12 +97,24 @@ pub struct Stack {
     pub orchestrators: Vec<Component>,
     /// Where its artifacts are kept.
     pub artifact_store: Component,
+    /// What makes the images that its steps run in; absent where that is left to the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_builder: Option<Component>,
+    /// Where those images are kept; absent where they stay in the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_registry: Option<Component>,
 }
 
 impl Stack {
     /// Returns the orchestrator of steps that name none.
     pub fn orchestrator(&self) -> Option<&Component> {
         self.orchestrators.first()
+    }
+
+    /// Returns all components, the orchestrators first.
+    pub fn components(&self) -> impl Iterator<Item = &Component> {
+        let optional = self.image_builder.iter().chain(&self.container_registry);
+        self.orchestrators.iter().chain([&self.artifact_store]).chain(optional)
     }
 
     /// Returns the orchestrator of steps that name this one, or none.

@@ -315,6 +315,8 @@ mod tests {
             name: name.to_owned(),
             orchestrators: vec!["default".to_owned()],
             artifact_store: name.to_owned(),
+            image_builder: None,
+            container_registry: None,
         };
         home.metadata().save_stack(&stack, Save::Register).expect("saved");
         component

@@ -261,6 +261,8 @@ fn chain() -> Arc<Deployment> {
             name: "default".to_owned(),
             orchestrators: vec![component(ComponentType::Orchestrator)],
             artifact_store: component(ComponentType::ArtifactStore),
+            image_builder: None,
+            container_registry: None,
         },
         environment: Environment::default(),
         sources: BTreeMap::new(),

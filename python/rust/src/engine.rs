@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use partita_cli::build_view;
 use partita_cli::pipeline::{self, Attended, Earlier, Ended, Error, Request};
 use partita_cli::plan_view::{self, View};
 use partita_core::diagnostic::{Location, Report};
@@ -45,6 +46,11 @@ fn raised(py: Python<'_>, error: Error) -> PyErr {
     match error {
         Error::Refused(report) => pipeline_error(py, report),
         Error::Stopped => PanicException::new_err("the engine stopped"),
+        // Python has noted the same signal, and would raise wherever it looks next.
+        error if error.is_cancelled() => match py.check_signals() {
+            Err(signal) => signal,
+            Ok(()) => PyKeyboardInterrupt::new_err(()),
+        },
         error => partita_error(py, error),
     }
 }
@@ -180,6 +186,16 @@ pub(crate) fn render_plan(
     let format = format.parse().map_err(|error: String| partita_error(py, error))?;
     plan_view::render_json(planned, View::on_stdout(format, verbose))
         .map_err(|error| partita_error(py, error))
+}
+
+/// Makes the images of a traced pipeline's steps, and returns what became of each as people or programs
+/// read it.
+#[pyfunction]
+pub(crate) fn build(py: Python<'_>, request: &[u8], format: &str) -> PyResult<String> {
+    let format = format.parse().map_err(|error: String| partita_error(py, error))?;
+    let request = parse(py, request)?;
+    let made = py.detach(|| pipeline::build(request)).map_err(|error| raised(py, error))?;
+    build_view::render(&made, format).map_err(|error| partita_error(py, error))
 }
 
 /// Returns the deployment of a traced pipeline, as JSON with one key a line.

@@ -83,6 +83,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engine::resume, module)?)?;
     module.add_function(wrap_pyfunction!(engine::plan, module)?)?;
     module.add_function(wrap_pyfunction!(engine::render_plan, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::build, module)?)?;
     module.add_function(wrap_pyfunction!(engine::compile_pipeline, module)?)?;
     module.add_function(wrap_pyfunction!(engine::config_parameters, module)?)?;
     module.add_function(wrap_pyfunction!(engine::report, module)?)?;

@@ -94,6 +94,11 @@ def _plan(request: dict[str, Any]) -> None:
     show(_native.render_plan(planned, form, verbose).encode())
 
 
+def _build(request: dict[str, Any]) -> None:
+    made = _native.build(_traced(request).document, request.get("format") or "table")
+    show(made.encode())
+
+
 def _compile(request: dict[str, Any]) -> None:
     document = _native.compile_pipeline(_traced(request).document)
     output = request.get("output")
@@ -169,7 +174,14 @@ def _test(request: dict[str, Any]) -> None:
     suite.test(request)
 
 
-VERBS = {"run": _run, "resume": _resume, "plan": _plan, "compile": _compile, "test": _test}
+VERBS = {
+    "run": _run,
+    "resume": _resume,
+    "plan": _plan,
+    "build": _build,
+    "compile": _compile,
+    "test": _test,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -10,6 +10,8 @@ class StackComponentType(str, Enum):
 
     ORCHESTRATOR = "orchestrator"
     ARTIFACT_STORE = "artifact_store"
+    IMAGE_BUILDER = "image_builder"
+    CONTAINER_REGISTRY = "container_registry"
 
 
 class JobStatus(str, Enum):

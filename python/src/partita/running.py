@@ -82,6 +82,7 @@ class Request:
                 "detach": asked.get("detach") or None,
                 "verbose": bool(asked.get("verbose")),
                 "raises": command_line is None,
+                "python": _python(),
                 "target": _target(pipeline, root, config, asked.get("enable_cache"), typed),
             }
         )
@@ -201,6 +202,15 @@ def _alias_script(pipeline: Pipeline, root: str) -> None:
     script = sys.modules.get("__main__")
     if script is not None and pipeline.entrypoint.__module__ == "__main__":
         sys.modules.setdefault(source_root.module_name(pipeline.entrypoint, root), script)
+
+
+def _python() -> dict[str, Any]:
+    """Returns what of this Python goes into images."""
+    import os
+
+    folders = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    package = os.path.dirname(os.path.abspath(__file__))
+    return {"interpreter": sys.executable, "package": package, "site_packages": folders}
 
 
 def _target(

@@ -104,14 +104,14 @@ class ResourceSettings(Settings):
 
 
 class DockerSettings(Settings):
-    """The image that a step runs in.
+    """The image that a step runs in, and what that is built of.
 
-    Images are not built here: name one that is there, and say so with `skip_build=True`. What an
-    image would have to be built for is refused before anything runs.
+    Steps that say the same share an image, and one that is there is not built again. Paths are
+    relative to the source root. What the stack cannot honour is refused before anything runs.
 
     Example:
-        >>> DockerSettings(parent_image="registry.example.org/train:7", skip_build=True)
-        DockerSettings(parent_image='registry.example.org/train:7', skip_build=True)
+        >>> DockerSettings(requirements=["numpy>=2"], environment={"HF_HUB_OFFLINE": "1"})
+        DockerSettings(requirements=['numpy>=2'], environment={'HF_HUB_OFFLINE': '1'})
     """
 
     def __init__(
@@ -120,32 +120,63 @@ class DockerSettings(Settings):
         parent_image: str | None = None,
         skip_build: bool | None = None,
         requirements: list[str] | str | None = None,
+        pyproject: str | None = None,
+        replicate_local_python_environment: bool | None = None,
+        python_package_installer: str | None = None,
         apt_packages: list[str] | None = None,
         environment: dict[str, str] | None = None,
+        runtime_environment: dict[str, str] | None = None,
+        user: str | None = None,
         dockerfile: str | None = None,
+        build_context_root: str | None = None,
+        dockerignore: str | None = None,
+        target_repository: str | None = None,
+        cache_mounts: list[str] | None = None,
+        prevent_build_reuse: bool | None = None,
     ) -> None:
         """Describes the image.
 
         Args:
-            parent_image: Its name.
-            skip_build: Whether it is used as it is.
-            requirements: Needs an image to be built.
-            apt_packages: Needs an image to be built.
-            environment: Needs an image to be built.
-            dockerfile: Needs an image to be built.
+            parent_image: The image that it is built on.
+            skip_build: Whether that is used as it is.
+            requirements: The distributions that are installed, or a requirements file.
+            pyproject: A `pyproject.toml` whose dependencies are installed.
+            replicate_local_python_environment: Whether all that is installed here is.
+            python_package_installer: What installs them: `pip` or `uv`.
+            apt_packages: Packages of Debian that are installed.
+            environment: Variables, in the image and while it is built. No secrets: whoever gets
+                the image can read them.
+            runtime_environment: Variables in the image alone.
+            user: The user that its processes are run by.
+            dockerfile: A Dockerfile that makes the image which it is built on.
+            build_context_root: The folder whose files that may copy; by default its own.
+            dockerignore: The list of what of them it may not, instead of `.dockerignore` there.
+            target_repository: What the image is called, before its tag.
+            cache_mounts: Folders that builds share and no image has, such as `/root/.cache/pip`.
+            prevent_build_reuse: Whether it is built anew for each run.
         """
         self._options = _given(
             parent_image=parent_image,
             skip_build=skip_build,
             requirements=requirements,
+            pyproject=pyproject,
+            replicate_local_python_environment=replicate_local_python_environment,
+            python_package_installer=python_package_installer,
             apt_packages=apt_packages,
             environment=environment,
+            runtime_environment=runtime_environment,
+            user=user,
             dockerfile=dockerfile,
+            build_context_root=build_context_root,
+            dockerignore=dockerignore,
+            target_repository=target_repository,
+            cache_mounts=cache_mounts,
+            prevent_build_reuse=prevent_build_reuse,
         )
 
     @property
     def parent_image(self) -> str | None:
-        """The image's name."""
+        """The image's name, or that of the image which it is built on."""
         return self._options.get("parent_image")
 
     @property

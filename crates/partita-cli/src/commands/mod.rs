@@ -1,6 +1,7 @@
 //! The verbs of the command, one file each.
 
 mod artifacts;
+mod build;
 mod compile;
 mod completions;
 pub(crate) mod component;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Run(run::Args),
     /// Say what a run would do, what is cached, and why.
     Plan(plan::Args),
+    /// Make the images that the steps of a pipeline run in.
+    Build(build::Args),
     /// Write the deployment document of a pipeline.
     Compile(compile::Args),
     /// Look at runs, continue and delete them.
@@ -46,6 +49,12 @@ pub(crate) enum Command {
     /// Configure artifact stores.
     #[command(subcommand)]
     ArtifactStore(component::Verb),
+    /// Configure what makes the images that steps run in.
+    #[command(subcommand)]
+    ImageBuilder(component::Verb),
+    /// Configure where images are kept.
+    #[command(subcommand)]
+    ContainerRegistry(component::Verb),
     /// Store what documents refer to and never hold.
     #[command(subcommand)]
     Secret(secret::Verb),
@@ -68,6 +77,7 @@ pub(crate) fn run(
         Command::Init(args) => init::run(args, context),
         Command::Run(args) => run::run(args, context),
         Command::Plan(args) => plan::run(args, context),
+        Command::Build(args) => build::run(args, context),
         Command::Compile(args) => compile::run(args, context),
         Command::Runs(verb) => runs::run(verb, context),
         Command::Artifacts(verb) => artifacts::run(verb, context),
@@ -77,6 +87,12 @@ pub(crate) fn run(
         }
         Command::ArtifactStore(verb) => {
             component::run(ComponentType::ArtifactStore, verb, context, configuration)
+        }
+        Command::ImageBuilder(verb) => {
+            component::run(ComponentType::ImageBuilder, verb, context, configuration)
+        }
+        Command::ContainerRegistry(verb) => {
+            component::run(ComponentType::ContainerRegistry, verb, context, configuration)
         }
         Command::Secret(verb) => secret::run(verb, context),
         Command::Store(verb) => store::run(verb, context),

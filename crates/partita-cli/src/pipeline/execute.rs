@@ -76,7 +76,7 @@ pub(super) fn begin<R>(
     held: impl Sized,
     attend: impl FnOnce(&Attended<'_>) -> R,
 ) -> Result<Ended<R>, Error> {
-    launchers::check(&prepared, python)?;
+    prepared.check(python)?;
     let new = NewRun {
         deployment: Arc::new(prepared.compiled.deployment.clone()),
         name: prepared.compiled.run_name.take(),

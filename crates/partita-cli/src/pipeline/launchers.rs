@@ -108,7 +108,7 @@ pub(super) fn check(prepared: &Prepared, python: &PythonPath) -> Result<(), Laun
     let deployment = &prepared.compiled.deployment;
     for orchestrator in &prepared.stack.orchestrators {
         if orchestrator.flavor == docker::NAME && is_used(deployment, orchestrator) {
-            docker::check(orchestrator, deployment)?;
+            docker::check(orchestrator, deployment, &prepared.images)?;
         }
         if is_built_in(orchestrator) {
             continue;
@@ -220,6 +220,7 @@ pub(super) fn open(
                 let place = docker::Place {
                     context: Arc::clone(context),
                     code: code(prepared, live)?,
+                    images: prepared.images.clone(),
                     echo: Arc::clone(&echo),
                     gpus: Arc::clone(&gpus),
                 };

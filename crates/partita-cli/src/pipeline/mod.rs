@@ -6,6 +6,7 @@
 mod echo;
 mod execute;
 mod hand_over;
+mod images;
 mod labels;
 mod launchers;
 mod prepare;
@@ -31,8 +32,10 @@ use serde::Deserialize;
 
 pub use execute::{Attended, Cancel, Ended, run};
 pub use launchers::LauncherError;
+pub use partita_images::StepImage;
 pub use resume::{Earlier, resume};
 
+use crate::progress::note;
 use crate::session::SessionError;
 use prepare::Prepared;
 
@@ -61,10 +64,24 @@ pub struct Request {
     pub verbose: bool,
     /// Whether the caller raises what a step raised, and so shows its traceback.
     pub raises: bool,
+    /// The Python that the steps run in here, if they do.
+    #[serde(default)]
+    pub python: Option<PythonPlace>,
     /// The file descriptor that takes the run's name once it has begun; then this process goes on
     /// by itself.
     #[serde(default)]
     pub detach: Option<RawFd>,
+}
+
+/// What of a Python goes into images.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct PythonPlace {
+    /// Its interpreter.
+    pub interpreter: PathBuf,
+    /// The folder of its package `partita`.
+    pub package: PathBuf,
+    /// The folders where its distributions are.
+    pub site_packages: Vec<PathBuf>,
 }
 
 /// The Python that hosts flavors and runs steps in Python, or why there is none.
@@ -89,6 +106,9 @@ pub enum Error {
     /// An orchestrator cannot start anything.
     #[error(transparent)]
     Launcher(#[from] LauncherError),
+    /// An image cannot be had.
+    #[error(transparent)]
+    Image(#[from] partita_images::ImageError),
     /// What a step takes cannot be found.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -112,9 +132,16 @@ impl Error {
             Self::Secret(SecretError::Metadata(error)) => error.is_unreachable(),
             Self::Run(error) => error.is_unreachable(),
             Self::Launcher(error) => error.is_unreachable(),
+            Self::Image(error) => error.is_unreachable(),
             Self::Input(InputError::Store(error)) => error.is_unreachable(),
             _ => false,
         }
+    }
+
+    /// Returns whether somebody ended what was asked before a run began.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Image(partita_images::ImageError::Cancelled))
     }
 }
 
@@ -142,6 +169,7 @@ impl From<StoreError> for Error {
 /// If the pipeline is not one that can run, or its stack is not there.
 pub fn plan(request: Request) -> Result<Vec<PlannedStep>, Error> {
     let prepared = Prepared::of(request)?;
+    let images = images::planned(&prepared)?;
     let history = Arc::clone(prepared.session.home().metadata());
     let source_root = prepared.target.map(|target| target.source_root);
     let deployment = Arc::new(prepared.compiled.deployment);
@@ -149,9 +177,19 @@ pub fn plan(request: Request) -> Result<Vec<PlannedStep>, Error> {
     for (planned, step) in planned.iter_mut().zip(&deployment.steps) {
         if planned.verdict != Verdict::Cached {
             planned.starts_anew = starts_anew(&deployment, step).map(str::to_owned);
+            planned.image = images.get(&step.name).cloned();
         }
     }
     Ok(planned)
+}
+
+/// Makes the images of the steps, and runs nothing.
+///
+/// # Errors
+/// If the pipeline is not one that can run, its stack is not there, or an image cannot be made.
+pub fn build(request: Request) -> Result<Vec<StepImage>, Error> {
+    let prepared = Prepared::of(request)?;
+    images::make(&prepared, &|told| note(prepared.style, told))
 }
 
 /// Returns the deployment, as JSON with one key a line.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use partita_core::run::Target;
@@ -10,8 +11,9 @@ use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Overrides};
 use partita_engine::secrets::{SecretError, Secrets};
 use partita_engine::store::ArtifactStore;
 
-use super::{Error, Request};
-use crate::progress::Style;
+use super::images::Images;
+use super::{Error, PythonPath, PythonPlace, Request, images, launchers};
+use crate::progress::{Style, note};
 use crate::session::Session;
 
 /// A compiled pipeline with the place where it runs.
@@ -23,6 +25,11 @@ pub(super) struct Prepared {
     pub(super) store: Arc<dyn ArtifactStore>,
     pub(super) compiled: Compiled,
     pub(super) target: Option<Target>,
+    pub(super) python: Option<PythonPlace>,
+    /// The root of the author's code.
+    pub(super) source_root: PathBuf,
+    /// The images that were made of it.
+    pub(super) images: Images,
     pub(super) style: Style,
     pub(super) detach: Option<RawFd>,
 }
@@ -35,13 +42,16 @@ impl Prepared {
         let capabilities = session.capabilities(&stack)?;
         let other_capabilities = session.other_capabilities(&stack)?;
         let store = session.artifact_store(&stack)?;
+        let site_packages = request.python.as_ref().map(|python| python.site_packages.clone());
         let config = request.config.as_deref().map(ConfigFile::read).transpose()?;
         let compile = CompileRequest {
             stack: stack.clone(),
             capabilities,
             other_capabilities: other_capabilities.clone(),
             flavor_settings: session.flavor_settings()?,
-            images: images(&stack, &capabilities, &other_capabilities),
+            images: parent_images(&stack, &capabilities, &other_capabilities),
+            image_builder: session.image_builder_limits(&stack)?,
+            site_packages: site_packages.unwrap_or_default(),
             config,
             overrides: Overrides {
                 parameters: request.parameters.into_iter().collect(),
@@ -70,9 +80,20 @@ impl Prepared {
             store,
             compiled,
             target: request.target,
+            python: request.python,
+            source_root: compile.source_root,
+            images: Images::new(),
             style,
             detach: request.detach,
         })
+    }
+
+    /// Makes the images of its steps and checks that what it runs on is there, before a run begins.
+    pub(super) fn check(&mut self, python: &PythonPath) -> Result<(), Error> {
+        let style = self.style;
+        let made = images::make(self, &|told| note(style, told))?;
+        self.images = images::by_step(&made);
+        Ok(launchers::check(self, python)?)
     }
 
     /// Returns what the stack's orchestrators can do, in its order. No step runs on one whose flavor
@@ -96,7 +117,7 @@ const PARENT_IMAGE: &str = "parent_image";
 /// Returns the orchestrators whose steps all run in images, each with that of steps that name none:
 /// those that are built in, and others whose flavor runs steps in images and whose configuration
 /// names one.
-fn images(
+fn parent_images(
     stack: &Stack,
     default: &Capabilities,
     others: &BTreeMap<String, Capabilities>,

@@ -15,7 +15,7 @@ use partita_orchestrators::{docker, process};
 use super::execute::{Attended, Ended, begin, execute};
 use super::launchers::{LauncherError, locks};
 use super::prepare::Prepared;
-use super::{Error, PythonPath, Request, launchers};
+use super::{Error, PythonPath, Request};
 use crate::progress;
 use crate::session::Session;
 use crate::terminal::shell_word;
@@ -65,7 +65,7 @@ pub fn resume<R>(
         let from = ResumedFrom { run_id: run.id, deployment_id: run.deployment_id, from_step };
         return begin(prepared, Some(from), python, (held, lease), attend);
     }
-    launchers::check(&prepared, python)?;
+    prepared.check(python)?;
     let secrets = prepared.secrets()?;
     let metadata = Arc::clone(prepared.session.home().metadata());
     let end_left = || process::end_left(&earlier.stack, &run.id, &locks(&prepared));

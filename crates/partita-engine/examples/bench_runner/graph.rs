@@ -42,6 +42,8 @@ pub(crate) fn deployment(size: usize, shape: fn(usize) -> Vec<usize>) -> Deploym
             name: "bench".to_owned(),
             orchestrators: vec![component("bench", ComponentType::Orchestrator)],
             artifact_store: component("bench", ComponentType::ArtifactStore),
+            image_builder: None,
+            container_registry: None,
         },
         environment: Environment::default(),
         sources: BTreeMap::new(),

@@ -111,6 +111,9 @@ fn own_material(before: &Step, after: &Step, found: &mut Vec<String>) {
         let (old, new) = (&old.docker.parent_image, &new.docker.parent_image);
         found.push(format!("the image changed from {} to {}", shown(old), shown(new)));
     }
+    if old.docker.content() != new.docker.content() {
+        found.push("what its image is built of changed".to_owned());
+    }
     if old.cache_version != new.cache_version {
         let shown = |version: &Option<String>| version.clone().unwrap_or_else(|| "none".to_owned());
         found.push(format!(

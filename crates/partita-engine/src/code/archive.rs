@@ -82,7 +82,7 @@ fn archive(root: &Path, files: &BTreeSet<PathBuf>) -> Result<(Digest, Vec<u8>), 
 }
 
 /// What is at a path.
-enum Found {
+pub(super) enum Found {
     File { mode: u32, content: Vec<u8> },
     Link(PathBuf),
 }
@@ -99,7 +99,7 @@ impl Found {
 }
 
 /// Returns the digest of files below `root`, each of which is handed to `each`.
-fn digest(
+pub(super) fn digest(
     root: &Path,
     files: &BTreeSet<PathBuf>,
     mut each: impl FnMut(&Path, &Found) -> io::Result<()>,
@@ -121,7 +121,7 @@ fn digest(
     Ok(hasher.finish())
 }
 
-fn add<W: Write>(tar: &mut Builder<W>, path: &Path, found: &Found) -> io::Result<()> {
+pub(super) fn add<W: Write>(tar: &mut Builder<W>, path: &Path, found: &Found) -> io::Result<()> {
     let mut header = Header::new_gnu();
     header.set_mtime(TIME);
     match found {

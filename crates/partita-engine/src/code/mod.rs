@@ -5,6 +5,7 @@
 //! packed again, and an archive may be removed at any time: whoever needs one makes it.
 
 mod archive;
+mod context;
 mod files;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use archive::{pack, unpack};
+pub use context::{context_digest, context_files};
 
 use crate::store::StoreError;
 
@@ -46,6 +48,17 @@ pub enum CodeError {
         largest: String,
         /// What that takes.
         size: partita_core::settings::Memory,
+    },
+    /// There is more than anyone would copy into an image.
+    #[error(
+        "the folder `{}` has more than {limit} that a Dockerfile may copy; list what stays behind in `.dockerignore`, or name a smaller one with `build_context_root`",
+        folder.display()
+    )]
+    ContextTooLarge {
+        /// The folder.
+        folder: PathBuf,
+        /// What may be copied.
+        limit: partita_core::settings::Memory,
     },
     /// The files change while they are packed.
     #[error("the files of the source root `{}` change while they are packed; run it again once they do not", .0.display())]

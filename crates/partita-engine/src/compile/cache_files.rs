@@ -39,6 +39,15 @@ impl<'a> FileDigests<'a> {
         digest
     }
 
+    /// Returns a path relative to the source root, with `/` between its segments.
+    pub(super) fn within(&self, listed: &str) -> Result<String, Refused> {
+        let relative = self.relative(Path::new(listed)).ok_or_else(|| Refused {
+            what: format!("{} lies outside the source root", quoted(listed)),
+            help: "write a path under the source root, relative to it",
+        })?;
+        Ok(slashed(&relative))
+    }
+
     fn compute(&self, listed: &str) -> Result<(String, Digest), Refused> {
         let relative = self.relative(Path::new(listed)).ok_or_else(|| Refused {
             what: format!("{} lies outside the source root", quoted(listed)),

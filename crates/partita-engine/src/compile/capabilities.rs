@@ -9,15 +9,12 @@ use partita_core::settings::Memory;
 use partita_core::spec::StepSpec;
 use partita_core::stack::{Capabilities, Component};
 
-use super::CompileRequest;
 use super::messages::{listed, quoted, suggestion};
 use super::options::{Options, Placed};
+use super::{CompileRequest, images};
 
 const HELP: &str = "take the request away, or use an orchestrator that can; one of flavor `local` \
                     that is registered with `--allow_unenforced=true` ignores it";
-
-const BUILD: &str = "build the image by yourself, name it as `parent_image`, and say \
-                     `skip_build=True`";
 
 /// One request that an orchestrator cannot meet, as several steps may make it.
 #[derive(PartialEq, Eq, Hash)]
@@ -87,18 +84,32 @@ impl<'a> CapabilityChecker<'a> {
         named.map(|placed| placed.value.clone())
     }
 
-    /// Has a step that names no image run in the one that its orchestrator has for such steps.
-    pub(super) fn fill_image(&self, options: &mut Options) {
+    /// Has a step that says nothing of its image run in the one that its orchestrator has for such steps,
+    /// or in one that is built on that.
+    pub(super) fn fill_image(&self, options: &mut Options, interpreter: &str) {
         let named = options.orchestrator.as_ref().map(|placed| placed.value.as_str());
         let name = named.or(self.default.map(|default| default.name.as_str()));
-        let image = name.and_then(|name| self.request.images.get(name)?.clone());
-        if let (Some(image), None, None) = (image, &options.parent_image, &options.skip_build) {
-            options.parent_image = Some(Placed { value: image, location: None });
-            options.skip_build = Some(Placed { value: true, location: None });
+        let Some(of_orchestrator) = name.and_then(|name| self.request.images.get(name)) else {
+            return;
+        };
+        if options.parent_image.is_some() || options.built.contains_key("dockerfile") {
+            return;
         }
+        let is_built = options.built.values().any(|placed| placed.value.is_something())
+            || self.request.stack.image_builder.is_some();
+        let image = match of_orchestrator {
+            Some(image) => {
+                let skip_build = Placed { value: !is_built, location: None };
+                options.skip_build.get_or_insert(skip_build);
+                image.clone()
+            }
+            None if options.skip_build.as_ref().is_some_and(|placed| placed.value) => return,
+            None => images::of_interpreter(interpreter),
+        };
+        options.parent_image = Some(Placed { value: image, location: None });
     }
 
-    /// Checks that the image that a step asks for is there as it is, and is used.
+    /// Checks that the image that a step asks for can be had, and is used.
     fn check_image(
         &mut self,
         step: &'a str,
@@ -107,36 +118,10 @@ impl<'a> CapabilityChecker<'a> {
         orchestrator: &Component,
         place: Option<&Location>,
     ) {
-        let image = options.parent_image.as_ref();
-        let is_built = !options.docker().skip_build;
-        if let Some((key, placed)) = options.built.iter().next() {
-            let key = key.rsplit('.').next().unwrap_or(key);
-            let because = "needs an image to be built, which Partita does not do".to_owned();
-            let location = placed.location.as_ref().or(place);
-            self.add(
-                step,
-                format!("{} of an image", quoted(key)),
-                because,
-                BUILD.to_owned(),
-                location,
-            );
-        } else if let Some(image) = image.filter(|_| is_built) {
-            let asked = format!("an image built of {}", quoted(&image.value));
-            let location = image.location.as_ref().or(place);
-            self.add(step, asked, "Partita does not build".to_owned(), BUILD.to_owned(), location);
-        } else if let (None, Some(skip_build)) = (image, &options.skip_build) {
-            let location = skip_build.location.as_ref().or(place);
-            let help = "name the image as `parent_image`".to_owned();
-            let because = "has no name".to_owned();
-            self.add(step, "an image that is there".to_owned(), because, help, location);
-        } else if image.is_none() && self.request.images.contains_key(&orchestrator.name) {
-            let (name, flavor) = (quoted(&orchestrator.name), quoted(&orchestrator.flavor));
-            let because = format!(
-                "orchestrator {name} (flavor {flavor}) runs no step without, and neither of them names"
-            );
-            let help = "name one that has Python and Partita, with `DockerSettings(parent_image=…, skip_build=True)` or as `parent_image` of the orchestrator";
-            self.add(step, "no image".to_owned(), because, help.to_owned(), place);
-        } else if let Some(image) = image.filter(|_| !capabilities.images) {
+        let builds = self.request.images.contains_key(&orchestrator.name);
+        let Some(refused) = images::refused(options, &self.request.image_builder, builds) else {
+            let image = options.parent_image.as_ref().filter(|_| !capabilities.images);
+            let Some(image) = image else { return };
             let (name, flavor) = (quoted(&orchestrator.name), quoted(&orchestrator.flavor));
             let because = format!(
                 "orchestrator {name} (flavor {flavor}) does not use, since its flavor does not say that steps run in images"
@@ -144,8 +129,10 @@ impl<'a> CapabilityChecker<'a> {
             let help = "take the image away, or use an orchestrator that runs steps in images; the flavor of one says so with `Supply(images=True)`";
             let location = image.location.as_ref().or(place);
             let asked = format!("the image {}", quoted(&image.value));
-            self.add(step, asked, because, help.to_owned(), location);
-        }
+            return self.add(step, asked, because, help.to_owned(), location);
+        };
+        let location = refused.location.or(place);
+        self.add(step, refused.asked, refused.because, refused.help.to_owned(), location);
     }
 
     /// Returns an orchestrator that a step names and what it can do, or notes that it cannot serve.

@@ -7,9 +7,13 @@ use partita_core::diagnostic::{Diagnostic, Location, Report};
 use partita_core::literal::{Kind, Literal};
 use partita_core::spec::{Layer, Node, NodeValue};
 
+use super::docker::BuiltOf;
 use super::messages::{quoted, suggestion};
 use super::options::{Options, Placed, Scope, elsewhere, keys_in, known};
 use super::values::{self, Refusal};
+
+/// How the keys begin of what an image is built of.
+const DOCKER: &str = "settings.docker.";
 
 /// How a key of `settings` begins that is for one flavor alone.
 const FLAVOR: &str = "orchestrator.";
@@ -109,11 +113,16 @@ impl LayerReader<'_> {
             "settings.docker.skip_build" => {
                 into.skip_build = self.placed(path, node, values::boolean);
             }
-            "settings.docker.apt_packages"
-            | "settings.docker.dockerfile"
-            | "settings.docker.environment"
-            | "settings.docker.requirements" => {
-                into.built.insert(path, Placed { value: (), location: self.place(node) });
+            _ if path.starts_with(DOCKER) => {
+                let key = &path[DOCKER.len()..];
+                // Mappings are traced as sections, and are values here.
+                let Ok(literal) = Literal::parse(&json(node)) else { return };
+                match BuiltOf::read(key, &literal) {
+                    Ok(value) => {
+                        into.built.insert(key, Placed { value, location: self.place(node) });
+                    }
+                    Err(refusal) => self.refuse(path, node, refusal),
+                }
             }
             "settings.orchestrator" => self.orchestrator_settings("", node, into),
             "failure_mode" => into.failure_mode = self.value(path, node, values::failure_mode),

@@ -27,14 +27,17 @@ mod capabilities;
 mod config_file;
 mod declarations;
 mod delegation;
+mod docker;
 mod executables;
 mod graph;
+mod images;
 mod inputs;
 mod layers;
 mod mapped;
 mod messages;
 mod options;
 mod orchestrator_settings;
+mod requirements;
 mod secrets;
 mod settings;
 mod values;
@@ -80,6 +83,10 @@ pub struct CompileRequest {
     /// The orchestrators that run every step in an image, by name, each with the image of steps that
     /// name none.
     pub images: BTreeMap<String, Option<String>>,
+    /// What the stack's image builder cannot do.
+    pub image_builder: ImageBuilderLimits,
+    /// The folders where the distributions of this Python are.
+    pub site_packages: Vec<PathBuf>,
     /// The configuration file, if one was given.
     pub config: Option<ConfigFile>,
     /// What the command line, or the call that starts the run, says.
@@ -88,6 +95,15 @@ pub struct CompileRequest {
     pub source_root: PathBuf,
     /// The variables that `cache_environment` may name, with their values.
     pub environment_variables: BTreeMap<String, String>,
+}
+
+/// What an image builder cannot do.
+#[derive(Debug, Clone, Default)]
+pub struct ImageBuilderLimits {
+    /// What it is called in messages.
+    pub name: String,
+    /// The keys of `settings.docker` that it cannot honour, each with the reason.
+    pub refused: BTreeMap<&'static str, &'static str>,
 }
 
 /// The last layer of options.
@@ -160,7 +176,7 @@ fn plan(spec: &PipelineSpec, request: &CompileRequest, report: &mut Report) -> P
     let mut inputs = InputChecker::new(spec, &names);
     let steps = spec.steps.iter().map(|step| {
         let mut options = settings.of_step(step, report);
-        capabilities.fill_image(&mut options);
+        capabilities.fill_image(&mut options, &spec.environment.interpreter);
         let mut config = configs.make(step, &options, report);
         config.orchestrator = capabilities.check(step, spec.sources.get(&step.source), &options);
         executables::check(step, spec.sources.get(&step.source), &config, report);

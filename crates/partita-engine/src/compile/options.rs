@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use partita_core::diagnostic::Location;
 use partita_core::literal::Literal;
-use partita_core::settings::{Docker, FailureMode, Memory, Resources, Retry, Span};
+use partita_core::settings::{FailureMode, Memory, Resources, Retry, Span};
 
+use super::docker::BuiltOf;
 use super::orchestrator_settings::OrchestratorSettings;
 
 /// Where an option may be written.
@@ -36,13 +37,12 @@ const fn pipeline(path: &'static str, takes: &'static str) -> OptionKey {
     OptionKey { path, takes, scope: Scope::Pipeline }
 }
 
-/// What the keys say that ask for an image to be built, which is refused.
-const BUILT: &str = "what an image is built of";
+const VARIABLES: &str = "names of environment variables, each with a text";
 
 const SPAN: &str = "seconds, or a number and a unit such as `30s`, `10m`, `2h` or `7d`";
 
 /// Every known option, sorted by path.
-pub const OPTIONS: [OptionKey; 30] = [
+pub const OPTIONS: [OptionKey; 40] = [
     step("cache_environment", "a list of names of environment variables"),
     step("cache_expiry", SPAN),
     step("cache_files", "a list of paths"),
@@ -58,13 +58,23 @@ pub const OPTIONS: [OptionKey; 30] = [
     step("retry.max_retries", "a whole number"),
     pipeline("run_name", "text"),
     step("settings", "the keys `docker`, `orchestrator` and `resources`"),
-    step("settings.docker", "the keys `parent_image` and `skip_build`"),
-    step("settings.docker.apt_packages", BUILT),
-    step("settings.docker.dockerfile", BUILT),
-    step("settings.docker.environment", BUILT),
+    step("settings.docker", "keys such as `parent_image` and `requirements`"),
+    step("settings.docker.apt_packages", "a list of names of packages"),
+    step("settings.docker.build_context_root", "the path of a folder in the source root"),
+    step("settings.docker.cache_mounts", "a list of folders in the image"),
+    step("settings.docker.dockerfile", "the path of a file in the source root"),
+    step("settings.docker.dockerignore", "the path of a file in the source root"),
+    step("settings.docker.environment", VARIABLES),
     step("settings.docker.parent_image", "the name of an image"),
-    step("settings.docker.requirements", BUILT),
+    step("settings.docker.prevent_build_reuse", "true or false"),
+    step("settings.docker.pyproject", "the path of a file in the source root"),
+    step("settings.docker.python_package_installer", "`pip` or `uv`"),
+    step("settings.docker.replicate_local_python_environment", "true or false"),
+    step("settings.docker.requirements", "a list of requirements, or the path of a file"),
+    step("settings.docker.runtime_environment", VARIABLES),
     step("settings.docker.skip_build", "true or false"),
+    step("settings.docker.target_repository", "what the names of images begin with"),
+    step("settings.docker.user", "the name or number of a user"),
     step("settings.orchestrator", "keys and values of the orchestrator's flavor"),
     step("settings.resources", "the keys `cpu_count`, `gpu_count`, `gpu_class` and `memory`"),
     step("settings.resources.cpu_count", "a number"),
@@ -130,8 +140,8 @@ pub(super) struct Options {
     pub(super) memory: Option<Placed<Memory>>,
     pub(super) parent_image: Option<Placed<String>>,
     pub(super) skip_build: Option<Placed<bool>>,
-    /// The keys that ask for an image to be built.
-    pub(super) built: BTreeMap<&'static str, Placed<()>>,
+    /// What an image is built of besides, by key.
+    pub(super) built: BTreeMap<&'static str, Placed<BuiltOf>>,
     pub(super) orchestrator_settings: OrchestratorSettings,
     /// Values of a step's inputs.
     pub(super) parameters: BTreeMap<String, Placed<Literal>>,
@@ -190,14 +200,6 @@ impl Options {
                 delay: self.delay.unwrap_or(never.delay),
                 backoff: self.backoff.unwrap_or(never.backoff),
             },
-        }
-    }
-
-    /// Returns the image that these options ask for.
-    pub(super) fn docker(&self) -> Docker {
-        Docker {
-            parent_image: self.parent_image.as_ref().map(|placed| placed.value.clone()),
-            skip_build: self.skip_build.as_ref().is_some_and(|placed| placed.value),
         }
     }
 

@@ -6,11 +6,12 @@ use partita_core::deployment::StepConfig;
 use partita_core::diagnostic::{Diagnostic, Location, Report};
 use partita_core::digest::Digest;
 use partita_core::literal::{Kind, Literal};
-use partita_core::settings::FailureMode;
+use partita_core::settings::{Docker, FailureMode};
 use partita_core::spec::{PipelineSpec, StepSpec};
 
 use super::cache_files::FileDigests;
 use super::graph::Names;
+use super::images::ImageMaker;
 use super::layers::LayerReader;
 use super::messages::{quoted, suggestion};
 use super::options::{Options, Placed, Scope};
@@ -154,6 +155,7 @@ fn is_same(traced: &Literal, given: &Literal) -> bool {
 pub(super) struct ConfigMaker<'a> {
     environment_variables: &'a BTreeMap<String, String>,
     files: FileDigests<'a>,
+    images: ImageMaker<'a>,
     /// Paths already reported, by the place that lists them.
     refused: HashSet<(Option<(String, u64)>, String)>,
 }
@@ -163,6 +165,7 @@ impl<'a> ConfigMaker<'a> {
         Self {
             environment_variables: &request.environment_variables,
             files: FileDigests::under(&request.source_root),
+            images: ImageMaker::new(&request.source_root, &request.site_packages),
             refused: HashSet::new(),
         }
     }
@@ -206,9 +209,30 @@ impl<'a> ConfigMaker<'a> {
             retry: options.retry(),
             timeout: options.timeout.as_ref().map(|placed| placed.value),
             resources: options.resources(),
-            docker: options.docker(),
+            docker: self.image(step, options, report),
             limits: options.limits.clone().unwrap_or_default(),
             ..StepConfig::default()
+        }
+    }
+
+    fn image(&mut self, step: &StepSpec, options: &Options, report: &mut Report) -> Docker {
+        match self.images.make(options) {
+            Ok(docker) => docker,
+            Err((key, refused)) => {
+                let placed = options.built.get(key);
+                let location = placed.and_then(|placed| placed.location.as_ref());
+                let location = location.or(step.location.as_ref());
+                let place = location.map(|location| (location.file.clone(), location.line));
+                if self.refused.insert((place, key.to_owned())) {
+                    let what = format!(
+                        "`settings.docker.{key}` of step {}: {}",
+                        quoted(&step.name),
+                        refused.what
+                    );
+                    report.push(Diagnostic::new(what).help(refused.help).at(location.cloned()));
+                }
+                Docker::default()
+            }
         }
     }
 

@@ -30,6 +30,27 @@ pub struct StackReferences {
     pub orchestrators: Vec<String>,
     /// The name of the artifact store.
     pub artifact_store: String,
+    /// The name of the image builder, if it has one.
+    pub image_builder: Option<String>,
+    /// The name of the container registry, if it has one.
+    pub container_registry: Option<String>,
+}
+
+impl StackReferences {
+    /// Returns every component that is named, with its type.
+    pub fn named(&self) -> impl Iterator<Item = (ComponentType, &str)> {
+        let orchestrators =
+            self.orchestrators.iter().map(|name| (ComponentType::Orchestrator, name.as_str()));
+        let optional = [
+            (ComponentType::ImageBuilder, &self.image_builder),
+            (ComponentType::ContainerRegistry, &self.container_registry),
+        ];
+        let optional =
+            optional.into_iter().filter_map(|(kind, name)| Some((kind, name.as_deref()?)));
+        orchestrators
+            .chain([(ComponentType::ArtifactStore, self.artifact_store.as_str())])
+            .chain(optional)
+    }
 }
 
 impl From<&Stack> for StackReferences {
@@ -39,6 +60,11 @@ impl From<&Stack> for StackReferences {
             name: stack.name.clone(),
             orchestrators: orchestrators.map(|component| component.name.clone()).collect(),
             artifact_store: stack.artifact_store.name.clone(),
+            image_builder: stack.image_builder.as_ref().map(|component| component.name.clone()),
+            container_registry: stack
+                .container_registry
+                .as_ref()
+                .map(|component| component.name.clone()),
         }
     }
 }

@@ -14,5 +14,5 @@ pub use changes::changes;
 pub use follow::{Follower, Happened};
 pub use identity::Identity;
 pub use live::{Executed, LiveRun, NewRun, Place, RunError};
-pub use plan::{PlannedItems, PlannedStep, Verdict, plan};
+pub use plan::{ImageVerdict, PlannedImage, PlannedItems, PlannedStep, Verdict, plan};
 pub use submit::{HandOver, take_back};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use partita_core::deployment::{Deployment, Input};
 use partita_core::launcher::Unit;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cache::{CACHING_IS_OFF, CacheResolver, Lookup};
 use crate::metadata::RunIndex;
@@ -40,9 +40,37 @@ pub struct PlannedStep {
     /// their modules; its orchestrator knows, and who asks it fills this in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_anew: Option<String>,
+    /// The image that is built for it, if it would run in one; who builds it fills this in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<PlannedImage>,
     /// Where a whole file counts, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// What would become of the image of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedImage {
+    /// Its name; absent as long as what it is built on is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Whether it would be built.
+    pub verdict: ImageVerdict,
+    /// Why, or why that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Whether an image would be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageVerdict {
+    /// It would.
+    Build,
+    /// It is there.
+    There,
+    /// That cannot be known now.
+    Unknown,
 }
 
 /// What would become of the items of a mapped step.
@@ -95,8 +123,8 @@ pub fn plan(
         }
         let source = deployment.sources.get(&step.source);
         let notes = source.map(|source| source.notes.clone()).unwrap_or_default();
-        let (step, starts_anew) = (step.name.clone(), None);
-        planned.push(PlannedStep { step, verdict, reason, items, starts_anew, notes });
+        let (step, starts_anew, image) = (step.name.clone(), None, None);
+        planned.push(PlannedStep { step, verdict, reason, items, starts_anew, image, notes });
     }
     Ok(planned)
 }

@@ -46,6 +46,8 @@ fn deployment(config: StepConfig) -> Deployment {
             name: "default".to_owned(),
             orchestrators: vec![component(ComponentType::Orchestrator)],
             artifact_store: component(ComponentType::ArtifactStore),
+            image_builder: None,
+            container_registry: None,
         },
         environment: Environment::default(),
         sources: BTreeMap::new(),

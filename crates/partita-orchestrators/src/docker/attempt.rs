@@ -133,7 +133,8 @@ impl Flight {
     async fn start(&mut self, gpus: Option<&[String]>) -> Result<(), Ended> {
         let not_started = Ended::NotStarted;
         let step = self.attempt.step();
-        let image = step.config.docker.parent_image.clone().unwrap_or_default();
+        let built = self.setup.images.get(&step.name);
+        let image = built.or(step.config.docker.parent_image.as_ref()).cloned().unwrap_or_default();
         let settings = self.setup.config.settings.with(&step.config.settings);
         let settings = settings.map_err(not_started)?;
         let context = &self.setup.context;

@@ -96,7 +96,7 @@ impl Place<'_> {
             cmd: Some(attempt.entrypoint_arguments(store)),
             env: Some(environment.collect()),
             labels: Some(self.labels(attempt)),
-            user: Some(self.user()),
+            user: Some(self.user(attempt)),
             open_stdin: Some(self.takes_secrets),
             stdin_once: Some(self.takes_secrets),
             host_config: Some(self.host(attempt, store)),
@@ -104,9 +104,14 @@ impl Place<'_> {
         }
     }
 
+    /// Returns the user that settings name.
+    fn named_user<'a>(&'a self, attempt: &'a Attempt) -> Option<&'a String> {
+        self.settings.user.as_ref().or(attempt.step().config.docker.user.as_ref())
+    }
+
     /// Returns who runs the step: whoever began the run, as the engine sees that one.
-    fn user(&self) -> String {
-        match &self.settings.user {
+    fn user(&self, attempt: &Attempt) -> String {
+        match self.named_user(attempt) {
             Some(user) => user.clone(),
             None if self.engine.is_rootless => "0:0".to_owned(),
             None => format!("{}:{}", nix::unistd::geteuid(), nix::unistd::getegid()),
@@ -124,7 +129,7 @@ impl Place<'_> {
         let count = threads(attempt.step()).to_string();
         let threads = VARIABLES.iter().map(|name| ((*name).to_owned(), count.clone()));
         let mut environment: BTreeMap<String, String> = threads.collect();
-        if self.settings.user.is_none() && !self.user().starts_with("0:") {
+        if self.named_user(attempt).is_none() && !self.user(attempt).starts_with("0:") {
             // Images know no home of somebody that they do not know.
             environment.insert("HOME".to_owned(), "/tmp".to_owned());
         }

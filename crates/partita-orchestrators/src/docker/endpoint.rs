@@ -10,7 +10,7 @@ const VARIABLE: &str = "DOCKER_HOST";
 
 /// The address of an engine of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Endpoint(String);
+pub struct Endpoint(String);
 
 impl Endpoint {
     /// Returns the engine that a configuration means.

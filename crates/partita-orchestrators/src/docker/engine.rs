@@ -17,11 +17,13 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// An engine that has answered.
 #[derive(Clone)]
-pub(super) struct Engine {
-    pub(super) docker: Docker,
-    pub(super) endpoint: Endpoint,
+pub struct Engine {
+    /// What asks it.
+    pub docker: Docker,
+    /// Where it is.
+    pub endpoint: Endpoint,
     /// The architecture of its images, in their words.
-    pub(super) architecture: String,
+    pub architecture: String,
     /// Whether root in its containers is whoever runs it.
     pub(super) is_rootless: bool,
     /// Whether the users of its containers are others outside of them.
@@ -34,7 +36,7 @@ pub(super) struct Engine {
 
 /// What came of a request that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// The engine does not answer.
     #[error("{0}")]
     Away(String),

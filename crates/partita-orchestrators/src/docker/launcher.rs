@@ -1,5 +1,6 @@
 //! The launcher of the `docker` orchestrator, as the engine sees it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -22,6 +23,8 @@ pub struct Place {
     pub context: Arc<RunContext>,
     /// The archive of the author's code in its artifact store.
     pub code: Option<Digest>,
+    /// The images that were built for steps, by the steps' names.
+    pub images: BTreeMap<String, String>,
     /// Shows what steps print.
     pub echo: Arc<dyn Echo>,
     /// The graphics processors that the steps of the run hold.
@@ -76,9 +79,9 @@ impl DockerLauncher {
         let engine = runtime.block_on(Engine::connect(&endpoint));
         let engine =
             engine.map_err(|trouble| OpenError::Away(away(&endpoint, &trouble.to_string())))?;
-        let Place { context, code, echo, gpus } = place;
+        let Place { context, code, images, echo, gpus } = place;
         let gpus = Arc::new(OwnGpus::new(gpus, config.gpus()));
-        let setup = Setup { context, config, engine, echo, code, gpus: Arc::clone(&gpus) };
+        let setup = Setup { context, config, engine, echo, code, images, gpus: Arc::clone(&gpus) };
         let (mailbox, supervisor) = supervisor::start(setup, runtime).map_err(failed)?;
         Ok(Self { mailbox, gpus, supervisor: Some(supervisor) })
     }

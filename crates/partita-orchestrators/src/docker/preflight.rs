@@ -44,22 +44,40 @@ impl PreflightError {
     }
 }
 
+impl Engine {
+    /// Connects to the engine of an orchestrator.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub async fn of(orchestrator: &Component) -> Result<Self, PreflightError> {
+        let (_, endpoint) = read(orchestrator)?;
+        connect(&endpoint).await
+    }
+}
+
 /// Checks that an orchestrator's engine is there, with the images of the steps that it runs, that it
-/// keeps these to what they ask for, and that images of steps that ask for graphics processors fit them.
+/// keeps these to what they ask for, and that images of steps that ask for graphics processors fit them;
+/// `built` has the images that were built for steps, by the steps' names.
 ///
 /// # Errors
 /// If it is not, or they do not.
-pub fn check(orchestrator: &Component, deployment: &Deployment) -> Result<(), PreflightError> {
+pub fn check(
+    orchestrator: &Component,
+    deployment: &Deployment,
+    built: &BTreeMap<String, String>,
+) -> Result<(), PreflightError> {
     let (config, endpoint) = read(orchestrator)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let engine = connect(&endpoint).await?;
         let mut environments = BTreeMap::new();
-        for (image, step) in images(deployment, orchestrator) {
+        let steps = deployment.steps_on(&orchestrator.name);
+        let images = steps.filter_map(|step| Some((image_of(step, built)?, step)));
+        for (image, step) in images.collect::<BTreeMap<&str, &Step>>() {
             environments.insert(image, check_image(&engine, image, step).await?);
         }
         deployment.steps_on(&orchestrator.name).try_for_each(|step| check_limits(&engine, step))?;
-        let gpus = Gpus { engine: &engine, config: &config, deployment };
+        let gpus = Gpus { engine: &engine, config: &config, deployment, built };
         gpus.check(orchestrator, &environments).await
     })
 }
@@ -81,17 +99,10 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<Engine, PreflightErro
     engine.map_err(|trouble| PreflightError::Away(away(endpoint, &trouble.to_string())))
 }
 
-/// Returns the images of the steps that an orchestrator runs, each with one of these steps.
-fn images<'d>(
-    deployment: &'d Deployment,
-    orchestrator: &'d Component,
-) -> BTreeMap<&'d str, &'d Step> {
-    let steps = deployment.steps_on(&orchestrator.name);
-    steps.filter_map(|step| Some((image_of(step)?, step))).collect()
-}
-
-fn image_of(step: &Step) -> Option<&str> {
-    step.config.docker.parent_image.as_deref()
+/// Returns the image that a step runs in.
+fn image_of<'a>(step: &'a Step, built: &'a BTreeMap<String, String>) -> Option<&'a str> {
+    let image = built.get(&step.name).or(step.config.docker.parent_image.as_ref());
+    image.map(String::as_str)
 }
 
 /// Checks that an image is there and can run, and returns the variables of its environment.
@@ -145,6 +156,7 @@ struct Gpus<'a> {
     engine: &'a Engine,
     config: &'a DockerOrchestratorConfig,
     deployment: &'a Deployment,
+    built: &'a BTreeMap<String, String>,
 }
 
 impl Gpus<'_> {
@@ -162,7 +174,7 @@ impl Gpus<'_> {
         let driver = nvidia::driver();
         let mut seen = BTreeSet::new();
         for step in asking {
-            let Some(image) = image_of(step) else { continue };
+            let Some(image) = image_of(step, self.built) else { continue };
             let settings = self.config.settings.with(&step.config.settings);
             let settings = settings.map_err(PreflightError::Unfit)?;
             let mut variables = environments.get(image).cloned().unwrap_or_default();
@@ -184,14 +196,15 @@ impl Gpus<'_> {
         Ok(())
     }
 
-    /// Returns why a step's Python is not that of an image.
+    /// Returns why a step's Python is not that of an image. That of one that was built has been looked at
+    /// for that.
     async fn python_unfit(
         &self,
         step: &Step,
         image: &str,
         variables: &Variables,
     ) -> Result<Option<String>, PreflightError> {
-        if self.deployment.program_of(step).is_some() {
+        if self.built.contains_key(&step.name) || self.deployment.program_of(step).is_some() {
             return Ok(None);
         }
         let found = python::find(self.engine, image, variables).await;

@@ -1,6 +1,6 @@
 //! The thread that owns a run's containers: each attempt is a task of its runtime.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub(super) struct Setup {
     pub(super) gpus: Arc<OwnGpus>,
     /// The archive of the author's code.
     pub(super) code: Option<Digest>,
+    /// The images that were built for steps, by the steps' names.
+    pub(super) images: BTreeMap<String, String>,
 }
 
 /// Whether an attempt was found, or why that is not known.

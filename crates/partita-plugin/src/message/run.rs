@@ -42,7 +42,7 @@ pub struct Stack {
 /// A component of a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackComponent {
-    /// What it does: `orchestrator`, `artifact_store`.
+    /// What it does: `orchestrator`, `artifact_store`, `image_builder`, `container_registry`.
     #[serde(rename = "type")]
     pub component_type: String,
     /// Its name.
@@ -53,8 +53,7 @@ pub struct StackComponent {
 
 impl From<&stack::Stack> for Stack {
     fn from(stack: &stack::Stack) -> Self {
-        let components = stack.orchestrators.iter().chain([&stack.artifact_store]);
-        let components = components.map(|component| StackComponent {
+        let components = stack.components().map(|component| StackComponent {
             component_type: component.component_type.as_str().to_owned(),
             name: component.name.clone(),
             flavor: component.flavor.clone(),

@@ -191,6 +191,8 @@ pub(crate) fn attempt(step: usize, number: u32) -> Attempt {
         name: "s".to_owned(),
         orchestrators: vec![orchestrator],
         artifact_store: component(ComponentType::ArtifactStore),
+        image_builder: None,
+        container_registry: None,
     };
     let deployment = Deployment {
         version: VERSION,

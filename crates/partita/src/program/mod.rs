@@ -61,6 +61,13 @@ enum Verb {
         #[command(flatten)]
         output: partita_cli::context::Output,
     },
+    /// Make the images that the steps of a pipeline run in.
+    Build {
+        #[command(flatten)]
+        asked: Asked,
+        #[command(flatten)]
+        output: partita_cli::context::Output,
+    },
     /// Write the deployment document of a pipeline.
     Compile {
         #[command(flatten)]
@@ -148,6 +155,10 @@ fn dispatch(
         Verb::Plan { asked, output, .. } => {
             let pipeline = choose(pipelines, asked.pipeline.as_deref())?;
             run::plan(pipeline, asked.options, output.output, &context)
+        }
+        Verb::Build { asked, output } => {
+            let pipeline = choose(pipelines, asked.pipeline.as_deref())?;
+            run::build(pipeline, asked.options, output.output, &context)
         }
         Verb::Compile { asked, output } => {
             let pipeline = choose(pipelines, asked.pipeline.as_deref())?;

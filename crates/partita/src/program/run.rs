@@ -14,7 +14,7 @@ use partita_cli::format::Format;
 use partita_cli::pipeline::{self, Attended, Earlier, Ended, PythonPath, Request};
 use partita_cli::pipeline_options::{PipelineOptions, parameters};
 use partita_cli::plan_view::{self, View};
-use partita_cli::{interpreter, places, terminal};
+use partita_cli::{build_view, interpreter, places, terminal};
 use partita_core::diagnostic::Report;
 use partita_core::launcher::Outcome;
 use partita_core::literal::Literal;
@@ -133,6 +133,17 @@ pub(super) fn plan(
     context.data(&text.map_err(CommandError::bug)?)
 }
 
+/// Makes the images of the steps.
+pub(super) fn build(
+    pipeline: &Pipeline,
+    options: PipelineOptions,
+    format: Format,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let made = pipeline::build(traced(pipeline, options, BTreeMap::new(), context)?.request)?;
+    context.data(&build_view::render(&made, format).map_err(CommandError::bug)?)
+}
+
 /// Writes the deployment.
 pub(super) fn compile(
     pipeline: &Pipeline,
@@ -201,6 +212,7 @@ fn traced(
         verbose: context.verbose,
         raises: false,
         detach: None,
+        python: None,
     };
     Ok(Traced { request, steps: traced.steps })
 }

@@ -30,7 +30,10 @@ class StepConfiguration:
         own: dict[str, Any] = config.get("settings", {})
         self.settings: dict[str, dict[str, Any]] = {"orchestrator": own} if own else {}
         self.resource_settings = ResourceSettings(**config.get("resources", {}))
-        self.docker_settings = DockerSettings(**config.get("docker", {}))
+        docker = config.get("docker", {})
+        # What a Dockerfile may copy is no setting: the document has the digest of it.
+        asked = {key: value for key, value in docker.items() if key != "context"}
+        self.docker_settings = DockerSettings(**asked)
         retry: dict[str, Any] | None = config.get("retry")
         self.retry = None if retry is None else StepRetryConfig(**retry)
         self.timeout: float | None = config.get("timeout")

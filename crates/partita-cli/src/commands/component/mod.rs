@@ -47,6 +47,8 @@ pub(crate) enum Verb {
 pub(crate) fn with_usage(cli: Command) -> Command {
     ComponentType::ALL.into_iter().fold(cli, |cli, kind| {
         let noun = kind.verb();
+        let kinds = format!("{}s", kind.to_string().replace("registry", "registrie"));
+        let a = if noun.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
         cli.mut_subcommand(noun, |command| {
             let usage = |words: &str| format!("partita {noun} {words} <NAME> [--KEY=VALUE]...");
             let about = |verb: Command, words: String| verb.about(words.clone()).long_about(words);
@@ -56,18 +58,18 @@ pub(crate) fn with_usage(cli: Command) -> Command {
                         .override_usage(usage("register [OPTIONS] --flavor <FLAVOR>"))
                 })
                 .mut_subcommand("update", |verb| {
-                    about(verb, format!("Change the configuration of an {kind}"))
+                    about(verb, format!("Change the configuration of {a} {kind}"))
                         .override_usage(usage("update [OPTIONS]"))
                 })
-                .mut_subcommand("list", |verb| about(verb, format!("List the {kind}s")))
+                .mut_subcommand("list", |verb| about(verb, format!("List the {kinds}")))
                 .mut_subcommand("describe", |verb| {
-                    about(verb, format!("Show an {kind} with its configuration"))
+                    about(verb, format!("Show {a} {kind} with its configuration"))
                 })
                 .mut_subcommand("delete", |verb| {
-                    about(verb, format!("Delete an {kind} that no stack uses"))
+                    about(verb, format!("Delete {a} {kind} that no stack uses"))
                 })
                 .mut_subcommand("flavor", |verb| {
-                    about(verb, format!("Register, change and look at the flavors of {kind}s"))
+                    about(verb, format!("Register, change and look at the flavors of {kinds}"))
                 })
         })
     })
@@ -93,5 +95,6 @@ pub(crate) fn run(
 pub(crate) fn built_in_flavors() -> Vec<Flavor> {
     let mut flavors = partita_orchestrators::flavors();
     flavors.extend(partita_engine::home::artifact_store_flavors());
+    flavors.extend(partita_images::flavors());
     flavors
 }

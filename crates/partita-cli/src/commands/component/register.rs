@@ -40,6 +40,8 @@ pub(crate) fn run(
     let used = match kind {
         ComponentType::Orchestrator => format!("-o {name} -a default"),
         ComponentType::ArtifactStore => format!("-o default -a {name}"),
+        ComponentType::ImageBuilder => format!("-o default -a default -i {name}"),
+        ComponentType::ContainerRegistry => format!("-o default -a default -c {name}"),
     };
     context.say(&format!(
         "the {kind} `{}` is registered; `partita stack register NAME {used}` makes a stack with it",

@@ -28,7 +28,7 @@ fn text(view: &StackView<'_>) -> String {
     let active = if view.active { "yes" } else { "no" };
     let mut text = Table::pairs([("stack", view.name.to_owned()), ("active", active.to_owned())]);
     let mut table = Table::new(["component", "name", "flavor", "configuration"]);
-    for component in view.orchestrators.iter().chain([&view.artifact_store]) {
+    for component in view.components() {
         table.row([
             component.type_words(),
             component.name.to_owned(),

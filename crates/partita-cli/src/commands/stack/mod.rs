@@ -9,10 +9,15 @@ mod set;
 mod update;
 mod view;
 
+use std::collections::BTreeMap;
+
 use clap::Subcommand;
 use partita_cli::places;
 use partita_cli::session::Session;
+use partita_core::stack::{Component, Flavor};
+use partita_engine::metadata::{Registry, Save, StackReferences};
 
+use crate::commands::component::built_in_flavors;
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -45,6 +50,33 @@ pub(crate) fn run(verb: Verb, context: &Context) -> Result<(), CommandError> {
         Verb::Set(args) => set::run(&args, context),
         Verb::Delete(args) => delete::run(&args, context),
     }
+}
+
+/// Registers the components that a stack names by a built-in flavor alone: what takes no
+/// configuration need not be configured first.
+fn register_built_in(
+    session: &Session,
+    stack: &StackReferences,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let registry = session.home().metadata();
+    let flavors = built_in_flavors();
+    for (kind, name) in stack.named() {
+        let is_there = registry.components(kind)?.iter().any(|known| known.name == name);
+        let is_meant =
+            |flavor: &&Flavor| flavor.component_type == kind && flavor.name == name && !is_there;
+        let Some(flavor) = flavors.iter().find(is_meant) else { continue };
+        let component = Component {
+            name: name.to_owned(),
+            component_type: kind,
+            flavor: flavor.name.clone(),
+            config: BTreeMap::new(),
+        };
+        session.check(&component)?;
+        registry.save_component(&component, flavor, None, Save::Register)?;
+        context.say(&format!("the {kind} `{name}` is registered, with the flavor of that name"));
+    }
+    Ok(())
 }
 
 /// Makes a stack the active one, here or everywhere.

@@ -18,6 +18,12 @@ pub(crate) struct Args {
     /// Where artifacts are kept.
     #[arg(long, short, value_name = "NAME")]
     artifact_store: String,
+    /// What makes the images of its steps; the engine itself if it is not given.
+    #[arg(long, short, value_name = "NAME")]
+    image_builder: Option<String>,
+    /// Where those images are kept; in the engine alone if it is not given.
+    #[arg(long, short, value_name = "NAME")]
+    container_registry: Option<String>,
     /// Make it the active stack.
     #[arg(long)]
     set: bool,
@@ -29,7 +35,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CommandError> {
         name: args.name,
         orchestrators: args.orchestrator,
         artifact_store: args.artifact_store,
+        image_builder: args.image_builder,
+        container_registry: args.container_registry,
     };
+    super::register_built_in(&session, &stack, context)?;
     session.home().metadata().save_stack(&stack, Save::Register)?;
     let registered = format!("the stack `{}` is registered", stack.name);
     if args.set {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod document;
+mod images;
 mod layering;
 mod maps;
 mod option_problems;
@@ -18,7 +19,7 @@ use partita_core::spec::{PipelineSpec, StepSpec};
 use partita_core::stack::{Capabilities, Component, ComponentType, Delegates, Stack};
 use serde_json::{Value, json};
 
-use super::{CompileRequest, ConfigFile, FlavorSettings, Overrides};
+use super::{CompileRequest, ConfigFile, FlavorSettings, ImageBuilderLimits, Overrides};
 
 /// Returns a spec of `steps`, each with a definition of its own.
 fn spec(steps: Vec<Value>) -> PipelineSpec {
@@ -101,6 +102,8 @@ fn request() -> CompileRequest {
                 component("kubeflow", ComponentType::Orchestrator),
             ],
             artifact_store: component("default", ComponentType::ArtifactStore),
+            image_builder: None,
+            container_registry: None,
         },
         capabilities: Capabilities {
             max_parallelism: Some(1),
@@ -118,6 +121,8 @@ fn request() -> CompileRequest {
         other_capabilities: BTreeMap::from([("docker".to_owned(), ABLE)]),
         flavor_settings: FlavorSettings::default(),
         images: BTreeMap::new(),
+        image_builder: ImageBuilderLimits::default(),
+        site_packages: Vec::new(),
         config: None,
         overrides: Overrides::default(),
         source_root: PathBuf::from("/nowhere"),

@@ -40,6 +40,8 @@ pub(super) fn deployment(upstream: &[&[usize]]) -> Deployment {
             name: "fake".to_owned(),
             orchestrators: vec![component("backend", ComponentType::Orchestrator)],
             artifact_store: component("store", ComponentType::ArtifactStore),
+            image_builder: None,
+            container_registry: None,
         },
         environment: Environment::default(),
         sources: BTreeMap::new(),

@@ -92,7 +92,10 @@ impl Registry for SqliteMetadataStore {
             transaction.execute("DELETE FROM stack_components WHERE stack = ?", [&stack.name])?;
             let store = [stack.artifact_store.clone()];
             put(transaction, &stack.name, ComponentType::Orchestrator, &stack.orchestrators)?;
-            put(transaction, &stack.name, ComponentType::ArtifactStore, &store)
+            put(transaction, &stack.name, ComponentType::ArtifactStore, &store)?;
+            let (builder, registry) = (&stack.image_builder, &stack.container_registry);
+            put(transaction, &stack.name, ComponentType::ImageBuilder, builder.as_slice())?;
+            put(transaction, &stack.name, ComponentType::ContainerRegistry, registry.as_slice())
         })
     }
 
@@ -285,7 +288,15 @@ fn stacks(connection: &Connection) -> Attempted<Vec<Stack>> {
         let artifact_store = part(&name, ComponentType::ArtifactStore)?
             .pop()
             .ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        stacks.push(Stack { name, orchestrators, artifact_store });
+        let image_builder = part(&name, ComponentType::ImageBuilder)?.pop();
+        let container_registry = part(&name, ComponentType::ContainerRegistry)?.pop();
+        stacks.push(Stack {
+            name,
+            orchestrators,
+            artifact_store,
+            image_builder,
+            container_registry,
+        });
     }
     Ok(stacks)
 }

@@ -132,6 +132,8 @@ fn chain(names: &[&str]) -> Arc<Deployment> {
             name: "default".to_owned(),
             orchestrators: vec![component(ComponentType::Orchestrator)],
             artifact_store: component(ComponentType::ArtifactStore),
+            image_builder: None,
+            container_registry: None,
         },
         environment: Environment::default(),
         sources: BTreeMap::new(),

@@ -21,6 +21,8 @@ fn stack(name: &str, orchestrators: &[&str]) -> StackReferences {
         name: name.to_owned(),
         orchestrators: orchestrators.iter().map(|name| (*name).to_owned()).collect(),
         artifact_store: DEFAULT.to_owned(),
+        image_builder: None,
+        container_registry: None,
     }
 }
 

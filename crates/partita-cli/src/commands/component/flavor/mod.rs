@@ -57,7 +57,9 @@ pub(super) fn run(
 fn check_kind(kind: ComponentType) -> Result<(), CommandError> {
     match kind {
         ComponentType::Orchestrator => Ok(()),
-        ComponentType::ArtifactStore => Err(CommandError::usage(format!(
+        ComponentType::ArtifactStore
+        | ComponentType::ImageBuilder
+        | ComponentType::ContainerRegistry => Err(CommandError::usage(format!(
             "flavors of type {kind} are built in; only flavors of orchestrators can be registered"
         ))),
     }

@@ -1,0 +1,324 @@
+//! The `native` builder: the layers of an image, written here.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use bollard::query_parameters::ImportImageOptionsBuilder;
+use futures_util::StreamExt;
+use partita_core::digest::FieldHasher;
+use partita_core::settings::{Docker, PackageInstaller};
+use partita_orchestrators::docker::Trouble;
+use serde_json::{Value, json};
+use tar::Builder;
+use tokio::process::Command;
+
+use crate::bytecode;
+use crate::error::ImageError;
+use crate::layer::{self, Content, Files};
+use crate::make::Task;
+use crate::own::{OwnPython, PACKAGES};
+use crate::parent::{Parent, ParentPython};
+use crate::recipe::{LAYOUT, short};
+use crate::{said, transfer};
+
+/// When images were made that are the same whenever they are.
+const CREATED: &str = "1980-01-01T00:00:00Z";
+
+/// A layer that was written.
+struct Layer {
+    digest: String,
+    file: PathBuf,
+}
+
+impl Task<'_> {
+    /// Writes the layers of the image and gives it to the engine.
+    pub(crate) async fn build_by_hand(
+        &self,
+        docker: &Docker,
+        parent: &Parent,
+        python: Option<(&OwnPython, &ParentPython)>,
+        own: Files,
+    ) -> Result<(), ImageError> {
+        let mut layers = Vec::new();
+        if !docker.requirements.is_empty() {
+            let Some((own, parent)) = python else {
+                let why = "its requirements are for Python, and none of its steps is in Python";
+                return Err(ImageError::build(self.steps, why));
+            };
+            layers.push(self.requirements(docker, own, parent).await?);
+        }
+        let folder = self.temporary()?;
+        if !own.is_empty() {
+            let file = folder.path().join("own.tar");
+            let (path, files) = (file.clone(), own);
+            let digest = blocking(move || layer::write(&files, File::create(path)?)).await;
+            let digest = digest.map_err(|error| ImageError::system(&file, error))?;
+            layers.push(Layer { digest, file });
+        }
+        self.load(docker, parent, &layers).await
+    }
+
+    pub(crate) fn temporary(&self) -> Result<tempfile::TempDir, ImageError> {
+        let cache = &self.place.cache;
+        tempfile::tempdir_in(cache).map_err(|error| ImageError::system(cache, error))
+    }
+
+    /// Returns the layer with the distributions that are asked for, which is kept for the next time.
+    async fn requirements(
+        &self,
+        docker: &Docker,
+        own: &OwnPython,
+        parent: &ParentPython,
+    ) -> Result<Layer, ImageError> {
+        let file = self.place.cache.join(format!("requirements-{}.tar", key(docker, parent)));
+        if docker.prevent_build_reuse || !file.exists() {
+            let folder = self.temporary()?;
+            let list = folder.path().join("requirements.txt");
+            let lines: String =
+                docker.requirements.iter().map(|line| format!("{line}\n")).collect();
+            fs::write(&list, lines).map_err(|error| ImageError::system(&list, error))?;
+            let target = folder.path().join("target");
+            self.install(docker, own, &list, &target).await?;
+            let written = |error| ImageError::system(&file, error);
+            let mut files = installed(&target, &own.interpreter, parent).map_err(written)?;
+            let compiled = bytecode::add(&mut files, own, &folder.path().join("bytecode")).await;
+            compiled.map_err(written)?;
+            let (from, to) = (folder.path().join("layer.tar"), file.clone());
+            let layer = blocking(move || {
+                layer::write(&files, File::create(&from)?)?;
+                fs::rename(from, to)
+            });
+            layer.await.map_err(written)?;
+        }
+        let path = file.clone();
+        let digest = blocking(move || layer::digest_of_file(&path)).await;
+        let digest = digest.map_err(|error| ImageError::system(&file, error))?;
+        Ok(Layer { digest, file })
+    }
+
+    async fn install(
+        &self,
+        docker: &Docker,
+        own: &OwnPython,
+        list: &Path,
+        target: &Path,
+    ) -> Result<(), ImageError> {
+        let mut command = match docker.python_package_installer {
+            PackageInstaller::Pip => {
+                let mut command = Command::new(&own.interpreter);
+                command.args(["-m", "pip", "install", "--no-compile", "--no-input"]);
+                command.args(["--disable-pip-version-check", "--no-warn-script-location"]);
+                command
+            }
+            PackageInstaller::Uv => {
+                let beside = own.interpreter.with_file_name("uv");
+                let uv = if beside.exists() { beside } else { PathBuf::from("uv") };
+                let mut command = Command::new(uv);
+                command.args(["pip", "install", "--link-mode=copy", "--python"]);
+                command.arg(&own.interpreter);
+                command
+            }
+        };
+        command
+            .arg("--target")
+            .arg(target)
+            .arg("--requirement")
+            .arg(list)
+            .envs(&docker.environment)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("SOURCE_DATE_EPOCH", layer::TIME.to_string())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let program = command.as_std().get_program().to_string_lossy().into_owned();
+        let ran = command.output().await.map_err(|error| {
+            ImageError::build(self.steps, format!("`{program}` cannot be started: {error}"))
+        })?;
+        let output = [ran.stdout, ran.stderr].concat();
+        let output = String::from_utf8_lossy(&output).into_owned();
+        let log = self.write_log(&output)?;
+        if ran.status.success() {
+            return Ok(());
+        }
+        Err(ImageError::build(self.steps, said::why(&output, &ran.status.to_string(), &log)))
+    }
+
+    /// Gives an image to the engine, which has the layers that this one is built on.
+    async fn load(
+        &self,
+        docker: &Docker,
+        parent: &Parent,
+        layers: &[Layer],
+    ) -> Result<(), ImageError> {
+        let written = |error| ImageError::system(&self.place.cache, error);
+        let config = config(docker, parent, layers, &self.tag);
+        let file = tempfile::tempfile_in(&self.place.cache).map_err(written)?;
+        let archive = archive(file, self.image, &config, parent, layers).map_err(written)?;
+        let body = bollard::body_try_stream(transfer::parts(archive).map_err(written)?);
+        let options = ImportImageOptionsBuilder::new().quiet(true).build();
+        let engine = &self.place.engine.docker;
+        let mut told = std::pin::pin!(engine.import_image(options, body, None));
+        while let Some(part) = told.next().await {
+            part.map_err(|error| ImageError::engine(self.steps, Trouble::from(error)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs what takes its time, so that other images go on meanwhile.
+async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(run).await.map_err(io::Error::other)?
+}
+
+/// Returns what a layer of requirements is kept under.
+fn key(docker: &Docker, parent: &ParentPython) -> String {
+    let mut hasher = FieldHasher::default();
+    for line in &docker.requirements {
+        hasher.field("line", line.as_bytes());
+    }
+    for (name, value) in &docker.environment {
+        hasher.field("variable", name.as_bytes()).field("value", value.as_bytes());
+    }
+    let python = [&parent.version, &parent.executable, &parent.scripts];
+    for text in python {
+        hasher.field("python", text.as_bytes());
+    }
+    hasher.field("layout", &LAYOUT.to_le_bytes());
+    hasher.field("installer", docker.python_package_installer.as_str().as_bytes());
+    short(&hasher.finish())
+}
+
+/// Returns what was installed into a folder, as it is in the image: programs among those of its Python,
+/// and begun with that.
+fn installed(target: &Path, interpreter: &Path, parent: &ParentPython) -> io::Result<Files> {
+    let mut files = Files::new();
+    layer::add_folder(&mut files, target, Path::new(""))?;
+    let scripts = Path::new(parent.scripts.trim_start_matches('/'));
+    let at = |path: PathBuf| match path.strip_prefix("bin") {
+        Ok(script) => scripts.join(script),
+        Err(_) => Path::new(PACKAGES).join(path),
+    };
+    let content = |path: &Path, content: Content| -> io::Result<Content> {
+        match content {
+            Content::File(from) if path.starts_with("bin") => {
+                let bytes = begun_with(fs::read(&from)?, interpreter, &parent.executable);
+                Ok(Content::Bytes { bytes, is_executable: true })
+            }
+            content => Ok(content),
+        }
+    };
+    files.into_iter().map(|(path, found)| Ok((at(path.clone()), content(&path, found)?))).collect()
+}
+
+/// Returns a program whose first lines name another interpreter.
+fn begun_with(bytes: Vec<u8>, interpreter: &Path, other: &str) -> Vec<u8> {
+    let own = interpreter.as_os_str().as_encoded_bytes();
+    let end = bytes.len().min(512);
+    match bytes[..end].windows(own.len().max(1)).position(|found| found == own) {
+        Some(at) if bytes.starts_with(b"#!") => {
+            [&bytes[..at], other.as_bytes(), &bytes[at + own.len()..]].concat()
+        }
+        _ => bytes,
+    }
+}
+
+/// Returns the document that an image is.
+fn config(docker: &Docker, parent: &Parent, layers: &[Layer], tag: &str) -> Value {
+    let inspected = &parent.inspected;
+    let mut config = serde_json::to_value(&inspected.config).unwrap_or_default();
+    if !config.is_object() {
+        config = json!({});
+    }
+    let mut variables: BTreeMap<String, String> = BTreeMap::new();
+    let of_parent = config["Env"].as_array().cloned().unwrap_or_default();
+    for variable in of_parent.iter().filter_map(Value::as_str) {
+        let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
+        variables.insert(name.to_owned(), value.to_owned());
+    }
+    variables.extend(docker.environment.clone());
+    variables.extend(docker.runtime_environment.clone());
+    let variables = variables.into_iter().map(|(name, value)| format!("{name}={value}"));
+    config["Env"] = variables.collect();
+    if let Some(user) = &docker.user {
+        config["User"] = json!(user);
+    }
+    let mut labels = config["Labels"].as_object().cloned().unwrap_or_default();
+    labels.insert("partita.recipe".to_owned(), json!(tag));
+    config["Labels"] = Value::Object(labels);
+    let below = below(parent);
+    let history = |by: &str| json!({ "created": CREATED, "created_by": by });
+    let all = below.iter().map(|_| "parent").chain(layers.iter().map(|_| "partita"));
+    json!({
+        "architecture": inspected.architecture,
+        "os": inspected.os.as_deref().unwrap_or("linux"),
+        "created": CREATED,
+        "config": config,
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": below.iter().chain(layers.iter().map(|layer| &layer.digest)).collect::<Vec<_>>(),
+        },
+        "history": all.map(history).collect::<Vec<_>>(),
+    })
+}
+
+fn below(parent: &Parent) -> Vec<String> {
+    parent.inspected.root_fs.as_ref().and_then(|root| root.layers.clone()).unwrap_or_default()
+}
+
+/// Writes the archive that engines load. It names the layers of the parent and has none of them: the
+/// engine knows them by their digests.
+fn archive(
+    file: File,
+    image: &str,
+    config: &Value,
+    parent: &Parent,
+    layers: &[Layer],
+) -> io::Result<File> {
+    let hex = |digest: &str| digest.trim_start_matches("sha256:").to_owned();
+    let path_of = |digest: &String| format!("{}/layer.tar", hex(digest));
+    let bytes = serde_json::to_vec(config)?;
+    let name = format!("{}.json", hex(&layer::digest(&bytes)));
+    let all = below(parent);
+    let all = all.iter().chain(layers.iter().map(|layer| &layer.digest)).map(path_of);
+    let manifest = json!([{
+        "Config": name,
+        "RepoTags": [image],
+        "Layers": all.collect::<Vec<_>>(),
+    }]);
+    let text = |bytes: Vec<u8>| Content::Bytes { bytes, is_executable: false };
+    let mut tar = Builder::new(file);
+    layer::add(&mut tar, Path::new("manifest.json"), &text(serde_json::to_vec(&manifest)?))?;
+    layer::add(&mut tar, Path::new(&name), &text(bytes))?;
+    for layer in layers {
+        let path = path_of(&layer.digest);
+        layer::add(&mut tar, Path::new(&path), &Content::File(layer.file.clone()))?;
+    }
+    let mut file = tar.into_inner()?;
+    file.flush()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_begun_with_the_python_of_the_image() {
+        let check = |text: &str, expected: &str| {
+            let begun =
+                begun_with(text.as_bytes().to_vec(), Path::new("/here/python"), "/usr/bin/python");
+            assert_eq!(String::from_utf8(begun).unwrap(), expected);
+        };
+        check("#!/here/python\nimport six", "#!/usr/bin/python\nimport six");
+        check(
+            "#!/bin/sh\n'''exec' /here/python \"$0\"",
+            "#!/bin/sh\n'''exec' /usr/bin/python \"$0\"",
+        );
+        check("#!/bin/sh\necho", "#!/bin/sh\necho");
+        check("", "");
+    }
+}
