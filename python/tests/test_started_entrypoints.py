@@ -496,9 +496,9 @@ def test_an_image_that_the_orchestrator_names_nowhere_is_refused_when_compiled(
 @pytest.mark.parametrize(
     ("image", "why"),
     [
-        ('parent_image="train:7"', "asks for an image built of `train:7`, which Partita does not"),
+        ('parent_image="train:7"', "asks for an image on top of `train:7`, which orchestrator"),
         ("skip_build=True", "asks for an image that is there, which has no name"),
-        ('requirements=["numpy"]', "asks for `requirements` of an image, which needs an image"),
+        ('requirements=["numpy"]', "asks for `requirements` of an image, which orchestrator"),
         ('parent_image="train:7", skip_build=True', "orchestrator `default` (flavor `local`) does"),
     ],
 )

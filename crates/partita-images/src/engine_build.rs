@@ -13,8 +13,9 @@ use partita_orchestrators::docker::Trouble;
 use tar::Builder;
 
 use crate::builder::DockerImageBuilderConfig;
+use crate::code::Code;
 use crate::error::ImageError;
-use crate::instructions::{COPY_OWN, Instructions};
+use crate::instructions::{Brings, COPY_CODE, COPY_OWN, Instructions};
 use crate::layer::{self, Content, Files};
 use crate::make::Task;
 use crate::parent::Parent;
@@ -32,17 +33,23 @@ struct Asked<'a> {
 }
 
 /// What the instructions of an image copy.
-pub(crate) struct Source {
+pub(crate) struct Source<'a> {
     requirements: String,
     own: Files,
+    code: Option<&'a Code>,
 }
 
-impl Source {
-    fn of(docker: &Docker, own: Files) -> Self {
+impl<'a> Source<'a> {
+    fn of(docker: &Docker, own: Files, code: Option<&'a Code>) -> Self {
         Self {
             requirements: docker.requirements.iter().map(|line| format!("{line}\n")).collect(),
             own,
+            code,
         }
+    }
+
+    fn brings(&self) -> Brings {
+        Brings { own: !self.own.is_empty(), code: self.code.is_some() }
     }
 
     /// Writes a build context: a Dockerfile, and what it copies.
@@ -50,6 +57,9 @@ impl Source {
         let text = |text: String| Content::Bytes { bytes: text.into_bytes(), is_executable: false };
         if dockerfile.contains(COPY_OWN) {
             layer::add_files(tar, &self.own, Path::new("own"))?;
+        }
+        if let Some(code) = self.code.filter(|_| dockerfile.contains(COPY_CODE)) {
+            layer::add_files(tar, &code.files, Path::new("code"))?;
         }
         layer::add(tar, Path::new("requirements.txt"), &text(self.requirements.clone()))?;
         layer::add(tar, Path::new("Dockerfile"), &text(dockerfile.to_owned()))
@@ -94,8 +104,8 @@ impl Task<'_> {
         parent: &Parent,
         own: Files,
     ) -> Result<(), ImageError> {
-        let instructions = Instructions::of(docker, parent, !own.is_empty());
-        let source = Source::of(docker, own);
+        let source = Source::of(docker, own, self.place.code);
+        let instructions = Instructions::of(docker, parent, source.brings());
         if !docker.cache_mounts.is_empty() {
             return self.build_in_parts(config, docker, parent, &source, instructions).await;
         }
@@ -111,7 +121,7 @@ impl Task<'_> {
         image: &str,
         dockerfile: String,
         arguments: &HashMap<String, String>,
-        source: &Source,
+        source: &Source<'_>,
     ) -> Result<(), ImageError> {
         let mut tar = self.context()?;
         source

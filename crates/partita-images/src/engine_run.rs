@@ -39,7 +39,7 @@ impl Task<'_> {
         config: &DockerImageBuilderConfig,
         docker: &Docker,
         parent: &Parent,
-        source: &Source,
+        source: &Source<'_>,
         instructions: Instructions,
     ) -> Result<(), ImageError> {
         let mut made = Vec::new();
@@ -53,7 +53,7 @@ impl Task<'_> {
         config: &DockerImageBuilderConfig,
         docker: &Docker,
         parent: &Parent,
-        source: &Source,
+        source: &Source<'_>,
         instructions: Instructions,
         made: &mut Vec<String>,
     ) -> Result<(), ImageError> {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use partita_core::settings::{Docker, PackageInstaller};
 
+use crate::code::{ROOT, VARIABLE};
 use crate::parent::Parent;
 
 /// The file with the requirements, in the image.
@@ -12,6 +13,18 @@ const REQUIREMENTS: &str = "/opt/partita/requirements.txt";
 
 /// What brings the files of the running Partita.
 pub(crate) const COPY_OWN: &str = "COPY own/ /\n";
+
+/// What brings the author's code.
+pub(crate) const COPY_CODE: &str = "COPY code/ /\n";
+
+/// What an image has besides what settings say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Brings {
+    /// The running Partita.
+    pub(crate) own: bool,
+    /// The author's code.
+    pub(crate) code: bool,
+}
 
 /// One of them, or several that run nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +45,7 @@ pub(crate) struct Instructions {
 
 impl Instructions {
     /// Returns those that make an image of its parent.
-    pub(crate) fn of(docker: &Docker, parent: &Parent, has_own: bool) -> Self {
+    pub(crate) fn of(docker: &Docker, parent: &Parent, brings: Brings) -> Self {
         let mut made = Self::default();
         // By its number: an image need not know names.
         made.text("USER 0\n");
@@ -44,10 +57,14 @@ impl Instructions {
             made.text(&format!("COPY requirements.txt {REQUIREMENTS}\n"));
             made.install(docker);
         }
-        if has_own {
+        if brings.own {
             made.text(COPY_OWN);
         }
         made.variables(&docker.runtime_environment);
+        if brings.code {
+            // Last, since it changes most often.
+            made.text(&format!("ENV {VARIABLE}={ROOT}\nWORKDIR {ROOT}\n{COPY_CODE}"));
+        }
         let user = parent.inspected.config.as_ref().and_then(|config| config.user.clone());
         if let Some(user) = docker.user.clone().or(user).filter(|user| !user.is_empty()) {
             made.text(&format!("USER {user}\n"));
@@ -154,7 +171,7 @@ mod tests {
             requirements: vec!["six".to_owned()],
             ..Docker::default()
         };
-        let made = Instructions::of(&docker, &parent(), true);
+        let made = Instructions::of(&docker, &parent(), Brings { own: true, code: true });
         let expected = r#"FROM python:3.11-slim
 USER 0
 ARG partita_0
@@ -163,6 +180,9 @@ RUN ["/bin/sh","-c","apt-get update && DEBIAN_FRONTEND=noninteractive apt-get in
 COPY requirements.txt /opt/partita/requirements.txt
 RUN ["python","-m","pip","install","--no-input","--disable-pip-version-check","--no-cache-dir","--requirement","/opt/partita/requirements.txt"]
 COPY own/ /
+ENV PARTITA_SOURCE_ROOT=/opt/partita/code
+WORKDIR /opt/partita/code
+COPY code/ /
 USER app
 "#;
         assert_eq!(made.dockerfile("python:3.11-slim"), expected);
@@ -177,7 +197,7 @@ USER app
             python_package_installer: PackageInstaller::Uv,
             ..Docker::default()
         };
-        let text = Instructions::of(&docker, &parent(), false).dockerfile("a");
+        let text = Instructions::of(&docker, &parent(), Brings::default()).dockerfile("a");
         assert!(!text.contains("--no-cache"), "{text}");
     }
 }

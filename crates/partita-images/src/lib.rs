@@ -2,10 +2,12 @@
 //!
 //! An image is made of layers on top of another one, the *parent*: what is installed for its steps, and
 //! the running Partita. It is named after all that it is made of, its *recipe*, so that one that is
-//! there is never made again. The author's code is no part of it: that comes out of the artifact store.
+//! there is never made again. The author's code is its last layer, where it does not come out of the
+//! artifact store.
 
 pub mod builder;
 mod bytecode;
+mod code;
 mod engine_build;
 mod engine_run;
 mod error;
@@ -28,6 +30,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 pub use builder::Builder;
+pub use code::Code;
 pub use error::ImageError;
 pub use make::{Request, StepImage, make, plan};
 pub use own::OwnPython;

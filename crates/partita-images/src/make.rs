@@ -21,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::builder::Builder;
 use crate::bytecode;
+use crate::code::Code;
 use crate::error::ImageError;
 use crate::layer::Files;
 use crate::own::{Own, OwnPython};
@@ -33,7 +34,7 @@ use crate::{engine_build, engine_run, transfer};
 pub struct Request<'a> {
     /// The deployment whose steps run in them.
     pub deployment: &'a Deployment,
-    /// The orchestrator that runs these steps, and so has the engine.
+    /// The orchestrator that runs these steps, whose engine it is.
     pub orchestrator: &'a Component,
     /// What makes them.
     pub builder: Builder,
@@ -43,6 +44,8 @@ pub struct Request<'a> {
     pub python: Option<OwnPython>,
     /// The root of the author's code.
     pub source_root: &'a Path,
+    /// That code, where it is part of the images.
+    pub code: Option<Code>,
     /// The folder where this machine keeps what images are made of.
     pub cache: PathBuf,
 }
@@ -65,6 +68,7 @@ pub(crate) struct Place<'a> {
     pub(crate) engine: Engine,
     pub(crate) registry: Option<Registry>,
     pub(crate) source_root: &'a Path,
+    pub(crate) code: Option<&'a Code>,
     pub(crate) cache: PathBuf,
     builder: &'a Builder,
     python: Option<&'a OwnPython>,
@@ -196,6 +200,7 @@ fn with_place<T>(
             engine: Engine::of(request.orchestrator).await?,
             registry: request.registry.clone(),
             source_root: request.source_root,
+            code: request.code.as_ref(),
             cache: cache.clone(),
             builder: &request.builder,
             python: request.python.as_ref(),
@@ -249,6 +254,7 @@ impl Place<'_> {
             parent: parent.id.clone(),
             docker: group.docker.clone(),
             partita: own.map(|own| own.digest),
+            code: self.code.map(|code| code.digest),
         }
     }
 

@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 use tar::Builder;
 use tokio::process::Command;
 
-use crate::bytecode;
 use crate::error::ImageError;
 use crate::layer::{self, Content, Files};
 use crate::make::Task;
 use crate::own::{OwnPython, PACKAGES};
 use crate::parent::{Parent, ParentPython};
 use crate::recipe::{LAYOUT, short};
+use crate::{bytecode, code};
 use crate::{said, transfer};
 
 /// When images were made that are the same whenever they are.
@@ -52,11 +52,10 @@ impl Task<'_> {
         }
         let folder = self.temporary()?;
         if !own.is_empty() {
-            let file = folder.path().join("own.tar");
-            let (path, files) = (file.clone(), own);
-            let digest = blocking(move || layer::write(&files, File::create(path)?)).await;
-            let digest = digest.map_err(|error| ImageError::system(&file, error))?;
-            layers.push(Layer { digest, file });
+            layers.push(written(own, folder.path().join("own.tar")).await?);
+        }
+        if let Some(code) = self.place.code {
+            layers.push(written(code.files.clone(), folder.path().join("code.tar")).await?);
         }
         self.load(docker, parent, &layers).await
     }
@@ -153,7 +152,7 @@ impl Task<'_> {
         layers: &[Layer],
     ) -> Result<(), ImageError> {
         let written = |error| ImageError::system(&self.place.cache, error);
-        let config = config(docker, parent, layers, &self.tag);
+        let config = config(docker, parent, layers, self);
         let file = tempfile::tempfile_in(&self.place.cache).map_err(written)?;
         let archive = archive(file, self.image, &config, parent, layers).map_err(written)?;
         let body = bollard::body_try_stream(transfer::parts(archive).map_err(written)?);
@@ -165,6 +164,14 @@ impl Task<'_> {
         }
         Ok(())
     }
+}
+
+/// Writes a layer.
+async fn written(files: Files, file: PathBuf) -> Result<Layer, ImageError> {
+    let path = file.clone();
+    let digest = blocking(move || layer::write(&files, File::create(path)?)).await;
+    let digest = digest.map_err(|error| ImageError::system(&file, error))?;
+    Ok(Layer { digest, file })
 }
 
 /// Runs what takes its time, so that other images go on meanwhile.
@@ -227,7 +234,7 @@ fn begun_with(bytes: Vec<u8>, interpreter: &Path, other: &str) -> Vec<u8> {
 }
 
 /// Returns the document that an image is.
-fn config(docker: &Docker, parent: &Parent, layers: &[Layer], tag: &str) -> Value {
+fn config(docker: &Docker, parent: &Parent, layers: &[Layer], task: &Task<'_>) -> Value {
     let inspected = &parent.inspected;
     let mut config = serde_json::to_value(&inspected.config).unwrap_or_default();
     if !config.is_object() {
@@ -241,13 +248,17 @@ fn config(docker: &Docker, parent: &Parent, layers: &[Layer], tag: &str) -> Valu
     }
     variables.extend(docker.environment.clone());
     variables.extend(docker.runtime_environment.clone());
+    if task.place.code.is_some() {
+        variables.insert(code::VARIABLE.to_owned(), code::ROOT.to_owned());
+        config["WorkingDir"] = json!(code::ROOT);
+    }
     let variables = variables.into_iter().map(|(name, value)| format!("{name}={value}"));
     config["Env"] = variables.collect();
     if let Some(user) = &docker.user {
         config["User"] = json!(user);
     }
     let mut labels = config["Labels"].as_object().cloned().unwrap_or_default();
-    labels.insert("partita.recipe".to_owned(), json!(tag));
+    labels.insert("partita.recipe".to_owned(), json!(task.tag));
     config["Labels"] = Value::Object(labels);
     let below = below(parent);
     let history = |by: &str| json!({ "created": CREATED, "created_by": by });

@@ -23,6 +23,9 @@ pub(crate) struct Recipe {
     pub docker: Docker,
     /// The digest of the running Partita's files; absent where no step is in Python.
     pub partita: Option<Digest>,
+    /// The digest of the author's code; absent where that is no part of it.
+    #[serde(default)]
+    pub code: Option<Digest>,
 }
 
 impl Recipe {
@@ -44,6 +47,9 @@ impl Recipe {
             .field("docker", &serde_json::to_vec(&docker).unwrap_or_default());
         if let Some(partita) = self.partita {
             hasher.field("partita", partita.to_string().as_bytes());
+        }
+        if let Some(code) = self.code {
+            hasher.field("code", code.to_string().as_bytes());
         }
         hasher.finish()
     }
@@ -90,6 +96,9 @@ impl Recipe {
         if earlier.partita != self.partita {
             said.push("Partita is another one than before".to_owned());
         }
+        if earlier.code != self.code {
+            said.push("the code changed".to_owned());
+        }
         if earlier.builder != self.builder {
             said.push(format!("the image builder is of flavor `{}` now", self.builder));
         }
@@ -119,6 +128,7 @@ mod tests {
             parent: "sha256:a".to_owned(),
             docker,
             partita: None,
+            code: None,
         }
     }
 
@@ -143,6 +153,7 @@ mod tests {
             false,
             &["Partita is another one than before"],
         );
+        check(|recipe| recipe.code = Some(Digest::of(b"1")), false, &["the code changed"]);
         let native = "the image builder is of flavor `docker` now";
         check(|recipe| recipe.builder = "docker".to_owned(), false, &[native]);
     }

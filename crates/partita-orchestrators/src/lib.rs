@@ -11,10 +11,8 @@ pub mod process;
 pub mod programs;
 mod threads;
 
-use std::collections::BTreeMap;
-
 use partita_core::deployment::{Deployment, Step};
-use partita_core::stack::{Capabilities, Component, Flavor, Stack};
+use partita_core::stack::{Capabilities, Component, Flavor};
 
 /// Returns the orchestrator flavors that need no registration.
 pub fn flavors() -> Vec<Flavor> {
@@ -32,13 +30,6 @@ pub fn capabilities(orchestrator: &Component) -> Option<Result<Capabilities, Str
         docker::NAME => Some(docker::capabilities(&orchestrator.config)),
         _ => None,
     }
-}
-
-/// Returns the orchestrators of a stack that run every step in an image, by name, each with the
-/// image of steps that name none.
-pub fn images(stack: &Stack) -> BTreeMap<String, Option<String>> {
-    let of_docker = stack.orchestrators.iter().filter(|found| found.flavor == docker::NAME);
-    of_docker.map(|found| (found.name.clone(), docker::parent_image(&found.config))).collect()
 }
 
 /// Returns why a step would start Python anew although its orchestrator forks others, if so.

@@ -38,6 +38,9 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 /// How often a plugin that had begun may die in a run before it is given up.
 const MOST_LOSSES: u32 = 3;
 
+/// What Python is called in images.
+const PYTHON_OF_IMAGES: &str = "python";
+
 /// A run that a plugin launches attempts for.
 pub struct OpenRun {
     /// The plugin.
@@ -60,20 +63,20 @@ pub struct OpenRun {
 
 impl OpenRun {
     /// Returns the command that enters steps, those of a program if one is given, without its options.
-    fn entry(&self, program: Option<&Program>) -> Vec<String> {
+    /// In an image that is the Python of the image.
+    fn entry(&self, program: Option<&Program>, is_in_image: bool) -> Vec<String> {
+        let python = |interpreter| vec![interpreter, "-m".to_owned(), PYTHON_ENTRYPOINT.to_owned()];
         match program {
             Some(program) => vec![program.path.clone(), PROGRAM_ENTRYPOINT.to_owned()],
-            None => {
-                let interpreter = self.interpreter.display().to_string();
-                vec![interpreter, "-m".to_owned(), PYTHON_ENTRYPOINT.to_owned()]
-            }
+            None if is_in_image => python(PYTHON_OF_IMAGES.to_owned()),
+            None => python(self.interpreter.display().to_string()),
         }
     }
 
     /// Returns what the plugin is told when it is to go through the steps by itself.
     pub(crate) fn message(&self, handed: Option<&Handed>) -> Run {
         let Open { artifact_store, deployment_id, run_id, .. } = &self.open;
-        let mut command = self.entry(None);
+        let mut command = self.entry(None, false);
         command.extend(run_arguments(artifact_store, deployment_id, run_id));
         command.push("--attempt=auto".to_owned());
         Run { command, environment: terms::environment(handed) }

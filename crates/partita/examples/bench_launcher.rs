@@ -188,6 +188,7 @@ fn open(
         deployment_id: deployment.id.clone(),
         artifact_store: store.uri().to_owned(),
         stack: (&deployment.stack).into(),
+        images: Default::default(),
     };
     let opened = OpenRun {
         start,

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use partita_core::stack::Component;
 use partita_engine::runs::{ImageVerdict, PlannedImage};
-use partita_images::{Builder, ImageError, OwnPython, Registry, StepImage};
+use partita_images::{Builder, Code, ImageError, OwnPython, Registry, StepImage};
 use partita_orchestrators::docker;
 
-use super::Error;
 use super::prepare::Prepared;
+use super::{Error, launchers};
 
 /// The image of each step for which one is built, by the step's name.
 pub(super) type Images = BTreeMap<String, String>;
@@ -62,10 +62,23 @@ pub(super) fn by_step(made: &[StepImage]) -> Images {
     steps.map(|(step, image)| (step.clone(), image.clone())).collect()
 }
 
-/// Returns the orchestrators whose steps run in images that are built here.
+/// Returns the orchestrators for whose steps images are built.
 fn of_containers(prepared: &Prepared) -> impl Iterator<Item = &Component> {
     let orchestrators = prepared.stack.orchestrators.iter();
-    orchestrators.filter(|orchestrator| orchestrator.flavor == docker::NAME)
+    orchestrators.filter(|orchestrator| {
+        let images = prepared.step_images.get(&orchestrator.name);
+        images.is_some_and(|images| images.are_built)
+    })
+}
+
+/// Returns the author's code, if it is part of an orchestrator's images: steps of the built-in one
+/// fetch it by themselves.
+fn code(prepared: &Prepared, orchestrator: &Component) -> Result<Option<Code>, Error> {
+    if orchestrator.flavor == docker::NAME {
+        return Ok(None);
+    }
+    let read = Code::read(&prepared.source_root, &launchers::no_code(prepared));
+    Ok(Some(read.map_err(ImageError::from)?))
 }
 
 fn request<'a>(
@@ -97,6 +110,7 @@ fn request<'a>(
             version: version.to_owned(),
         }),
         source_root: &prepared.source_root,
+        code: code(prepared, orchestrator)?,
         cache: prepared.session.home().path().join("images"),
     })
 }

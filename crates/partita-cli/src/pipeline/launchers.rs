@@ -33,6 +33,7 @@ use partita_plugin::{
 };
 
 use super::PythonPath;
+use super::images::Images;
 use super::labels::Labels;
 use super::prepare::Prepared;
 use crate::session::SessionError;
@@ -244,12 +245,14 @@ pub(super) fn open(
 /// Puts the author's code where steps that do not see the source root find it.
 fn code(prepared: &Prepared, live: &LiveRun) -> Result<Option<Digest>, CodeError> {
     let Some(target) = &live.header().target else { return Ok(None) };
-    let store = &*live.context().store;
-    let store_folder = store.uri().strip_prefix("file://").map(PathBuf::from);
-    // Neither keys nor artifacts are code, wherever they are kept.
-    let home = prepared.session.home().path().to_owned();
-    let excluded: Vec<PathBuf> = store_folder.into_iter().chain([home]).collect();
-    code::pack(store, Path::new(&target.source_root), &excluded).map(Some)
+    let (store, root) = (&*live.context().store, Path::new(&target.source_root));
+    code::pack(store, root, &no_code(prepared)).map(Some)
+}
+
+/// Returns folders with nothing that is code, wherever they are kept: keys and artifacts.
+pub(super) fn no_code(prepared: &Prepared) -> Vec<PathBuf> {
+    let store = prepared.store.uri().strip_prefix("file://").map(PathBuf::from);
+    store.into_iter().chain([prepared.session.home().path().to_owned()]).collect()
 }
 
 /// Starts the plugin that may be handed a whole run, if the stack's default orchestrator is one.
@@ -308,7 +311,7 @@ fn open_run(
     let flavor = prepared.session.registered_flavor(orchestrator)?;
     Ok(OpenRun {
         start: plugin(prepared, orchestrator, python)?,
-        open: opening(&filled, context),
+        open: opening(&filled, context, &prepared.images),
         interpreter: interpreter(python),
         deployment: Arc::clone(&context.deployment),
         committed: live.committed().to_vec(),
@@ -342,7 +345,12 @@ fn hand(orchestrator: &Component, context: &Arc<RunContext>) -> Hand {
 }
 
 /// Returns what a plugin is told of a run.
-fn opening(orchestrator: &Component, context: &RunContext) -> Open {
+fn opening(orchestrator: &Component, context: &RunContext, built: &Images) -> Open {
+    let steps = context.deployment.steps_on(&orchestrator.name);
+    let images = steps.filter_map(|step| {
+        let image = built.get(&step.name).or(step.config.docker.parent_image.as_ref())?;
+        Some((step.name.clone(), image.clone()))
+    });
     Open {
         component: orchestrator.name.clone(),
         config: orchestrator.config.clone(),
@@ -351,6 +359,7 @@ fn opening(orchestrator: &Component, context: &RunContext) -> Open {
         deployment_id: context.deployment.id.clone(),
         artifact_store: context.store.uri().to_owned(),
         stack: (&context.deployment.stack).into(),
+        images: images.collect(),
     }
 }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use partita_core::run::Target;
 use partita_core::stack::{Capabilities, Stack};
-use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Overrides};
+use partita_engine::compile::{CompileRequest, Compiled, ConfigFile, Overrides, StepImages};
 use partita_engine::secrets::{SecretError, Secrets};
 use partita_engine::store::ArtifactStore;
+use partita_orchestrators::docker;
 
 use super::images::Images;
 use super::{Error, PythonPath, PythonPlace, Request, images, launchers};
@@ -28,6 +29,8 @@ pub(super) struct Prepared {
     pub(super) python: Option<PythonPlace>,
     /// The root of the author's code.
     pub(super) source_root: PathBuf,
+    /// The orchestrators that run every step in an image, by name.
+    pub(super) step_images: BTreeMap<String, StepImages>,
     /// The images that were made of it.
     pub(super) images: Images,
     pub(super) style: Style,
@@ -49,7 +52,7 @@ impl Prepared {
             capabilities,
             other_capabilities: other_capabilities.clone(),
             flavor_settings: session.flavor_settings()?,
-            images: parent_images(&stack, &capabilities, &other_capabilities),
+            images: step_images(&stack, &capabilities, &other_capabilities),
             image_builder: session.image_builder_limits(&stack)?,
             site_packages: site_packages.unwrap_or_default(),
             config,
@@ -82,6 +85,7 @@ impl Prepared {
             target: request.target,
             python: request.python,
             source_root: compile.source_root,
+            step_images: compile.images,
             images: Images::new(),
             style,
             detach: request.detach,
@@ -114,19 +118,25 @@ impl Prepared {
 /// The key of a configuration that names the image of steps that name none.
 const PARENT_IMAGE: &str = "parent_image";
 
-/// Returns the orchestrators whose steps all run in images, each with that of steps that name none:
-/// those that are built in, and others whose flavor runs steps in images and whose configuration
-/// names one.
-fn parent_images(
+/// Returns the orchestrators whose steps all run in images: the built-in one, for which images are
+/// always built, and others whose flavor runs steps in images, if the stack has an image builder or
+/// their configuration names an image.
+fn step_images(
     stack: &Stack,
     default: &Capabilities,
     others: &BTreeMap<String, Capabilities>,
-) -> BTreeMap<String, Option<String>> {
-    let named = stack.orchestrators.iter().enumerate().filter_map(|(index, orchestrator)| {
-        let able = if index == 0 { Some(default) } else { others.get(&orchestrator.name) };
-        able.filter(|able| able.images)?;
-        let image = serde_json::from_str(orchestrator.config.get(PARENT_IMAGE)?.text()).ok()?;
-        Some((orchestrator.name.clone(), Some(image)))
+) -> BTreeMap<String, StepImages> {
+    let able = stack.orchestrators.iter().enumerate().filter(|(index, orchestrator)| {
+        let able = if *index == 0 { Some(default) } else { others.get(&orchestrator.name) };
+        able.is_some_and(|able| able.images)
     });
-    named.chain(partita_orchestrators::images(stack)).collect()
+    let images = able.filter_map(|(_, orchestrator)| {
+        let of_docker = orchestrator.flavor == docker::NAME;
+        let named = orchestrator.config.get(PARENT_IMAGE);
+        let parent = named.and_then(|image| serde_json::from_str(image.text()).ok()).flatten();
+        let are_built = of_docker || stack.image_builder.is_some();
+        let images = StepImages { parent, are_built };
+        (are_built || images.parent.is_some()).then(|| (orchestrator.name.clone(), images))
+    });
+    images.collect()
 }

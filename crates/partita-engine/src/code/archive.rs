@@ -48,6 +48,22 @@ pub fn pack(
     Err(CodeError::Restless(root.to_owned()))
 }
 
+/// Reads the code below `root`, each file of which is handed to `each` with its path below that, in
+/// order; returns its digest. What lies below `excluded` is no code.
+///
+/// # Errors
+/// If its files cannot be read, or take too much.
+pub fn read(
+    root: &Path,
+    excluded: &[PathBuf],
+    mut each: impl FnMut(&Path, Found),
+) -> Result<Digest, CodeError> {
+    digest(root, &files::of(root, excluded)?, |path, found| {
+        each(path, found.clone());
+        Ok(())
+    })
+}
+
 /// Puts the code with this digest into `folder`.
 ///
 /// # Errors
@@ -82,8 +98,16 @@ fn archive(root: &Path, files: &BTreeSet<PathBuf>) -> Result<(Digest, Vec<u8>), 
 }
 
 /// What is at a path.
-pub(super) enum Found {
-    File { mode: u32, content: Vec<u8> },
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A file.
+    File {
+        /// Who may do what with it.
+        mode: u32,
+        /// What is in it.
+        content: Vec<u8>,
+    },
+    /// A link to this.
     Link(PathBuf),
 }
 

@@ -12,7 +12,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use archive::{pack, unpack};
+pub use archive::{Found, pack, read, unpack};
 pub use context::{context_digest, context_files};
 
 use crate::store::StoreError;

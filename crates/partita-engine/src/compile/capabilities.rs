@@ -89,15 +89,15 @@ impl<'a> CapabilityChecker<'a> {
     pub(super) fn fill_image(&self, options: &mut Options, interpreter: &str) {
         let named = options.orchestrator.as_ref().map(|placed| placed.value.as_str());
         let name = named.or(self.default.map(|default| default.name.as_str()));
-        let Some(of_orchestrator) = name.and_then(|name| self.request.images.get(name)) else {
+        let Some(images) = name.and_then(|name| self.request.images.get(name)) else {
             return;
         };
         if options.parent_image.is_some() || options.built.contains_key("dockerfile") {
             return;
         }
-        let is_built = options.built.values().any(|placed| placed.value.is_something())
-            || self.request.stack.image_builder.is_some();
-        let image = match of_orchestrator {
+        let is_asked = options.built.values().any(|placed| placed.value.is_something());
+        let is_built = images.are_built && (is_asked || self.request.stack.image_builder.is_some());
+        let image = match &images.parent {
             Some(image) => {
                 let skip_build = Placed { value: !is_built, location: None };
                 options.skip_build.get_or_insert(skip_build);
@@ -118,8 +118,10 @@ impl<'a> CapabilityChecker<'a> {
         orchestrator: &Component,
         place: Option<&Location>,
     ) {
-        let builds = self.request.images.contains_key(&orchestrator.name);
-        let Some(refused) = images::refused(options, &self.request.image_builder, builds) else {
+        let images = self.request.images.get(&orchestrator.name);
+        let unbuilt = (!images.is_some_and(|images| images.are_built))
+            .then(|| images::unbuilt(orchestrator, capabilities.images));
+        let Some(refused) = images::refused(options, &self.request.image_builder, unbuilt) else {
             let image = options.parent_image.as_ref().filter(|_| !capabilities.images);
             let Some(image) = image else { return };
             let (name, flavor) = (quoted(&orchestrator.name), quoted(&orchestrator.flavor));

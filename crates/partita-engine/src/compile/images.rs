@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use partita_core::diagnostic::Location;
 use partita_core::digest::Digest;
 use partita_core::settings::Docker;
+use partita_core::stack::Component;
 
 use super::ImageBuilderLimits;
 use super::cache_files::{FileDigests, Refused};
@@ -24,15 +25,38 @@ pub(super) struct RefusedImage<'o> {
     pub(super) location: Option<&'o Location>,
 }
 
-const BUILD: &str =
-    "build the image by yourself, name it as `parent_image`, and say `skip_build=True`";
+/// Why no images are built for the steps of an orchestrator.
+pub(super) struct Unbuilt {
+    because: String,
+    help: &'static str,
+}
 
-/// Returns why a step cannot have the image that it asks for, if so; `builds` says whether images are
-/// built for its orchestrator.
+/// Returns why no images are built for an orchestrator; `uses` says whether its steps run in images.
+pub(super) fn unbuilt(orchestrator: &Component, uses: bool) -> Unbuilt {
+    let (name, flavor) = (quoted(&orchestrator.name), quoted(&orchestrator.flavor));
+    let of = format!("orchestrator {name} (flavor {flavor})");
+    match uses {
+        true => Unbuilt {
+            because: format!(
+                "is built for {of} if the stack names an image builder, which it does not"
+            ),
+            help: "name one with `partita stack update STACK -i NAME`; or build the image by yourself, name it as `parent_image`, and say `skip_build=True`",
+        },
+        false => Unbuilt {
+            because: format!(
+                "{of} does not use, since its flavor does not say that steps run in images"
+            ),
+            help: "take it away, or use an orchestrator that runs steps in images; the flavor of one says so with `Supply(images=True)`",
+        },
+    }
+}
+
+/// Returns why a step cannot have the image that it asks for, if so; `unbuilt` says why none are built
+/// for its orchestrator, if that is so.
 pub(super) fn refused<'o>(
     options: &'o Options,
     builder: &ImageBuilderLimits,
-    builds: bool,
+    unbuilt: Option<Unbuilt>,
 ) -> Option<RefusedImage<'o>> {
     let image = options.parent_image.as_ref();
     let skip_build = options.skip_build.as_ref().filter(|placed| placed.value);
@@ -41,17 +65,15 @@ pub(super) fn refused<'o>(
         let asked = format!("{} of an image", quoted(key));
         RefusedImage { asked, because, help, location: placed.location.as_ref() }
     };
-    if !builds {
-        let because = "needs an image to be built, which Partita does for orchestrators of flavor `docker` alone";
+    if let Some(Unbuilt { because, help }) = unbuilt {
         if let Some(asked) = asked_of.next() {
-            return Some(of_key(asked, because.to_owned(), BUILD));
+            return Some(of_key(asked, because, help));
         }
         if let (Some(image), None) = (image, skip_build) {
             return Some(RefusedImage {
-                asked: format!("an image built of {}", quoted(&image.value)),
-                because: "Partita does not build for orchestrators of other flavors than `docker`"
-                    .to_owned(),
-                help: BUILD,
+                asked: format!("an image on top of {}", quoted(&image.value)),
+                because,
+                help,
                 location: image.location.as_ref(),
             });
         }

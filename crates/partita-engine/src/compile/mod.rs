@@ -80,9 +80,8 @@ pub struct CompileRequest {
     pub other_capabilities: BTreeMap<String, Capabilities>,
     /// What settings flavors of orchestrators take.
     pub flavor_settings: FlavorSettings,
-    /// The orchestrators that run every step in an image, by name, each with the image of steps that
-    /// name none.
-    pub images: BTreeMap<String, Option<String>>,
+    /// The orchestrators that run every step in an image, by name.
+    pub images: BTreeMap<String, StepImages>,
     /// What the stack's image builder cannot do.
     pub image_builder: ImageBuilderLimits,
     /// The folders where the distributions of this Python are.
@@ -95,6 +94,15 @@ pub struct CompileRequest {
     pub source_root: PathBuf,
     /// The variables that `cache_environment` may name, with their values.
     pub environment_variables: BTreeMap<String, String>,
+}
+
+/// The images of an orchestrator that runs every step in one.
+#[derive(Debug, Clone, Default)]
+pub struct StepImages {
+    /// That of steps that name none, or what it is built on.
+    pub parent: Option<String>,
+    /// Whether images are built for its steps.
+    pub are_built: bool,
 }
 
 /// What an image builder cannot do.

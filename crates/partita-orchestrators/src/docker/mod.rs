@@ -78,8 +78,3 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
         claims: None,
     })
 }
-
-/// Returns the image of steps that name none, on an orchestrator with this configuration.
-pub fn parent_image(config: &BTreeMap<String, Literal>) -> Option<String> {
-    DockerOrchestratorConfig::of(config).ok()?.parent_image
-}

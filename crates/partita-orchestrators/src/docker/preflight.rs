@@ -45,12 +45,16 @@ impl PreflightError {
 }
 
 impl Engine {
-    /// Connects to the engine of an orchestrator.
+    /// Connects to the engine of an orchestrator; to that of this machine for one of another flavor.
     ///
     /// # Errors
     /// If it is not there.
     pub async fn of(orchestrator: &Component) -> Result<Self, PreflightError> {
-        let (_, endpoint) = read(orchestrator)?;
+        let config = match orchestrator.flavor.as_str() {
+            super::NAME => orchestrator.config.clone(),
+            _ => BTreeMap::new(),
+        };
+        let (_, endpoint) = read(&Component { config, ..orchestrator.clone() })?;
         connect(&endpoint).await
     }
 }

@@ -63,7 +63,8 @@ impl Flight {
     pub(super) fn launch(&self, run: &OpenRun) -> Launch {
         let attempt = &self.attempt;
         let config = &attempt.step().config;
-        let mut command = run.entry(attempt.program());
+        let image = run.open.images.get(&attempt.step().name).cloned();
+        let mut command = run.entry(attempt.program(), image.is_some());
         command.extend(attempt.entrypoint_arguments(&run.open.artifact_store));
         Launch {
             attempt: AttemptInfo {
@@ -76,7 +77,7 @@ impl Flight {
             command,
             environment: terms::of_attempt(attempt, self.handed.as_ref()),
             resources: Resources::of(config),
-            image: config.docker.parent_image.clone(),
+            image,
             settings: config.settings.clone(),
         }
     }

@@ -28,6 +28,9 @@ pub struct Open {
     /// The stack that the run is on.
     #[serde(default)]
     pub stack: Stack,
+    /// The image of each of its steps that runs in one, by the step's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, String>,
 }
 
 /// A stack, without the configurations of its components.

@@ -88,6 +88,7 @@ impl Folder {
             deployment_id: "d".to_owned(),
             artifact_store: "file:///store".to_owned(),
             stack: Default::default(),
+            images: Default::default(),
         };
         let end = Duration::from_millis(500);
         let patience = Patience { answer, end, ..Patience::default() };

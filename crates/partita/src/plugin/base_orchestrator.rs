@@ -196,7 +196,7 @@ pub trait BaseOrchestrator: Sized + Send + Sync + 'static {
         deployment: &PipelineDeploymentResponseModel,
         step_name: Option<&str>,
     ) -> Result<String> {
-        deployment.image(step_name, &self.run().component)
+        deployment.image(step_name, self.run())
     }
 
     /// Returns whether a step asks for resources, which whoever runs it has to give it.

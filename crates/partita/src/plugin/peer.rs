@@ -123,6 +123,7 @@ impl Peer {
             "deployment_id": deployment().id,
             "artifact_store": format!("file://{}", self.folder.path().display()),
             "stack": { "name": "own", "components": [] },
+            "images": { "train": "train:7" },
         })
     }
 

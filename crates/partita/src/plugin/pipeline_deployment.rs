@@ -123,15 +123,15 @@ impl PipelineDeploymentResponseModel {
         }
     }
 
-    /// Returns the image of a step, or of all, for an orchestrator with this name.
-    pub(super) fn image(&self, step_name: Option<&str>, orchestrator: &str) -> Result<String> {
+    /// Returns the image of a step of a run, or of all.
+    pub(super) fn image(&self, step_name: Option<&str>, run: &Run) -> Result<String> {
         let what = match step_name {
             Some(name) => format!("step `{name}`"),
             None => format!("pipeline `{}`", self.pipeline_name),
         };
         let is_meant = |step: &&Step| step_name.is_none_or(|name| step.name() == name);
         let steps = self.steps.values().filter(is_meant);
-        let mut images = steps.map(|step| &step.config.docker_settings.parent_image);
+        let mut images = steps.map(|step| run.images.get(step.name()));
         let Some(image) = images.next() else {
             return Err(Error::failed(format!("the deployment has no {what}")));
         };
@@ -141,7 +141,8 @@ impl PipelineDeploymentResponseModel {
             None => "asks for no image",
         };
         Err(Error::failed(format!(
-            "{what} {asks}, and `{orchestrator}` runs steps in one; name it with `settings={{\"docker\": DockerSettings(parent_image=…, skip_build=True)}}`"
+            "{what} {asks}, and `{}` runs steps in one; name it with `settings={{\"docker\": DockerSettings(parent_image=…, skip_build=True)}}`, or name an image builder with `partita stack update STACK -i NAME`",
+            run.component
         )))
     }
 }

@@ -1,5 +1,7 @@
 //! The run that an orchestrator serves.
 
+use std::collections::BTreeMap;
+
 use partita_plugin::message::{Open, Stack};
 
 /// The run that an orchestrator serves.
@@ -17,6 +19,8 @@ pub struct Run {
     pub artifact_store: String,
     /// The stack that it runs on.
     pub stack: Stack,
+    /// The image of each step that runs in one, by the step's name.
+    pub images: BTreeMap<String, String>,
 }
 
 impl From<Open> for Run {
@@ -28,6 +32,7 @@ impl From<Open> for Run {
             deployment_id: open.deployment_id,
             artifact_store: open.artifact_store,
             stack: open.stack,
+            images: open.images,
         }
     }
 }

@@ -166,7 +166,7 @@ def source_root(entry: _native.StepEntry) -> str:
     """Returns the folder of the author's code in this place."""
     if _unpacked is not None:
         return _unpacked
-    root = entry.source_root
+    root = os.environ.get("PARTITA_SOURCE_ROOT", entry.source_root)
     return root if root is not None and os.path.isdir(root) else os.getcwd()
 
 

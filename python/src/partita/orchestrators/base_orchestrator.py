@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from partita.errors import PartitaError
 from partita.orchestrators.jobs import Attempt
 from partita.stack.stack_component import StackComponent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from partita.config import BaseSettings, Step
@@ -52,6 +54,7 @@ class BaseOrchestrator(StackComponent):
 
     _run_id: str = ""
     _settings_class: type[BaseSettings] | None = None
+    _images: Mapping[str, str] = MappingProxyType({})
     _images_asked: frozenset[str] = frozenset()
     _run_step: Callable[[str], None] | None = None
 
@@ -107,14 +110,15 @@ class BaseOrchestrator(StackComponent):
             PartitaError: It asks for none, or steps ask for several.
         """
         names = list(deployment.steps) if step_name is None else [step_name]
-        images = {deployment.steps[name].config.docker_settings.parent_image for name in names}
+        images = {self._images.get(name) for name in names}
         image = next(iter(images), None)
         if image is None or len(images) > 1:
             what = f"step `{step_name}`" if step_name else f"pipeline `{deployment.pipeline_name}`"
             asks = "asks for no image" if len(images) == 1 else "asks for several images"
             raise PartitaError(
                 f"{what} {asks}, and `{self.name}` runs steps in one; name it with "
-                '`settings={"docker": DockerSettings(parent_image=…, skip_build=True)}`.'
+                '`settings={"docker": DockerSettings(parent_image=…, skip_build=True)}`, or name '
+                "an image builder with `partita stack update STACK -i NAME`."
             )
         self._images_asked = self._images_asked.union(names)
         return image

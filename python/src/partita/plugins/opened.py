@@ -85,11 +85,8 @@ class Opened:
         delegates = supply.get("delegates", "no") in ("yes", "throughout")
         self._synchronous: bool = config.is_synchronous
         self._is_delegated = self._goes_by_itself and (delegates or not self._synchronous)
-        self._images = {
-            name: step.config.docker_settings.parent_image
-            for name, step in self._deployment.steps.items()
-            if step.config.docker_settings.parent_image is not None
-        }
+        self._images: dict[str, str] = params.get("images", {})
+        self._orchestrator._images = self._images  # pyright: ignore[reportPrivateUsage]
         if self._goes_by_itself:
             self._steps = DirectSteps(run, channel)
             self._orchestrator._run_step = self._run_step  # pyright: ignore[reportPrivateUsage]

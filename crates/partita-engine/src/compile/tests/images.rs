@@ -2,19 +2,25 @@
 
 use serde_json::{Value, json};
 
-use super::super::compile;
+use super::super::{StepImages, compile};
 use super::*;
 
 /// Returns a request whose default orchestrator runs steps in containers.
 fn containers() -> CompileRequest {
     let mut request = request();
     request.capabilities.images = true;
-    request.images = BTreeMap::from([("default".to_owned(), None)]);
+    request.images = images(None);
     request.image_builder = ImageBuilderLimits {
         name: "native".to_owned(),
         refused: BTreeMap::from([("apt_packages", "it runs nothing in the image")]),
     };
     request
+}
+
+/// Returns the images of the default orchestrator, which are built on `parent`.
+fn images(parent: Option<&str>) -> BTreeMap<String, StepImages> {
+    let images = StepImages { parent: parent.map(str::to_owned), are_built: true };
+    BTreeMap::from([("default".to_owned(), images)])
 }
 
 fn compiled(request: &CompileRequest, docker: Value) -> Result<Value, String> {
@@ -49,7 +55,7 @@ fn steps_say_what_their_image_is_built_of() {
 #[test]
 fn an_orchestrators_image_is_used_as_it_is_unless_more_is_asked() {
     let mut request = containers();
-    request.images.insert("default".to_owned(), Some("train:7".to_owned()));
+    request.images = images(Some("train:7"));
     let as_it_is = json!({ "parent_image": "train:7", "skip_build": true });
     assert_eq!(compiled(&request, json!({})), Ok(as_it_is));
     let built = json!({ "parent_image": "train:7", "requirements": ["six"] });
@@ -97,8 +103,19 @@ fn what_no_image_can_have_is_refused() {
 
 #[test]
 fn images_are_built_for_containers_alone() {
-    let refused = |docker| compiled(&request(), docker).unwrap_err();
-    let of_docker = "for orchestrators of flavor `docker` alone";
-    assert!(refused(json!({ "requirements": ["six"] })).contains(of_docker));
-    assert!(refused(json!({ "parent_image": "train:7" })).contains("Partita does not build"));
+    let check = |request: &CompileRequest, words: &str| {
+        for docker in [json!({ "requirements": ["six"] }), json!({ "parent_image": "train:7" })] {
+            let refused = compiled(request, docker).unwrap_err();
+            assert!(refused.contains(words), "{refused}");
+        }
+    };
+    check(&request(), "does not use, since its flavor does not say that steps run in images");
+    let mut unbuilt = containers();
+    unbuilt.images = BTreeMap::from([("default".to_owned(), StepImages::default())]);
+    check(&unbuilt, "if the stack names an image builder");
+    let as_it_is = json!({ "parent_image": "train:7", "skip_build": true });
+    assert_eq!(compiled(&unbuilt, as_it_is.clone()), Ok(as_it_is.clone()));
+    unbuilt.images.values_mut().for_each(|images| images.parent = Some("train:7".to_owned()));
+    unbuilt.stack.image_builder = Some(component("native", ComponentType::ImageBuilder));
+    assert_eq!(compiled(&unbuilt, json!({})), Ok(as_it_is));
 }

@@ -110,6 +110,7 @@ mod tests {
             deployment_id: "deployment".to_owned(),
             artifact_store: "file:///store".to_owned(),
             stack: Stack::default(),
+            images: Default::default(),
         };
         MyFlavorOrchestrator::new(run, MyFlavorOrchestratorConfig::default()).unwrap()
     }
