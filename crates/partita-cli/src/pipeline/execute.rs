@@ -168,7 +168,11 @@ impl Engine<'_> {
     /// Hands a run over to an orchestrator that takes the whole of it, or else drives it. By its end no
     /// process of the run is left that this started.
     fn execute(&self, live: LiveRun) -> Result<Executed, Error> {
-        let echo = Arc::new(TerminalEcho::new(self.progress));
+        let deployment = &live.context().deployment;
+        let locals = self.prepared.stack.orchestrators.iter();
+        let mut locals = locals.filter(|orchestrator| orchestrator.flavor == local::NAME);
+        let has_own = locals.any(|local| deployment.steps_on(&local.name).next().is_some());
+        let echo = Arc::new(TerminalEcho::new(self.progress, has_own));
         let shown: Arc<dyn Echo> = Arc::clone(&echo) as _;
         match self.opened(&live, &shown) {
             Some(delegate) => Ok(self.hand_over(live, delegate)?),
@@ -190,7 +194,7 @@ impl Engine<'_> {
         let limits =
             &HomeLimits::new(folder, Arc::clone(&live.context().deployment), &live.header().name);
         let place = runs::Place { launcher: &launchers, capabilities, limits };
-        let observers: [&dyn Observer; 3] = [&*echo, &**self.progress, &step_observer];
+        let observers: [&dyn Observer; 2] = [&*echo, &step_observer];
         Ok(live.execute(place, &observers, |run| self.cancel.reaches(move || run.cancel()))?)
     }
 }

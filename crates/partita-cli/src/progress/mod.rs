@@ -106,7 +106,8 @@ impl Progress {
         self.on_at(&happened.event, moment(happened.at));
     }
 
-    fn on_at(&self, event: &RunEvent, at: Instant) {
+    /// Shows what happened in a run at a time.
+    pub fn on_at(&self, event: &RunEvent, at: Instant) {
         self.screen.shown().on(event, at);
         if let (RunEvent::RunEnded { .. }, Some(live)) = (event, &self.live) {
             live.stop();
