@@ -69,4 +69,5 @@ def cache_mounts(engine: Engine) -> list[str]:
 def built(engine: Engine) -> list[str]:
     """The names of the images that were built for steps."""
     form = "{{.Repository}}:{{.Tag}}"
-    return engine.docker("images", "--filter", "label=partita.recipe", "--format", form).split()
+    words = ("images", "--filter", "label=partita.recipe", "--format", form)
+    return [name for name in engine.docker(*words).split() if not name.startswith("<none>")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import textwrap
@@ -51,40 +52,92 @@ def test_the_resolvers_own_words_are_shown(
     assert "greeting==3.0" in log.read_text()
     assert (built(images), images.containers()) == ([], [])
     assert Client().list_runs() == []
+    # What the engine had made so far is found by its label.
+    images.docker("image", "prune", "--all", "--force", "--filter", "label=partita.recipe")
+    assert images.docker("images", "--quiet", "--filter", "dangling=true") == ""
 
 
-def test_a_cancelled_build_ends_what_it_began(
-    project: Project, command: str, images: Engine, wheels: Path, tmp_path: Path
-) -> None:
+#: An installer that says that it is there, installs nothing, and ends when it is told to.
+WAITS = """
+    import os, sys
+    folder = os.environ["INSTALLERS"]
+    with open(folder + "/ready", "w") as told:
+        told.write(str(os.getpid()))
+    with open(folder + "/go") as go:
+        go.read()
+    os.makedirs(sys.argv[sys.argv.index("--target") + 1])
+"""
+
+
+@pytest.fixture
+def waits(project: Project, command: str, images: Engine, tmp_path: Path) -> dict[str, str]:
+    """The environment of a build whose installer waits; a step that needs it, and its stack."""
     use(command, "native", bare(images))
     write(project, 'requirements=["greeting==1.0"]')
-    # An installer that says that it is there, and then never ends.
-    ready, hanging = tmp_path / "ready", tmp_path / "hanging"
-    os.mkfifo(ready)
-    hanging.mkdir()
-    (hanging / "pip").mkdir()
-    (hanging / "pip/__init__.py").touch()
-    (hanging / "pip/__main__.py").write_text(
-        f"import os, time\nwith open({str(ready)!r}, 'w') as told:\n    told.write(str(os.getpid()))\ntime.sleep(1000)\n"
-    )
-    run = project.begin(
-        "-m",
-        "partita",
-        "run",
-        '{"target": "main.py"}',
-        env={"PYTHONPATH": f"{hanging}:{project.environment()['PYTHONPATH']}"},
-    )
-    told = os.open(ready, os.O_RDONLY | os.O_NONBLOCK)
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip/__init__.py").touch()
+    (tmp_path / "pip/__main__.py").write_text(textwrap.dedent(WAITS))
+    os.mkfifo(tmp_path / "ready")
+    os.mkfifo(tmp_path / "go")
+    path = f"{tmp_path}:{project.environment()['PYTHONPATH']}"
+    return {"INSTALLERS": str(tmp_path), "PYTHONPATH": path}
+
+
+def begin(project: Project, waits: dict[str, str]) -> subprocess.Popen[str]:
+    return project.begin("-m", "partita", "build", '{"target": "main.py"}', env=waits)
+
+
+def installer_of(tmp_path: Path) -> int:
+    """The process of an installer, once it is there."""
+    told = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
     assert select.select([told], [], [], PATIENCE)[0], "the installer was not begun"
     installer = int(os.read(told, 20))
     os.close(told)
-    finished = interrupt(run)
+    return installer
+
+
+def test_a_cancelled_build_ends_what_it_began(
+    project: Project, images: Engine, waits: dict[str, str], tmp_path: Path
+) -> None:
+    build = begin(project, waits)
+    installer = installer_of(tmp_path)
+    finished = interrupt(build)
     assert finished.code == 130, finished
+    assert "the images are not built, since that was cancelled" in finished.err
     assert (
         not Path(f"/proc/{installer}").exists()
         or "Z" in Path(f"/proc/{installer}/stat").read_text().split()
     )
     assert built(images) == []
+    assert not list((project.home / "images").glob("work-*"))
+
+
+def test_what_a_killed_build_has_left_goes_with_the_next_one(
+    project: Project, images: Engine, waits: dict[str, str], wheels: Path, tmp_path: Path
+) -> None:
+    build = begin(project, waits)
+    installer = installer_of(tmp_path)
+    build.kill()
+    finish(build)
+    os.kill(installer, signal.SIGKILL)
+    assert list((project.home / "images").glob("work-*"))
+    assert project.run().code == 0
+    assert not list((project.home / "images").glob("work-*"))
+
+
+def test_of_two_builds_of_one_image_the_second_waits_and_finds_it(
+    project: Project, images: Engine, waits: dict[str, str], tmp_path: Path
+) -> None:
+    first = begin(project, waits)
+    installer_of(tmp_path)
+    second = begin(project, waits)
+    assert second.stderr is not None
+    assert "waiting for the image `partita:" in second.stderr.readline()
+    (tmp_path / "go").write_text("")
+    assert finish(first).code == 0
+    done = finish(second)
+    assert done.code == 0 and "building" not in done.err, done
+    assert len(built(images)) == 1
 
 
 #: An installer that ends once two of them have begun, and installs nothing.

@@ -89,7 +89,9 @@ NEEDS = """
     def needs() -> list[str]:
         import greeting
         said = subprocess.run(["./says me.sh"], capture_output=True, text=True, check=True).stdout
-        return [WORD, Path("größe ✓.txt").read_text(), said.strip(), greeting.VERSION, os.getcwd()]
+        file = Path("größe ✓.txt")
+        mode = oct(file.stat().st_mode & 0o777)
+        return [WORD, file.read_text(), mode, said.strip(), greeting.VERSION, os.getcwd()]
 
     @step
     def follows(found: list[str]) -> int:
@@ -110,6 +112,9 @@ def write(project: Project, word: str) -> None:
     (project.folder / "says me.sh").chmod(0o755)
     project.write(".gitignore", "secret.txt\n")
     project.write("secret.txt", "not for others")
+    project.write(".dockerignore", "*.md\n")
+    project.write("notes.md", "not for images")
+    (project.folder / "größe ✓.txt").chmod(0o640)
 
 
 def register(project: Project, command: str, kind: str) -> None:
@@ -145,13 +150,14 @@ def test_an_image_has_the_whole_project_and_an_edit_is_another_last_layer(
     write(project, "first")
     finished = project.run()
     assert finished.code == 0, finished
-    assert found() == ["first", "data", "said", "1.0", "/opt/partita/code"]
+    assert found() == ["first", "data", "0o644", "said", "1.0", "/opt/partita/code"]
     first = set(built(images))
     assert len(first) == 2
     for image in first:
         command_line = ("python", "-c", "import os; print(os.listdir())")
         listed = images.docker("run", "--rm", "--network=none", image, *command_line)
-        assert "says me.sh" in listed and "secret.txt" not in listed, listed
+        assert "says me.sh" in listed, listed
+        assert "secret.txt" not in listed and "notes.md" not in listed, listed
     again = project.run()
     assert again.code == 0 and "building" not in again.err, again
 

@@ -189,9 +189,9 @@ def test_a_dockerfile_makes_what_an_image_is_built_on(
         image,
         "python",
         "-c",
-        "import os; print(os.listdir('/all/data'))",
+        "import os; print(os.listdir('/all/data'), sorted(os.listdir('/all')))",
     )
-    assert listed == "['kept']"
+    assert listed == "['kept'] ['Dockerfile', 'data', 'größe ✓']"
     project.write("image/data/noise", "3")
     assert "building" not in project.run().err
     project.write("image/größe ✓", "copied anew")

@@ -20,25 +20,28 @@ pub struct Code {
 }
 
 impl Code {
-    /// Reads the code below a source root. What lies below `excluded` is none.
+    /// Reads the code below a source root. What lies below `excluded` is none, nor what its
+    /// `.dockerignore` lists.
     ///
     /// # Errors
     /// If it cannot be read, or takes too much.
     pub fn read(source_root: &Path, excluded: &[PathBuf]) -> Result<Self, CodeError> {
         let top = Path::new(ROOT.trim_start_matches('/'));
         let mut files = Files::new();
-        let digest = code::read(source_root, excluded, |path, found| {
+        let digest = code::for_image(source_root, excluded, |path, found| {
             files.insert(top.join(path), content(found));
         })?;
         Ok(Self { files, digest })
     }
 }
 
-/// Returns what everybody can read, for a step may be run by anybody.
+/// Returns what is in the image, where everybody may do what its owner may, but for writing: a step
+/// may be run by anybody.
 fn content(found: Found) -> Content {
     match found {
         Found::File { mode, content } => {
-            Content::Bytes { bytes: content, is_executable: mode & 0o100 != 0 }
+            let of_owner = mode & 0o500;
+            Content::Bytes { bytes: content, mode: mode | of_owner >> 3 | of_owner >> 6 }
         }
         Found::Link(target) => Content::Link(target),
     }

@@ -23,6 +23,8 @@ use crate::{said, transfer};
 
 /// Where the engine finds the Dockerfile of an author, whatever else is copied.
 const AUTHORS: &str = "partita.Dockerfile";
+/// What tells the engine that neither that nor this is copied. What the author's says is left out already.
+const IGNORE: &str = ".dockerignore";
 
 /// How a build is asked for.
 struct Asked<'a> {
@@ -54,7 +56,7 @@ impl<'a> Source<'a> {
 
     /// Writes a build context: a Dockerfile, and what it copies.
     fn write(&self, dockerfile: &str, tar: &mut Builder<File>) -> io::Result<()> {
-        let text = |text: String| Content::Bytes { bytes: text.into_bytes(), is_executable: false };
+        let text = |text: String| Content::Bytes { bytes: text.into_bytes(), mode: layer::DATA };
         if dockerfile.contains(COPY_OWN) {
             layer::add_files(tar, &self.own, Path::new("own"))?;
         }
@@ -84,8 +86,15 @@ impl Task<'_> {
         let ignore = docker.dockerignore.as_deref().map(Path::new);
         let mut tar = self.context()?;
         code::context_files(root, Path::new(context), ignore, &mut tar)?;
-        let written = layer::add(&mut tar, Path::new(AUTHORS), &Content::File(path.clone()));
-        written.map_err(|error| ImageError::system(&path, error))?;
+        let list = format!("{AUTHORS}\n{IGNORE}\n").into_bytes();
+        let added = [
+            (AUTHORS, Content::File(path.clone())),
+            (IGNORE, Content::Bytes { bytes: list, mode: layer::DATA }),
+        ];
+        for (name, content) in added {
+            let written = layer::add(&mut tar, Path::new(name), &content);
+            written.map_err(|error| ImageError::system(&path, error))?;
+        }
         let asked = Asked {
             image: &image,
             dockerfile: AUTHORS,

@@ -21,7 +21,7 @@ use crate::builder::DockerImageBuilderConfig;
 use crate::engine_build::Source;
 use crate::error::ImageError;
 use crate::instructions::{Instruction, Instructions};
-use crate::make::Task;
+use crate::make::{Place, Task};
 use crate::parent::{Parent, remove};
 use crate::recipe::short;
 use crate::said;
@@ -113,7 +113,8 @@ impl Task<'_> {
             }),
             ..ContainerCreateBody::default()
         };
-        let name = format!("{}-{}", self.place.containers, into.replace(':', "-"));
+        let containers = Place::containers(&self.place.work.id);
+        let name = format!("{containers}-{}", into.replace(':', "-"));
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
         let created =
             engine.docker.create_container(Some(options), body).await.map_err(Trouble::from);

@@ -48,7 +48,8 @@ impl Instructions {
     pub(crate) fn of(docker: &Docker, parent: &Parent, brings: Brings) -> Self {
         let mut made = Self::default();
         // By its number: an image need not know names.
-        made.text("USER 0\n");
+        // The label is that of every part, so that what a failed build leaves is found by it.
+        made.text("LABEL partita.recipe=part\nUSER 0\n");
         made.variables(&docker.environment);
         if !docker.apt_packages.is_empty() {
             made.run(&["/bin/sh", "-c", &apt(docker)]);
@@ -173,6 +174,7 @@ mod tests {
         };
         let made = Instructions::of(&docker, &parent(), Brings { own: true, code: true });
         let expected = r#"FROM python:3.11-slim
+LABEL partita.recipe=part
 USER 0
 ARG partita_0
 ENV Mixed_case=$partita_0

@@ -13,13 +13,17 @@ use tar::{Builder, EntryType, Header};
 /// The time of everything: tools do not take the epoch itself.
 pub(crate) const TIME: u64 = 315_532_800;
 
+/// Who may do what with files that are run, and with all others.
+pub(crate) const PROGRAM: u32 = 0o755;
+pub(crate) const DATA: u32 = 0o644;
+
 /// What is at a path of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
     /// What a file of this machine holds.
     File(PathBuf),
     /// These bytes.
-    Bytes { bytes: Vec<u8>, is_executable: bool },
+    Bytes { bytes: Vec<u8>, mode: u32 },
     /// A link to this.
     Link(PathBuf),
 }
@@ -84,8 +88,8 @@ pub(crate) fn add<W: Write>(
             let mut header = header(EntryType::Regular, mode, metadata.len());
             tar.append_data(&mut header, path, file)
         }
-        Content::Bytes { bytes, is_executable } => {
-            let mut header = header(EntryType::Regular, mode(*is_executable), bytes.len() as u64);
+        Content::Bytes { bytes, mode } => {
+            let mut header = header(EntryType::Regular, *mode, bytes.len() as u64);
             tar.append_data(&mut header, path, &bytes[..])
         }
         Content::Link(to) => {
@@ -96,7 +100,7 @@ pub(crate) fn add<W: Write>(
 }
 
 fn mode(is_executable: bool) -> u32 {
-    if is_executable { 0o755 } else { 0o644 }
+    if is_executable { PROGRAM } else { DATA }
 }
 
 fn header(kind: EntryType, mode: u32, size: u64) -> Header {

@@ -21,6 +21,7 @@ mod recipe;
 pub mod registry;
 mod said;
 mod transfer;
+mod work;
 
 use std::collections::BTreeMap;
 

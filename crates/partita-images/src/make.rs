@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use crate::own::{Own, OwnPython};
 use crate::parent::{self, Parent};
 use crate::recipe::{Recipe, short};
 use crate::registry::Registry;
+use crate::work::{self, Work};
 use crate::{engine_build, engine_run, transfer};
 
 /// What images are made for, and with.
@@ -73,8 +74,7 @@ pub(crate) struct Place<'a> {
     builder: &'a Builder,
     python: Option<&'a OwnPython>,
     own: Option<Arc<Own>>,
-    /// What the names of these builds' containers begin with.
-    pub(crate) containers: String,
+    pub(crate) work: Work,
     /// The images that these builds began with, which only they need.
     pub(crate) parts: RefCell<Vec<String>>,
     /// The recipes of the last time, by step.
@@ -93,9 +93,16 @@ pub(crate) struct Task<'a> {
 
 impl<'a> Task<'a> {
     fn new(place: &'a Place<'a>, image: &'a str, tag: String, steps: &'a str) -> Self {
-        let task = Self { place, image, tag, steps };
-        let _ = fs::remove_file(task.log());
-        task
+        Self { place, image, tag, steps }
+    }
+
+    /// Waits until no other process builds the image, and empties the log of the last time.
+    async fn turn(&self, tell: &dyn Fn(&str)) -> Result<File, ImageError> {
+        let (log, image) = (self.log(), self.image);
+        let wait = || tell(&format!("waiting for the image `{image}`, which another run builds"));
+        let turn = work::turn(&log, wait).await;
+        let turn = turn.and_then(|file| file.set_len(0).map(|()| file));
+        turn.map_err(|error| ImageError::system(&log, error))
     }
 
     fn log(&self) -> PathBuf {
@@ -161,11 +168,11 @@ pub fn make(request: &Request<'_>, tell: &dyn Fn(&str)) -> Result<Vec<StepImage>
     })
 }
 
-/// Returns what the names of containers begin with that are nobody else's.
-fn container_names() -> String {
+/// Returns an id that nothing else has.
+fn new_id() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let this = format!("{} {}", std::process::id(), now.as_nanos());
-    format!("partita-build-{}", short(&Digest::of(this.as_bytes())))
+    short(&Digest::of(this.as_bytes()))
 }
 
 /// Returns where the recipes of the last time are kept.
@@ -194,6 +201,8 @@ fn with_place<T>(
         }
         None => None,
     };
+    let begun = Work::begin(cache, new_id());
+    let (work, dead) = begun.map_err(|error| ImageError::system(cache, error))?;
     let made = runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate()).map_err(PreflightError::from)?;
         let place = Place {
@@ -205,16 +214,19 @@ fn with_place<T>(
             builder: &request.builder,
             python: request.python.as_ref(),
             own,
-            containers: container_names(),
+            work,
             parts: RefCell::default(),
             before: before.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default(),
         };
+        for id in dead {
+            place.remove_containers(&id).await;
+        }
         tokio::select! {
             made = run(&place, groups) => return made,
             _ = ctrl_c() => {}
             _ = terminated.recv() => {}
         }
-        place.remove_containers().await;
+        place.remove_containers(&place.work.id).await;
         let parts = place.parts.take();
         engine_run::remove_parts(&place.engine, &parts).await;
         Err(ImageError::Cancelled)
@@ -258,9 +270,14 @@ impl Place<'_> {
         }
     }
 
-    /// Removes the containers of builds that were cancelled.
-    async fn remove_containers(&self) {
-        let filters = HashMap::from([("name", vec![format!("^/?{}", self.containers)])]);
+    /// Returns what the names of the containers of builds begin with.
+    pub(crate) fn containers(id: &str) -> String {
+        format!("partita-build-{id}")
+    }
+
+    /// Removes the containers of builds that were cancelled, or whose process died.
+    async fn remove_containers(&self, id: &str) {
+        let filters = HashMap::from([("name", vec![format!("^/?{}", Self::containers(id))])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let listed = self.engine.docker.list_containers(Some(options)).await;
         for container in listed.unwrap_or_default() {
@@ -318,7 +335,7 @@ impl Place<'_> {
     ) -> Result<(StepImage, Recipe), ImageError> {
         let begun = Instant::now();
         let steps = group.in_words();
-        let parent = self.parent(group, &steps).await?;
+        let parent = self.parent(group, &steps, tell).await?;
         let recipe = self.recipe(group, &parent);
         let image = recipe.image(self.registry.as_ref());
         let made = |reason, seconds| StepImage {
@@ -341,8 +358,14 @@ impl Place<'_> {
             }
         }
         let reason = self.reason(group, &recipe);
-        tell(&format!("building the image `{image}` of {steps}: {reason}"));
         let task = Task::new(self, &image, short(&recipe.digest()), &steps);
+        let _turn = task.turn(tell).await?;
+        if !group.docker.prevent_build_reuse && Parent::there(&self.engine, &image).await?.is_some()
+        {
+            // Another run has built it meanwhile.
+            return Ok((made(None, None), recipe));
+        }
+        tell(&format!("building the image `{image}` of {steps}: {reason}"));
         self.build(&task, group, &parent).await?;
         if let Some(registry) = &self.registry
             && let Err(error) = transfer::push(&self.engine, &image, registry).await
@@ -358,11 +381,17 @@ impl Place<'_> {
     }
 
     /// Returns what an image is built on, which is made or pulled if it is not there.
-    async fn parent(&self, group: &Group, steps: &str) -> Result<Parent, ImageError> {
+    async fn parent(
+        &self,
+        group: &Group,
+        steps: &str,
+        tell: &dyn Fn(&str),
+    ) -> Result<Parent, ImageError> {
         let name = Self::parent_name(group);
         if let (Some(_), Builder::Docker(config)) = (&group.docker.dockerfile, self.builder) {
             let tag = group.docker.context.as_ref().map(short).unwrap_or_default();
             let task = Task::new(self, &name, tag, steps);
+            let _turn = task.turn(tell).await?;
             task.build_dockerfile(config, &group.docker).await?;
         }
         Parent::find(&self.engine, &name, self.registry.as_ref()).await

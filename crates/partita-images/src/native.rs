@@ -61,8 +61,8 @@ impl Task<'_> {
     }
 
     pub(crate) fn temporary(&self) -> Result<tempfile::TempDir, ImageError> {
-        let cache = &self.place.cache;
-        tempfile::tempdir_in(cache).map_err(|error| ImageError::system(cache, error))
+        let work = self.place.work.path();
+        tempfile::tempdir_in(work).map_err(|error| ImageError::system(work, error))
     }
 
     /// Returns the layer with the distributions that are asked for, which is kept for the next time.
@@ -133,7 +133,11 @@ impl Task<'_> {
             .kill_on_drop(true);
         let program = command.as_std().get_program().to_string_lossy().into_owned();
         let ran = command.output().await.map_err(|error| {
-            ImageError::build(self.steps, format!("`{program}` cannot be started: {error}"))
+            let help = match docker.python_package_installer {
+                PackageInstaller::Uv => "; install it (`pip install uv`), or have `pip` install distributions: `python_package_installer=\"pip\"`",
+                PackageInstaller::Pip => "",
+            };
+            ImageError::build(self.steps, format!("`{program}` cannot be started: {error}{help}"))
         })?;
         let output = [ran.stdout, ran.stderr].concat();
         let output = String::from_utf8_lossy(&output).into_owned();
@@ -213,7 +217,7 @@ fn installed(target: &Path, interpreter: &Path, parent: &ParentPython) -> io::Re
         match content {
             Content::File(from) if path.starts_with("bin") => {
                 let bytes = begun_with(fs::read(&from)?, interpreter, &parent.executable);
-                Ok(Content::Bytes { bytes, is_executable: true })
+                Ok(Content::Bytes { bytes, mode: layer::PROGRAM })
             }
             content => Ok(content),
         }
@@ -300,7 +304,7 @@ fn archive(
         "RepoTags": [image],
         "Layers": all.collect::<Vec<_>>(),
     }]);
-    let text = |bytes: Vec<u8>| Content::Bytes { bytes, is_executable: false };
+    let text = |bytes: Vec<u8>| Content::Bytes { bytes, mode: layer::DATA };
     let mut tar = Builder::new(file);
     layer::add(&mut tar, Path::new("manifest.json"), &text(serde_json::to_vec(&manifest)?))?;
     layer::add(&mut tar, Path::new(&name), &text(bytes))?;

@@ -55,7 +55,7 @@ impl Own {
     /// Returns the files of the layer in an image with this Python.
     pub(crate) fn layer(&self, python: &ParentPython) -> Files {
         let mut files = self.files.clone();
-        let paths = Content::Bytes { bytes: PATHS.as_bytes().to_vec(), is_executable: false };
+        let paths = Content::Bytes { bytes: PATHS.as_bytes().to_vec(), mode: crate::layer::DATA };
         let place = python.packages.strip_prefix('/').unwrap_or(&python.packages);
         files.insert(Path::new(place).join("partita-image.pth"), paths);
         files

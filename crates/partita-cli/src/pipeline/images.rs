@@ -50,7 +50,11 @@ pub(super) fn planned(prepared: &Prepared) -> Result<BTreeMap<String, PlannedIma
 pub(super) fn make(prepared: &Prepared, tell: &dyn Fn(&str)) -> Result<Vec<StepImage>, Error> {
     let mut made = Vec::new();
     for orchestrator in of_containers(prepared) {
-        made.extend(partita_images::make(&request(prepared, orchestrator)?, tell)?);
+        let of_orchestrator = partita_images::make(&request(prepared, orchestrator)?, tell);
+        if let Err(error @ ImageError::Cancelled) = &of_orchestrator {
+            tell(&error.to_string());
+        }
+        made.extend(of_orchestrator?);
     }
     Ok(made)
 }

@@ -48,22 +48,6 @@ pub fn pack(
     Err(CodeError::Restless(root.to_owned()))
 }
 
-/// Reads the code below `root`, each file of which is handed to `each` with its path below that, in
-/// order; returns its digest. What lies below `excluded` is no code.
-///
-/// # Errors
-/// If its files cannot be read, or take too much.
-pub fn read(
-    root: &Path,
-    excluded: &[PathBuf],
-    mut each: impl FnMut(&Path, Found),
-) -> Result<Digest, CodeError> {
-    digest(root, &files::of(root, excluded)?, |path, found| {
-        each(path, found.clone());
-        Ok(())
-    })
-}
-
 /// Puts the code with this digest into `folder`.
 ///
 /// # Errors

@@ -10,8 +10,8 @@ use partita_core::digest::{Digest, FieldHasher};
 use partita_core::settings::Memory;
 use tar::Builder;
 
-use super::CodeError;
-use super::archive::{self, add};
+use super::archive::{self, Found, add};
+use super::{CodeError, files as code_files};
 
 /// What a context may take.
 const LIMIT: Memory = Memory(2_000_000_000);
@@ -55,18 +55,31 @@ pub fn context_files<W: Write>(
     archive::digest(&folder, &files, |path, found| add(into, path, found)).map(drop)
 }
 
+/// Reads the code below `root` that goes into images, each file of which is handed to `each` with its
+/// path below that, in order; returns its digest. What lies below `excluded` is no code.
+///
+/// # Errors
+/// If its files cannot be read, or take too much.
+pub fn for_image(
+    root: &Path,
+    excluded: &[PathBuf],
+    mut each: impl FnMut(&Path, Found),
+) -> Result<Digest, CodeError> {
+    let rules = Rules::of(root, None)?;
+    let mut files = code_files::of(root, excluded)?;
+    files.retain(|path| !rules.leaves_out(path));
+    archive::digest(root, &files, |path, found| {
+        each(path, found.clone());
+        Ok(())
+    })
+}
+
 fn files(
     source_root: &Path,
     folder: &Path,
     ignore: Option<&Path>,
 ) -> Result<BTreeSet<PathBuf>, CodeError> {
-    let list = ignore.map_or_else(|| folder.join(IGNORE), |path| source_root.join(path));
-    let text = match fs::read_to_string(&list) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && ignore.is_none() => String::new(),
-        Err(error) => return Err(CodeError::file(&list, "read", error)),
-    };
-    let rules = Rules::read(&text).map_err(|error| CodeError::file(&list, "read", error))?;
+    let rules = Rules::of(folder, ignore.map(|path| source_root.join(path)))?;
     let (mut found, mut folders, mut size) = (BTreeSet::new(), vec![PathBuf::new()], 0);
     while let Some(below) = folders.pop() {
         let at = folder.join(&below);
@@ -94,6 +107,18 @@ fn files(
 struct Rules(Vec<(bool, GlobMatcher)>);
 
 impl Rules {
+    /// Reads the list at `named`, or else that of the folder, if it has one.
+    fn of(folder: &Path, named: Option<PathBuf>) -> Result<Self, CodeError> {
+        let is_named = named.is_some();
+        let list = named.unwrap_or_else(|| folder.join(IGNORE));
+        let text = match fs::read_to_string(&list) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => String::new(),
+            Err(error) => return Err(CodeError::file(&list, "read", error)),
+        };
+        Self::read(&text).map_err(|error| CodeError::file(&list, "read", error))
+    }
+
     fn read(text: &str) -> io::Result<Self> {
         let lines = text.lines().map(str::trim);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));

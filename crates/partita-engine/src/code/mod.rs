@@ -12,8 +12,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use archive::{Found, pack, read, unpack};
-pub use context::{context_digest, context_files};
+pub use archive::{Found, pack, unpack};
+pub use context::{context_digest, context_files, for_image};
 
 use crate::store::StoreError;
 

@@ -7,6 +7,7 @@ use partita_core::secret::Reference;
 use partita_core::settings::PackageInstaller;
 
 use super::messages::{quoted, suggestion};
+use super::requirements::has_credentials;
 use super::values::{self, Refusal};
 
 /// The value of a key of `settings.docker`.
@@ -23,7 +24,7 @@ impl BuiltOf {
     /// Reads the value of a key.
     pub(super) fn read(key: &str, literal: &Literal) -> Result<Self, Refusal> {
         let value = match key {
-            "apt_packages" => Self::Texts(values::texts(literal)?),
+            "apt_packages" => Self::Texts(packages(literal)?),
             "cache_mounts" => Self::Texts(folders(literal)?),
             "environment" | "runtime_environment" => Self::Variables(variables(literal)?),
             "prevent_build_reuse" | "replicate_local_python_environment" => {
@@ -33,6 +34,8 @@ impl BuiltOf {
             "requirements" => values::filled_text(literal)
                 .map(Self::Text)
                 .or_else(|_| values::texts(literal).map(Self::Texts))?,
+            "target_repository" => Self::Text(repository(literal)?),
+            "user" => Self::Text(user(literal)?),
             _ => Self::Text(values::filled_text(literal)?),
         };
         value.check_no_secret()?;
@@ -70,7 +73,8 @@ impl BuiltOf {
         }
     }
 
-    /// Refuses references to secrets, whose values would be in the image for whoever gets that.
+    /// Refuses references to secrets and addresses with passwords, which would be in the image for
+    /// whoever gets that.
     fn check_no_secret(&self) -> Result<(), Refusal> {
         let texts: Vec<&String> = match self {
             Self::Text(text) => vec![text],
@@ -78,15 +82,22 @@ impl BuiltOf {
             Self::Variables(variables) => variables.values().collect(),
             Self::Whether(_) | Self::Installer(_) => Vec::new(),
         };
-        match texts.into_iter().find(|text| is_reference(text)) {
-            None => Ok(()),
-            Some(text) => Err(Refusal::Content(
-                format!(
-                    "{} refers to a secret, which whoever gets the image could read",
-                    quoted(text)
-                ),
-                Some("give the secret to the step, as the value of an input".to_owned()),
-            )),
+        let refused = |what: String| {
+            let help = "give the secret to the step, as the value of an input".to_owned();
+            Err(Refusal::Content(what, Some(help)))
+        };
+        if let Some(text) = texts.iter().find(|text| is_reference(text)) {
+            return refused(format!(
+                "{} refers to a secret, which whoever gets the image could read",
+                quoted(text)
+            ));
+        }
+        match texts.iter().any(|text| has_credentials(text)) {
+            true => refused(
+                "it has an address with a password, which whoever gets the image could read"
+                    .to_owned(),
+            ),
+            false => Ok(()),
         }
     }
 }
@@ -109,9 +120,63 @@ fn variables(literal: &Literal) -> Result<BTreeMap<String, String>, Refusal> {
             return Err(Refusal::Content(what, None));
         }
         let text = values::text(&value)?;
-        Ok((name, text))
+        match text.contains('\0') {
+            true => Err(Refusal::Content(
+                format!("the variable {} has a zero byte, which none can have", quoted(&name)),
+                None,
+            )),
+            false => Ok((name, text)),
+        }
     };
     values.into_iter().map(variable).collect()
+}
+
+/// Returns packages as Debian names them, perhaps with `=VERSION` or `/RELEASE`.
+fn packages(literal: &Literal) -> Result<Vec<String>, Refusal> {
+    let packages = values::texts(literal)?;
+    let is_package = |package: &str| {
+        let is_in = |c: char| c.is_ascii_alphanumeric() || "+-.:=/~_*".contains(c);
+        package.starts_with(|c: char| c.is_ascii_alphanumeric()) && package.chars().all(is_in)
+    };
+    match packages.iter().find(|package| !is_package(package)) {
+        None => Ok(packages),
+        Some(package) => {
+            Err(Refusal::Content(format!("{} is not the name of a package", quoted(package)), None))
+        }
+    }
+}
+
+/// Returns what images may be called, without a tag.
+fn repository(literal: &Literal) -> Result<String, Refusal> {
+    let text = values::filled_text(literal)?;
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_part = |part: &str| {
+        part.starts_with(is_plain)
+            && part.ends_with(is_plain)
+            && part.chars().all(|c| is_plain(c) || "._-".contains(c))
+    };
+    if text.len() <= 200 && text.split('/').all(is_part) {
+        return Ok(text);
+    }
+    let what = format!("{} is no name that an image can have", quoted(&text));
+    let help =
+        "write small letters, digits and `/`, as in `team/digits`; the tag is the image's digest";
+    Err(Refusal::Content(what, Some(help.to_owned())))
+}
+
+/// Returns a user, or a user and a group, by name or number.
+fn user(literal: &Literal) -> Result<String, Refusal> {
+    let text = values::filled_text(literal)?;
+    let is_one = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-$".contains(c))
+    };
+    if text.split(':').count() <= 2 && text.split(':').all(is_one) {
+        return Ok(text);
+    }
+    let what = format!("{} is no user", quoted(&text));
+    let help = "write a name or a number, perhaps with a group: `app`, `1000:1000`";
+    Err(Refusal::Content(what, Some(help.to_owned())))
 }
 
 fn folders(literal: &Literal) -> Result<Vec<String>, Refusal> {

@@ -1,6 +1,7 @@
 //! Makes what a document says of a step's image of the options: files that these name are read.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use partita_core::diagnostic::Location;
@@ -210,6 +211,19 @@ impl<'a> ImageMaker<'a> {
                 )),
             };
         };
+        let text = fs::read_to_string(self.source_root.join(dockerfile)).unwrap_or_default();
+        if requirements::has_credentials(&text) {
+            return Err((
+                "dockerfile",
+                Refused {
+                    what: format!(
+                        "{} has an address with a password, which whoever gets the image could read",
+                        quoted(dockerfile)
+                    ),
+                    help: "take it out of there",
+                },
+            ));
+        }
         let folder = Path::new(dockerfile).parent().and_then(Path::to_str).unwrap_or_default();
         let root = docker.build_context_root.get_or_insert_with(|| folder.to_owned()).clone();
         let context = (dockerfile.clone(), root, docker.dockerignore.clone());

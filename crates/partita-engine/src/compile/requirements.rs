@@ -49,11 +49,15 @@ pub(super) fn check(line: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Returns whether text has an address with a name and a password in it.
-fn has_credentials(text: &str) -> bool {
-    text.split("://").skip(1).any(|rest| {
-        let host = rest.split(['/', ' ']).next().unwrap_or_default();
-        host.contains('@')
+/// Returns whether text has an address with a password or a token in it.
+pub(super) fn has_credentials(text: &str) -> bool {
+    let parts: Vec<&str> = text.split("://").collect();
+    parts.windows(2).any(|pair| {
+        let ends = |c: char| c == '/' || c.is_whitespace() || c == '"' || c == '\'';
+        let host = pair[1].split(ends).next().unwrap_or_default();
+        // Who asks by SSH has a key, and only says who it is.
+        let is_ssh = pair[0].ends_with("ssh");
+        host.rsplit_once('@').is_some_and(|(who, _)| !is_ssh || who.contains(':'))
     })
 }
 

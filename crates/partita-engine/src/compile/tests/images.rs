@@ -75,6 +75,9 @@ fn files_are_read_when_the_pipeline_is_compiled() {
     let listed = json!({ "requirements": "requirements.txt", "pyproject": "pyproject.toml" });
     let read = compiled(&request, listed).unwrap();
     assert_eq!(read["requirements"], json!(["numpy", "six"]));
+    write("Hidden", "FROM scratch\nRUN fetch https://me:word@example.org/a\n");
+    let hidden = compiled(&request, json!({ "dockerfile": "Hidden" })).unwrap_err();
+    assert!(hidden.contains("an address with a password") && !hidden.contains("word@"), "{hidden}");
     let dockerfile = json!({ "dockerfile": "Dockerfile" });
     let before = compiled(&request, dockerfile.clone()).unwrap();
     assert_eq!((&before["dockerfile"], before.get("parent_image")), (&json!("Dockerfile"), None));
@@ -88,7 +91,13 @@ fn what_no_image_can_have_is_refused() {
     check_refused(json!({ "requirements": "none.txt" }), "`none.txt` cannot be read");
     check_refused(json!({ "requirements": ["-e ."] }), "names a file");
     check_refused(json!({ "environment": {"TOKEN": "{{hub.token}}"} }), "refers to a secret");
+    let address = json!({ "environment": {"PROXY": "http://me:word@proxy:3128"} });
+    check_refused(address, "an address with a password");
     check_refused(json!({ "environment": {"A=B": "1"} }), "is not the name of an environment");
+    check_refused(json!({ "environment": {"A": "x\u{0}y"} }), "has a zero byte");
+    check_refused(json!({ "apt_packages": ["-o=x"] }), "is not the name of a package");
+    check_refused(json!({ "target_repository": "Team/a:b" }), "is no name that an image can have");
+    check_refused(json!({ "user": "no:such:thing" }), "is no user");
     check_refused(json!({ "python_package_installer": "conda" }), "installs no packages");
     check_refused(json!({ "cache_mounts": ["cache"] }), "is not the path of a folder in an image");
     check_refused(json!({ "apt_packages": ["git"] }), "the image builder `native` cannot honour");
