@@ -2,33 +2,33 @@
 //! these.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use bollard::query_parameters::ListContainersOptionsBuilder;
 use futures_util::future::try_join_all;
 use partita_core::deployment::Deployment;
 use partita_core::digest::Digest;
 use partita_core::settings::Docker;
 use partita_core::stack::Component;
-use partita_orchestrators::docker::{Engine, PreflightError};
+use partita_orchestrators::docker::PreflightError;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::builder::Builder;
 use crate::bytecode;
 use crate::code::Code;
+use crate::engine_build;
 use crate::error::ImageError;
+use crate::keeper::Keeper;
 use crate::layer::Files;
 use crate::own::{Own, OwnPython};
-use crate::parent::{self, Parent};
+use crate::parent::Parent;
 use crate::recipe::{Recipe, short};
 use crate::registry::Registry;
-use crate::{engine_build, engine_run, transfer};
 
 /// What images are made for, and with.
 pub struct Request<'a> {
@@ -48,6 +48,8 @@ pub struct Request<'a> {
     pub code: Option<Code>,
     /// The folder where this machine keeps what images are made of.
     pub cache: PathBuf,
+    /// Whether steps run on the engine as soon as their images are there, so that there has to be one.
+    pub runs_on_engine: bool,
 }
 
 /// The image of some steps.
@@ -65,7 +67,7 @@ pub struct StepImage {
 
 /// What is at hand while images are made.
 pub(crate) struct Place<'a> {
-    pub(crate) engine: Engine,
+    pub(crate) keeper: Keeper,
     pub(crate) registry: Option<Registry>,
     pub(crate) source_root: &'a Path,
     pub(crate) code: Option<&'a Code>,
@@ -130,7 +132,7 @@ impl Group {
 /// Returns the images of steps, and whether each is there; makes nothing.
 ///
 /// # Errors
-/// If the engine is not there, or cannot run what they are built on.
+/// If nothing is there that keeps them, or that cannot run what they are built on.
 pub fn plan(request: &Request<'_>) -> Result<Vec<StepImage>, ImageError> {
     with_place(request, async |place, groups| {
         let mut planned = Vec::new();
@@ -197,7 +199,7 @@ fn with_place<T>(
     let made = runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate()).map_err(PreflightError::from)?;
         let place = Place {
-            engine: Engine::of(request.orchestrator).await?,
+            keeper: Keeper::of(request).await?,
             registry: request.registry.clone(),
             source_root: request.source_root,
             code: request.code.as_ref(),
@@ -214,9 +216,7 @@ fn with_place<T>(
             _ = ctrl_c() => {}
             _ = terminated.recv() => {}
         }
-        place.remove_containers().await;
-        let parts = place.parts.take();
-        engine_run::remove_parts(&place.engine, &parts).await;
+        place.keeper.clean(&place.containers, &place.parts.take()).await;
         Err(ImageError::Cancelled)
     });
     // What was cancelled need not come to its end.
@@ -258,16 +258,6 @@ impl Place<'_> {
         }
     }
 
-    /// Removes the containers of builds that were cancelled.
-    async fn remove_containers(&self) {
-        let filters = HashMap::from([("name", vec![format!("^/?{}", self.containers)])]);
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let listed = self.engine.docker.list_containers(Some(options)).await;
-        for container in listed.unwrap_or_default() {
-            parent::remove(&self.engine, &container.id.unwrap_or_default()).await;
-        }
-    }
-
     /// Returns the name of what an image is built on, as the engine has it.
     fn parent_name(group: &Group) -> String {
         let docker = &group.docker;
@@ -279,7 +269,7 @@ impl Place<'_> {
         let name = Self::parent_name(group);
         let mut planned =
             StepImage { image: None, steps: group.steps.clone(), reason: None, seconds: None };
-        let Some(parent) = Parent::there(&self.engine, &name).await? else {
+        let Some(parent) = self.keeper.there(&name).await? else {
             planned.reason = Some(match &group.docker.dockerfile {
                 Some(dockerfile) => format!("nothing was built of `{dockerfile}` as it is now"),
                 None => format!("`{name}` is not there, and is pulled first"),
@@ -288,8 +278,7 @@ impl Place<'_> {
         };
         let recipe = self.recipe(group, &parent);
         let image = recipe.image(self.registry.as_ref());
-        if Parent::there(&self.engine, &image).await?.is_none() || group.docker.prevent_build_reuse
-        {
+        if group.docker.prevent_build_reuse || !self.keeper.has(&image).await? {
             planned.reason = Some(self.reason(group, &recipe));
         }
         planned.image = Some(image);
@@ -306,7 +295,7 @@ impl Place<'_> {
         };
         let changes = recipe.changes(before);
         match changes.is_empty() {
-            true => "the engine does not have it any more".to_owned(),
+            true => format!("{} does not have it any more", self.keeper.in_words()),
             false => changes.join(", "),
         }
     }
@@ -327,31 +316,14 @@ impl Place<'_> {
             reason,
             seconds,
         };
-        if !group.docker.prevent_build_reuse {
-            let is_there = Parent::there(&self.engine, &image).await?.is_some();
-            let is_there = is_there
-                || match &self.registry {
-                    Some(registry) => {
-                        transfer::pull_if_there(&self.engine, &image, registry).await?
-                    }
-                    None => false,
-                };
-            if is_there {
-                return Ok((made(None, None), recipe));
-            }
+        if !group.docker.prevent_build_reuse && self.keeper.gets(&image).await? {
+            return Ok((made(None, None), recipe));
         }
         let reason = self.reason(group, &recipe);
         tell(&format!("building the image `{image}` of {steps}: {reason}"));
         let task = Task::new(self, &image, short(&recipe.digest()), &steps);
         self.build(&task, group, &parent).await?;
-        if let Some(registry) = &self.registry
-            && let Err(error) = transfer::push(&self.engine, &image, registry).await
-        {
-            // Nobody is to take it for one that the registry has.
-            let options = None::<bollard::query_parameters::RemoveImageOptions>;
-            let _ = self.engine.docker.remove_image(&image, options, None).await;
-            return Err(error);
-        }
+        self.keeper.share(&image).await?;
         let seconds = begun.elapsed().as_secs_f64();
         tell(&format!("the image `{image}` is built, in {seconds:.1} s"));
         Ok((made(Some(reason), Some(seconds)), recipe))
@@ -365,7 +337,7 @@ impl Place<'_> {
             let task = Task::new(self, &name, tag, steps);
             task.build_dockerfile(config, &group.docker).await?;
         }
-        Parent::find(&self.engine, &name, self.registry.as_ref()).await
+        self.keeper.find(&name).await
     }
 
     async fn build(
@@ -375,7 +347,7 @@ impl Place<'_> {
         parent: &Parent,
     ) -> Result<(), ImageError> {
         let python = match self.python.filter(|_| group.is_python) {
-            Some(own) => Some((own, parent.python_for(own, &self.engine, &self.cache).await?)),
+            Some(own) => Some((own, self.keeper.python_for(own, parent, &self.cache).await?)),
             None => None,
         };
         let folder = task.temporary()?;
