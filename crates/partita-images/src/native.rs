@@ -211,10 +211,7 @@ fn begun_with(bytes: Vec<u8>, interpreter: &Path, other: &str) -> Vec<u8> {
 /// Returns the document that an image is.
 fn config(docker: &Docker, parent: &Parent, layers: &[Layer], task: &Task<'_>) -> Value {
     let inspected = &parent.inspected;
-    let mut config = serde_json::to_value(&inspected.config).unwrap_or_default();
-    if !config.is_object() {
-        config = json!({});
-    }
+    let mut config = begun(parent);
     let mut variables: BTreeMap<String, String> = BTreeMap::new();
     let of_parent = config["Env"].as_array().cloned().unwrap_or_default();
     for variable in of_parent.iter().filter_map(Value::as_str) {
@@ -251,9 +248,39 @@ fn config(docker: &Docker, parent: &Parent, layers: &[Layer], task: &Task<'_>) -
     })
 }
 
+/// Returns what a parent says of its containers, in one order: maps of it were read in any.
+fn begun(parent: &Parent) -> Value {
+    match serde_json::to_value(&parent.inspected.config).unwrap_or_default() {
+        Value::Object(mut config) => {
+            config.values_mut().for_each(Value::sort_all_objects);
+            Value::Object(config)
+        }
+        _ => json!({}),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use bollard::models::ImageInspect;
+
     use super::*;
+
+    #[test]
+    fn what_an_image_says_is_the_same_bytes_in_whatever_order_its_parent_was_read() {
+        let config = r#"{"Labels": {"a": "1", "b": "2", "c": "3", "d": "4", "e": "5"},
+            "ExposedPorts": {"1/tcp": {}, "2/tcp": {}, "3/tcp": {}, "4/tcp": {}, "5/tcp": {}},
+            "Volumes": {"/a": {}, "/b": {}, "/c": {}, "/d": {}, "/e": {}}}"#;
+        let read = || {
+            let inspected = ImageInspect {
+                config: serde_json::from_str(config).unwrap(),
+                ..ImageInspect::default()
+            };
+            let parent = Parent { name: String::new(), id: String::new(), inspected };
+            begun(&parent).to_string()
+        };
+        let first = read();
+        assert!((0..20).all(|_| read() == first), "{first}");
+    }
 
     #[test]
     fn programs_are_begun_with_the_python_of_the_image() {
