@@ -28,13 +28,14 @@ class Registry:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.host = "127.0.0.1"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
 
     @property
     def uri(self) -> str:
-        return f"127.0.0.1:{self.port}/team"
+        return f"{self.host}:{self.port}/team"
 
     def start(self) -> None:
         words = [SCRIPTS / "registry.sh", "up", self.folder, str(self.port)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,33 @@ def test_a_password_opens_a_registry_without_an_engine_and_is_kept_nowhere(
         assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no `openssl`")
+@pytest.mark.usefixtures("away")
+def test_a_registry_that_is_not_of_this_machine_is_asked_with_tls(
+    project: Project,
+    command: str,
+    parent: str,
+    second: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    certificate, key = second.folder / "certificate", second.folder / "key"
+    words = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=tests", "-days", "2")
+    for_host = ("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE")
+    files = ("-keyout", str(key), "-out", str(certificate))
+    subprocess.run(["openssl", *words, *for_host, *files], check=True, capture_output=True)
+    # Only a resolver knows that this is an address of this machine.
+    second.host = "127.1"
+    use_password(command, parent, second, PASSWORD)
+    second.start()
+    write(project, "")
+    finished = project.verb("build", target="main.py")
+    assert finished.code == 3 and "invalid peer certificate" in finished.err, finished
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    (row,) = rows(command, "build")
+    assert row["verdict"] == "built"
+    assert row["image"].startswith(f"{second.uri}/partita:")
+
+
 @pytest.mark.usefixtures("away")
 def test_a_registry_that_takes_nothing_is_told_in_its_words(
     project: Project, command: str, registry: Registry, parent: str
@@ -240,6 +268,7 @@ DOCKER = "application/vnd.docker."
 INDEX = f"{DOCKER}distribution.manifest.list.v2+json"
 MANIFEST = f"{DOCKER}distribution.manifest.v2+json"
 CONFIG = f"{DOCKER}container.image.v1+json"
+OCI = "application/vnd.oci.image."
 
 
 def index(registry: Registry, *architectures: str, **of_machine: dict[str, Any]) -> str:
@@ -288,6 +317,27 @@ def test_of_several_images_the_one_for_this_machine_is_built_on(
     write(project, f"parent_image={alone!r}")
     message = project.verb("build", target="main.py").refusal
     assert f"the image `{alone}` is made for `s390x`, and this machine runs on" in message
+
+
+@pytest.mark.usefixtures("away")
+def test_an_image_has_the_format_of_the_one_that_it_is_built_on(
+    project: Project, command: str, registry: Registry, images: Engine, parent: str
+) -> None:
+    found = registry.manifest(parent)
+    layers = [{**layer, "mediaType": f"{OCI}layer.v1.tar+gzip"} for layer in found["layers"]]
+    config = {**found["config"], "mediaType": f"{OCI}config.v1+json"}
+    kinds = {"schemaVersion": 2, "mediaType": f"{OCI}manifest.v1+json"}
+    registry.put("base/python:oci", {**kinds, "config": config, "layers": layers})
+    use_registry(command, f"127.0.0.1:{registry.port}/base/python:oci", registry)
+    write(project, "")
+    (row,) = rows(command, "build")
+    made = registry.manifest(row["image"])
+    assert {part["mediaType"] for part in made["layers"]} == {layers[0]["mediaType"]}
+    assert (made["mediaType"], made["config"]["mediaType"]) == (
+        kinds["mediaType"],
+        config["mediaType"],
+    )
+    assert images.docker("pull", "--quiet", row["image"]) == row["image"]
 
 
 @pytest.mark.usefixtures("away")

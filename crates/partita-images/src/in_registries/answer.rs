@@ -24,9 +24,7 @@ impl From<OciDistributionError> for Answer {
         match error {
             OciDistributionError::RegistryError { envelope, .. } => of_envelope(&envelope),
             OciDistributionError::UnauthorizedError { .. } => of_status(401, ""),
-            OciDistributionError::AuthenticationFailure(why) => {
-                Self::Denied(format!("unauthorized: {}", of_status(401, &why)))
-            }
+            OciDistributionError::AuthenticationFailure(why) => of_status(401, &why),
             OciDistributionError::ServerError { code, message, .. } => of_status(code, &message),
             OciDistributionError::RequestError(error) => match error.status() {
                 Some(status) => of_status(status.as_u16(), ""),

@@ -130,3 +130,40 @@ fn client(is_here: bool) -> oci_client::errors::Result<Client> {
     }
     Client::try_from(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(uri: &str, image: &str, registry: &str, repository: &str, is_told: bool) {
+        let credentials = Some(("robot".to_owned(), "secret".to_owned()));
+        let clients = Clients::new(Registry { uri: uri.to_owned(), credentials });
+        let reference = clients.reference(image).unwrap();
+        assert_eq!((reference.registry(), reference.repository()), (registry, repository));
+        assert_eq!(clients.auth(&reference) != RegistryAuth::Anonymous, is_told, "{image}");
+    }
+
+    #[test]
+    fn a_password_is_told_to_its_registry_alone() {
+        let team = "registry.example.org/team";
+        check(team, "registry.example.org/a/b:7", "registry.example.org", "a/b", true);
+        check(team, "registry.example.org:5000/a", "registry.example.org:5000", "a", false);
+        check(
+            team,
+            "example.org/registry.example.org/a",
+            "example.org",
+            "registry.example.org/a",
+            false,
+        );
+        check(team, "python:3.11-slim", "docker.io", "library/python", false);
+        check(team, "team/python", "docker.io", "team/python", false);
+        check("docker.io/team", "python:3.11-slim", "docker.io", "library/python", true);
+    }
+
+    #[test]
+    fn what_is_no_name_of_an_image_is_told() {
+        let clients = Clients::new(Registry { uri: "a.b".to_owned(), credentials: None });
+        let told = clients.reference("Not A Name").unwrap_err().to_string();
+        assert!(told.starts_with("`Not A Name` is no name of an image: "), "{told}");
+    }
+}
