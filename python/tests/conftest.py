@@ -19,7 +19,7 @@ import pytest
 import partita
 from partita import Client
 
-pytest_plugins = ["docker_engine", "image_stack"]
+pytest_plugins = ["docker_engine", "image_stack", "image_registry"]
 
 #: Long enough for the slowest machine; a test that takes this long hangs.
 PATIENCE = 120.0

@@ -11,6 +11,7 @@ import pytest
 from conftest import Project
 from docker_engine import Engine
 from image_parents import bare, with_pip
+from image_registry import Registry
 from image_stack import built
 from partita import Client
 from process_stack import partita
@@ -25,7 +26,9 @@ COMMON = """
 
     def docker_run(name, store, image, command, environment):
         variables = [f"--env={key}={value}" for key, value in environment.items()]
-        words = ["docker", "run", f"--name={name}", "--rm", "--network=none", f"--volume={store}:{store}"]
+        # It has an engine of its own, as a cluster elsewhere has.
+        engine = os.environ.get("ENGINE_OF_OWN", os.environ["DOCKER_HOST"])
+        words = ["docker", f"--host={engine}", "run", f"--name={name}", "--rm", "--network=none", f"--volume={store}:{store}"]
         return subprocess.Popen([*words, f"--user={os.getuid()}:{os.getgid()}", *variables, image, *command])
 
     class OwnConfig(BaseOrchestratorConfig):
@@ -124,13 +127,12 @@ def register(project: Project, command: str, kind: str) -> None:
     partita(command, "orchestrator", "flavor", "register", "flavors.own.OwnFlavor")
 
 
-def use(command: str, builder: str, parent: str) -> None:
+def use(command: str, builder: str, parent: str, *more: str) -> None:
     partita(command, "orchestrator", "register", "own", "--flavor=own", f"--parent_image={parent}")
     network = ["--network=none"] if builder == "docker" else []
     partita(command, "image-builder", "register", "made", f"--flavor={builder}", *network)
-    partita(
-        command, "stack", "register", "own", "-o", "own", "-a", "default", "-i", "made", "--set"
-    )
+    names = ("-o", "own", "-a", "default", "-i", "made", *more)
+    partita(command, "stack", "register", "own", *names, "--set")
 
 
 def found() -> Any:
@@ -173,6 +175,35 @@ def test_an_image_has_the_whole_project_and_an_edit_is_another_last_layer(
     below = [{tuple(layers(images, image)[:-1]) for image in of} for of in (first, second)]
     assert below[0] == below[1] and len(below[0]) == 2
     assert not first & second
+
+
+def test_a_run_of_an_orchestrator_that_has_its_own_engine_needs_none_here(
+    project: Project,
+    command: str,
+    images: Engine,
+    registry: Registry,
+    wheels: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry.start()
+    parent = registry.keep(images, bare(images), "base/python:1")
+    monkeypatch.setenv("ENGINE_OF_OWN", images.host)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    register(project, command, LAUNCHER)
+    words = ("container-registry", "register", "team", f"--uri={registry.uri}", "--flavor=local")
+    partita(command, *words)
+    use(command, "native", parent, "-c", "team")
+    write(project, "first")
+    finished = project.run()
+    assert finished.code == 0, finished
+    assert found() == ["first", "data", "said", "1.0", "/opt/partita/code"]
+    assert all(image.startswith(registry.uri) for image in built(images))
+    again = project.run()
+    assert again.code == 0 and "building" not in again.err, again
+    write(project, "second")
+    finished = project.run()
+    assert finished.code == 0 and "the code changed" in finished.err, finished
+    assert found()[0] == "second"
 
 
 def test_images_are_built_for_an_orchestrator_of_ones_own_if_the_stack_names_a_builder(

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conftest import Project
-from docker_engine import SCRIPTS, Engine
+from docker_engine import Engine
 from image_parents import bare
-from image_stack import built, use
+from image_registry import PASSWORD, USERS, Registry, use_password, use_registry
+from image_stack import built
 from partita import Client
-from process_stack import partita
-
-PASSWORD = "secret-word-7"
-
-#: Who may ask, as `htpasswd -B` writes it for that password.
-USERS = "robot:$2y$05$abcdefghijklmnopqrstuudZie2e50Ytm4dl0IqmRZAurrmQpl2x.\n"
 
 ONE = """
     from partita import pipeline, step
@@ -34,62 +26,11 @@ ONE = """
 """
 
 
-class Registry:
-    """A registry of a test's own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-
-    @property
-    def uri(self) -> str:
-        return f"127.0.0.1:{self.port}/team"
-
-    def start(self) -> None:
-        words = [SCRIPTS / "registry.sh", "up", self.folder, str(self.port)]
-        subprocess.run(words, check=True, capture_output=True)
-
-    def stop(self) -> None:
-        subprocess.run([SCRIPTS / "registry.sh", "down", self.folder], check=True)
-
-
-@pytest.fixture
-def registry(tmp_path: Path, images: Engine) -> Iterator[Registry]:
-    """A registry that does not run yet."""
-    made = Registry(tmp_path / "registry")
-    made.folder.mkdir()
-    yield made
-    made.stop()
-
-
-def use_registry(command: str, engine: Engine, registry: Registry, *who: str) -> None:
-    """Makes a stack active whose images are kept in a registry."""
-    words = ("container-registry", "register", "team", f"--uri={registry.uri}", *who)
-    partita(command, *words, "--flavor=default" if who else "--flavor=local")
-    use(command, "native", bare(engine), "-c", "team")
-
-
-def use_password(command: str, engine: Engine, registry: Registry, password: str) -> None:
-    """As that, with a password, which is kept as a secret."""
-    (registry.folder / "users").write_text(USERS)
-    subprocess.run(
-        [command, "secret", "set", "registry", "password=-"],
-        input=password,
-        text=True,
-        check=True,
-        capture_output=True,
-    )
-    who = ("--username=robot", "--password={{registry.password}}")
-    use_registry(command, engine, registry, *who)
-
-
 def test_an_image_that_was_built_once_is_taken_from_the_registry(
     project: Project, command: str, images: Engine, registry: Registry
 ) -> None:
     registry.start()
-    use_registry(command, images, registry)
+    use_registry(command, bare(images), registry)
     project.write("main.py", ONE)
     finished = project.run()
     assert finished.code == 0, finished.err
@@ -107,7 +48,7 @@ def test_an_image_that_was_built_once_is_taken_from_the_registry(
 def test_a_password_opens_a_registry_and_is_found_nowhere(
     project: Project, command: str, images: Engine, registry: Registry, tmp_path: Path
 ) -> None:
-    use_password(command, images, registry, PASSWORD)
+    use_password(command, bare(images), registry, PASSWORD)
     registry.start()
     project.write("main.py", ONE)
     finished = project.run(verbose=True)
@@ -128,9 +69,9 @@ def test_a_registry_that_does_not_take_who_asks_ends_the_run_before_it_begins(
 ) -> None:
     if password is None:
         (registry.folder / "users").write_text(USERS)
-        use_registry(command, images, registry)
+        use_registry(command, bare(images), registry)
     else:
-        use_password(command, images, registry, password)
+        use_password(command, bare(images), registry, password)
     registry.start()
     project.write("main.py", ONE)
     finished = project.run()
@@ -147,7 +88,7 @@ def test_an_image_that_a_registry_does_not_take_is_not_taken_for_one_that_it_has
 ) -> None:
     (registry.folder / "readonly").touch()
     registry.start()
-    use_registry(command, images, registry)
+    use_registry(command, bare(images), registry)
     project.write("main.py", ONE)
     message = project.run().refusal
     assert f"the container registry at `{registry.uri}` cannot be given the image" in message
@@ -159,7 +100,7 @@ def test_an_image_that_a_registry_does_not_take_is_not_taken_for_one_that_it_has
 def test_a_registry_that_is_away_is_told_of(
     project: Project, command: str, images: Engine, registry: Registry
 ) -> None:
-    use_registry(command, images, registry)
+    use_registry(command, bare(images), registry)
     project.write("main.py", ONE)
     message = project.run().refusal
     assert "cannot be asked for the image" in message

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Starts and stops a container registry of the tests' own, on this machine alone and without TLS.
+# Starts and stops a container registry of the tests' own, on this machine alone.
 #
 #   tests/docker/registry.sh up FOLDER PORT   starts one that keeps its images in FOLDER
 #   tests/docker/registry.sh down FOLDER      stops it
 #   tests/docker/registry.sh install          installs what it needs, where that is not there
 #
 # Where there is no registry, Debian's is installed. With a file FOLDER/users, as `htpasswd` writes
-# them, it takes nobody else; with FOLDER/readonly, nothing. What it says is in FOLDER/log.
+# them, it takes nobody else; with FOLDER/readonly, nothing; with FOLDER/certificate and FOLDER/key, whoever
+# speaks TLS. What it says is in FOLDER/log.
 set -euo pipefail
 
 say() { printf 'tests/docker/registry.sh: %s\n' "$1" >&2; }
@@ -34,15 +35,16 @@ install() { (flock 9; install_missing) 9>/run/lock/partita-registry; }
 answers() { curl --silent --output /dev/null --max-time 3 "http://127.0.0.1:$1/v2/"; }
 
 up() {
-    local folder=$1 port=$2 readonly=false end=$((SECONDS + 60))
+    local folder=$1 port=$2 readonly=false tls='' end=$((SECONDS + 60))
     install
     mkdir -p "$folder/data"
     [ ! -e "$folder/readonly" ] || readonly=true
+    [ ! -e "$folder/key" ] || tls=", tls: {certificate: \"$folder/certificate\", key: \"$folder/key\"}"
     {
         printf 'version: 0.1\nlog: {level: warn}\n'
         printf 'storage: {filesystem: {rootdirectory: "%s/data"}, ' "$folder"
         printf 'maintenance: {readonly: {enabled: %s}}}\n' $readonly
-        printf 'http: {addr: "127.0.0.1:%s"}\n' "$port"
+        printf 'http: {addr: "127.0.0.1:%s"%s}\n' "$port" "$tls"
         [ ! -e "$folder/users" ] || printf 'auth: {htpasswd: {realm: tests, path: "%s/users"}}\n' "$folder"
     } >"$folder/config.yml"
     setsid docker-registry serve "$folder/config.yml" >"$folder/log" 2>&1 </dev/null &

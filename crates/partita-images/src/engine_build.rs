@@ -76,8 +76,7 @@ impl Task<'_> {
         docker: &Docker,
     ) -> Result<String, ImageError> {
         let image = dockerfile_image(docker);
-        let is_there = Parent::there(&self.place.engine, &image).await?.is_some();
-        if is_there && !docker.prevent_build_reuse {
+        if !docker.prevent_build_reuse && self.place.keeper.has(&image).await? {
             return Ok(image);
         }
         let root = self.place.source_root;
@@ -175,7 +174,7 @@ impl Task<'_> {
             options = options.networkmode(network);
         }
         let who = transfer::all_credentials(self.place.registry.as_ref());
-        let engine = &self.place.engine.docker;
+        let engine = &self.place.keeper.engine()?.docker;
         let mut told = std::pin::pin!(engine.build_image(options.build(), Some(who), Some(body)));
         let (mut output, mut failure) = (String::new(), None);
         while let Some(part) = told.next().await {

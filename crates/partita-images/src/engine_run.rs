@@ -21,8 +21,9 @@ use crate::builder::DockerImageBuilderConfig;
 use crate::engine_build::Source;
 use crate::error::ImageError;
 use crate::instructions::{Instruction, Instructions};
-use crate::make::{Place, Task};
-use crate::parent::{Parent, remove};
+use crate::make::{Task, containers_of};
+use crate::on_engine::remove;
+use crate::parent::Parent;
 use crate::recipe::short;
 use crate::said;
 
@@ -44,7 +45,7 @@ impl Task<'_> {
     ) -> Result<(), ImageError> {
         let mut made = Vec::new();
         let built = self.parts(config, docker, parent, source, instructions, &mut made).await;
-        remove_parts(&self.place.engine, &made).await;
+        remove_parts(self.place.keeper.engine()?, &made).await;
         built
     }
 
@@ -100,7 +101,7 @@ impl Task<'_> {
         from: &str,
         into: &str,
     ) -> Result<(), ImageError> {
-        let engine = &self.place.engine;
+        let engine = self.place.keeper.engine()?;
         let told = |trouble: Trouble| ImageError::engine(self.steps, trouble);
         let body = ContainerCreateBody {
             image: Some(from.to_owned()),
@@ -113,7 +114,7 @@ impl Task<'_> {
             }),
             ..ContainerCreateBody::default()
         };
-        let containers = Place::containers(&self.place.work.id);
+        let containers = containers_of(&self.place.work.id);
         let name = format!("{containers}-{}", into.replace(':', "-"));
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
         let created =
@@ -125,7 +126,7 @@ impl Task<'_> {
     }
 
     async fn run_in(&self, container: &str, into: &str) -> Result<(), ImageError> {
-        let engine = &self.place.engine;
+        let engine = self.place.keeper.engine()?;
         let told = |trouble: Trouble| ImageError::engine(self.steps, trouble);
         let (output, code) = ended(engine, container).await.map_err(told)?;
         let log = self.write_log(&output)?;

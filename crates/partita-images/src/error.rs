@@ -10,6 +10,11 @@ pub enum ImageError {
     /// The engine is not there, or not fit.
     #[error(transparent)]
     Engine(#[from] PreflightError),
+    /// There is no engine, and this stack cannot do without.
+    #[error(
+        "{0}; or do without, for which a stack has an image builder of flavor `native` and a container registry"
+    )]
+    NoEngine(PreflightError),
     /// The engine went away.
     #[error("the Docker engine cannot be reached any more: {0}")]
     Away(String),
@@ -30,6 +35,9 @@ pub enum ImageError {
     /// The registry refused something.
     #[error("{0}")]
     Registry(String),
+    /// A registry is out of reach.
+    #[error("{0}")]
+    RegistryAway(String),
     /// What a Dockerfile may copy cannot be read.
     #[error(transparent)]
     Context(#[from] CodeError),
@@ -48,7 +56,7 @@ impl ImageError {
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Engine(error) => error.is_unreachable(),
-            Self::Away(_) => true,
+            Self::NoEngine(_) | Self::Away(_) | Self::RegistryAway(_) => true,
             _ => false,
         }
     }

@@ -114,11 +114,9 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
 
 /// Writes a layer and returns its digest, as images name it.
 pub(crate) fn write(files: &Files, into: File) -> io::Result<String> {
-    let mut tar = Builder::new(Hashing { into, hasher: Sha256::new() });
+    let mut tar = Builder::new(Hashing::new(into));
     add_files(&mut tar, files, Path::new(""))?;
-    let Hashing { mut into, hasher } = tar.into_inner()?;
-    into.flush()?;
-    Ok(named(hasher))
+    Ok(tar.into_inner()?.finish()?.0)
 }
 
 /// Returns the digest of bytes, as images name it.
@@ -130,9 +128,9 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 
 /// Returns the digest of a layer that was written before.
 pub(crate) fn digest_of_file(path: &Path) -> io::Result<String> {
-    let mut hashing = Hashing { into: io::sink(), hasher: Sha256::new() };
+    let mut hashing = Hashing::new(io::sink());
     io::copy(&mut File::open(path)?, &mut hashing)?;
-    Ok(named(hashing.hasher))
+    Ok(hashing.finish()?.0)
 }
 
 fn named(hasher: Sha256) -> String {
@@ -140,15 +138,30 @@ fn named(hasher: Sha256) -> String {
     format!("sha256:{hex}")
 }
 
-struct Hashing<W> {
+/// Knows the digest and the size of what is written through it.
+pub(crate) struct Hashing<W> {
     into: W,
     hasher: Sha256,
+    size: u64,
+}
+
+impl<W: Write> Hashing<W> {
+    pub(crate) fn new(into: W) -> Self {
+        Self { into, hasher: Sha256::new(), size: 0 }
+    }
+
+    /// Returns the digest, as images name it, and the size of what was written.
+    pub(crate) fn finish(mut self) -> io::Result<(String, u64)> {
+        self.into.flush()?;
+        Ok((named(self.hasher), self.size))
+    }
 }
 
 impl<W: Write> Write for Hashing<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.into.write(bytes)?;
         self.hasher.update(&bytes[..written]);
+        self.size += written as u64;
         Ok(written)
     }
 

@@ -2,34 +2,34 @@
 //! these.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use bollard::query_parameters::ListContainersOptionsBuilder;
 use futures_util::future::try_join_all;
 use partita_core::deployment::Deployment;
 use partita_core::digest::Digest;
 use partita_core::settings::Docker;
 use partita_core::stack::Component;
-use partita_orchestrators::docker::{Engine, PreflightError};
+use partita_orchestrators::docker::PreflightError;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::builder::Builder;
 use crate::bytecode;
 use crate::code::Code;
+use crate::engine_build;
 use crate::error::ImageError;
+use crate::keeper::Keeper;
 use crate::layer::Files;
 use crate::own::{Own, OwnPython};
-use crate::parent::{self, Parent};
+use crate::parent::Parent;
 use crate::recipe::{Recipe, short};
 use crate::registry::Registry;
 use crate::work::{self, Work};
-use crate::{engine_build, engine_run, transfer};
 
 /// What images are made for, and with.
 pub struct Request<'a> {
@@ -49,6 +49,8 @@ pub struct Request<'a> {
     pub code: Option<Code>,
     /// The folder where this machine keeps what images are made of.
     pub cache: PathBuf,
+    /// Whether steps run on the engine as soon as their images are there, so that there has to be one.
+    pub runs_on_engine: bool,
 }
 
 /// The image of some steps.
@@ -66,7 +68,7 @@ pub struct StepImage {
 
 /// What is at hand while images are made.
 pub(crate) struct Place<'a> {
-    pub(crate) engine: Engine,
+    pub(crate) keeper: Keeper,
     pub(crate) registry: Option<Registry>,
     pub(crate) source_root: &'a Path,
     pub(crate) code: Option<&'a Code>,
@@ -137,7 +139,7 @@ impl Group {
 /// Returns the images of steps, and whether each is there; makes nothing.
 ///
 /// # Errors
-/// If the engine is not there, or cannot run what they are built on.
+/// If nothing is there that keeps them, or that cannot run what they are built on.
 pub fn plan(request: &Request<'_>) -> Result<Vec<StepImage>, ImageError> {
     with_place(request, async |place, groups| {
         let mut planned = Vec::new();
@@ -166,6 +168,11 @@ pub fn make(request: &Request<'_>, tell: &dyn Fn(&str)) -> Result<Vec<StepImage>
         }
         Ok(made.into_iter().map(|(image, _)| image).collect())
     })
+}
+
+/// Returns what the names of the containers of builds begin with.
+pub(crate) fn containers_of(work: &str) -> String {
+    format!("partita-build-{work}")
 }
 
 /// Returns an id that nothing else has.
@@ -206,7 +213,7 @@ fn with_place<T>(
     let made = runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate()).map_err(PreflightError::from)?;
         let place = Place {
-            engine: Engine::of(request.orchestrator).await?,
+            keeper: Keeper::of(request).await?,
             registry: request.registry.clone(),
             source_root: request.source_root,
             code: request.code.as_ref(),
@@ -219,16 +226,14 @@ fn with_place<T>(
             before: before.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default(),
         };
         for id in dead {
-            place.remove_containers(&id).await;
+            place.keeper.clean(&containers_of(&id), &[]).await;
         }
         tokio::select! {
             made = run(&place, groups) => return made,
             _ = ctrl_c() => {}
             _ = terminated.recv() => {}
         }
-        place.remove_containers(&place.work.id).await;
-        let parts = place.parts.take();
-        engine_run::remove_parts(&place.engine, &parts).await;
+        place.keeper.clean(&containers_of(&place.work.id), &place.parts.take()).await;
         Err(ImageError::Cancelled)
     });
     // What was cancelled need not come to its end.
@@ -270,21 +275,6 @@ impl Place<'_> {
         }
     }
 
-    /// Returns what the names of the containers of builds begin with.
-    pub(crate) fn containers(id: &str) -> String {
-        format!("partita-build-{id}")
-    }
-
-    /// Removes the containers of builds that were cancelled, or whose process died.
-    async fn remove_containers(&self, id: &str) {
-        let filters = HashMap::from([("name", vec![format!("^/?{}", Self::containers(id))])]);
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let listed = self.engine.docker.list_containers(Some(options)).await;
-        for container in listed.unwrap_or_default() {
-            parent::remove(&self.engine, &container.id.unwrap_or_default()).await;
-        }
-    }
-
     /// Returns the name of what an image is built on, as the engine has it.
     fn parent_name(group: &Group) -> String {
         let docker = &group.docker;
@@ -296,7 +286,7 @@ impl Place<'_> {
         let name = Self::parent_name(group);
         let mut planned =
             StepImage { image: None, steps: group.steps.clone(), reason: None, seconds: None };
-        let Some(parent) = Parent::there(&self.engine, &name).await? else {
+        let Some(parent) = self.keeper.there(&name).await? else {
             planned.reason = Some(match &group.docker.dockerfile {
                 Some(dockerfile) => format!("nothing was built of `{dockerfile}` as it is now"),
                 None => format!("`{name}` is not there, and is pulled first"),
@@ -305,8 +295,7 @@ impl Place<'_> {
         };
         let recipe = self.recipe(group, &parent);
         let image = recipe.image(self.registry.as_ref());
-        if Parent::there(&self.engine, &image).await?.is_none() || group.docker.prevent_build_reuse
-        {
+        if group.docker.prevent_build_reuse || !self.keeper.has(&image).await? {
             planned.reason = Some(self.reason(group, &recipe));
         }
         planned.image = Some(image);
@@ -323,7 +312,7 @@ impl Place<'_> {
         };
         let changes = recipe.changes(before);
         match changes.is_empty() {
-            true => "the engine does not have it any more".to_owned(),
+            true => format!("{} does not have it any more", self.keeper.in_words()),
             false => changes.join(", "),
         }
     }
@@ -344,37 +333,19 @@ impl Place<'_> {
             reason,
             seconds,
         };
-        if !group.docker.prevent_build_reuse {
-            let is_there = Parent::there(&self.engine, &image).await?.is_some();
-            let is_there = is_there
-                || match &self.registry {
-                    Some(registry) => {
-                        transfer::pull_if_there(&self.engine, &image, registry).await?
-                    }
-                    None => false,
-                };
-            if is_there {
-                return Ok((made(None, None), recipe));
-            }
+        if !group.docker.prevent_build_reuse && self.keeper.gets(&image).await? {
+            return Ok((made(None, None), recipe));
         }
         let reason = self.reason(group, &recipe);
         let task = Task::new(self, &image, short(&recipe.digest()), &steps);
         let _turn = task.turn(tell).await?;
-        if !group.docker.prevent_build_reuse && Parent::there(&self.engine, &image).await?.is_some()
-        {
+        if !group.docker.prevent_build_reuse && self.keeper.has(&image).await? {
             // Another run has built it meanwhile.
             return Ok((made(None, None), recipe));
         }
         tell(&format!("building the image `{image}` of {steps}: {reason}"));
         self.build(&task, group, &parent).await?;
-        if let Some(registry) = &self.registry
-            && let Err(error) = transfer::push(&self.engine, &image, registry).await
-        {
-            // Nobody is to take it for one that the registry has.
-            let options = None::<bollard::query_parameters::RemoveImageOptions>;
-            let _ = self.engine.docker.remove_image(&image, options, None).await;
-            return Err(error);
-        }
+        self.keeper.share(&image).await?;
         let seconds = begun.elapsed().as_secs_f64();
         tell(&format!("the image `{image}` is built, in {seconds:.1} s"));
         Ok((made(Some(reason), Some(seconds)), recipe))
@@ -394,7 +365,7 @@ impl Place<'_> {
             let _turn = task.turn(tell).await?;
             task.build_dockerfile(config, &group.docker).await?;
         }
-        Parent::find(&self.engine, &name, self.registry.as_ref()).await
+        self.keeper.find(&name).await
     }
 
     async fn build(
@@ -404,7 +375,7 @@ impl Place<'_> {
         parent: &Parent,
     ) -> Result<(), ImageError> {
         let python = match self.python.filter(|_| group.is_python) {
-            Some(own) => Some((own, parent.python_for(own, &self.engine, &self.cache).await?)),
+            Some(own) => Some((own, self.keeper.python_for(own, parent, &self.cache).await?)),
             None => None,
         };
         let folder = task.temporary()?;

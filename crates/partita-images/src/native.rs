@@ -2,17 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use bollard::query_parameters::ImportImageOptionsBuilder;
-use futures_util::StreamExt;
 use partita_core::digest::FieldHasher;
 use partita_core::settings::{Docker, PackageInstaller};
-use partita_orchestrators::docker::Trouble;
 use serde_json::{Value, json};
-use tar::Builder;
 use tokio::process::Command;
 
 use crate::error::ImageError;
@@ -21,20 +17,19 @@ use crate::make::Task;
 use crate::own::{OwnPython, PACKAGES};
 use crate::parent::{Parent, ParentPython};
 use crate::recipe::{LAYOUT, short};
-use crate::{bytecode, code};
-use crate::{said, transfer};
+use crate::{bytecode, code, said};
 
 /// When images were made that are the same whenever they are.
 const CREATED: &str = "1980-01-01T00:00:00Z";
 
 /// A layer that was written.
-struct Layer {
-    digest: String,
-    file: PathBuf,
+pub(crate) struct Layer {
+    pub(crate) digest: String,
+    pub(crate) file: PathBuf,
 }
 
 impl Task<'_> {
-    /// Writes the layers of the image and gives it to the engine.
+    /// Writes the layers of the image and gives it to what keeps images.
     pub(crate) async fn build_by_hand(
         &self,
         docker: &Docker,
@@ -57,7 +52,8 @@ impl Task<'_> {
         if let Some(code) = self.place.code {
             layers.push(written(code.files.clone(), folder.path().join("code.tar")).await?);
         }
-        self.load(docker, parent, &layers).await
+        let config = config(docker, parent, &layers, self);
+        self.place.keeper.take(self.image, &config, parent, &layers, self.steps).await
     }
 
     pub(crate) fn temporary(&self) -> Result<tempfile::TempDir, ImageError> {
@@ -147,27 +143,6 @@ impl Task<'_> {
         }
         Err(ImageError::build(self.steps, said::why(&output, &ran.status.to_string(), &log)))
     }
-
-    /// Gives an image to the engine, which has the layers that this one is built on.
-    async fn load(
-        &self,
-        docker: &Docker,
-        parent: &Parent,
-        layers: &[Layer],
-    ) -> Result<(), ImageError> {
-        let written = |error| ImageError::system(&self.place.cache, error);
-        let config = config(docker, parent, layers, self);
-        let file = tempfile::tempfile_in(&self.place.cache).map_err(written)?;
-        let archive = archive(file, self.image, &config, parent, layers).map_err(written)?;
-        let body = bollard::body_try_stream(transfer::parts(archive).map_err(written)?);
-        let options = ImportImageOptionsBuilder::new().quiet(true).build();
-        let engine = &self.place.engine.docker;
-        let mut told = std::pin::pin!(engine.import_image(options, body, None));
-        while let Some(part) = told.next().await {
-            part.map_err(|error| ImageError::engine(self.steps, Trouble::from(error)))?;
-        }
-        Ok(())
-    }
 }
 
 /// Writes a layer.
@@ -179,7 +154,7 @@ async fn written(files: Files, file: PathBuf) -> Result<Layer, ImageError> {
 }
 
 /// Runs what takes its time, so that other images go on meanwhile.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     run: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(run).await.map_err(io::Error::other)?
@@ -240,10 +215,7 @@ fn begun_with(bytes: Vec<u8>, interpreter: &Path, other: &str) -> Vec<u8> {
 /// Returns the document that an image is.
 fn config(docker: &Docker, parent: &Parent, layers: &[Layer], task: &Task<'_>) -> Value {
     let inspected = &parent.inspected;
-    let mut config = serde_json::to_value(&inspected.config).unwrap_or_default();
-    if !config.is_object() {
-        config = json!({});
-    }
+    let mut config = begun(parent);
     let mut variables: BTreeMap<String, String> = BTreeMap::new();
     let of_parent = config["Env"].as_array().cloned().unwrap_or_default();
     for variable in of_parent.iter().filter_map(Value::as_str) {
@@ -264,7 +236,7 @@ fn config(docker: &Docker, parent: &Parent, layers: &[Layer], task: &Task<'_>) -
     let mut labels = config["Labels"].as_object().cloned().unwrap_or_default();
     labels.insert("partita.recipe".to_owned(), json!(task.tag));
     config["Labels"] = Value::Object(labels);
-    let below = below(parent);
+    let below = parent.layers();
     let history = |by: &str| json!({ "created": CREATED, "created_by": by });
     let all = below.iter().map(|_| "parent").chain(layers.iter().map(|_| "partita"));
     json!({
@@ -280,46 +252,39 @@ fn config(docker: &Docker, parent: &Parent, layers: &[Layer], task: &Task<'_>) -
     })
 }
 
-fn below(parent: &Parent) -> Vec<String> {
-    parent.inspected.root_fs.as_ref().and_then(|root| root.layers.clone()).unwrap_or_default()
-}
-
-/// Writes the archive that engines load. It names the layers of the parent and has none of them: the
-/// engine knows them by their digests.
-fn archive(
-    file: File,
-    image: &str,
-    config: &Value,
-    parent: &Parent,
-    layers: &[Layer],
-) -> io::Result<File> {
-    let hex = |digest: &str| digest.trim_start_matches("sha256:").to_owned();
-    let path_of = |digest: &String| format!("{}/layer.tar", hex(digest));
-    let bytes = serde_json::to_vec(config)?;
-    let name = format!("{}.json", hex(&layer::digest(&bytes)));
-    let all = below(parent);
-    let all = all.iter().chain(layers.iter().map(|layer| &layer.digest)).map(path_of);
-    let manifest = json!([{
-        "Config": name,
-        "RepoTags": [image],
-        "Layers": all.collect::<Vec<_>>(),
-    }]);
-    let text = |bytes: Vec<u8>| Content::Bytes { bytes, mode: layer::DATA };
-    let mut tar = Builder::new(file);
-    layer::add(&mut tar, Path::new("manifest.json"), &text(serde_json::to_vec(&manifest)?))?;
-    layer::add(&mut tar, Path::new(&name), &text(bytes))?;
-    for layer in layers {
-        let path = path_of(&layer.digest);
-        layer::add(&mut tar, Path::new(&path), &Content::File(layer.file.clone()))?;
+/// Returns what a parent says of its containers, in one order: maps of it were read in any.
+fn begun(parent: &Parent) -> Value {
+    match serde_json::to_value(&parent.inspected.config).unwrap_or_default() {
+        Value::Object(mut config) => {
+            config.values_mut().for_each(Value::sort_all_objects);
+            Value::Object(config)
+        }
+        _ => json!({}),
     }
-    let mut file = tar.into_inner()?;
-    file.flush()?;
-    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
+    use bollard::models::ImageInspect;
+
     use super::*;
+
+    #[test]
+    fn what_an_image_says_is_the_same_bytes_in_whatever_order_its_parent_was_read() {
+        let config = r#"{"Labels": {"a": "1", "b": "2", "c": "3", "d": "4", "e": "5"},
+            "ExposedPorts": {"1/tcp": {}, "2/tcp": {}, "3/tcp": {}, "4/tcp": {}, "5/tcp": {}},
+            "Volumes": {"/a": {}, "/b": {}, "/c": {}, "/d": {}, "/e": {}}}"#;
+        let read = || {
+            let inspected = ImageInspect {
+                config: serde_json::from_str(config).unwrap(),
+                ..ImageInspect::default()
+            };
+            let parent = Parent { name: String::new(), id: String::new(), inspected };
+            begun(&parent).to_string()
+        };
+        let first = read();
+        assert!((0..20).all(|_| read() == first), "{first}");
+    }
 
     #[test]
     fn programs_are_begun_with_the_python_of_the_image() {

@@ -79,7 +79,7 @@ impl Registry {
                 let LocalContainerRegistryConfig { uri } = crate::configuration(&component.config)?;
                 let registry =
                     Self::checked(ContainerRegistryConfig { uri, username: None, password: None })?;
-                if registry.is_here() {
+                if is_here(registry.host()) {
                     return Ok(registry);
                 }
                 Err(format!(
@@ -123,10 +123,24 @@ impl Registry {
         image.strip_prefix(self.host()).is_some_and(|rest| rest.starts_with('/'))
     }
 
-    fn is_here(&self) -> bool {
-        let host = self.host().rsplit_once(':').map_or(self.host(), |(host, _)| host);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    /// Says that it cannot do something for an image, and what helps where it does not take who asks.
+    pub(crate) fn cannot(&self, what: &str, image: &str, why: &str, is_denied: bool) -> String {
+        let help = match &self.credentials {
+            _ if !is_denied => "",
+            Some(_) => "; correct `username` and `password` of the container registry",
+            None => {
+                "; say who asks, with `username` and `password` of the stack's container registry"
+            }
+        };
+        let uri = &self.uri;
+        format!("the container registry at `{uri}` cannot {what} the image `{image}`: {why}{help}")
     }
+}
+
+/// Returns whether a host, which may have a port, is this machine.
+pub(crate) fn is_here(host: &str) -> bool {
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Returns whether text names a host, and perhaps what follows it in the names of images.

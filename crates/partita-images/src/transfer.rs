@@ -142,11 +142,8 @@ fn is_refusal(why: &str) -> bool {
 }
 
 fn told(registry: &Registry, what: &str, image: &str, trouble: &Trouble) -> ImageError {
-    ImageError::Registry(format!(
-        "the container registry at `{}` cannot {what} the image `{image}`: {trouble}{}",
-        registry.uri,
-        help(trouble, image, Some(registry))
-    ))
+    let why = trouble.to_string();
+    ImageError::Registry(registry.cannot(what, image, &why, is_refusal(&why)))
 }
 
 fn help(trouble: &Trouble, image: &str, registry: Option<&Registry>) -> &'static str {

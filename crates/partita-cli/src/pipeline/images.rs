@@ -18,7 +18,7 @@ pub(super) type Images = BTreeMap<String, String>;
 pub(super) fn planned(prepared: &Prepared) -> Result<BTreeMap<String, PlannedImage>, Error> {
     let mut planned = BTreeMap::new();
     for orchestrator in of_containers(prepared) {
-        let found = match partita_images::plan(&request(prepared, orchestrator)?) {
+        let found = match partita_images::plan(&request(prepared, orchestrator, false)?) {
             Ok(found) => found,
             Err(error) if error.is_unreachable() => {
                 let unknown = |reason: String| PlannedImage {
@@ -43,14 +43,19 @@ pub(super) fn planned(prepared: &Prepared) -> Result<BTreeMap<String, PlannedIma
     Ok(planned)
 }
 
-/// Makes the images that are not there; `tell` is told of each.
+/// Makes the images that are not there, for a run that begins then or not; `tell` is told of each.
 ///
 /// # Errors
 /// If one cannot be made.
-pub(super) fn make(prepared: &Prepared, tell: &dyn Fn(&str)) -> Result<Vec<StepImage>, Error> {
+pub(super) fn make(
+    prepared: &Prepared,
+    is_run: bool,
+    tell: &dyn Fn(&str),
+) -> Result<Vec<StepImage>, Error> {
     let mut made = Vec::new();
     for orchestrator in of_containers(prepared) {
-        let of_orchestrator = partita_images::make(&request(prepared, orchestrator)?, tell);
+        let request = request(prepared, orchestrator, is_run)?;
+        let of_orchestrator = partita_images::make(&request, tell);
         if let Err(error @ ImageError::Cancelled) = &of_orchestrator {
             tell(&error.to_string());
         }
@@ -88,6 +93,7 @@ fn code(prepared: &Prepared, orchestrator: &Component) -> Result<Option<Code>, E
 fn request<'a>(
     prepared: &'a Prepared,
     orchestrator: &'a Component,
+    is_run: bool,
 ) -> Result<partita_images::Request<'a>, Error> {
     let deployment = &prepared.compiled.deployment;
     let registry = match &prepared.stack.container_registry {
@@ -116,5 +122,6 @@ fn request<'a>(
         source_root: &prepared.source_root,
         code: code(prepared, orchestrator)?,
         cache: prepared.session.home().path().join("images"),
+        runs_on_engine: is_run && orchestrator.flavor == docker::NAME,
     })
 }

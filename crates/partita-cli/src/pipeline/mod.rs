@@ -189,7 +189,7 @@ pub fn plan(request: Request) -> Result<Vec<PlannedStep>, Error> {
 /// If the pipeline is not one that can run, its stack is not there, or an image cannot be made.
 pub fn build(request: Request) -> Result<Vec<StepImage>, Error> {
     let prepared = Prepared::of(request)?;
-    images::make(&prepared, &|told| note(prepared.style, told))
+    images::make(&prepared, false, &|told| note(prepared.style, told))
 }
 
 /// Returns the deployment, as JSON with one key a line.

@@ -95,7 +95,7 @@ impl Prepared {
     /// Makes the images of its steps and checks that what it runs on is there, before a run begins.
     pub(super) fn check(&mut self, python: &PythonPath) -> Result<(), Error> {
         let style = self.style;
-        let made = images::make(self, &|told| note(style, told))?;
+        let made = images::make(self, true, &|told| note(style, told))?;
         self.images = images::by_step(&made);
         Ok(launchers::check(self, python)?)
     }

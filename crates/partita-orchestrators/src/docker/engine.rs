@@ -103,7 +103,8 @@ impl Engine {
         Ok(Self {
             docker,
             endpoint: endpoint.clone(),
-            architecture: of_images(info.architecture.as_deref().unwrap_or_default()).to_owned(),
+            architecture: architecture_of_images(info.architecture.as_deref().unwrap_or_default())
+                .to_owned(),
             is_rootless: has("rootless") || is_run_by_somebody(endpoint).await,
             remaps_users: has("userns"),
             limits_memory: info.memory_limit.unwrap_or(true),
@@ -140,13 +141,13 @@ pub(super) fn away(endpoint: &Endpoint, why: &str) -> String {
     format!("the Docker engine at `{endpoint}` cannot be reached: {why}")
 }
 
-/// Returns an architecture as images name it, from how the kernel does.
-fn of_images(machine: &str) -> &str {
+/// Returns an architecture as images name it, from how kernels and compilers do.
+pub fn architecture_of_images(machine: &str) -> &str {
     match machine {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
         "armv7l" | "armv6l" => "arm",
-        "i686" | "i386" => "386",
+        "i686" | "i386" | "x86" => "386",
         other => other,
     }
 }

@@ -30,7 +30,7 @@ use partita_core::stack::{Capabilities, ComponentType, Delegates, Flavor};
 
 pub use config::DockerOrchestratorConfig;
 pub use endpoint::Endpoint;
-pub use engine::{Engine, Trouble};
+pub use engine::{Engine, Trouble, architecture_of_images};
 pub use gpu_probe::probe;
 pub use launcher::{DockerLauncher, OpenError, Place};
 pub use left::end_left;
