@@ -19,6 +19,7 @@ use crate::instructions::{Brings, COPY_CODE, COPY_OWN, Instructions};
 use crate::layer::{self, Content, Files};
 use crate::make::Task;
 use crate::parent::Parent;
+use crate::recipe::LABEL;
 use crate::{said, transfer};
 
 /// Where the engine finds the Dockerfile of an author, whatever else is copied.
@@ -98,7 +99,7 @@ impl Task<'_> {
             image: &image,
             dockerfile: AUTHORS,
             arguments: HashMap::new(),
-            labels: HashMap::new(),
+            labels: HashMap::from([(LABEL.to_owned(), "parent".to_owned())]),
         };
         self.run_build(config, docker, asked, tar).await?;
         Ok(image)
@@ -137,7 +138,7 @@ impl Task<'_> {
             .map_err(|error| ImageError::system(&self.place.cache, error))?;
         let mut labels = HashMap::new();
         if image == self.image {
-            labels.insert("partita.recipe".to_owned(), self.tag.clone());
+            labels.insert(LABEL.to_owned(), self.tag.clone());
         }
         let is_declared = |name: &String| dockerfile.contains(&format!("ARG {name}\n"));
         let arguments = arguments.iter().filter(|(name, _)| is_declared(name));

@@ -87,7 +87,9 @@ impl Task<'_> {
             from = part;
         }
         // Containers are begun otherwise while it is made.
-        text.push_str(&begins(parent));
+        if self.place.code.is_none() {
+            text.push_str(&begins(parent));
+        }
         let whole = begun(&from, &text);
         self.build_text(config, docker, self.image, whole, &arguments, source).await
     }

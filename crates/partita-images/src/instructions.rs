@@ -7,6 +7,7 @@ use partita_core::settings::{Docker, PackageInstaller};
 
 use crate::code::{ROOT, VARIABLE};
 use crate::parent::Parent;
+use crate::recipe::LABEL;
 
 /// The file with the requirements, in the image.
 const REQUIREMENTS: &str = "/opt/partita/requirements.txt";
@@ -49,7 +50,7 @@ impl Instructions {
         let mut made = Self::default();
         // By its number: an image need not know names.
         // The label is that of every part, so that what a failed build leaves is found by it.
-        made.text("LABEL partita.recipe=part\nUSER 0\n");
+        made.text(&format!("LABEL {LABEL}=part\nUSER 0\n"));
         made.variables(&docker.environment);
         if !docker.apt_packages.is_empty() {
             made.run(&["/bin/sh", "-c", &apt(docker)]);
@@ -63,6 +64,8 @@ impl Instructions {
         }
         made.variables(&docker.runtime_environment);
         if brings.code {
+            // Whoever starts a container says what runs in it.
+            made.text("ENTRYPOINT []\nCMD []\n");
             // Last, since it changes most often.
             made.text(&format!("ENV {VARIABLE}={ROOT}\nWORKDIR {ROOT}\n{COPY_CODE}"));
         }
@@ -182,6 +185,8 @@ RUN ["/bin/sh","-c","apt-get update && DEBIAN_FRONTEND=noninteractive apt-get in
 COPY requirements.txt /opt/partita/requirements.txt
 RUN ["python","-m","pip","install","--no-input","--disable-pip-version-check","--no-cache-dir","--requirement","/opt/partita/requirements.txt"]
 COPY own/ /
+ENTRYPOINT []
+CMD []
 ENV PARTITA_SOURCE_ROOT=/opt/partita/code
 WORKDIR /opt/partita/code
 COPY code/ /

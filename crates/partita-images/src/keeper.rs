@@ -24,12 +24,12 @@ pub(crate) enum Keeper {
 
 impl Keeper {
     /// Returns what keeps the images of a request: the engine if it is there, and else the registry of
-    /// the stack, as long as nothing has to be run.
-    pub(crate) async fn of(request: &Request<'_>) -> Result<Self, ImageError> {
+    /// the stack, as long as nothing has to be run; `containers` begins the names of containers.
+    pub(crate) async fn of(request: &Request<'_>, containers: String) -> Result<Self, ImageError> {
         let registry = request.registry.as_ref();
         let away = match Engine::of(request.orchestrator).await {
             Ok(engine) => {
-                return Ok(Self::Engine(OnEngine::new(engine, registry.cloned(), &request.cache)));
+                return Ok(Self::Engine(OnEngine::new(engine, request, containers)));
             }
             Err(away) if !away.is_unreachable() || request.runs_on_engine => {
                 return Err(away.into());
@@ -80,6 +80,14 @@ impl Keeper {
     pub(crate) async fn has(&self, image: &str) -> Result<bool, ImageError> {
         match self {
             Self::Engine(kept) => Ok(kept.there(image).await?.is_some()),
+            Self::Registries(kept) => kept.has(image).await,
+        }
+    }
+
+    /// Returns whether an image that was made is there, or where images are kept besides.
+    pub(crate) async fn has_anywhere(&self, image: &str) -> Result<bool, ImageError> {
+        match self {
+            Self::Engine(kept) => kept.has_anywhere(image).await,
             Self::Registries(kept) => kept.has(image).await,
         }
     }

@@ -213,7 +213,7 @@ fn with_place<T>(
     let made = runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate()).map_err(PreflightError::from)?;
         let place = Place {
-            keeper: Keeper::of(request).await?,
+            keeper: Keeper::of(request, containers_of(&work.id)).await?,
             registry: request.registry.clone(),
             source_root: request.source_root,
             code: request.code.as_ref(),
@@ -295,7 +295,7 @@ impl Place<'_> {
         };
         let recipe = self.recipe(group, &parent);
         let image = recipe.image(self.registry.as_ref());
-        if group.docker.prevent_build_reuse || !self.keeper.has(&image).await? {
+        if group.docker.prevent_build_reuse || !self.keeper.has_anywhere(&image).await? {
             planned.reason = Some(self.reason(group, &recipe));
         }
         planned.image = Some(image);

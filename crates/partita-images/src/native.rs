@@ -16,7 +16,7 @@ use crate::layer::{self, Content, Files};
 use crate::make::Task;
 use crate::own::{OwnPython, PACKAGES};
 use crate::parent::{Parent, ParentPython};
-use crate::recipe::{LAYOUT, short};
+use crate::recipe::{LABEL, LAYOUT, short};
 use crate::{bytecode, code, said};
 
 /// When images were made that are the same whenever they are.
@@ -227,6 +227,9 @@ fn config(docker: &Docker, parent: &Parent, layers: &[Layer], task: &Task<'_>) -
     if task.place.code.is_some() {
         variables.insert(code::VARIABLE.to_owned(), code::ROOT.to_owned());
         config["WorkingDir"] = json!(code::ROOT);
+        // Whoever starts a container says what runs in it.
+        config["Entrypoint"] = Value::Null;
+        config["Cmd"] = Value::Null;
     }
     let variables = variables.into_iter().map(|(name, value)| format!("{name}={value}"));
     config["Env"] = variables.collect();
@@ -234,7 +237,7 @@ fn config(docker: &Docker, parent: &Parent, layers: &[Layer], task: &Task<'_>) -
         config["User"] = json!(user);
     }
     let mut labels = config["Labels"].as_object().cloned().unwrap_or_default();
-    labels.insert("partita.recipe".to_owned(), json!(task.tag));
+    labels.insert(LABEL.to_owned(), json!(task.tag));
     config["Labels"] = Value::Object(labels);
     let below = parent.layers();
     let history = |by: &str| json!({ "created": CREATED, "created_by": by });

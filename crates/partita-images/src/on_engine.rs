@@ -2,21 +2,25 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::{
-    CreateContainerOptions, ImportImageOptionsBuilder, ListContainersOptionsBuilder,
+    CreateContainerOptionsBuilder, ImportImageOptionsBuilder, ListContainersOptionsBuilder,
     LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptions,
 };
 use futures_util::StreamExt;
 use partita_orchestrators::docker::{Engine, Trouble};
 use serde_json::{Value, json};
-use tar::Builder;
+use tar::{Archive, Builder};
+use tokio::time::timeout;
 
 use crate::error::ImageError;
+use crate::in_registries::InRegistries;
 use crate::layer::{self, Content};
+use crate::make::Request;
 use crate::native::Layer;
 use crate::parent::{Parent, ParentPython, unfit_architecture};
 use crate::registry::Registry;
@@ -35,11 +39,17 @@ pub(crate) struct OnEngine {
     registry: Option<Registry>,
     /// The folder where this machine keeps what images are made of.
     cache: PathBuf,
+    /// What the names of containers begin with.
+    containers: String,
 }
 
+/// How long the Python of an image may take to say what it is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 impl OnEngine {
-    pub(crate) fn new(engine: Engine, registry: Option<Registry>, cache: &Path) -> Self {
-        Self { engine, registry, cache: cache.to_owned() }
+    pub(crate) fn new(engine: Engine, request: &Request<'_>, containers: String) -> Self {
+        let (registry, cache) = (request.registry.clone(), request.cache.clone());
+        Self { engine, registry, cache, containers }
     }
 
     /// Returns an image that the engine has; `None` if it has it not.
@@ -67,6 +77,17 @@ impl OnEngine {
         transfer::pull(&self.engine, name, self.registry.as_ref()).await?;
         let found = self.there(name).await?;
         found.ok_or_else(|| ImageError::Parent(format!("the image `{name}` has gone again")))
+    }
+
+    /// Returns whether the engine has an image, or could get it from the registry.
+    pub(crate) async fn has_anywhere(&self, image: &str) -> Result<bool, ImageError> {
+        if self.there(image).await?.is_some() {
+            return Ok(true);
+        }
+        match &self.registry {
+            Some(registry) => InRegistries::new(registry.clone(), &self.cache).has(image).await,
+            None => Ok(false),
+        }
     }
 
     /// Returns whether the engine has an image, or has got it from the registry.
@@ -102,13 +123,42 @@ impl OnEngine {
         steps: &str,
     ) -> Result<(), ImageError> {
         let written = |error| ImageError::system(&self.cache, error);
-        let file = tempfile::tempfile_in(&self.cache).map_err(written)?;
-        let archive = archive(file, image, config, parent, layers).map_err(written)?;
-        let body = bollard::body_try_stream(transfer::parts(archive).map_err(written)?);
+        let file = || tempfile::tempfile_in(&self.cache);
+        let made = |below| archive(file()?, image, config, parent, layers, below);
+        let loaded = self.import(made(None).map_err(written)?).await;
+        let loaded = match loaded {
+            Err(Trouble::Away(why)) => Err(Trouble::Away(why)),
+            // Podman wants the layers that it has already as well.
+            Err(trouble) if trouble.to_string().contains("missing in the tarball") => {
+                let mut below = file().map_err(written)?;
+                match self.export(&parent.id, &mut below).await {
+                    Ok(()) => self.import(made(Some(below)).map_err(written)?).await,
+                    Err(trouble) => Err(trouble),
+                }
+            }
+            loaded => loaded,
+        };
+        loaded.map_err(|trouble| ImageError::engine(steps, trouble))
+    }
+
+    async fn import(&self, archive: File) -> Result<(), Trouble> {
+        let parts =
+            transfer::parts(archive).map_err(|error| Trouble::Refused(error.to_string()))?;
         let options = ImportImageOptionsBuilder::new().quiet(true).build();
+        let body = bollard::body_try_stream(parts);
         let mut told = std::pin::pin!(self.engine.docker.import_image(options, body, None));
         while let Some(part) = told.next().await {
-            part.map_err(|error| ImageError::engine(steps, Trouble::from(error)))?;
+            part?;
+        }
+        Ok(())
+    }
+
+    /// Writes an image of the engine to a file.
+    async fn export(&self, image: &str, into: &mut File) -> Result<(), Trouble> {
+        let mut parts = std::pin::pin!(self.engine.docker.export_image(image));
+        while let Some(part) = parts.next().await {
+            let written = into.write_all(&part?);
+            written.map_err(|error| Trouble::Refused(error.to_string()))?;
         }
         Ok(())
     }
@@ -116,6 +166,12 @@ impl OnEngine {
     /// Asks the Python of an image; `None` if there is none.
     pub(crate) async fn python(&self, parent: &Parent) -> Result<Option<ParentPython>, ImageError> {
         let failed = |trouble| looked_at(&parent.name, trouble);
+        let silent = |why: String| {
+            ImageError::Parent(format!(
+                "the `python` of the image `{}` does not say what it is: {why}",
+                parent.name
+            ))
+        };
         let body = ContainerCreateBody {
             image: Some(parent.id.clone()),
             entrypoint: Some(["python", "-c", PROBE].map(str::to_owned).to_vec()),
@@ -126,16 +182,27 @@ impl OnEngine {
             }),
             ..ContainerCreateBody::default()
         };
-        let options = None::<CreateContainerOptions>;
-        let created = self.engine.docker.create_container(options, body).await;
-        let container = created.map_err(|error| failed(Trouble::from(error)))?.id;
-        let said = said(&self.engine, &container).await;
+        let id = parent.id.trim_start_matches("sha256:");
+        let name = format!("{}-{}", self.containers, id.get(..12).unwrap_or(id));
+        let options = CreateContainerOptionsBuilder::new().name(&name).build();
+        let created = self.engine.docker.create_container(Some(options), body).await;
+        let container = match created.map_err(Trouble::from) {
+            Ok(created) => created.id,
+            // Podman looks for the program by now.
+            Err(trouble) if has_no_program(&trouble) => return Ok(None),
+            Err(trouble) => return Err(failed(trouble)),
+        };
+        let said = timeout(PATIENCE, said(&self.engine, &container)).await;
         remove(&self.engine, &container).await;
         match said {
-            Ok(said) => Ok(serde_json::from_str(said.lines().last().unwrap_or_default()).ok()),
-            Err(Trouble::Away(why)) => Err(ImageError::Away(why)),
-            // There is no such program.
-            Err(_) => Ok(None),
+            Ok(Ok((said, 0))) => {
+                let read = serde_json::from_str(said.lines().last().unwrap_or_default());
+                read.map(Some).map_err(|_| silent(format!("it printed `{said}`")))
+            }
+            Ok(Ok((_, code))) => Err(silent(format!("its container ended with exit code {code}"))),
+            Ok(Err(trouble)) if has_no_program(&trouble) => Ok(None),
+            Ok(Err(trouble)) => Err(failed(trouble)),
+            Err(_) => Err(silent(format!("it has not ended within {} s", PATIENCE.as_secs()))),
         }
     }
 
@@ -166,8 +233,14 @@ pub(crate) async fn remove(engine: &Engine, container: &str) {
     let _ = engine.docker.remove_container(container, Some(options)).await;
 }
 
-/// Runs a container to its end and returns what it printed.
-async fn said(engine: &Engine, container: &str) -> Result<String, Trouble> {
+/// Returns whether a container could not be started since its program is not in its image.
+fn has_no_program(trouble: &Trouble) -> bool {
+    let why = trouble.to_string().to_lowercase();
+    ["executable file", "no such file or directory"].iter().any(|words| why.contains(words))
+}
+
+/// Runs a container to its end and returns what it printed, and its exit code.
+async fn said(engine: &Engine, container: &str) -> Result<(String, i64), Trouble> {
     engine.docker.start_container(container, None).await?;
     let options = LogsOptionsBuilder::new().follow(true).stdout(true).build();
     let mut printed = std::pin::pin!(engine.docker.logs(container, Some(options)));
@@ -175,17 +248,19 @@ async fn said(engine: &Engine, container: &str) -> Result<String, Trouble> {
     while let Some(part) = printed.next().await {
         text.push_str(&part?.to_string());
     }
-    Ok(text)
+    let state = engine.docker.inspect_container(container, None).await?.state;
+    Ok((text, state.and_then(|state| state.exit_code).unwrap_or_default()))
 }
 
-/// Writes the archive that engines load. It names the layers of the parent and has none of them: the
-/// engine knows them by their digests.
+/// Writes the archive that engines load. It names the layers of the parent and has none of them, since
+/// the engine knows them by their digests; or it has them from `below`, an archive of the parent.
 fn archive(
     file: File,
     image: &str,
     config: &Value,
     parent: &Parent,
     layers: &[Layer],
+    below: Option<File>,
 ) -> io::Result<File> {
     let hex = |digest: &str| digest.trim_start_matches("sha256:").to_owned();
     let path_of = |digest: &String| format!("{}/layer.tar", hex(digest));
@@ -202,6 +277,9 @@ fn archive(
     let mut tar = Builder::new(file);
     layer::add(&mut tar, Path::new("manifest.json"), &text(serde_json::to_vec(&manifest)?))?;
     layer::add(&mut tar, Path::new(&name), &text(bytes))?;
+    if let Some(below) = below {
+        add_layers(&mut tar, below, &parent.layers().iter().map(path_of).collect::<Vec<_>>())?;
+    }
     for layer in layers {
         let path = path_of(&layer.digest);
         layer::add(&mut tar, Path::new(&path), &Content::File(layer.file.clone()))?;
@@ -209,4 +287,32 @@ fn archive(
     let mut file = tar.into_inner()?;
     file.flush()?;
     Ok(file)
+}
+
+/// Adds the layers of an archive of an image, which are called `paths` then.
+fn add_layers(tar: &mut Builder<File>, mut image: File, paths: &[String]) -> io::Result<()> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Manifest {
+        layers: Vec<PathBuf>,
+    }
+    image.rewind()?;
+    let mut names = Vec::new();
+    for entry in Archive::new(&image).entries()? {
+        let entry = entry?;
+        if entry.path()? == Path::new("manifest.json") {
+            let read: Vec<Manifest> = serde_json::from_reader(entry)?;
+            names = read.into_iter().flat_map(|manifest| manifest.layers).collect();
+        }
+    }
+    image.rewind()?;
+    for entry in Archive::new(&image).entries()? {
+        let entry = entry?;
+        let at = names.iter().position(|name| entry.path().is_ok_and(|path| path == *name));
+        if let Some(path) = at.and_then(|at| paths.get(at)) {
+            let mut header = entry.header().clone();
+            tar.append_data(&mut header, path, entry)?;
+        }
+    }
+    Ok(())
 }

@@ -9,6 +9,9 @@ use crate::registry::Registry;
 /// Raised whenever the same recipe makes another image than before.
 pub(crate) const LAYOUT: u32 = 2;
 
+/// The label of all that is made, by which it is found. That of an image has the digest of its recipe.
+pub(crate) const LABEL: &str = "partita.recipe";
+
 /// What the names of images begin with where settings say nothing.
 const REPOSITORY: &str = "partita";
 

@@ -143,7 +143,17 @@ fn is_refusal(why: &str) -> bool {
 
 fn told(registry: &Registry, what: &str, image: &str, trouble: &Trouble) -> ImageError {
     let why = trouble.to_string();
-    ImageError::Registry(registry.cannot(what, image, &why, is_refusal(&why)))
+    let told = registry.cannot(what, image, &why, is_refusal(&why));
+    match is_away(&why) {
+        true => ImageError::RegistryAway(told),
+        false => ImageError::Registry(told),
+    }
+}
+
+/// Returns whether an engine says that a registry does not answer.
+fn is_away(why: &str) -> bool {
+    let words = ["connection refused", "no such host", "i/o timeout", "network is unreachable"];
+    words.iter().any(|words| why.contains(words))
 }
 
 fn help(trouble: &Trouble, image: &str, registry: Option<&Registry>) -> &'static str {
