@@ -58,12 +58,17 @@
 //!   that has them; see [`StepLogWriter`].
 //! - `ndarray`: arrays of the crate `ndarray` pass from step to step as `Stored<Array2<f64>>`, in npy files
 //!   as numpy's do in Python.
+//! - `arrow`: tables and record batches of Arrow pass as `Stored<Table>` and `Stored<RecordBatch>`, in IPC
+//!   files as pyarrow's do in Python; they are those of `arrow-array` 60. Data frames of pandas and polars
+//!   are read as well.
 
 mod panics;
 pub mod plugin;
 
 #[cfg(feature = "ndarray")]
 mod arrays;
+#[cfg(feature = "arrow")]
+mod arrow;
 #[cfg(feature = "pipelines")]
 mod binary;
 #[cfg(feature = "pipelines")]
@@ -117,6 +122,8 @@ mod pipelines {
     pub use partita_core::spec;
     pub use partita_macros::{Outputs, pipeline, step};
 
+    #[cfg(feature = "arrow")]
+    pub use crate::arrow::Table;
     pub use crate::bytes::Bytes;
     pub use crate::command::Command;
     pub use crate::context::StepContext;
