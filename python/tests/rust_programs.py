@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE, CONFORMANCE, TABLES = (
+NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE, CONFORMANCE, TABLES, FRAMES = (
     str(ROOT / "target/debug" / name)
     for name in (
         "numbers",
@@ -19,6 +19,7 @@ NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE, CONFORMANCE, TABLES 
         "wine",
         "conformance",
         "tables",
+        "frames",
     )
 )
 

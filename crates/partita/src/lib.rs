@@ -61,6 +61,9 @@
 //! - `arrow`: tables and record batches of Arrow pass as `Stored<Table>` and `Stored<RecordBatch>`, in IPC
 //!   files as pyarrow's do in Python; they are those of `arrow-array` 60. Data frames of pandas and polars
 //!   are read as well.
+//! - `polars`: data frames of polars pass as `Stored<DataFrame>`, in Parquet files as those of Python's polars
+//!   do; they are those of `polars` or `polars-core` 0.55. Data frames of pandas are read as well. Polars
+//!   builds for minutes: `arrow` reads its frames too, for a step that has no other use for it.
 
 mod panics;
 pub mod plugin;
@@ -97,6 +100,8 @@ mod options;
 mod output;
 #[cfg(feature = "pipelines")]
 mod pipeline;
+#[cfg(feature = "polars")]
+mod polars;
 #[cfg(feature = "pipelines")]
 pub mod prelude;
 #[cfg(feature = "pipelines")]
