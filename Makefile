@@ -28,7 +28,7 @@ IN_VENV := VIRTUAL_ENV="$(VENV)" PATH="$(VENV)/bin:$(OUTER_PATH)"
 IN_RELEASE_VENV := VIRTUAL_ENV="$(RELEASE_VENV)" PATH="$(RELEASE_VENV)/bin:$(OUTER_PATH)"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-python test-docker test-torch check lint format-check clippy ruff pyright \
+.PHONY: help setup demo test test-rust test-python test-docker test-torch test-polars check lint format-check clippy ruff pyright \
 	rustdoc doc-check msrv bench bench-peers fuzz chaos wheel fmt clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -60,6 +60,12 @@ test-torch: target/torch-venv/native.stamp ## Run what needs torch, which takes 
 	VIRTUAL_ENV="$(TORCH_VENV)" PATH="$(TORCH_VENV)/bin:$(OUTER_PATH)" \
 		python -m pytest -q -c python/pyproject.toml \
 		python/tests/test_torch.py python/tests/test_materializers_refusals.py
+
+# Polars alone is more to build than everything else here, in 110 packages.
+test-polars: .venv/native.stamp ## Run what needs polars in Rust, which takes minutes to build.
+	$(CARGO) build --locked --package pipelines --features polars --bin frames
+	$(IN_VENV) PARTITA_REQUIRE_POLARS=1 python -m pytest -q -c python/pyproject.toml \
+		python/tests/test_frames_in_rust.py
 
 bench: target/release-venv/partita.stamp ## Measure the budgets beside their floors.
 	$(IN_RELEASE_VENV) python benches/run.py

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE, CONFORMANCE = (
+NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE, CONFORMANCE, TABLES, FRAMES = (
     str(ROOT / "target/debug" / name)
     for name in (
         "numbers",
@@ -18,6 +18,8 @@ NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE, CONFORMANCE = (
         "logging",
         "wine",
         "conformance",
+        "tables",
+        "frames",
     )
 )
 

@@ -42,6 +42,11 @@ PIPELINE = f"""
         assert isinstance(numbers, list)
         return sum(numbers)
 
+    @step
+    def pair(pair: tuple[int, str]) -> int:
+        assert isinstance(pair, tuple)
+        return pair[0]
+
     @pipeline
     def passing(count: int = 3):
         given = packed_floats(count)
@@ -53,6 +58,7 @@ PIPELINE = f"""
         values.step("measure")(floats(count), texts(count), [[3.0]])
         values.step("letters").map(values.step("copies")("a", count))
         add(list_)
+        pair(tuple_)
 """
 
 
@@ -74,7 +80,8 @@ def test_values_of_every_shared_type_pass_in_binary_formats_both_ways(
     assert {output.materializer for output in outputs.values()} == formats
     assert list(outputs["list"].load()) == listed
     assert list(outputs["counts"].load()) == list(range(count))
-    assert tuple(outputs["tuple"].load()) == (count, "é" * count)
+    assert outputs["tuple"].load() == (count, "é" * count)
+    assert steps["pair"].output.load() == count
     assert outputs["mapping"].load() == steps["mapping"].output.load()
     assert outputs["texts"].load() == [f"é{number}" for number in range(count)]
     assert repr(outputs["rows"].load()) == repr(steps["rows"].output.load())

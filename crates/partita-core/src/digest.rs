@@ -21,6 +21,16 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
+    /// Returns the digest of bytes that lie in several places, one after the other.
+    #[must_use]
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        hasher.finalize().into()
+    }
+
     /// Returns the first 32 hexadecimal digits, enough to name a document.
     pub fn short(&self) -> String {
         let mut hex = self.to_string();

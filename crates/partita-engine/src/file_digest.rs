@@ -58,9 +58,27 @@ impl KnownDigests {
         self.of_at(path, name, clock::now())
     }
 
+    /// Returns the digest of the file at `path`, and leaves no trace: what [`Self::of`] has remembered
+    /// under `name` counts, and nothing else is remembered.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn look_up(&self, path: &Path, name: &Path) -> io::Result<Digest> {
+        let state = state(&fs::metadata(path)?);
+        match recall(&self.memory(name), &state) {
+            Some(digest) => Ok(digest),
+            None => digest_file(path),
+        }
+    }
+
+    /// Returns where the digest is remembered of the file with this name.
+    fn memory(&self, name: &Path) -> PathBuf {
+        self.folder.join(Digest::of(name.as_os_str().as_bytes()).short())
+    }
+
     fn of_at(&self, path: &Path, name: &Path, now: Timestamp) -> io::Result<Digest> {
         let state = state(&fs::metadata(path)?);
-        let memory = self.folder.join(Digest::of(name.as_os_str().as_bytes()).short());
+        let memory = self.memory(name);
         if let Some(digest) = recall(&memory, &state) {
             return Ok(digest);
         }
@@ -188,6 +206,21 @@ mod tests {
             fs::write(memory.unwrap().path(), "nothing of the kind").unwrap();
         }
         assert_eq!(place.digest_at(place.later), digest);
+    }
+
+    #[test]
+    fn what_is_remembered_is_looked_up_and_what_is_not_leaves_no_trace() {
+        let place = Place::new();
+        let program = place.program();
+        let looked_up =
+            || KnownDigests::in_folder(place.digests()).look_up(&program, &program).unwrap();
+        assert_eq!(looked_up(), digest_file(&program).unwrap());
+        assert!(!place.digests().exists());
+        place.digest_at(place.later);
+        let forged = place.forge();
+        assert_eq!(looked_up(), forged);
+        fs::write(&program, "two").unwrap();
+        assert_eq!(looked_up(), digest_file(&program).unwrap());
     }
 
     #[test]

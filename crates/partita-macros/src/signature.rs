@@ -1,7 +1,7 @@
 //! The signature of an author's function, as far as steps and pipelines have to know it.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
 use syn::{
     Attribute, Expr, FnArg, GenericArgument, Ident, ItemFn, Pat, PathArguments, Result, ReturnType,
     Type,
@@ -14,6 +14,8 @@ pub(crate) struct Parameter {
     pub(crate) name: Ident,
     /// The type of the value that is loaded for it.
     pub(crate) owned: Type,
+    /// Where the type that the function takes ends.
+    pub(crate) end: Span,
     /// Whether the function takes a reference to that.
     pub(crate) is_reference: bool,
     pub(crate) default: Option<Expr>,
@@ -22,7 +24,7 @@ pub(crate) struct Parameter {
 /// Refuses what neither a step nor a pipeline can be; `what` is one of both.
 pub(crate) fn check(function: &ItemFn, what: &str) -> Result<()> {
     let signature = &function.sig;
-    let refuse = |tokens: &dyn quote::ToTokens, why: &str| {
+    let refuse = |tokens: &dyn ToTokens, why: &str| {
         Err(syn::Error::new_spanned(tokens.to_token_stream(), format!("a {what} {why}")))
     };
     if let Some(asyncness) = &signature.asyncness {
@@ -54,7 +56,9 @@ fn parameter(argument: &mut FnArg) -> Result<Parameter> {
         return Err(syn::Error::new_spanned(&typed.pat, "each parameter needs a name"));
     };
     let (owned, is_reference) = owned(&typed.ty)?;
-    Ok(Parameter { name: pattern.ident.clone(), owned, is_reference, default })
+    let last = typed.ty.to_token_stream().into_iter().last();
+    let end = last.map_or_else(Span::call_site, |token| token.span());
+    Ok(Parameter { name: pattern.ident.clone(), owned, end, is_reference, default })
 }
 
 /// Returns the type whose values can be loaded, and whether `taken` is a reference to it.

@@ -1,7 +1,7 @@
 //! `#[step]`: a function becomes a step.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, ItemFn, Result, Token, parse2};
 
@@ -92,9 +92,11 @@ fn calls(
 ) -> (Vec<TokenStream>, Vec<TokenStream>, Vec<TokenStream>) {
     let module = module(step);
     let mut all = (Vec::new(), Vec::new(), Vec::new());
-    for Parameter { name, owned, .. } in parameters {
+    for Parameter { name, owned, end, .. } in parameters {
         let text = name.to_string();
-        all.0.push(quote!(#name: impl ::partita::Feeds<#step, #module::#name, #owned>));
+        // Where it ends is the author's, so that messages show the whole input as it was written.
+        let last = quote_spanned!(*end=> >);
+        all.0.push(quote!(#name: impl ::partita::Feeds<#step, #module::#name, #owned #last));
         all.1.push(quote!(#step, #module::#name, #owned));
         all.2.push(quote!(#text, #name));
     }

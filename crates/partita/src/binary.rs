@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, Write};
 use std::path::Path;
+use std::thread;
 
 use bytemuck::Pod;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use partita_core::digest::Digest;
 use partita_core::literal::Literal;
 
 use crate::Result;
@@ -31,6 +33,8 @@ const MESSAGE_PACK_FILE: &str = "data.msgpack";
 const NPY_START: &[u8] = b"\x93NUMPY\x01\x00";
 /// Where the numbers of an npy file begin: a multiple of this.
 const ALIGNMENT: usize = 64;
+/// From this size on, in bytes, a digest is taken by another thread while the file is written.
+const LARGE: usize = 1 << 20;
 /// Bytes of the longest header that is read.
 const LONGEST_HEADER: u64 = 1 << 16;
 
@@ -105,16 +109,32 @@ impl<'v> Binary<'v> {
         length.into_iter().map(|length| ("length".to_owned(), length)).collect()
     }
 
-    /// Writes it into an empty folder.
-    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
-        match self {
-            Self::Packed(bytes) => Ok(std::fs::write(folder.join(MESSAGE_PACK_FILE), bytes)?),
-            Self::Numbers(name, count, bytes) => {
-                let mut file = File::create(folder.join(NPY_FILE))?;
-                file.write_all(&header(name, *count))?;
-                Ok(file.write_all(bytes)?)
-            }
+    /// Writes it into an empty folder. Returns the file's name and its digest, which is taken meanwhile
+    /// where reading the file again for it would take long.
+    pub(crate) fn write(&self, folder: &Path) -> Result<Option<(&'static str, Digest)>> {
+        let header = match self {
+            Self::Packed(_) => Vec::new(),
+            Self::Numbers(name, count, _) => header(name, *count),
+        };
+        let (name, bytes) = match self {
+            Self::Packed(bytes) => (MESSAGE_PACK_FILE, &bytes[..]),
+            Self::Numbers(_, _, bytes) => (NPY_FILE, *bytes),
+        };
+        let write = || {
+            let mut file = File::create(folder.join(name))?;
+            file.write_all(&header)?;
+            file.write_all(bytes)
+        };
+        if bytes.len() < LARGE {
+            write()?;
+            return Ok(None);
         }
+        let (written, digest) = thread::scope(|scope| {
+            let digest = scope.spawn(|| Digest::of_parts(&[&header, bytes]));
+            (write(), digest.join())
+        });
+        written?;
+        Ok(digest.ok().map(|digest| (name, digest)))
     }
 }
 
@@ -266,6 +286,18 @@ mod tests {
         check(&vec![-1_i8], NPY);
         check(&Vec::<f32>::new(), NPY);
         assert!(header("<f8", 12).len().is_multiple_of(ALIGNMENT));
+    }
+
+    #[test]
+    fn the_digest_of_a_large_file_is_that_of_its_content() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let written = |value: Vec<f64>| {
+            Binary::of(&value).expect("a value").write(folder.path()).expect("a file")
+        };
+        assert_eq!(written(vec![1.0; LARGE / 8 - 1]), None);
+        let (name, digest) = written(vec![1.0; LARGE / 8]).expect("a digest");
+        let content = std::fs::read(folder.path().join(name)).expect("the file");
+        assert_eq!(digest, Digest::of(&content));
     }
 
     #[test]

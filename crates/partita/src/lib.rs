@@ -58,12 +58,20 @@
 //!   that has them; see [`StepLogWriter`].
 //! - `ndarray`: arrays of the crate `ndarray` pass from step to step as `Stored<Array2<f64>>`, in npy files
 //!   as numpy's do in Python.
+//! - `arrow`: tables and record batches of Arrow pass as `Stored<Table>` and `Stored<RecordBatch>`, in IPC
+//!   files as pyarrow's do in Python; they are those of `arrow-array` 60. Data frames of pandas and polars
+//!   are read as well.
+//! - `polars`: data frames of polars pass as `Stored<DataFrame>`, in Parquet files as those of Python's polars
+//!   do; they are those of `polars` or `polars-core` 0.55. Data frames of pandas are read as well. Polars
+//!   builds for minutes: `arrow` reads its frames too, for a step that has no other use for it.
 
 mod panics;
 pub mod plugin;
 
 #[cfg(feature = "ndarray")]
 mod arrays;
+#[cfg(feature = "arrow")]
+mod arrow;
 #[cfg(feature = "pipelines")]
 mod binary;
 #[cfg(feature = "pipelines")]
@@ -92,6 +100,8 @@ mod options;
 mod output;
 #[cfg(feature = "pipelines")]
 mod pipeline;
+#[cfg(feature = "polars")]
+mod polars;
 #[cfg(feature = "pipelines")]
 pub mod prelude;
 #[cfg(feature = "pipelines")]
@@ -117,6 +127,8 @@ mod pipelines {
     pub use partita_core::spec;
     pub use partita_macros::{Outputs, pipeline, step};
 
+    #[cfg(feature = "arrow")]
+    pub use crate::arrow::Table;
     pub use crate::bytes::Bytes;
     pub use crate::command::Command;
     pub use crate::context::StepContext;

@@ -57,8 +57,10 @@ use crate::value::ValueError;
 /// # }
 /// ```
 pub trait Materializer: Sized + 'static {
-    /// The format's id.
+    /// The id of the format in which values are written.
     const FORMAT: &'static str;
+    /// The ids of the formats that are read, for a type that is also made of what others write.
+    const READS: &'static [&'static str] = &[Self::FORMAT];
     /// What documents call the type, as in `numpy.ndarray`.
     const TYPE: &'static str;
 
@@ -113,9 +115,9 @@ impl<T: Materializer> Value for Stored<T> {
             _ => None,
         };
         let version = version.ok_or("it is no value of one step")?;
-        if version.format != T::FORMAT {
-            let (found, format) = (&version.format, T::FORMAT);
-            return Err(format!("it is stored in the format `{found}`, not `{format}`").into());
+        if !T::READS.contains(&&*version.format) {
+            let (found, formats) = (&version.format, T::READS.join("` or `"));
+            return Err(format!("it is stored in the format `{found}`, not `{formats}`").into());
         }
         Ok(Self(T::load(&load_folder(inputs.store(), version)?)?))
     }

@@ -76,8 +76,11 @@ impl<'a> Saver<'a> {
         if self.format == Format::Binary {
             let binary = Binary::of(value).map_err(|error| failed(&error))?;
             if binary.len() > INLINE_LIMIT {
-                let staging = self.stage(name).map_err(|error| failed(&error))?;
-                binary.write(staging.folder()).map_err(|error| failed(&error))?;
+                let mut staging = self.stage(name).map_err(|error| failed(&error))?;
+                let digest = binary.write(staging.folder()).map_err(|error| failed(&error))?;
+                if let Some((file, digest)) = digest {
+                    staging.note_digest(file, digest);
+                }
                 self.add(name, type_name, binary.format(), Content::Files(staging));
                 self.note(binary.metadata());
                 return Ok(());

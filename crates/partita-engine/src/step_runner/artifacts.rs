@@ -159,7 +159,10 @@ fn digest_files(store: &dyn ArtifactStore, staging: &Staging) -> Result<Vec<Arti
             let name = path
                 .to_str()
                 .ok_or_else(|| StoreError::OutsideStore(path.display().to_string()))?;
-            let digest = digest_file(&entry.path()).map_err(|error| fail(&error))?;
+            let digest = match staging.known_digest(name) {
+                Some(digest) => digest,
+                None => digest_file(&entry.path()).map_err(|error| fail(&error))?,
+            };
             files.push(ArtifactFile { path: name.to_owned(), size: metadata.len(), digest });
         }
     }

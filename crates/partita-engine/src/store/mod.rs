@@ -10,10 +10,12 @@ mod lease;
 mod local;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use partita_core::digest::Digest;
 
 pub(crate) use documents::encode;
 pub use documents::{Documents, LeftByStep, read_document};
@@ -228,6 +230,8 @@ pub trait ArtifactStore: Send + Sync {
 pub struct Staging {
     folder: tempfile::TempDir,
     path: String,
+    /// Digests of files that were taken while these were written.
+    digests: BTreeMap<String, Digest>,
 }
 
 impl Staging {
@@ -248,6 +252,16 @@ impl Staging {
     /// Returns the folder to write to.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Notes the digest of a file that was written as a whole, so that it need not be read for that.
+    pub fn note_digest(&mut self, file: &str, digest: Digest) {
+        self.digests.insert(file.to_owned(), digest);
+    }
+
+    /// Returns the digest of a file, if it is known.
+    pub(crate) fn known_digest(&self, file: &str) -> Option<Digest> {
+        self.digests.get(file).copied()
     }
 
     /// Returns the same files, to be published elsewhere.

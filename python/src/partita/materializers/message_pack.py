@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any
+from typing import Any, cast, get_origin
 
 from partita.materializers.base import BaseMaterializer
 from partita.materializers.errors import Unsuitable
@@ -40,9 +40,15 @@ class MessagePackMaterializer(BaseMaterializer):
             file.write(packed)
 
     def load(self, data_type: Any) -> Any:
-        """Reads the value from `data.msgpack`."""
+        """Reads the value from `data.msgpack`; as a tuple if it was one, or is asked for as one."""
         with open(os.path.join(self.uri, _FILE), "rb") as file:
-            return msgpack.unpackb(file.read(), strict_map_key=False)
+            value: Any = msgpack.unpackb(file.read(), strict_map_key=False)
+        is_tuple = tuple in (data_type, get_origin(data_type)) or self._was_tuple()
+        return tuple(cast("list[Any]", value)) if is_tuple and type(value) is list else value
+
+    def _was_tuple(self) -> bool:
+        # MessagePack does not say, but Rust names the types of tuples by their parentheses.
+        return self.type_name.startswith("(")
 
     def extract_metadata(self, data: Any) -> dict[str, Any]:
         """Returns the length of a collection or a text."""

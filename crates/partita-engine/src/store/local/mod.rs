@@ -4,6 +4,7 @@ mod paths;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -254,7 +255,7 @@ impl ArtifactStore for LocalArtifactStore {
         let folder = fs::create_dir_all(&parent)
             .and_then(|()| tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent))
             .map_err(|error| self.failed(path, &error))?;
-        Ok(Staging { folder, path: path.to_owned() })
+        Ok(Staging { folder, path: path.to_owned(), digests: BTreeMap::new() })
     }
 
     fn publish(&self, staging: Staging) -> Result<()> {
