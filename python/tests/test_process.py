@@ -105,14 +105,14 @@ ENVIRONMENT = """
     def much() -> list[str]:
         return environment()
 
-    @step(settings={"resources": ResourceSettings(gpu_class="a100")})
-    def by_class() -> list[str]:
+    @step(settings={"resources": ResourceSettings(gpu_count=1)})
+    def another() -> list[str]:
         return environment()
 
     @pipeline(enable_cache=False)  # The steps differ in nothing but what they ask for.
     def main():
         plain()
-        by_class(after=[much()])
+        another(after=[much()])
 """
 
 
@@ -129,7 +129,7 @@ def test_a_step_sees_the_gpus_and_threads_that_it_asked_for(
     seen = {name: step.outputs["output"].load() for name, step in steps.items()}
     assert seen["plain"] == ["", "1", "1"]
     assert seen["much"][1:] == ["2", "2"]
-    assert {seen["much"][0], seen["by_class"][0]} <= {"7", "8"}
+    assert {seen["much"][0], seen["another"][0]} <= {"7", "8"}
     assert "starts Python anew, since the number of threads" in (steps["much"].log or "")
 
 

@@ -208,6 +208,9 @@ pub struct Capabilities {
     pub memory: Option<u64>,
     /// Graphics processors that attempts get for themselves.
     pub gpus: Option<u32>,
+    /// Whether steps may say of which class theirs is.
+    #[serde(default)]
+    pub gpu_classes: bool,
     /// Whether unenforceable requests are let through because its owner said so.
     pub allow_unenforced: bool,
     /// Whether steps run in the images that they ask for.

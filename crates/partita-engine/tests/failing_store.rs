@@ -312,6 +312,7 @@ impl Home {
             cpus: None,
             memory: None,
             gpus: None,
+            gpu_classes: false,
             allow_unenforced: false,
             images: false,
             delegates: Delegates::No,

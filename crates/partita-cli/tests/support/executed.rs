@@ -101,6 +101,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     cpus: None,
     memory: Some(0),
     gpus: Some(0),
+    gpu_classes: false,
     allow_unenforced: false,
     images: false,
     delegates: Delegates::No,

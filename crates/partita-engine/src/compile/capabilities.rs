@@ -240,6 +240,13 @@ fn unmet<'o>(
         };
         unmet.push((asked, because, location));
     }
+    if let Some(class) = options.gpu_class.as_ref()
+        && u64::from(gpus) <= supply.gpus
+        && !capabilities.gpu_classes
+    {
+        let asked = format!("a GPU of class {}", quoted(&class.value));
+        unmet.push((asked, cannot("cannot choose by class"), class.location.as_ref()));
+    }
     if let (Some(cpu), Some(all)) = (&options.cpu_count, capabilities.cpus)
         && cpu.value > all
     {

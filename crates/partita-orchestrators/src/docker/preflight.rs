@@ -74,6 +74,9 @@ pub fn check(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let engine = connect(&endpoint).await?;
+        for step in deployment.steps_on(&orchestrator.name) {
+            check_settings(&engine, &config, step).await?;
+        }
         let mut environments = BTreeMap::new();
         let steps = deployment.steps_on(&orchestrator.name);
         let images = steps.filter_map(|step| Some((image_of(step, built)?, step)));
@@ -137,6 +140,32 @@ async fn check_image(
         "step `{step}` runs in the image `{image}`, which is made for `{architecture}`, and the engine at `{}` runs on `{}`; take one that is made for it",
         engine.endpoint, engine.architecture
     )))
+}
+
+/// Checks what a step says of its container, as far as that is known before.
+async fn check_settings(
+    engine: &Engine,
+    config: &DockerOrchestratorConfig,
+    step: &Step,
+) -> Result<(), PreflightError> {
+    let name = &step.name;
+    let settings = config.settings.with(&step.config.settings).map_err(|why| {
+        PreflightError::Unfit(format!("the settings of step `{name}` are wrong: {why}"))
+    })?;
+    let Some(network) = settings.network else { return Ok(()) };
+    let is_made = ["none", "host", "bridge", "default"].contains(&network.as_str());
+    if is_made || network.starts_with("container:") || network.contains(':') {
+        return Ok(());
+    }
+    let options = None::<bollard::query_parameters::InspectNetworkOptions>;
+    match engine.docker.inspect_network(&network, options).await.map_err(Trouble::from) {
+        Err(Trouble::NotFound(_)) => Err(PreflightError::Unfit(format!(
+            "step `{name}` is to be in the network `{network}`, which the engine at `{}` does not have; create it there, or correct its name",
+            engine.endpoint
+        ))),
+        Err(Trouble::Away(why)) => Err(PreflightError::Away(engine.away(&why))),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that an engine keeps a step to what it asks for: one without control groups leaves limits out.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bollard::models::{DeviceMapping, HostConfig, ResourcesUlimits};
 use partita_core::literal::Literal;
+use partita_core::secret::Reference;
 use partita_core::settings::Memory;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,18 @@ impl DockerOrchestratorSettings {
         if let Some(wrong) = self.environment.keys().find(is_name) {
             return Err(format!("`{wrong}` is no name of a variable in `environment`"));
         }
+        let is_secret = |text: &&String| Reference::parse(text).is_some();
+        if let Some(secret) = self.environment.values().find(is_secret) {
+            return Err(format!(
+                "`{secret}` in `environment` would be shown to everybody who may ask the engine; give the secret to the step, as the value of an input"
+            ));
+        }
+        if let Some(wrong) = self.tmpfs.keys().find(|folder| !folder.starts_with('/')) {
+            return Err(format!("`{wrong}` in `tmpfs` is no folder; begin it with `/`"));
+        }
+        if let Some(wrong) = self.hosts.iter().find(|text| !text.contains(':')) {
+            return Err(format!("`{wrong}` is no host with its address; write `NAME:ADDRESS`"));
+        }
         Ok(())
     }
 
@@ -196,6 +209,13 @@ mod tests {
         assert_eq!(merged, settings(expected));
         let wrong = all.with(&serde_json::from_str(r#"{"ulimits": ["nofile"]}"#).unwrap());
         assert!(wrong.unwrap_err().contains("`nofile=1024:4096`"));
+        let check = |text: &str, words: &str| {
+            let wrong = settings(text).check().unwrap_err();
+            assert!(wrong.contains(words), "{wrong}");
+        };
+        check(r#"{"environment": {"T": "{{a.b}}"}}"#, "would be shown to everybody");
+        check(r#"{"tmpfs": {"tmp": ""}}"#, "begin it with `/`");
+        check(r#"{"hosts": ["here"]}"#, "write `NAME:ADDRESS`");
     }
 
     #[test]

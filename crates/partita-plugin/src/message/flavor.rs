@@ -98,6 +98,7 @@ impl Supply {
             cpus: self.cpus.number(),
             memory: self.memory.number().map(|bytes| bytes as u64),
             gpus: self.gpus.number().map(|count| count as u32),
+            gpu_classes: true,
             allow_unenforced: false,
             images: self.images,
             delegates: self.delegates,
