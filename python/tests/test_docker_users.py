@@ -142,3 +142,24 @@ def test_what_root_writes_in_a_container_belongs_to_the_author(
     assert any(path.name == "file.txt" for path in written)
     others = {path for path in written if (path.stat().st_uid, path.stat().st_gid) != (OWNER,) * 2}
     assert others == set()
+
+
+def test_doctor_tells_of_the_engine_of_each_orchestrator_of_the_active_stack(
+    project: Project, command: str, engine: Engine
+) -> None:
+    def rows() -> tuple[int, list[tuple[str, str]]]:
+        words = [command, "doctor", "--output", "json"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        found = [row for row in json.loads(done.stdout) if row["name"] == "engine"]
+        return done.returncode, [(row["verdict"], row["message"]) for row in found]
+
+    assert rows()[1] == []
+    engine.use(command)
+    version = engine.docker("version", "--format", "{{.Server.Version}}")
+    told = f"`boxed` has the one at `{engine.host}`, version {version}"
+    assert rows() == (0, [("ok", told)])
+    engine.stop()
+    code, ((verdict, message),) = rows()
+    assert (code, verdict) == (1, "problem")
+    assert f"the Docker engine at `{engine.host}` cannot be reached" in message
+    assert "start it, or say where it is with `DOCKER_HOST`" in message
