@@ -29,6 +29,23 @@ def somebody(user: int) -> list[str]:
     return [*words, f"--inh-caps={capability}", f"--ambient-caps={capability}"]
 
 
+#: The users of an image.
+PEOPLE = "root:x:0:0::/root:/bin/sh\napp:x:1500:1600::/:/bin/sh\n"
+
+
+def with_people(engine: Engine) -> str:
+    """Makes an image that has the users `root` and `app`, and a group; returns its id."""
+    program = f"""
+import os
+open("/etc/people", "w").write({PEOPLE!r})
+open("/etc/group", "w").write("team:x:1601:\\n")
+if os.path.lexists("/etc/passwd"):
+    os.remove("/etc/passwd")
+os.symlink("people", "/etc/passwd")
+"""
+    return engine.build(f"RUN {json.dumps(['python', '-c', program])}")
+
+
 def write_one(project: Project, body: str, options: str = "") -> None:
     """Writes a pipeline of one step with this body."""
     project.write(

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Project, finish, interrupt
 from docker_engine import Engine, run_script, serve
-from docker_steps import PRINTS, WAITS, container_of, failed, log_of, use, write_one
+from docker_steps import PRINTS, WAITS, container_of, failed, log_of, use, with_people, write_one
 from partita import Client
 from waiting_run import resume_until_ready, run_until_ready, write_waiting
 
@@ -71,6 +71,19 @@ def test_steps_run_are_cached_and_leave_nothing(
     assert podman.containers() == []
     assert project.run().code == 0
     assert set(project.statuses().values()) == {"cached"}
+
+
+def test_the_users_of_an_image_are_known(project: Project, command: str, podman: Engine) -> None:
+    podman.use(command, parent_image=with_people(podman))
+    user = ', settings={{"orchestrator.docker": {{"user": "{}"}}}}'
+    for asked, said in [
+        ("app", "to run as `app`, who may not write to"),
+        ("nosuch", "has no user `nosuch`"),
+    ]:
+        write_one(project, "pass", user.format(asked))
+        assert said in project.run().refusal
+    write_one(project, "pass", user.format("root"))
+    assert project.run().code == 0
 
 
 def test_an_exit_code_is_told(project: Project, command: str, podman: Engine) -> None:

@@ -90,3 +90,16 @@ def test_an_engine_that_keeps_nobody_to_limits_is_refused_before_the_run(
     refusal = run(place).refusal
     assert "which the engine at" in refusal
     assert "does not enforce, since it has no control groups" in refusal
+
+
+def test_root_alone_writes_to_the_store_of_whoever_runs_a_rootless_engine(
+    place: Project, command: str, rootless: Engine
+) -> None:
+    rootless.use(command)
+    user = ', settings={{"orchestrator.docker": {{"user": "{}"}}}}'
+    # The number of whoever runs it is somebody else's in there.
+    write_one(place, "pass", user.format(USER))
+    assert f"is to run as `{USER}`, who may not write to" in run(place).refusal
+    write_one(place, "pass", user.format("0:0"))
+    assert run(place).code == 0
+    assert {path.stat().st_uid for path in place.store.rglob("*")} == {USER}

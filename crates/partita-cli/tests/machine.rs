@@ -186,3 +186,19 @@ fn doctor_says_what_to_do_in_every_format() {
     assert_eq!(python.map(|check| &check["verdict"]), Some(&"problem".into()), "{checks}");
     assert_eq!((ended.code, ended.stderr.as_str()), (1, ""));
 }
+
+#[test]
+fn doctor_tells_of_an_engine_that_is_not_there() {
+    let machine = Machine::new();
+    let engine = "unix:///nowhere/docker.sock";
+    let host = format!("--host={engine}");
+    machine.ok(&["orchestrator", "register", "boxed", "--flavor=docker", &host]);
+    machine.ok(&["stack", "register", "boxed", "-o", "boxed", "-a", "default", "--set"]);
+    let doctor = machine.run(&["doctor", "--output", "json"]);
+    let checks: Vec<serde_json::Value> = serde_json::from_str(&doctor.stdout).expect("JSON");
+    let found = checks.iter().find(|check| check["name"] == "engine").expect("a check");
+    let message = found["message"].as_str().unwrap_or_default();
+    assert_eq!((doctor.code, &found["verdict"]), (1, &"problem".into()), "{found}");
+    assert!(message.contains(&format!("at `{engine}` cannot be reached")), "{message}");
+    assert!(message.contains("start it, or say where it is"), "{message}");
+}

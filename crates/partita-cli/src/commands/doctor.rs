@@ -1,5 +1,6 @@
 //! `partita doctor`: checks that everything here works.
 
+mod engine;
 mod gpu;
 mod registry;
 
@@ -109,6 +110,7 @@ fn checks(context: &Context, with_gpus: bool) -> Vec<Check> {
                 "its database has the version that this Partita knows",
             ));
             checks.push(Check::of("stack", stack(&session)));
+            checks.extend(engine::checks(&session));
             checks.push(artifact_store(&session).unwrap_or_else(|e| Check::of(STORE, Err(e))));
             checks.push(room(session.home().path()));
             checks.push(interrupted(&session));

@@ -109,7 +109,7 @@ pub(super) fn check(prepared: &Prepared, python: &PythonPath) -> Result<(), Laun
     let deployment = &prepared.compiled.deployment;
     for orchestrator in &prepared.stack.orchestrators {
         if orchestrator.flavor == docker::NAME && is_used(deployment, orchestrator) {
-            docker::check(orchestrator, deployment, &prepared.images)?;
+            docker::check(orchestrator, deployment, &prepared.images, prepared.store.uri())?;
         }
         if is_built_in(orchestrator) {
             continue;

@@ -7,12 +7,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::owner::Owner;
+
 /// Waits until a file or folder is on the disk.
 type Flush = Arc<dyn Fn(&File) -> io::Result<()> + Send + Sync>;
 
 /// Puts files and folders below one folder.
 pub(super) struct Files {
     root: PathBuf,
+    owner: Owner,
     /// What is done for what has to survive the loss of power.
     flush: Option<Flush>,
 }
@@ -30,7 +33,7 @@ impl Files {
     /// Returns what puts files below `root`. With `flush`, a file and the folders that lead to it
     /// are on the disk before anyone is told that it is there.
     pub(super) fn new(root: PathBuf, flush: Option<Flush>) -> Self {
-        Self { root, flush }
+        Self { owner: Owner::of(&root), root, flush }
     }
 
     /// Returns what flushes to the disk.
@@ -41,6 +44,11 @@ impl Files {
     /// Returns the folder that everything is below.
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Returns to whom everything belongs.
+    pub(super) fn owner(&self) -> Owner {
+        self.owner
     }
 
     /// Makes the file `path`, in a folder that exists, unless there is something already.
@@ -59,6 +67,7 @@ impl Files {
         let parent = path.parent().unwrap_or(&self.root);
         let mut file = File::options().write(true).custom_flags(O_TMPFILE).open(parent)?;
         file.write_all(bytes)?;
+        self.owner.own_file(&file)?;
         self.flush(&file)?;
         let source = format!("/proc/self/fd/{}", file.as_raw_fd());
         let flags = AtFlags::AT_SYMLINK_FOLLOW;
@@ -80,6 +89,7 @@ impl Files {
 
     /// Moves a folder with all that is in it to `to`, where nothing is.
     pub(super) fn move_folder(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.owner.own_all(from)?;
         if self.flush.is_some() {
             self.flush_all(from)?;
         }
@@ -91,7 +101,7 @@ impl Files {
     /// Makes the folder that `path` lies in.
     pub(super) fn make_parent(&self, path: &Path) -> io::Result<()> {
         let parent = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(parent)?;
+        self.owner.make_folder(parent)?;
         let Some(flush) = &self.flush else { return Ok(()) };
         // A folder is found again only if all those that lead to it are.
         for folder in parent.ancestors().take_while(|folder| folder.starts_with(&self.root)) {

@@ -13,6 +13,8 @@ use std::path::Path;
 
 use nix::libc::O_NOFOLLOW;
 
+use super::owner::Owner;
+
 /// A claim on what a store holds, given back when dropped.
 #[derive(Debug)]
 pub struct Hold {
@@ -27,15 +29,15 @@ impl Drop for Hold {
 }
 
 /// Waits until nothing is collected, and keeps collection away.
-pub(super) fn shared(path: &Path) -> std::io::Result<Hold> {
-    let file = open(path)?;
+pub(super) fn shared(path: &Path, owner: Owner) -> std::io::Result<Hold> {
+    let file = open(path, owner)?;
     file.lock_shared()?;
     Ok(Hold { file })
 }
 
 /// Keeps everybody else away, or returns `None` if anybody is there.
-pub(super) fn exclusive(path: &Path) -> std::io::Result<Option<Hold>> {
-    let file = open(path)?;
+pub(super) fn exclusive(path: &Path, owner: Owner) -> std::io::Result<Option<Hold>> {
+    let file = open(path, owner)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(Hold { file })),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -44,13 +46,14 @@ pub(super) fn exclusive(path: &Path) -> std::io::Result<Option<Hold>> {
 }
 
 /// Opens the file itself: never what a link leads to, nor a pipe.
-fn open(path: &Path) -> std::io::Result<File> {
+fn open(path: &Path, owner: Owner) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).custom_flags(O_NOFOLLOW);
     let file = options.open(path)?;
     if !file.metadata()?.is_file() {
         return Err(Error::other("it is no regular file; delete it"));
     }
+    owner.own_file(&file)?;
     Ok(file)
 }
 
@@ -65,9 +68,10 @@ mod tests {
         std::os::unix::fs::symlink(&target, &link).expect("linked");
         let pipe = folder.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
+        let owner = Owner::of(folder.path());
         for path in [&link, &pipe] {
-            shared(path).expect_err("held");
-            exclusive(path).expect_err("held");
+            shared(path, owner).expect_err("held");
+            exclusive(path, owner).expect_err("held");
         }
         assert!(!target.exists());
     }

@@ -21,6 +21,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use partita_core::run::{Lease, VERSION};
 
+use super::owner::Owner;
 use crate::clock;
 
 static HELD: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
@@ -65,17 +66,17 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Takes the lease kept at `path`, whose folder exists. The system takes its time to end a process
 /// that was killed; for one that has it, this waits a second.
-pub(super) fn take(path: &Path) -> std::io::Result<Taken> {
+pub(super) fn take(path: &Path, owner: Owner) -> std::io::Result<Taken> {
     for _ in 0..LOOKS {
-        match take_now(path)? {
+        match take_now(path, owner)? {
             Taken::Theirs(Some(lease)) if is_ending(&lease) => std::thread::sleep(PAUSE),
             taken => return Ok(taken),
         }
     }
-    take_now(path)
+    take_now(path, owner)
 }
 
-fn take_now(path: &Path) -> std::io::Result<Taken> {
+fn take_now(path: &Path, owner: Owner) -> std::io::Result<Taken> {
     let mut held = held();
     if held.contains(path) {
         return Ok(Taken::Theirs(Some(lease())));
@@ -83,6 +84,7 @@ fn take_now(path: &Path) -> std::io::Result<Taken> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
     let mut file = options.open(path)?;
+    owner.own_file(&file)?;
     if !is_locked(FcntlArg::F_SETLK(&lock(OF_THE_PROCESS)), &file)? {
         let holder = holder(&file)?;
         return Ok(Taken::Theirs(read_of(&mut file, holder)));

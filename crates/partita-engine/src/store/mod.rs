@@ -8,6 +8,7 @@ mod hold;
 pub mod layout;
 mod lease;
 mod local;
+mod owner;
 mod watch;
 
 use std::collections::BTreeMap;

@@ -22,6 +22,8 @@ mod python;
 mod settings;
 mod stopping;
 mod supervisor;
+mod unstarted;
+mod users;
 
 use std::collections::BTreeMap;
 
@@ -34,7 +36,7 @@ pub use engine::{Engine, Trouble, architecture_of_images};
 pub use gpu_probe::probe;
 pub use launcher::{DockerLauncher, OpenError, Place};
 pub use left::end_left;
-pub use preflight::{PreflightError, check};
+pub use preflight::{PreflightError, check, found};
 pub use settings::DockerOrchestratorSettings;
 
 /// The name of the flavor.

@@ -1,6 +1,7 @@
 //! What is looked at before a run begins: the engine, and the images that steps run in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use partita_core::deployment::{Deployment, Step};
 use partita_core::stack::Component;
@@ -10,6 +11,7 @@ use super::cuda::{self, Variables};
 use super::endpoint::Endpoint;
 use super::engine::{Engine, Trouble, away};
 use super::python;
+use super::users::Users;
 use crate::nvidia;
 
 /// Why no step of a run could be started.
@@ -59,9 +61,26 @@ impl Engine {
     }
 }
 
+/// Returns which engine an orchestrator has, in words.
+///
+/// # Errors
+/// If it is not there.
+pub fn found(orchestrator: &Component) -> Result<String, PreflightError> {
+    let (_, endpoint) = read(orchestrator)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let engine = connect(&endpoint).await?;
+        let asked = engine.docker.version().await.map_err(Trouble::from);
+        let said = asked.map_err(|trouble| PreflightError::Away(engine.away(&trouble.to_string())));
+        let version = said?.version.unwrap_or_default();
+        Ok(format!("`{}` has the one at `{endpoint}`, version {version}", orchestrator.name))
+    })
+}
+
 /// Checks that an orchestrator's engine is there, with the images of the steps that it runs, that it
-/// keeps these to what they ask for, and that images of steps that ask for graphics processors fit them;
-/// `built` has the images that were built for steps, by the steps' names.
+/// keeps these to what they ask for, that their users may write to the artifact store `store`, and that
+/// images of steps that ask for graphics processors fit them; `built` has the images that were built for
+/// steps, by the steps' names.
 ///
 /// # Errors
 /// If it is not, or they do not.
@@ -69,6 +88,7 @@ pub fn check(
     orchestrator: &Component,
     deployment: &Deployment,
     built: &BTreeMap<String, String>,
+    store: &str,
 ) -> Result<(), PreflightError> {
     let (config, endpoint) = read(orchestrator)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -84,6 +104,12 @@ pub fn check(
             environments.insert(image, check_image(&engine, image, step).await?);
         }
         deployment.steps_on(&orchestrator.name).try_for_each(|step| check_limits(&engine, step))?;
+        let mut users = Users::new(&engine, store.strip_prefix("file://").map(Path::new));
+        for step in deployment.steps_on(&orchestrator.name) {
+            let Some(image) = image_of(step, built) else { continue };
+            let settings = config.settings.with(&step.config.settings);
+            users.check(step, image, &settings.map_err(PreflightError::Unfit)?).await?;
+        }
         let gpus = Gpus { engine: &engine, config: &config, deployment, built };
         gpus.check(orchestrator, &environments).await
     })

@@ -1,11 +1,8 @@
 //! The Python of an image, as far as its files tell: nothing of it is run.
 
-use bollard::models::ContainerCreateBody;
-use bollard::query_parameters::ContainerArchiveInfoOptionsBuilder;
-
 use super::cuda::Variables;
 use super::engine::{Engine, Trouble};
-use super::stopping;
+use super::unstarted::{self, Unstarted};
 
 /// Where programs are in an image that does not say.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -45,35 +42,14 @@ pub(super) async fn find(
     image: &str,
     variables: &Variables,
 ) -> Result<Python, Trouble> {
-    let body = ContainerCreateBody {
-        image: Some(image.to_owned()),
-        entrypoint: Some(vec!["python".to_owned()]),
-        network_disabled: Some(true),
-        ..ContainerCreateBody::default()
-    };
-    let container = engine.docker.create_container(None, body).await?.id;
-    let found = find_in(engine, &container, variables).await;
-    stopping::remove(engine, &container).await?;
-    found
+    unstarted::look(engine, image, async |container| find_in(container, variables).await).await
 }
 
-async fn find_in(
-    engine: &Engine,
-    container: &str,
-    variables: &Variables,
-) -> Result<Python, Trouble> {
+async fn find_in(container: &Unstarted<'_>, variables: &Variables) -> Result<Python, Trouble> {
     let path = variables.get("PATH").map_or(PATH, String::as_str);
     for folder in path.split(':').filter(|folder| folder.starts_with('/')) {
-        let file = format!("{folder}/python");
-        let options = ContainerArchiveInfoOptionsBuilder::new().path(&file).build();
-        let asked = engine.docker.get_container_archive_info(container, Some(options)).await;
-        match asked.map_err(Trouble::from) {
-            Ok(found) => {
-                let target = Some(found.link_target).filter(|target| !target.is_empty());
-                return Ok(Python::There(version(target.as_deref().unwrap_or(&file), variables)));
-            }
-            Err(Trouble::NotFound(_)) => {}
-            Err(trouble) => return Err(trouble),
+        if let Some(target) = container.target(&format!("{folder}/python")).await? {
+            return Ok(Python::There(version(&target, variables)));
         }
     }
     Ok(Python::Missing(path.to_owned()))

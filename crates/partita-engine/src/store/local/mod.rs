@@ -96,9 +96,24 @@ impl LocalArtifactStore {
     /// Returns the files under the root, after making it.
     fn objects_to_write(&self, path: &str) -> Result<&LocalFileSystem> {
         if self.objects.get().is_none() {
-            fs::create_dir_all(self.files.root()).map_err(|error| self.failed(path, &error))?;
+            let made = self.files.owner().make_folder(self.files.root());
+            made.map_err(|error| self.failed(path, &error))?;
         }
         self.objects().map_err(|error| self.object_failed(path, error))
+    }
+
+    /// Puts bytes at `path` the portable way. Returns whether they were put.
+    fn put(&self, path: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
+        let location = Self::location(path)?;
+        let objects = self.objects_to_write(path)?;
+        let options = PutOptions { mode, ..PutOptions::default() };
+        let put = || block_on(objects.put_opts(&location, bytes.into(), options));
+        let put = self.files.owner().made(&self.file(path)?, put);
+        match put.map_err(|error| self.failed(path, &error))? {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(self.object_failed(path, error)),
+        }
     }
 
     /// Makes a file without a temporary one, with the folder that it lies in if its path is one of
@@ -112,7 +127,7 @@ impl LocalArtifactStore {
                     && !path.contains("..")
                     && resolved(folder)?.starts_with(self.files.root()) =>
             {
-                fs::create_dir_all(folder)?;
+                self.files.owner().make_folder(folder)?;
                 self.files.create(file, bytes)
             }
             (made, _) => made,
@@ -159,10 +174,7 @@ impl ArtifactStore for LocalArtifactStore {
         if self.create(path, bytes.clone())? {
             return Ok(());
         }
-        let location = Self::location(path)?;
-        block_on(self.objects_to_write(path)?.put(&location, bytes.into()))
-            .map(drop)
-            .map_err(|error| self.object_failed(path, error))
+        self.put(path, bytes, PutMode::Overwrite).map(drop)
     }
 
     fn create(&self, path: &str, bytes: Bytes) -> Result<bool> {
@@ -176,13 +188,7 @@ impl ArtifactStore for LocalArtifactStore {
                 Err(_) => {}
             }
         }
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        let objects = self.objects_to_write(path)?;
-        match block_on(objects.put_opts(&location, bytes.into(), options)) {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(self.object_failed(path, error)),
-        }
+        self.put(path, bytes, PutMode::Create)
     }
 
     fn link(&self, from: &str, to: &str) -> Result<bool> {
@@ -200,6 +206,7 @@ impl ArtifactStore for LocalArtifactStore {
             let mut options = fs::OpenOptions::new();
             options.create(true).read(true).append(true).custom_flags(O_NOFOLLOW);
             let mut file = options.open(&file)?;
+            self.files.owner().own_file(&file)?;
             end_line(&mut file)?;
             Ok::<_, std::io::Error>(file)
         };
@@ -252,9 +259,13 @@ impl ArtifactStore for LocalArtifactStore {
         Self::location(path)?;
         let parent = self.files.root().join(layout::STAGING);
         let prefix = layout::staging_prefix(owner);
-        let folder = fs::create_dir_all(&parent)
-            .and_then(|()| tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent))
-            .map_err(|error| self.failed(path, &error))?;
+        let owner = self.files.owner();
+        let folder = owner.make_folder(&parent).and_then(|()| {
+            let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent)?;
+            owner.own_all(folder.path())?;
+            Ok(folder)
+        });
+        let folder = folder.map_err(|error| self.failed(path, &error))?;
         Ok(Staging { folder, path: path.to_owned(), digests: BTreeMap::new() })
     }
 
@@ -278,12 +289,13 @@ impl ArtifactStore for LocalArtifactStore {
 
     fn hold(&self) -> Result<Hold> {
         let file = self.files.root().join(HOLD);
-        let hold = hold::shared(&file).or_else(|error| {
+        let owner = self.files.owner();
+        let hold = hold::shared(&file, owner).or_else(|error| {
             if error.kind() != ErrorKind::NotFound {
                 return Err(error);
             }
-            fs::create_dir_all(self.files.root())?;
-            hold::shared(&file)
+            owner.make_folder(self.files.root())?;
+            hold::shared(&file, owner)
         });
         hold.map_err(|error| match error.kind() {
             ErrorKind::NotFound => StoreError::Unavailable {
@@ -297,7 +309,7 @@ impl ArtifactStore for LocalArtifactStore {
     }
 
     fn collecting(&self) -> Result<Hold> {
-        hold::exclusive(&self.files.root().join(HOLD))
+        hold::exclusive(&self.files.root().join(HOLD), self.files.owner())
             .map_err(|error| self.failed(HOLD, &error))?
             .ok_or_else(|| StoreError::Beginning(self.uri.clone()))
     }
@@ -305,7 +317,8 @@ impl ArtifactStore for LocalArtifactStore {
     fn lease(&self, run_id: &str) -> Result<LeaseGuard> {
         let path = layout::lease(run_id);
         let file = self.plain_file(&path)?;
-        let taken = self.files.make_parent(&file).and_then(|()| lease::take(&file));
+        let taken =
+            self.files.make_parent(&file).and_then(|()| lease::take(&file, self.files.owner()));
         match taken.map_err(|error| self.failed(&path, &error))? {
             Taken::Mine(guard) => Ok(guard),
             Taken::Theirs(lease) => Err(StoreError::LeaseHeld {

@@ -1,3 +1,5 @@
+use std::os::unix::fs::{MetadataExt, chown};
+
 use super::*;
 
 fn store() -> (tempfile::TempDir, LocalArtifactStore) {
@@ -93,4 +95,76 @@ fn a_lease_has_one_holder_and_is_free_after_it() {
     drop(guard);
     assert_eq!(store.lease_state("r").expect("state"), LeaseState::Free);
     store.lease("r").expect("lease again");
+}
+
+/// Somebody who is not root.
+const OWNER: (u32, u32) = (1500, 1501);
+
+/// Returns a folder of somebody's, or nothing where these tests are not root's, who alone can give it.
+fn folder_of_somebody() -> Option<tempfile::TempDir> {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("left out: only root writes for others");
+        return None;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    chown(folder.path(), Some(OWNER.0), Some(OWNER.1)).expect("given");
+    Some(folder)
+}
+
+/// Returns what is in a folder and is not that somebody's.
+fn not_of_somebody(folder: &Path) -> Vec<PathBuf> {
+    let mut others = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("listed") {
+            let path = entry.expect("an entry").path();
+            let found = fs::symlink_metadata(&path).expect("metadata");
+            if found.is_dir() {
+                folders.push(path.clone());
+            }
+            if (found.uid(), found.gid()) != OWNER {
+                others.push(path);
+            }
+        }
+    }
+    others
+}
+
+#[test]
+fn what_root_writes_belongs_to_the_owner_of_the_store() {
+    let Some(folder) = folder_of_somebody() else { return };
+    for durability in [Durability::Process, Durability::Power] {
+        // One that is not there yet belongs to whoever has the folder around it.
+        let root = folder.path().join(format!("{durability:?}/store"));
+        let store = LocalArtifactStore::open(&root, durability).expect("a store");
+        let _hold = store.hold().expect("held");
+        for path in ["a/b/new.json", "a/b/new.json", "odd #/name.json", "odd #/name.json"] {
+            store.write(path, Bytes::from_static(b"1")).expect("written");
+        }
+        assert!(store.create("created/b.json", Bytes::new()).expect("created"));
+        assert!(store.link("a/b/new.json", "linked/d.json").expect("linked"));
+        store.appender("logs/a.jsonl").expect("opened").write_all(b"{}\n").expect("written");
+        let _lease = store.lease("r").expect("a lease");
+        let staging = store.staging("artifacts/x/1", "r").expect("staging");
+        fs::create_dir_all(staging.folder().join("deep/deeper")).expect("made");
+        fs::write(staging.folder().join("deep/deeper/data.npy"), b"bytes").expect("written");
+        store.publish(staging).expect("published");
+        let _staging = store.staging("artifacts/x/2", "r").expect("staging");
+        assert_eq!(not_of_somebody(folder.path()), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
+fn root_gives_away_neither_what_a_link_leads_to_nor_what_others_have() {
+    let Some(folder) = folder_of_somebody() else { return };
+    let outside = tempfile::NamedTempFile::new().expect("a file");
+    let (link, other) = (folder.path().join("link.json"), folder.path().join("other.jsonl"));
+    std::os::unix::fs::symlink(outside.path(), &link).expect("a link");
+    fs::write(&other, "{}\n").expect("written");
+    chown(&other, Some(1600), Some(1600)).expect("given");
+    let store = LocalArtifactStore::open(folder.path(), Durability::Process).expect("a store");
+    assert!(!store.create("link.json", Bytes::from_static(b"1")).expect("not created"));
+    store.appender("other.jsonl").expect("opened").write_all(b"{}\n").expect("written");
+    assert_eq!(fs::metadata(outside.path()).expect("metadata").uid(), 0);
+    assert_eq!(fs::metadata(&other).expect("metadata").uid(), 1600);
 }
