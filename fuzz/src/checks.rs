@@ -177,6 +177,7 @@ fn pipeline(config: ConfigFile) -> Option<(PipelineSpec, CompileRequest)> {
             cpus: Some(2.0),
             memory: None,
             gpus: None,
+            gpu_classes: true,
             allow_unenforced: false,
             images: false,
             delegates: Delegates::No,
