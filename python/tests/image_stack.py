@@ -70,4 +70,4 @@ def built(engine: Engine) -> list[str]:
     """The names of the images that were built for steps."""
     form = "{{.Repository}}:{{.Tag}}"
     words = ("images", "--filter", "label=partita.recipe", "--format", form)
-    return [name for name in engine.docker(*words).split() if not name.startswith("<none>")]
+    return [name for name in engine.docker(*words).split() if not name.startswith(("<none>", "partita-dockerfile:"))]

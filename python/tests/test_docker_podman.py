@@ -11,6 +11,9 @@ import pytest
 from conftest import Project, finish, interrupt
 from docker_engine import Engine, run_script, serve
 from docker_steps import PRINTS, WAITS, container_of, failed, log_of, use, with_people, write_one
+from image_parents import bare
+from image_stack import built
+from image_stack import use as use_images
 from partita import Client
 from waiting_run import resume_until_ready, run_until_ready, write_waiting
 
@@ -84,6 +87,17 @@ def test_the_users_of_an_image_are_known(project: Project, command: str, podman:
         assert said in project.run().refusal
     write_one(project, "pass", user.format("root"))
     assert project.run().code == 0
+
+
+def test_an_image_is_built_layer_by_layer(project: Project, command: str, podman: Engine) -> None:
+    use_images(command, "native", bare(podman))
+    write_one(project, "return 7")
+    done = project.run()
+    assert done.code == 0, done
+    assert "is built, in" in done.err
+    assert project.run().code == 0
+    (image,) = built(podman)
+    podman.docker("rmi", "--force", image)
 
 
 def test_an_exit_code_is_told(project: Project, command: str, podman: Engine) -> None:

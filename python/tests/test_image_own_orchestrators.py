@@ -148,7 +148,11 @@ def test_an_image_has_the_whole_project_and_an_edit_is_another_last_layer(
     project: Project, command: str, images: Engine, wheels: Path, builder: str, kind: str
 ) -> None:
     register(project, command, kind)
-    use(command, builder, bare(images) if builder == "native" else with_pip(images))
+    parent = bare(images) if builder == "native" else with_pip(images)
+    # What its containers begin with by themselves is none of an orchestrator's business.
+    text = f'FROM {parent}\nENTRYPOINT ["/nowhere"]\n'
+    images.docker("build", "--quiet", "--tag", "partita-test/begun:1", "-", text=text)
+    use(command, builder, "partita-test/begun:1")
     write(project, "first")
     finished = project.run()
     assert finished.code == 0, finished

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from image_parents import bare
 from image_registry import PASSWORD, USERS, Registry, use_password, use_registry
 from image_stack import built
 from partita import Client
+from process_stack import partita
 
 ONE = """
     from partita import pipeline, step
@@ -39,6 +41,8 @@ def test_an_image_that_was_built_once_is_taken_from_the_registry(
     identity = images.docker("inspect", "--format", "{{.Id}}", image)
     # As on an engine that has never seen it.
     images.docker("rmi", "--force", image)
+    (row,) = json.loads(partita(command, "plan", "main.py", "--output", "json"))
+    assert row["image"]["verdict"] == "there"
     finished = project.run()
     assert finished.code == 0, finished.err
     assert "building" not in finished.err
@@ -102,7 +106,9 @@ def test_a_registry_that_is_away_is_told_of(
 ) -> None:
     use_registry(command, bare(images), registry)
     project.write("main.py", ONE)
-    message = project.run().refusal
+    finished = project.run()
+    assert finished.code == 3
+    message = finished.err
     assert "cannot be asked for the image" in message
     assert "connection refused" in message
     assert built(images) == []

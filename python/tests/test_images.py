@@ -192,6 +192,8 @@ def test_a_dockerfile_makes_what_an_image_is_built_on(
         "import os; print(os.listdir('/all/data'), sorted(os.listdir('/all')))",
     )
     assert listed == "['kept'] ['Dockerfile', 'data', 'größe ✓']"
+    labelled = ("images", "--quiet", "--filter", "label=partita.recipe", "partita-dockerfile")
+    assert images.docker(*labelled)
     project.write("image/data/noise", "3")
     assert "building" not in project.run().err
     project.write("image/größe ✓", "copied anew")
@@ -244,6 +246,13 @@ def test_what_no_step_could_run_in_is_refused_before_anything_is_built(
         "partita-test/old:1",
         str(empty),
     )
+    for verb in ("kill -9 $$", "echo nothing"):
+        (empty / "python").write_text(f"#!/bin/sh\n{verb}\n")
+        tag = ("--tag", "partita-test/silent:1", str(empty))
+        images.docker("build", "--force-rm", "--quiet", "--network=none", *tag)
+        write(project, 'parent_image="partita-test/silent:1"')
+        message = project.run().refusal
+        assert "the `python` of the image `partita-test/silent:1` does not say what it is" in message
     write(project, 'parent_image="partita-test/old:1"')
     assert "has Python 3.1, and this pipeline is run with Python 3." in project.run().refusal
     assert (built(images), images.containers()) == ([], [])

@@ -174,6 +174,10 @@ impl Task<'_> {
         if let Some(network) = &config.network {
             options = options.networkmode(network);
         }
+        if let Some(earlier) = self.earlier.as_ref().filter(|_| asked.image == self.image) {
+            // Builds that ran at once may have left several of the first layers.
+            options = options.cachefrom(&vec![earlier]);
+        }
         let who = transfer::all_credentials(self.place.registry.as_ref());
         let engine = &self.place.keeper.engine()?.docker;
         let mut told = std::pin::pin!(engine.build_image(options.build(), Some(who), Some(body)));

@@ -91,11 +91,13 @@ pub(crate) struct Task<'a> {
     pub(crate) tag: String,
     /// The steps that run in it, in words.
     pub(crate) steps: &'a str,
+    /// An image that has all its layers but for the last one.
+    pub(crate) earlier: Option<String>,
 }
 
 impl<'a> Task<'a> {
     fn new(place: &'a Place<'a>, image: &'a str, tag: String, steps: &'a str) -> Self {
-        Self { place, image, tag, steps }
+        Self { place, image, tag, steps, earlier: None }
     }
 
     /// Waits until no other process builds the image, and empties the log of the last time.
@@ -317,6 +319,20 @@ impl Place<'_> {
         }
     }
 
+    /// Returns the image that steps had the last time, if nothing but the code has changed since.
+    async fn with_other_code(
+        &self,
+        group: &Group,
+        recipe: &Recipe,
+    ) -> Result<Option<String>, ImageError> {
+        let before = self.before.get(&group.steps[0]);
+        let Some(before) = before.filter(|before| recipe.changes_code_alone(before)) else {
+            return Ok(None);
+        };
+        let image = before.image(self.registry.as_ref());
+        Ok(self.keeper.has(&image).await?.then_some(image))
+    }
+
     async fn made(
         &self,
         group: &Group,
@@ -337,7 +353,8 @@ impl Place<'_> {
             return Ok((made(None, None), recipe));
         }
         let reason = self.reason(group, &recipe);
-        let task = Task::new(self, &image, short(&recipe.digest()), &steps);
+        let mut task = Task::new(self, &image, short(&recipe.digest()), &steps);
+        task.earlier = self.with_other_code(group, &recipe).await?;
         let _turn = task.turn(tell).await?;
         if !group.docker.prevent_build_reuse && self.keeper.has(&image).await? {
             // Another run has built it meanwhile.

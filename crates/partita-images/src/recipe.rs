@@ -12,6 +12,9 @@ pub(crate) const LAYOUT: u32 = 2;
 /// The label of all that is made, by which it is found. That of an image has the digest of its recipe.
 pub(crate) const LABEL: &str = "partita.recipe";
 
+/// What is said where the code is another.
+const CODE_CHANGED: &str = "the code changed";
+
 /// What the names of images begin with where settings say nothing.
 const REPOSITORY: &str = "partita";
 
@@ -100,12 +103,19 @@ impl Recipe {
             said.push("Partita is another one than before".to_owned());
         }
         if earlier.code != self.code {
-            said.push("the code changed".to_owned());
+            said.push(CODE_CHANGED.to_owned());
         }
         if earlier.builder != self.builder {
             said.push(format!("the image builder is of flavor `{}` now", self.builder));
         }
         said
+    }
+}
+
+impl Recipe {
+    /// Returns whether nothing but the code is another than in an earlier recipe of the same steps.
+    pub(crate) fn changes_code_alone(&self, earlier: &Self) -> bool {
+        self.changes(earlier) == [CODE_CHANGED]
     }
 }
 

@@ -67,7 +67,7 @@ pub enum StoreError {
     },
     /// The run is driven by another engine.
     #[error(
-        "run `{run}` is driven by process {pid} on `{host}` since {since}; wait for it, or end that process"
+        "run `{run}` is driven by process {pid} on `{host}` since {since}; wait for it, or end it with `partita runs cancel {run}`"
     )]
     LeaseHeld {
         /// The run's name, or its id if it has none yet.

@@ -8,6 +8,7 @@ use partita_core::secret::Reference;
 use partita_core::settings::Memory;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The settings of steps on a `docker` orchestrator. What a step gives takes the place of what the
 /// orchestrator's configuration says, key by key.
@@ -123,10 +124,9 @@ impl DockerOrchestratorSettings {
         if let Some(wrong) = self.environment.keys().find(is_name) {
             return Err(format!("`{wrong}` is no name of a variable in `environment`"));
         }
-        let is_secret = |text: &&String| Reference::parse(text).is_some();
-        if let Some(secret) = self.environment.values().find(is_secret) {
+        if let Some(secret) = serde_json::to_value(self).ok().as_ref().and_then(reference) {
             return Err(format!(
-                "`{secret}` in `environment` would be shown to everybody who may ask the engine; give the secret to the step, as the value of an input"
+                "the value of `{secret}` would be shown to everybody who may ask the engine; give the secret to the step, as the value of an input"
             ));
         }
         if let Some(wrong) = self.tmpfs.keys().find(|folder| !folder.starts_with('/')) {
@@ -160,6 +160,16 @@ impl DockerOrchestratorSettings {
         host.init = Some(self.init.unwrap_or(true));
         host.ipc_mode = self.ipc.clone();
         host.runtime = self.runtime.clone();
+    }
+}
+
+/// Returns a text somewhere in a value that refers to a secret.
+fn reference(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Reference::parse(text).is_some().then_some(text),
+        Value::Array(values) => values.iter().find_map(reference),
+        Value::Object(values) => values.values().find_map(reference),
+        _ => None,
     }
 }
 

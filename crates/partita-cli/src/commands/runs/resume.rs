@@ -63,7 +63,7 @@ fn target(session: &Session, run: &RunSummary) -> Result<Target, CommandError> {
             .map(|lease| format!(" by process {} on `{}`", lease.pid, lease.host))
             .unwrap_or_default();
         return Err(CommandError::failed(format!(
-            "run `{}` is being driven{by}; wait for it, or end that process",
+            "run `{0}` is being driven{by}; wait for it, or end it with `partita runs cancel {0}`",
             run.name
         )));
     }
