@@ -31,9 +31,8 @@ def images(engine: Engine) -> Iterator[Engine]:
     """The engine, without images that were built for steps and what builds share, before a test and after it."""
 
     def forget() -> None:
-        built = engine.docker("images", "--quiet", "--filter", "label=partita.recipe").split()
-        if built:
-            engine.docker("rmi", "--force", *sorted(set(built)))
+        made = ("--filter", "label=partita.recipe")
+        engine.docker("image", "prune", "--all", "--force", *made)
         kept = cache_mounts(engine)
         if kept:
             engine.docker("volume", "rm", *kept)
@@ -70,4 +69,8 @@ def built(engine: Engine) -> list[str]:
     """The names of the images that were built for steps."""
     form = "{{.Repository}}:{{.Tag}}"
     words = ("images", "--filter", "label=partita.recipe", "--format", form)
-    return [name for name in engine.docker(*words).split() if not name.startswith(("<none>", "partita-dockerfile:"))]
+    return [
+        name
+        for name in engine.docker(*words).split()
+        if not name.startswith(("<none>", "partita-dockerfile:"))
+    ]

@@ -256,9 +256,19 @@ def test_gpus_are_asked_of_the_engine_by_device_requests(
 def test_what_the_engine_refuses_is_told_in_its_words(
     project: Project, command: str, engine: Engine
 ) -> None:
-    engine.use(command, network="no-such-network")
+    engine.use(command, cpuset="4000")
     write_one(project, "pass")
     assert project.run().code == 1
     assert "its container could not be started: " in failed()
-    assert "no-such-network" in failed()
+    assert "4000" in failed()
     assert os.listdir(project.store / "code")
+
+
+def test_a_network_that_is_not_there_is_refused_before_the_run(
+    project: Project, command: str, engine: Engine
+) -> None:
+    engine.use(command, network="no-such-network")
+    write_one(project, "pass")
+    message = project.run().refusal
+    assert "step `one` is to be in the network `no-such-network`, which the engine" in message
+    assert Client().list_runs() == []

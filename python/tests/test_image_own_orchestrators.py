@@ -200,7 +200,7 @@ def test_a_run_of_an_orchestrator_that_has_its_own_engine_needs_none_here(
     write(project, "first")
     finished = project.run()
     assert finished.code == 0, finished
-    assert found() == ["first", "data", "said", "1.0", "/opt/partita/code"]
+    assert found() == ["first", "data", "0o644", "said", "1.0", "/opt/partita/code"]
     assert all(image.startswith(registry.uri) for image in built(images))
     again = project.run()
     assert again.code == 0 and "building" not in again.err, again

@@ -252,7 +252,9 @@ def test_what_no_step_could_run_in_is_refused_before_anything_is_built(
         images.docker("build", "--force-rm", "--quiet", "--network=none", *tag)
         write(project, 'parent_image="partita-test/silent:1"')
         message = project.run().refusal
-        assert "the `python` of the image `partita-test/silent:1` does not say what it is" in message
+        assert (
+            "the `python` of the image `partita-test/silent:1` does not say what it is" in message
+        )
     write(project, 'parent_image="partita-test/old:1"')
     assert "has Python 3.1, and this pipeline is run with Python 3." in project.run().refusal
     assert (built(images), images.containers()) == ([], [])

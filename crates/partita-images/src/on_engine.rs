@@ -1,5 +1,6 @@
 //! Images that an engine keeps: looked at, run to know their Python, loaded, and given to registries.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -41,6 +42,8 @@ pub(crate) struct OnEngine {
     cache: PathBuf,
     /// What the names of containers begin with.
     containers: String,
+    /// How many there have been.
+    looks: Cell<usize>,
 }
 
 /// How long the Python of an image may take to say what it is.
@@ -49,7 +52,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl OnEngine {
     pub(crate) fn new(engine: Engine, request: &Request<'_>, containers: String) -> Self {
         let (registry, cache) = (request.registry.clone(), request.cache.clone());
-        Self { engine, registry, cache, containers }
+        Self { engine, registry, cache, containers, looks: Cell::new(0) }
     }
 
     /// Returns an image that the engine has; `None` if it has it not.
@@ -182,8 +185,7 @@ impl OnEngine {
             }),
             ..ContainerCreateBody::default()
         };
-        let id = parent.id.trim_start_matches("sha256:");
-        let name = format!("{}-{}", self.containers, id.get(..12).unwrap_or(id));
+        let name = format!("{}-look-{}", self.containers, self.looks.replace(self.looks.get() + 1));
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
         let created = self.engine.docker.create_container(Some(options), body).await;
         let container = match created.map_err(Trouble::from) {
@@ -197,7 +199,7 @@ impl OnEngine {
         match said {
             Ok(Ok((said, 0))) => {
                 let read = serde_json::from_str(said.lines().last().unwrap_or_default());
-                read.map(Some).map_err(|_| silent(format!("it printed `{said}`")))
+                read.map(Some).map_err(|_| silent(format!("it printed `{}`", said.trim())))
             }
             Ok(Ok((_, code))) => Err(silent(format!("its container ended with exit code {code}"))),
             Ok(Err(trouble)) if has_no_program(&trouble) => Ok(None),
