@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use partita_core::digest::{Digest, FieldHasher};
 use tar::{Archive, Builder, EntryType, Header};
@@ -34,7 +38,7 @@ pub fn pack(
 ) -> Result<Digest, CodeError> {
     for _ in 0..TRIES {
         let found = files::of(root, excluded)?;
-        let digest = digest(root, &found, |_, _| Ok(()))?;
+        let digest = digest(root, &found)?;
         let path = layout::code(&digest);
         if store.list(layout::CODE)?.iter().any(|name| path.ends_with(name.as_str())) {
             return Ok(digest);
@@ -68,15 +72,17 @@ pub fn unpack(store: &dyn ArtifactStore, code: Digest, folder: &Path) -> Result<
             return Err(corrupt());
         }
     }
-    if digest(folder, &paths, |_, _| Ok(()))? == code { Ok(()) } else { Err(corrupt()) }
+    if digest(folder, &paths)? == code { Ok(()) } else { Err(corrupt()) }
 }
 
 fn archive(root: &Path, files: &BTreeSet<PathBuf>) -> Result<(Digest, Vec<u8>), CodeError> {
     let failed = |error| CodeError::file(root, "packed", error);
     let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL).map_err(failed)?;
     encoder.include_checksum(true).map_err(failed)?;
+    // What comes out does not depend on how many there are.
+    encoder.multithread(threads() as u32).map_err(failed)?;
     let mut tar = Builder::new(encoder);
-    let digest = digest(root, files, |path, found| add(&mut tar, path, found))?;
+    let digest = each(root, files, |path, found| add(&mut tar, path, &found))?;
     let archive = tar.into_inner().and_then(zstd::Encoder::finish).map_err(failed)?;
     Ok((digest, archive))
 }
@@ -104,29 +110,78 @@ impl Found {
         let mode = metadata.permissions().mode() & 0o777;
         Ok(Self::File { mode, content: fs::read(path)? })
     }
-}
 
-/// Returns the digest of files below `root`, each of which is handed to `each`.
-pub(super) fn digest(
-    root: &Path,
-    files: &BTreeSet<PathBuf>,
-    mut each: impl FnMut(&Path, &Found) -> io::Result<()>,
-) -> Result<Digest, CodeError> {
-    let mut hasher = FieldHasher::default();
-    for path in files {
-        let full = root.join(path);
-        let read = |error| CodeError::file(&full, "read", error);
-        let found = Found::at(&full).map_err(read)?;
+    /// Returns the digest of this at a path.
+    fn digest(&self, path: &Path) -> Digest {
+        let mut hasher = FieldHasher::default();
         hasher.field("path", path.as_os_str().as_bytes());
-        match &found {
-            Found::File { mode, content } => {
+        match self {
+            Self::File { mode, content } => {
                 hasher.field("mode", &mode.to_le_bytes()).field("content", content)
             }
-            Found::Link(target) => hasher.field("link", target.as_os_str().as_bytes()),
+            Self::Link(target) => hasher.field("link", target.as_os_str().as_bytes()),
         };
-        each(path, &found).map_err(read)?;
+        hasher.finish()
     }
-    Ok(hasher.finish())
+}
+
+/// Reads a file below `root`.
+fn read(root: &Path, path: &Path) -> Result<Found, CodeError> {
+    let full = root.join(path);
+    Found::at(&full).map_err(|error| CodeError::file(&full, "read", error))
+}
+
+/// Returns the digest of files below `root`: that of the digests of each, in order.
+pub(super) fn digest(root: &Path, files: &BTreeSet<PathBuf>) -> Result<Digest, CodeError> {
+    let queue = Mutex::new(files.iter().enumerate());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || -> Result<Vec<(usize, Digest)>, CodeError> {
+        let mut digests = Vec::new();
+        while let Some((index, path)) = next() {
+            digests.push((index, read(root, path)?.digest(path)));
+        }
+        Ok(digests)
+    };
+    let mut digests = thread::scope(|scope| {
+        // A thread is no gain for less.
+        let others: Vec<_> =
+            (1..threads().min(files.len() / 8 + 1)).map(|_| scope.spawn(work)).collect();
+        let mut digests = work()?;
+        for other in others {
+            digests.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok::<_, CodeError>(digests)
+    })?;
+    digests.sort_unstable_by_key(|(index, _)| *index);
+    Ok(digest_of(digests.into_iter().map(|(_, digest)| digest)))
+}
+
+/// Hands each file below `root` to `take`, in order; returns the digest of all.
+pub(super) fn each(
+    root: &Path,
+    files: &BTreeSet<PathBuf>,
+    mut take: impl FnMut(&Path, Found) -> io::Result<()>,
+) -> Result<Digest, CodeError> {
+    let mut digests = Vec::new();
+    for path in files {
+        let found = read(root, path)?;
+        digests.push(found.digest(path));
+        take(path, found).map_err(|error| CodeError::file(&root.join(path), "read", error))?;
+    }
+    Ok(digest_of(digests.into_iter()))
+}
+
+fn digest_of(digests: impl Iterator<Item = Digest>) -> Digest {
+    let mut all = FieldHasher::default();
+    for digest in digests {
+        all.field("file", digest.to_string().as_bytes());
+    }
+    all.finish()
+}
+
+/// Returns how many threads read, hash and pack.
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 pub(super) fn add<W: Write>(tar: &mut Builder<W>, path: &Path, found: &Found) -> io::Result<()> {

@@ -34,7 +34,7 @@ pub fn context_digest(
     let text = fs::read(&path).map_err(|error| CodeError::file(&path, "read", error))?;
     let folder = source_root.join(root);
     let files = files(source_root, &folder, ignore)?;
-    let copied = archive::digest(&folder, &files, |_, _| Ok(()))?;
+    let copied = archive::digest(&folder, &files)?;
     let mut hasher = FieldHasher::default();
     hasher.field("dockerfile", &text).field("copied", copied.to_string().as_bytes());
     Ok(hasher.finish())
@@ -52,7 +52,7 @@ pub fn context_files<W: Write>(
 ) -> Result<(), CodeError> {
     let folder = source_root.join(root);
     let files = files(source_root, &folder, ignore)?;
-    archive::digest(&folder, &files, |path, found| add(into, path, found)).map(drop)
+    archive::each(&folder, &files, |path, found| add(into, path, &found)).map(drop)
 }
 
 /// Reads the code below `root` that goes into images, each file of which is handed to `each` with its
@@ -68,8 +68,8 @@ pub fn for_image(
     let rules = Rules::of(root, None)?;
     let mut files = code_files::of(root, excluded)?;
     files.retain(|path| !rules.leaves_out(path));
-    archive::digest(root, &files, |path, found| {
-        each(path, found.clone());
+    archive::each(root, &files, |path, found| {
+        each(path, found);
         Ok(())
     })
 }

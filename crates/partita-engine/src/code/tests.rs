@@ -138,6 +138,22 @@ fn the_same_code_has_the_same_archive_byte_for_byte() {
 }
 
 #[test]
+fn files_that_swap_their_contents_are_other_code_however_many_there_are() {
+    let names: Vec<(String, String)> =
+        (0..100).map(|number| (format!("{number}.py"), number.to_string())).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|(name, text)| (&**name, &**text)).collect();
+    let place = Place::new(&files);
+    let first = place.pack();
+    place.write("3.py", "97");
+    place.write("97.py", "3");
+    let swapped = place.pack();
+    assert_ne!(swapped, first);
+    place.write("3.py", "3");
+    place.write("97.py", "97");
+    assert_eq!(place.pack(), first);
+}
+
+#[test]
 fn a_home_below_the_source_root_stays_where_it_is() {
     let place = Place::new(&[("main.py", "1"), ("home/vault.key", "secret"), ("home.py", "2")]);
     let without = pack(&place.store, &place.root(), &[place.root().join("home")]).unwrap();
