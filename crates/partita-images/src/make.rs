@@ -14,6 +14,7 @@ use partita_core::deployment::Deployment;
 use partita_core::digest::Digest;
 use partita_core::settings::Docker;
 use partita_core::stack::Component;
+use partita_engine::file_digest::KnownDigests;
 use partita_orchestrators::docker::PreflightError;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
@@ -205,7 +206,8 @@ fn with_place<T>(
     let before = fs::read(last(request)).ok();
     let own = match request.python.as_ref().filter(|_| groups.iter().any(|group| group.is_python)) {
         Some(python) => {
-            let own = Own::read(&python.package);
+            let known = KnownDigests::in_folder(cache.join("digests"));
+            let own = Own::read(&python.package, &known);
             Some(Arc::new(own.map_err(|error| ImageError::system(&python.package, error))?))
         }
         None => None,

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use partita_core::digest::{Digest, FieldHasher};
+use partita_engine::file_digest::{KnownDigests, digest_file};
 
 use crate::layer::{Content, Files, add_folder};
 use crate::parent::ParentPython;
@@ -18,6 +19,9 @@ pub(crate) const PACKAGES: &str = "opt/partita/packages";
 const PATHS: &str = "import site, sys; n = len(sys.path); \
     site.addsitedir('/opt/partita/own'); site.addsitedir('/opt/partita/packages'); \
     sys.path[:] = sys.path[n:] + sys.path[:n]\n";
+
+/// From this size on, in bytes, a file takes longer to read than what is known of it.
+const LARGE: u64 = 1 << 20;
 
 /// The Python that runs this Partita.
 #[derive(Debug, Clone)]
@@ -37,8 +41,8 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// Reads the package.
-    pub(crate) fn read(package: &Path) -> io::Result<Self> {
+    /// Reads the package, or what is known of its files.
+    pub(crate) fn read(package: &Path, known: &KnownDigests) -> io::Result<Self> {
         let mut files = Files::new();
         add_folder(&mut files, package, &Path::new(OWN).join("partita"))?;
         let mut hasher = FieldHasher::default();
@@ -46,7 +50,11 @@ impl Own {
         for (path, content) in &files {
             hasher.field("path", path.as_os_str().as_encoded_bytes());
             if let Content::File(from) = content {
-                hasher.field("content", Digest::of(&fs::read(from)?).to_string().as_bytes());
+                let digest = match fs::metadata(from)?.len() {
+                    ..LARGE => digest_file(from),
+                    LARGE.. => known.of(from, from),
+                };
+                hasher.field("content", digest?.to_string().as_bytes());
             }
         }
         Ok(Self { digest: hasher.finish(), files })
@@ -59,5 +67,30 @@ impl Own {
         let place = python.packages.strip_prefix('/').unwrap_or(&python.packages);
         files.insert(Path::new(place).join("partita-image.pth"), paths);
         files
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_has_another_digest_once_any_file_of_it_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let package = folder.path().join("partita");
+        fs::create_dir(&package).unwrap();
+        let known = KnownDigests::in_folder(folder.path().join("digests"));
+        let write = |name: &str, content: &[u8]| fs::write(package.join(name), content).unwrap();
+        let digest = || Own::read(&package, &known).unwrap().digest;
+        let large = vec![1; LARGE as usize];
+        write("__init__.py", b"1");
+        write("_native.so", &large);
+        let first = digest();
+        write("__init__.py", b"2");
+        assert_ne!(digest(), first);
+        write("__init__.py", b"1");
+        assert_eq!(digest(), first);
+        write("_native.so", &vec![2; large.len()]);
+        assert_ne!(digest(), first);
     }
 }
