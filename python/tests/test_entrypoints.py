@@ -128,6 +128,30 @@ def test_a_result_of_the_cache_is_taken_where_no_engine_has_looked(
     assert entry.steps(command)["first"].status == "cached"
 
 
+def test_a_process_says_to_its_launcher_that_it_has_nothing_left_to_do_if_all_went_well(
+    entry: Entry,
+) -> None:
+    heard, told = os.pipe()
+    os.set_blocking(heard, False)
+    token = "0123456789abcdef" * 2
+    terms = json.dumps({"done": [f"/proc/{os.getpid()}/fd/{told}", token]})
+    try:
+        assert entry.do("first", attempt=1, PARTITA_ATTEMPT=terms).code == 0
+        assert os.read(heard, 1000).decode() == token
+        failed = entry.do("second", attempt=1, PARTITA_ATTEMPT=terms, PARTITA_TEST_FAILS="1")
+        assert failed.code == 1
+        with pytest.raises(BlockingIOError):
+            os.read(heard, 1000)
+    finally:
+        os.close(heard)
+        os.close(told)
+
+
+def test_a_launcher_that_is_gone_is_told_nothing(entry: Entry) -> None:
+    terms = json.dumps({"done": ["/proc/self/fd/1000", "0" * 32]})
+    assert entry.do("first", attempt=1, PARTITA_ATTEMPT=terms).code == 0
+
+
 def test_a_failure_is_recorded_and_the_next_attempt_has_the_next_number(
     entry: Entry, command: str
 ) -> None:

@@ -144,6 +144,7 @@ def test_what_a_killed_step_had_prepared_goes_with_its_run(project: Project, com
     assert list((project.store / "staging").iterdir()) == []
 
 
+@pytest.mark.parametrize("warm", [True, False], ids=["forked", "started anew"])
 @pytest.mark.parametrize(
     "leave",
     [
@@ -153,26 +154,30 @@ def test_what_a_killed_step_had_prepared_goes_with_its_run(project: Project, com
     ids=["its own", "an orphan"],
 )
 def test_the_next_step_begins_once_programs_of_the_one_before_are_gone(
-    project: Project, command: str, leave: str
+    project: Project, command: str, warm: bool, leave: str
 ) -> None:
-    use_process(command)
+    use_process(command, warm=warm)
     project.write("main.py", LEAVES.format(leave=leave))
     finished = project.run()
     assert finished.code == 0, finished
     assert Client().get_run("latest").steps["look"].output.load() is False
 
 
+@pytest.mark.parametrize("warm", [True, False], ids=["forked", "started anew"])
 def test_the_next_step_begins_once_files_of_the_one_before_are_closed(
-    project: Project, command: str
+    project: Project, command: str, warm: bool
 ) -> None:
-    use_process(command)
+    use_process(command, warm=warm)
     project.write("main.py", LOCKS)
     finished = project.run()
     assert finished.code == 0, finished
 
 
-def test_programs_that_a_step_leaves_running_end_with_it(project: Project, command: str) -> None:
-    use_process(command)
+@pytest.mark.parametrize("warm", [True, False], ids=["forked", "started anew"])
+def test_programs_that_a_step_leaves_running_end_with_it(
+    project: Project, command: str, warm: bool
+) -> None:
+    use_process(command, warm=warm)
     two(project, 'import subprocess; subprocess.Popen(["sleep", "1000"]); return 1')
     finished = project.run()
     assert finished.code == 0, finished

@@ -1,9 +1,10 @@
-//! How a forked step says that it has nothing left to do but to end.
+//! How a step says that its process has nothing left to do but to end.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -25,16 +26,16 @@ pub(crate) struct PyDone {
     pipe: File,
     /// The device and the number of the pipe, by which it is known.
     identity: (u64, u64),
-    /// How many pages of memory the process that forks had.
+    /// How many pages of memory there were before the step had any.
     pages: u64,
 }
 
 #[pymethods]
 impl PyDone {
-    /// Opens what the descriptor of a pipe is for; programs that steps start do not have it.
+    /// Opens a pipe; programs that steps start do not have it.
     #[new]
-    fn new(py: Python<'_>, pipe: RawFd) -> PyResult<Self> {
-        Self::open(pipe).map_err(|error| partita_error(py, error))
+    fn new(py: Python<'_>, pipe: PathBuf) -> PyResult<Self> {
+        Self::open(&pipe).map_err(|error| partita_error(py, error))
     }
 
     /// Says the token of an attempt that is done, if this process holds nothing that others may
@@ -49,11 +50,11 @@ impl PyDone {
 }
 
 impl PyDone {
-    fn open(pipe: RawFd) -> io::Result<Self> {
+    fn open(pipe: &Path) -> io::Result<Self> {
         let pipe = OpenOptions::new()
             .write(true)
             .custom_flags(OFlag::O_NONBLOCK.bits()) // A step never waits for who listens.
-            .open(format!("/proc/self/fd/{pipe}"))?;
+            .open(pipe)?;
         let identity = identity(&pipe)?;
         Ok(Self { pipe, identity, pages: resident()? })
     }

@@ -60,6 +60,9 @@ pub(super) struct Terms {
     /// Where the process finds the values of the secrets that the step takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     secrets: Option<String>,
+    /// Where the process says that it is done, and what it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) done: Option<[String; 2]>,
 }
 
 impl Terms {
@@ -71,6 +74,7 @@ impl Terms {
             gpus: gpus.map(|ids| ids.join(",")),
             parent: std::process::id(),
             secrets: handed.map(Handed::path),
+            done: None,
         }
     }
 }

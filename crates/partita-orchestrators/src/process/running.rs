@@ -53,6 +53,33 @@ pub(super) enum Process {
     Own(Child),
 }
 
+impl Process {
+    /// Sends a signal to it, and to all of its group.
+    pub(super) fn signal(&self, zygote: Option<&mut Zygote>, job: u64, signal: Signal) {
+        match self {
+            Self::Waiting { is_asked: false, .. } => {}
+            Self::Waiting { .. } | Self::Forked(_) => {
+                if let Some(zygote) = zygote {
+                    zygote.signal(job, signal as i32);
+                }
+            }
+            // It is not reaped before its end is taken note of, so that the id is its own.
+            Self::Own(child) => kill_group(child, signal),
+        }
+    }
+
+    /// Kills what a process of an attempt's own has left behind, and returns how it ended.
+    pub(super) fn reap(&mut self) -> Ended {
+        match self {
+            Self::Own(child) => {
+                kill_group(child, Signal::SIGKILL);
+                child.wait().map_or(Ended::Code(-1), Ended::of)
+            }
+            Self::Waiting { .. } | Self::Forked(_) => Ended::Code(-1),
+        }
+    }
+}
+
 /// Whether an attempt is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -140,11 +167,11 @@ impl Running {
     pub(super) fn stop(&mut self, zygote: Option<&mut Zygote>, job: u64, grace: Duration) {
         match self.stop {
             Stop::No => {
-                self.signal(zygote, job, Signal::SIGTERM);
+                self.process.signal(zygote, job, Signal::SIGTERM);
                 self.stop = Stop::Asked { kill_at: Instant::now() + grace };
             }
             Stop::Asked { .. } => {
-                self.signal(zygote, job, Signal::SIGKILL);
+                self.process.signal(zygote, job, Signal::SIGKILL);
                 self.stop = Stop::Killed { overdue_at: Instant::now() + PATIENCE };
             }
             Stop::Killed { .. } => {}
@@ -169,32 +196,8 @@ impl Running {
         }
     }
 
-    fn signal(&self, zygote: Option<&mut Zygote>, job: u64, signal: Signal) {
-        match &self.process {
-            Process::Waiting { is_asked: false, .. } => {}
-            Process::Waiting { .. } | Process::Forked(_) => {
-                if let Some(zygote) = zygote {
-                    zygote.signal(job, signal as i32);
-                }
-            }
-            // It is not reaped before its end is taken note of, so that the id is its own.
-            Process::Own(child) => kill_group(child, signal),
-        }
-    }
-
-    /// Kills what an attempt's own process has left behind, and returns how it ended.
-    pub(super) fn reap(&mut self) -> Ended {
-        match &mut self.process {
-            Process::Own(child) => {
-                kill_group(child, Signal::SIGKILL);
-                child.wait().map_or(Ended::Code(-1), Ended::of)
-            }
-            Process::Waiting { .. } | Process::Forked(_) => Ended::Code(-1),
-        }
-    }
-
-    /// Reports how the attempt ended, after what it printed has been read.
-    pub(super) fn end(self, ended: Ended, buffer: &mut Vec<u8>) {
+    /// Reports how the attempt ended, after what it printed has been read; returns its process.
+    pub(super) fn end(self, ended: Ended, buffer: &mut Vec<u8>) -> Process {
         let memory = self.attempt.step().config.resources.memory;
         let killer = || match ended {
             Ended::KILLED => Killer::of(self.kills),
@@ -205,7 +208,7 @@ impl Running {
             (_, Stop::No) => Outcome::Failed(ended.failure(killer(), memory)),
             (_, Stop::Asked { .. } | Stop::Killed { .. }) => Outcome::Cancelled,
         };
-        self.finish(outcome, buffer);
+        self.finish(outcome, buffer)
     }
 
     /// Reports an attempt that failed before its process told anything.
@@ -217,9 +220,10 @@ impl Running {
         self.finish(outcome, buffer);
     }
 
-    fn finish(self, outcome: Outcome, buffer: &mut Vec<u8>) {
+    fn finish(self, outcome: Outcome, buffer: &mut Vec<u8>) -> Process {
         self.output.finish(buffer);
         self.reports.ended(self.attempt.unit(), self.attempt.number, outcome);
+        self.process
     }
 }
 

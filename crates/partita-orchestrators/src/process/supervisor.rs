@@ -2,7 +2,7 @@
 //!
 //! It waits for everything at once: what the engine asks, what the zygote and its forks say, what steps print.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::slice;
@@ -44,7 +44,7 @@ pub(super) fn start(setup: Setup, lock: ProcessLock) -> std::io::Result<(Mailbox
         mailbox: mailbox.clone(),
         inbox,
         running: BTreeMap::new(),
-        leaving: BTreeSet::new(),
+        leaving: BTreeMap::new(),
         next_job: 1,
         is_closing: false,
         lock,
@@ -62,8 +62,8 @@ struct Supervisor {
     mailbox: Mailbox,
     inbox: Receiver<Request>,
     running: BTreeMap<u64, Running>,
-    /// Attempts that are reported, and whose processes have nothing left to do but to end.
-    leaving: BTreeSet<u64>,
+    /// The processes of attempts that are reported, which have nothing left to do but to end.
+    leaving: BTreeMap<u64, Process>,
     next_job: u64,
     is_closing: bool,
     lock: ProcessLock,
@@ -139,7 +139,10 @@ impl Supervisor {
                 Request::Launch(attempt, reports) => self.launch(attempt, reports),
                 Request::Cancel(job) => self.cancel(&job),
                 Request::Ended(job) => {
-                    if let Some(ended) = self.running.get_mut(&job).map(Running::reap) {
+                    if let Some(mut process) = self.leaving.remove(&job) {
+                        process.reap();
+                    } else if let Some(running) = self.running.get_mut(&job) {
+                        let ended = running.process.reap();
                         self.ended(job, ended);
                     }
                 }
@@ -237,7 +240,8 @@ impl Supervisor {
     /// Starts the step entrypoint for an attempt that has no process.
     fn start_own(&mut self, job: u64) {
         let Some(mut running) = self.running.remove(&job) else { return };
-        let Running { attempt, terms, process, .. } = &mut running;
+        let Running { attempt, terms, process, token, .. } = &mut running;
+        terms.done = self.warm.zygote().map(|zygote| [zygote.done_place(), token.clone()]);
         let started = match process {
             Process::Waiting { pipes, .. } => self.watcher(job).and_then(|watcher| {
                 let child = self.setup.start_entrypoint(attempt, terms, pipes, &self.lock)?;
@@ -278,8 +282,8 @@ impl Supervisor {
             let config = &running.attempt.step().config;
             let asks = config.resources.memory.is_some() || !config.limits.is_empty();
             if !running.has_gpus && !asks {
-                self.leaving.insert(job);
-                self.ended(job, Ended::Code(0));
+                let process = self.ended(job, Ended::Code(0));
+                self.leaving.extend(process.map(|process| (job, process)));
             }
         }
     }
@@ -296,8 +300,10 @@ impl Supervisor {
                 }
             }
             Message::Refused { job, reason } => self.start_anew(job, &reason),
-            Message::Ended { job, .. } if self.leaving.remove(&job) => {}
-            Message::Ended { job, code } => self.ended(job, Ended::told(code)),
+            Message::Ended { job, .. } if self.leaving.remove(&job).is_some() => {}
+            Message::Ended { job, code } => {
+                self.ended(job, Ended::told(code));
+            }
         }
     }
 
@@ -305,7 +311,7 @@ impl Supervisor {
     /// waits for the next one.
     fn lose_zygote(&mut self, why: &str) {
         self.warm.lose();
-        self.leaving.clear();
+        self.leaving.retain(|_, process| matches!(process, Process::Own(_)));
         let jobs: Vec<u64> = self.running.keys().copied().collect();
         for job in jobs {
             match self.running.get(&job).map(|running| &running.process) {
@@ -335,11 +341,11 @@ impl Supervisor {
         running.fail(message, &mut self.buffer);
     }
 
-    fn ended(&mut self, job: u64, ended: Ended) {
-        if let Some(running) = self.running.remove(&job) {
-            self.give_back(&running);
-            running.end(ended, &mut self.buffer);
-        }
+    /// Reports how an attempt ended; returns its process.
+    fn ended(&mut self, job: u64, ended: Ended) -> Option<Process> {
+        let running = self.running.remove(&job)?;
+        self.give_back(&running);
+        Some(running.end(ended, &mut self.buffer))
     }
 
     fn cancel(&mut self, job: &Job) {
@@ -361,8 +367,8 @@ impl Supervisor {
     /// Ends whatever still runs, at once.
     fn close(&mut self) {
         self.is_closing = true;
-        if let Some(zygote) = self.warm.zygote_mut() {
-            self.leaving.iter().for_each(|&job| zygote.signal(job, Signal::SIGKILL as i32));
+        for (&job, process) in &self.leaving {
+            process.signal(self.warm.zygote_mut(), job, Signal::SIGKILL);
         }
         for job in self.running.keys().copied().collect::<Vec<_>>() {
             self.stop(job);

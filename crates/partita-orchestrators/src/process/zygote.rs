@@ -1,7 +1,8 @@
 //! The zygote: a Python process that has imported the author's modules and forks steps.
 //!
 //! Both sides send one JSON object a packet over a socket that keeps packets apart; the descriptors
-//! of a step's output travel with the request to start it. Its forks say in a pipe that they are done.
+//! of a step's output travel with the request to start it. Its forks, and processes that start anew, say
+//! in a pipe that they are done.
 
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind, IoSlice, PipeReader, PipeWriter, Read, pipe};
@@ -103,6 +104,8 @@ pub(super) struct Zygote {
     socket: OwnedFd,
     /// Tells of attempts whose processes have nothing left to do.
     done: PipeReader,
+    /// Where they say so.
+    told: PipeWriter,
     /// Signals that there was no room for.
     unsent: VecDeque<(u64, i32)>,
     is_full: bool,
@@ -134,7 +137,7 @@ impl Zygote {
             .process_group(0)
             .spawn()?;
         let unsent = VecDeque::new();
-        let zygote = Self { process, socket, done, unsent, is_full: false, is_ready: false };
+        let zygote = Self { process, socket, done, told, unsent, is_full: false, is_ready: false };
         let run = &setup.context;
         let open = Request::Open {
             artifact_store: run.store.uri(),
@@ -142,7 +145,7 @@ impl Zygote {
             run_id: &run.run_id,
             steps,
         };
-        zygote.send(&open, &[lock.file().as_fd(), told.as_fd()])?;
+        zygote.send(&open, &[lock.file().as_fd(), zygote.told.as_fd()])?;
         Ok(zygote)
     }
 
@@ -213,6 +216,11 @@ impl Zygote {
     /// Returns what becomes readable when attempts are done.
     pub(super) fn done(&self) -> BorrowedFd<'_> {
         self.done.as_fd()
+    }
+
+    /// Returns the file in which processes say that they are done that it has not forked.
+    pub(super) fn done_place(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.told.as_raw_fd())
     }
 
     /// Returns the tokens of attempts that are done: their steps have returned, and all that Python

@@ -31,6 +31,33 @@ HANDED = "/memfd:partita-secrets"
 STANDARD_INPUT = "-"
 
 
+class Ending:
+    """The launcher that hears when this process has nothing left to do but to end, if one does."""
+
+    def __init__(self) -> None:
+        self._heard: tuple[int, _native.Done, str] | None = None
+
+    def listen(self, pipe: str, token: str) -> None:
+        """Takes where it hears of this process, and what; that it does not hear is no error."""
+        try:
+            done = _native.Done(pipe)
+        except PartitaError:
+            return
+        # What programs of the step leave behind is seen from here.
+        _native.adopt_orphans()
+        self._heard = (os.getpid(), done, token)
+
+    def tell(self) -> None:
+        """Says that this process is done; forks of it that the step has let return do not."""
+        if self._heard is not None:
+            process, done, token = self._heard
+            if os.getpid() == process:
+                done.tell(token)
+
+
+_ending = Ending()
+
+
 class Terms:
     """What a launcher that starts processes says of an attempt.
 
@@ -67,6 +94,7 @@ class Terms:
         self._gpu_count: int = found.get("gpu_count", 0)
         self._parent: int | None = parent or found.get("parent")
         self._secrets: str | None = found.get("secrets")
+        self._done: list[str] | None = found.get("done")
 
     @classmethod
     def from_environment(cls) -> Terms:
@@ -80,7 +108,7 @@ class Terms:
 
         if self._document is None:
             return {}
-        return {VARIABLE: json.dumps({**self._document, "parent": None})}
+        return {VARIABLE: json.dumps({**self._document, "parent": None, "done": None})}
 
     def apply(self) -> None:
         """Makes this process one that keeps to them."""
@@ -92,6 +120,8 @@ class Terms:
             os.environ["CUDA_VISIBLE_DEVICES"] = self._gpus
         if self._memory is not None:
             _limit_memory(self._memory)
+        if self._done is not None:
+            _ending.listen(*self._done)
 
     def apply_of(self, entry: _native.StepEntry) -> None:
         """Keeps this process to the memory that a step asks for, where no launcher said so."""
@@ -212,6 +242,8 @@ def leave(code: int) -> NoReturn:
     """Ends this process as Python does, short of taking itself apart object by object."""
     try:
         code = settle(code)
+        if code == 0:
+            _ending.tell()
     finally:
         os._exit(code)
 

@@ -76,7 +76,7 @@ class Zygote:
         if name == "open":
             self._lock, done = descriptors
             self._open(request)
-            self._done = _native.Done(done)
+            self._done = _native.Done(f"/proc/self/fd/{done}")
             os.close(done)
         elif name == "start":
             self._start(request, descriptors)
