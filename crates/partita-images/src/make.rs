@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::try_join_all;
-use partita_core::deployment::Deployment;
+use partita_core::deployment::{Deployment, Step};
 use partita_core::digest::Digest;
 use partita_core::settings::Docker;
 use partita_core::stack::Component;
 use partita_engine::file_digest::KnownDigests;
-use partita_orchestrators::docker::PreflightError;
+use partita_orchestrators::docker::{self, PreflightError};
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -250,8 +250,8 @@ fn groups(request: &Request<'_>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let steps = request.deployment.steps_on(&request.orchestrator.name);
     for step in steps.filter(|step| step.config.docker.is_built()) {
-        let is_python = request.deployment.program_of(step).is_none();
         let docker = &step.config.docker;
+        let is_python = needs_python(request, step);
         match groups.iter_mut().find(|group| group.docker == *docker) {
             Some(group) => {
                 group.is_python |= is_python;
@@ -265,6 +265,15 @@ fn groups(request: &Request<'_>) -> Vec<Group> {
         }
     }
     groups
+}
+
+/// Returns whether a step's image needs Python. Commands need none where they are entered without it, but
+/// to install distributions with.
+fn needs_python(request: &Request<'_>, step: &Step) -> bool {
+    let is_command = request.orchestrator.flavor == docker::NAME
+        && request.deployment.is_mere_command(step)
+        && step.config.docker.requirements.is_empty();
+    request.deployment.program_of(step).is_none() && !is_command
 }
 
 impl Place<'_> {
