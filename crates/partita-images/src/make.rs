@@ -306,6 +306,7 @@ impl Place<'_> {
             });
             return Ok(planned);
         };
+        parent.check(self.builder)?;
         let recipe = self.recipe(group, &parent);
         let image = recipe.image(self.registry.as_ref());
         if group.docker.prevent_build_reuse || !self.keeper.has_anywhere(&image).await? {
@@ -393,7 +394,9 @@ impl Place<'_> {
             let _turn = task.turn(tell).await?;
             task.build_dockerfile(config, &group.docker).await?;
         }
-        self.keeper.find(&name).await
+        let parent = self.keeper.find(&name).await?;
+        parent.check(self.builder)?;
+        Ok(parent)
     }
 
     async fn build(
