@@ -204,6 +204,39 @@ def test_a_dockerfile_makes_what_an_image_is_built_on(
     assert seen()["file"] == "copied anew"
 
 
+def test_a_dockerfile_copies_from_the_folder_that_settings_name_but_for_what_is_listed(
+    project: Project, command: str, images: Engine
+) -> None:
+    use(command, "docker")
+    copied = "COPY shared /from-dockerfile\nCOPY . /all\n"
+    project.write("image/Dockerfile", f"FROM {bare(images)}\n{copied}")
+    project.write("image/listed", "main.py\nimage\nsecret*\n")
+    project.write("shared", "of the top")
+    project.write("secret.txt", "hidden")
+    write(
+        project,
+        'dockerfile="image/Dockerfile", build_context_root=".", dockerignore="image/listed"',
+    )
+    finished = project.run()
+    assert finished.code == 0, finished.err
+    assert seen()["file"] == "of the top"
+    (image,) = built(images)
+    program = "import os; print(sorted(os.listdir('/all')))"
+    words = ("run", "--rm", "--network=none", image, "python", "-c", program)
+    assert images.docker(*words) == "['shared']"
+
+
+def test_where_a_stack_names_no_image_builder_the_engine_builds(
+    project: Project, command: str, images: Engine
+) -> None:
+    images.use(command, parent_image=bare(images))
+    write(project, 'environment={"Mixed_Case": "1"}')
+    finished = project.run()
+    assert finished.code == 0, finished.err
+    assert seen()["variables"]["Mixed_Case"] == "1"
+    assert len(built(images)) == 1
+
+
 #: Says which Partita is installed, and where modules are looked for.
 INSTALLED = """
     import importlib.metadata, sys

@@ -132,7 +132,9 @@ fn use_code(run: &RunEntry, digest: Digest) -> Result<(), String> {
     let place = env::temp_dir();
     let no_room = |error: io::Error| {
         let place = place.display();
-        format!("there is no room for the code in `{place}`: {error}; let the step write there")
+        format!(
+            "there is no room for the code in `{place}`: {error}; give the container some with the setting `tmpfs` of its orchestrator, as in `{{\"/tmp\": \"exec\"}}`"
+        )
     };
     // An image may have nothing at all.
     fs::create_dir_all(&place).map_err(no_room)?;
