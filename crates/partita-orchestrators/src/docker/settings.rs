@@ -136,6 +136,14 @@ impl DockerOrchestratorSettings {
         if let Some(wrong) = self.tmpfs.keys().find(|folder| !folder.starts_with('/')) {
             return Err(format!("`{wrong}` in `tmpfs` is no folder; begin it with `/`"));
         }
+        if let Some(wrong) = self.cpuset.iter().find(|text| !is_cpuset(text)) {
+            return Err(format!(
+                "`{wrong}` in `cpuset` names no processors; write them as `0-3,8`"
+            ));
+        }
+        if let Some(wrong) = self.devices.iter().find(|text| !text.starts_with('/')) {
+            return Err(format!("`{wrong}` is no device; write a path, as in `/dev/fuse`"));
+        }
         if let Some(wrong) = self.hosts.iter().find(|text| !text.contains(':')) {
             return Err(format!("`{wrong}` is no host with its address; write `NAME:ADDRESS`"));
         }
@@ -201,6 +209,15 @@ fn is_volume(text: &str) -> bool {
     !source.is_empty() && target.starts_with('/')
 }
 
+fn is_cpuset(text: &str) -> bool {
+    let is_range = |range: &str| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let numbers = (first.parse::<u32>(), last.parse::<u32>());
+        matches!(numbers, (Ok(first), Ok(last)) if first <= last)
+    };
+    text.split(',').all(is_range)
+}
+
 fn device(text: &str) -> DeviceMapping {
     let mut parts = text.split(':').map(str::to_owned);
     let path = parts.next();
@@ -243,6 +260,9 @@ mod tests {
         check(r#"{"environment": {"T": "{{a.b}}"}}"#, "would be shown to everybody");
         check(r#"{"tmpfs": {"tmp": ""}}"#, "begin it with `/`");
         check(r#"{"hosts": ["here"]}"#, "write `NAME:ADDRESS`");
+        check(r#"{"cpuset": "0-1,3-2"}"#, "write them as `0-3,8`");
+        check(r#"{"devices": ["fuse"]}"#, "as in `/dev/fuse`");
+        assert_eq!(settings(r#"{"cpuset": "0-3,8", "devices": ["/dev/fuse"]}"#).check(), Ok(()));
     }
 
     #[test]
