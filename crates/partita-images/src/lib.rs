@@ -11,6 +11,7 @@ mod code;
 mod engine_build;
 mod engine_run;
 mod error;
+mod groups;
 mod in_registries;
 mod instructions;
 mod keeper;

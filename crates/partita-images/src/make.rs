@@ -10,12 +10,11 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::try_join_all;
-use partita_core::deployment::{Deployment, Step};
+use partita_core::deployment::Deployment;
 use partita_core::digest::Digest;
-use partita_core::settings::Docker;
 use partita_core::stack::Component;
 use partita_engine::file_digest::KnownDigests;
-use partita_orchestrators::docker::{self, PreflightError};
+use partita_orchestrators::docker::PreflightError;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -24,6 +23,7 @@ use crate::bytecode;
 use crate::code::Code;
 use crate::engine_build;
 use crate::error::ImageError;
+use crate::groups::{Group, groups};
 use crate::keeper::Keeper;
 use crate::layer::Files;
 use crate::own::{Own, OwnPython};
@@ -122,20 +122,6 @@ impl<'a> Task<'a> {
             .and_then(|mut log| log.write_all(output.as_bytes()))
             .map_err(|error| ImageError::system(&path, error))?;
         Ok(path)
-    }
-}
-
-/// Steps that share an image.
-struct Group {
-    docker: Docker,
-    steps: Vec<String>,
-    is_python: bool,
-}
-
-impl Group {
-    fn in_words(&self) -> String {
-        let noun = if self.steps.len() == 1 { "step" } else { "steps" };
-        format!("{noun} `{}`", self.steps.join("`, `"))
     }
 }
 
@@ -243,37 +229,6 @@ fn with_place<T>(
     // What was cancelled need not come to its end.
     runtime.shutdown_background();
     made
-}
-
-/// Returns the steps of an orchestrator whose images are built, those of one image together.
-fn groups(request: &Request<'_>) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let steps = request.deployment.steps_on(&request.orchestrator.name);
-    for step in steps.filter(|step| step.config.docker.is_built()) {
-        let docker = &step.config.docker;
-        let is_python = needs_python(request, step);
-        match groups.iter_mut().find(|group| group.docker == *docker) {
-            Some(group) => {
-                group.is_python |= is_python;
-                group.steps.push(step.name.clone());
-            }
-            None => groups.push(Group {
-                docker: docker.clone(),
-                steps: vec![step.name.clone()],
-                is_python,
-            }),
-        }
-    }
-    groups
-}
-
-/// Returns whether a step's image needs Python. Commands need none where they are entered without it, but
-/// to install distributions with.
-fn needs_python(request: &Request<'_>, step: &Step) -> bool {
-    let is_command = request.orchestrator.flavor == docker::NAME
-        && request.deployment.is_mere_command(step)
-        && step.config.docker.requirements.is_empty();
-    request.deployment.program_of(step).is_none() && !is_command
 }
 
 impl Place<'_> {
