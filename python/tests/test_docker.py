@@ -112,6 +112,39 @@ def test_a_container_is_what_its_step_asks_for(
     engine.docker("rm", container)
 
 
+def test_a_step_runs_where_nothing_but_its_memory_can_be_written(
+    project: Project, command: str, engine: Engine
+) -> None:
+    engine.use(command, read_only=True)
+    project.write(
+        "main.py",
+        """
+        import os, tempfile
+        from partita import command_step, output, pipeline, step
+
+        says = command_step(["./says.sh", output.said])
+
+        @step
+        def writes() -> str:
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(b"1")
+            try:
+                open("/there", "w")
+            except OSError as error:
+                return error.strerror
+
+        @pipeline
+        def line():
+            writes()
+            says()
+        """,
+    )
+    project.write("says.sh", '#!/bin/sh\nprintf hello > "$1"\n').chmod(0o755)
+    finished = project.run()
+    assert finished.code == 0, finished
+    assert output("writes") == "Read-only file system"
+
+
 def test_containers_stay_as_the_orchestrator_says(
     project: Project, command: str, engine: Engine
 ) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
+import sysconfig
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -136,3 +139,100 @@ def test_a_static_program_and_its_command_run_in_an_image_with_nothing_else(
     assert ran.returncode == 0, ran
     report = Client().get_run("latest").steps["report"].output.load()
     assert report == '3 words, counted with ["tally"]'
+
+
+#: A command of an image without anything else, and one that is fed by Python.
+TALLY = """
+    from partita import DockerSettings, command_step, input, output, pipeline, step
+
+    def told():
+        print("it is done")
+
+    empty = {"docker": DockerSettings(parent_image="IMAGE"BUILD)}
+    tally = command_step(["tally", input.text, output.count], settings=empty, outputs={"count": int}HOOK)
+
+    @step
+    def write() -> str:
+        return "a b c"
+
+    @pipeline
+    def line():
+        tally(text=write())
+"""
+
+
+@pytest.fixture
+def tallying(project: Project, engine: Engine, boxed: Path) -> Iterator[Callable[[str, str], None]]:
+    """Writes a pipeline of Python whose command runs in an image that has nothing but its executable."""
+    shutil.copy2(boxed, project.folder / "tally")
+    dockerfile = project.folder / "Dockerfile"
+    dockerfile.write_text("FROM scratch\nCOPY tally /bin/tally\n")
+    image = "partita-test/tally:1"
+    engine.docker("build", "--quiet", "--force-rm", "--tag", image, str(project.folder))
+
+    def write(build: str = "", hook: str = "") -> None:
+        text = TALLY.replace("IMAGE", image).replace("BUILD", build).replace("HOOK", hook)
+        project.write("main.py", text)
+
+    yield write
+    engine.docker("image", "rm", image)
+
+
+def test_a_command_of_a_pipeline_in_python_needs_nothing_of_its_image(
+    project: Project, command: str, engine: Engine, tallying: Callable[..., None]
+) -> None:
+    engine.use(command)
+    tallying(build=", skip_build=True")
+    done = project.run()
+    assert done.code == 0, done
+    assert Client().get_run("latest").steps["tally"].output.load() == 3
+
+
+def test_an_image_for_a_command_alone_is_built_without_python(
+    project: Project, command: str, engine: Engine, tallying: Callable[..., None]
+) -> None:
+    engine.use(command)
+    partita(command, "stack", "update", "boxed", "-i", "native")
+    tallying(build=', runtime_environment={"LANG": "C.UTF-8"}')
+    done = project.run()
+    assert done.code == 0, done
+    assert Client().get_run("latest").steps["tally"].output.load() == 3
+    made = engine.docker("images", "--quiet", "--filter", "label=partita.recipe").split()
+    engine.docker("image", "rm", *set(made))
+
+
+def test_a_command_with_hooks_of_python_is_refused_where_its_image_has_none(
+    project: Project, command: str, engine: Engine, tallying: Callable[..., None]
+) -> None:
+    engine.use(command)
+    tallying(build=", skip_build=True", hook=", on_success=told")
+    refusal = project.run().refusal
+    assert "step `tally` runs in the image `partita-test/tally:1`, which has no `python`" in refusal
+    assert "its hooks are in Python" in refusal
+
+
+def test_a_command_is_refused_before_the_run_where_nothing_could_start_it(
+    project: Project,
+    command: str,
+    engine: Engine,
+    tallying: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    engine.use(command)
+    tallying(build=", skip_build=True")
+    lonely = tmp_path / "bin" / "python"
+    lonely.parent.mkdir()
+    lonely.symlink_to(sys.executable)
+    words = [str(lonely), "-m", "partita", "run", json.dumps({"target": "main.py"})]
+    folders = sysconfig.get_paths()["purelib"]
+    environment = project.environment(PATH=str(lonely.parent))
+    environment["PYTHONPATH"] += os.pathsep + folders
+    done = subprocess.run(
+        words, cwd=project.folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done
+    assert (
+        "step `tally` is a command, which the program `partita` starts in its container"
+        in done.stderr
+    )
+    assert "neither beside" in done.stderr

@@ -267,6 +267,33 @@ def test_doctor_starts_a_container_to_see_whether_gpus_get_there(
     assert "that was given GPU 7 sees none" in rows["boxed"]["message"]
 
 
+def test_doctor_looks_into_an_image_that_was_built_where_none_is_named(
+    command: str, project: Project, gpus: Engine, images: Engine, smi: None
+) -> None:
+    partita(command, "orchestrator", "register", "boxed", "--flavor=docker", '--gpus=["1"]')
+    partita(command, "stack", "register", "boxed", "-o", "boxed", "-a", "default", "-i", "native")
+    partita(command, "stack", "set", "boxed")
+    code, rows = doctor(command)
+    assert (code, rows["boxed"]["verdict"]) == (1, "problem")
+    assert "make one with `partita build TARGET`" in rows["boxed"]["message"]
+    image = gpus.build("LABEL partita.recipe=test")
+    code, rows = doctor(command)
+    assert code == 0, rows
+    assert f"`{image}` that was given GPU 1 sees `nvidia1`" in rows["boxed"]["message"]
+    assert gpus.containers() == []
+
+
+def test_a_step_that_asks_for_a_gpu_where_none_is_seen_is_told_where_to_look(
+    command: str, project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.use(command, gpus=[])
+    write(project)
+    refusal = project.run().refusal
+    assert "asks for 1 GPU, which orchestrator `boxed` (flavor `docker`) has none of" in refusal
+    for word in ("NVIDIA's driver", "`gpus`", "toolkit", "`partita doctor --gpu`"):
+        assert word in refusal
+
+
 def test_doctor_tells_the_engines_own_words_where_it_has_no_gpus(
     command: str, project: Project, engine: Engine, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,17 @@ def test_a_password_opens_a_registry_and_is_found_nowhere(
         assert PASSWORD.encode() not in path.read_bytes(), path
     assert PASSWORD not in finished.out + finished.err
     assert PASSWORD not in images.docker("history", "--no-trunc", image)
+
+
+def test_a_password_that_is_written_out_is_refused(command: str, project: Project) -> None:
+    words = ("container-registry", "register", "team", "--flavor=default", "--uri=localhost:1/team")
+    who = ("--username=robot", f"--password={PASSWORD}")
+    done = subprocess.run([command, *words, *who], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done
+    for word in ("`partita secret set registry password`", "`--password={{registry.password}}`"):
+        assert word in done.stderr
+    assert PASSWORD not in done.stderr + done.stdout
+    assert json.loads(partita(command, "container-registry", "list", "--output=json")) == []
 
 
 @pytest.mark.parametrize("password", ["wrong-word-9", None])

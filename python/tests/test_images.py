@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -175,6 +176,7 @@ def test_a_dockerfile_makes_what_an_image_is_built_on(
     )
     project.write("image/größe ✓", "copied")
     project.write("image/.dockerignore", "data\n!data/kept\n")
+    (project.folder / "image/nothing/yet").mkdir(parents=True)
     project.write("image/data/noise", "1")
     project.write("image/data/kept", "2")
     write(project, 'dockerfile="image/Dockerfile"')
@@ -189,9 +191,9 @@ def test_a_dockerfile_makes_what_an_image_is_built_on(
         image,
         "python",
         "-c",
-        "import os; print(os.listdir('/all/data'), sorted(os.listdir('/all')))",
+        "import os; print(os.listdir('/all/data'), sorted(os.listdir('/all')), os.listdir('/all/nothing'))",
     )
-    assert listed == "['kept'] ['Dockerfile', 'data', 'größe ✓']"
+    assert listed == "['kept'] ['Dockerfile', 'data', 'größe ✓', 'nothing'] ['yet']"
     labelled = ("images", "--quiet", "--filter", "label=partita.recipe", "partita-dockerfile")
     assert images.docker(*labelled)
     project.write("image/data/noise", "3")
@@ -200,6 +202,83 @@ def test_a_dockerfile_makes_what_an_image_is_built_on(
     finished = project.run()
     assert "`dockerfile` changed" in finished.err, finished
     assert seen()["file"] == "copied anew"
+
+
+def test_a_dockerfile_copies_from_the_folder_that_settings_name_but_for_what_is_listed(
+    project: Project, command: str, images: Engine
+) -> None:
+    use(command, "docker")
+    copied = "COPY shared /from-dockerfile\nCOPY . /all\n"
+    project.write("image/Dockerfile", f"FROM {bare(images)}\n{copied}")
+    project.write("image/listed", "main.py\nimage\nsecret*\n")
+    project.write("shared", "of the top")
+    project.write("secret.txt", "hidden")
+    write(
+        project,
+        'dockerfile="image/Dockerfile", build_context_root=".", dockerignore="image/listed"',
+    )
+    finished = project.run()
+    assert finished.code == 0, finished.err
+    assert seen()["file"] == "of the top"
+    (image,) = built(images)
+    program = "import os; print(sorted(os.listdir('/all')))"
+    words = ("run", "--rm", "--network=none", image, "python", "-c", program)
+    assert images.docker(*words) == "['shared']"
+
+
+def test_where_a_stack_names_no_image_builder_the_engine_builds(
+    project: Project, command: str, images: Engine
+) -> None:
+    images.use(command, parent_image=bare(images))
+    write(project, 'environment={"Mixed_Case": "1"}')
+    finished = project.run()
+    assert finished.code == 0, finished.err
+    assert seen()["variables"]["Mixed_Case"] == "1"
+    assert len(built(images)) == 1
+
+
+#: Says which Partita is installed, and where modules are looked for.
+INSTALLED = """
+    import importlib.metadata, sys
+    from partita import pipeline, step
+
+    @step(enable_cache=False)
+    def sees() -> tuple[str, list[str]]:
+        return importlib.metadata.version("partita"), sys.path
+
+    @pipeline
+    def line():
+        sees()
+"""
+
+
+def test_partita_is_installed_in_an_image_and_the_top_of_that_is_no_folder_of_modules(
+    project: Project, command: str, images: Engine
+) -> None:
+    use(command, "native", bare(images))
+    project.write("main.py", INSTALLED)
+    finished = project.run()
+    assert finished.code == 0, finished.err
+    run = Client().get_run("latest")
+    outputs = [output.load() for output in run.steps["sees"].outputs.values()]
+    version, path = outputs
+    assert version == importlib.metadata.version("partita")
+    assert "/" not in path and path[0].startswith("/tmp/partita-code-")
+
+
+def test_what_a_parent_has_its_children_do_is_done_or_refused(
+    project: Project, command: str, images: Engine
+) -> None:
+    triggered = images.build('ONBUILD ENV TRIGGERED="yes"')
+    images.docker("tag", triggered, "partita-test/triggered:1")
+    use(command, "native")
+    write(project, 'parent_image="partita-test/triggered:1"')
+    refused = project.run().refusal
+    assert "the image `partita-test/triggered:1` has commands of a Dockerfile" in refused
+    assert "`partita stack update STACK -i docker`" in refused
+    assert "(`ONBUILD`)" in project.verb("plan", target="main.py").refusal
+    images.docker("image", "rm", "partita-test/triggered:1")
+    assert (built(images), images.containers()) == ([], [])
 
 
 def test_an_image_that_is_to_be_built_anew_is(

@@ -119,6 +119,23 @@ def test_an_orchestrator_that_runs_steps_elsewhere_by_now_is_asked_before_the_ru
     assert Client().list_runs() == []
 
 
+@pytest.mark.parametrize("verb", ["run", "plan", "compile"])
+def test_a_secret_of_a_step_in_a_container_of_ones_own_is_refused_when_compiled(
+    project: Project, command: str, verb: str
+) -> None:
+    store(command, VALUE)
+    write_flavor(project)
+    flavor = project.folder / "flavors/my_flavor.py"
+    flavor.write_text(flavor.read_text().replace("Supply(", "Supply(images=True, "))
+    use_flavor(project, command, None)
+    project.write("main.py", LENGTH)
+    refused = told(command, verb, "main.py").refusal
+    assert "step `length` takes the secret `{{hub.token}}`" in refused
+    assert "orchestrator `own` runs steps in containers" in refused
+    assert "flavor `docker`, `process` or `local`" in refused
+    assert Client().list_runs() == []
+
+
 TELLS = {
     "launch": (LAUNCHER.replace("process = ", "raise RuntimeError(self.config.queue)\n            process = "), ""),
     "poll": (LAUNCHER.replace("code = ", "raise RuntimeError(self.config.queue)\n            code = "), ""),

@@ -10,6 +10,9 @@ import pytest
 
 from conftest import Project
 from custom_flavors import told
+from docker_engine import Engine
+from image_parents import bare
+from image_stack import built
 from partita import Client
 from process_stack import partita
 
@@ -63,6 +66,20 @@ CONTAINER = """
         environment = dict(name.split("=", 1) for name in names)
         environment |= {{"PATH": {path!r}, "BOX_IMAGE": image}}
         os.execvpe(words[at + 1], words[at + 1 :], environment)
+"""
+
+#: The same on a real engine, with Docker's command.
+REAL_CONTAINER = """
+    #!{python}
+    import os, sys
+
+    verb, *words = sys.argv[1:]
+    if verb == "pull":  # No registry has it, and the engine does.
+        os.execvp("docker", ["docker", "image", "inspect", "--format={{{{.Id}}}}", *words])
+    at = words.index("--")
+    store = words[words.index("--artifact_store") + 1].removeprefix("file://")
+    given = ["--rm", f"--user={{os.getuid()}}:{{os.getgid()}}", f"--volume={{store}}:{{store}}"]
+    os.execvp("docker", ["docker", "run", *given, *words[:at], *words[at + 1 :]])
 """
 
 #: Runs the steps of a workflow file in order, each once those before it have ended well.
@@ -147,6 +164,20 @@ def test_a_containerized_one(seed: Project, command: str) -> None:
     seed.write("main.py", STEPS + PLAIN)
     done = seed.run()
     assert done.code == 1 and "step `numbers` asks for no image" in done.err, done
+
+
+def test_a_containerized_one_on_a_real_engine(seed: Project, command: str, images: Engine) -> None:
+    program = script(seed, "container", REAL_CONTAINER)
+    use(command, "containerized.BoxOrchestratorFlavor", "box", f"--program={program}")
+    partita(command, "stack", "update", "box", "-i", "native")
+    imaged = IMAGED.replace("python:slim", bare(images)).replace(", skip_build=True", "")
+    seed.write("main.py", STEPS + imaged.replace("bridge", "none"))
+    done = seed.run()
+    assert done.code == 0, done
+    check_run(seed)
+    assert "total | in None for True" in done.err  # It has what the orchestrator gave it.
+    assert len(built(images)) == 1
+    assert images.containers() == []
 
 
 @pytest.mark.parametrize("synchronous", ["true", "false"])

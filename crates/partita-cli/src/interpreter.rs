@@ -47,6 +47,14 @@ pub fn find() -> Result<Interpreter, CommandError> {
     }
 }
 
+/// Returns the `partita` command that came with the package of a Python: beside it, or on the path.
+pub fn command_of(interpreter: &Path) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let beside = interpreter.parent().map(Path::to_owned);
+    let mut folders = beside.into_iter().chain(std::env::split_paths(&folders));
+    folders.find_map(|folder| Some(folder.join("partita")).filter(|path| is_program(path)))
+}
+
 /// Returns the Python in a folder of programs.
 fn python_in(folder: &Path) -> Option<PathBuf> {
     ["python3", "python"].iter().map(|name| folder.join(name)).find(|path| is_program(path))

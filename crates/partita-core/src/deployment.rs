@@ -383,6 +383,13 @@ impl Deployment {
         self.sources.get(&step.source)?.command.as_ref()
     }
 
+    /// Returns whether a step is a command that any entrypoint can run, since nothing of an author's is
+    /// called for it.
+    pub fn is_mere_command(&self, step: &Step) -> bool {
+        let is_command = self.command_of(step).is_some() && self.program_of(step).is_none();
+        is_command && step.config.hooks.is_empty()
+    }
+
     /// Returns the steps that the orchestrator with this name runs.
     pub fn steps_on<'d>(&'d self, orchestrator: &'d str) -> impl Iterator<Item = &'d Step> {
         self.steps.iter().filter(move |step| {

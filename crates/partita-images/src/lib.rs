@@ -11,6 +11,7 @@ mod code;
 mod engine_build;
 mod engine_run;
 mod error;
+mod groups;
 mod in_registries;
 mod instructions;
 mod keeper;
@@ -38,6 +39,7 @@ pub use code::Code;
 pub use error::ImageError;
 pub use make::{Request, StepImage, make, plan};
 pub use own::OwnPython;
+pub use recipe::LABEL;
 pub use registry::Registry;
 
 /// Returns the flavors of image builders and container registries; they need no registration.
@@ -54,7 +56,7 @@ pub fn flavors() -> Vec<Flavor> {
 pub fn check(component: &Component) -> Result<(), String> {
     match component.component_type {
         ComponentType::ImageBuilder => Builder::of(component).map(drop),
-        ComponentType::ContainerRegistry => Registry::of(component).map(drop),
+        ComponentType::ContainerRegistry => Registry::check(component),
         ComponentType::Orchestrator | ComponentType::ArtifactStore => Ok(()),
     }
 }

@@ -12,7 +12,6 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use futures_util::future::try_join_all;
 use partita_core::deployment::Deployment;
 use partita_core::digest::Digest;
-use partita_core::settings::Docker;
 use partita_core::stack::Component;
 use partita_engine::file_digest::KnownDigests;
 use partita_orchestrators::docker::PreflightError;
@@ -24,6 +23,7 @@ use crate::bytecode;
 use crate::code::Code;
 use crate::engine_build;
 use crate::error::ImageError;
+use crate::groups::{Group, groups};
 use crate::keeper::Keeper;
 use crate::layer::Files;
 use crate::own::{Own, OwnPython};
@@ -122,20 +122,6 @@ impl<'a> Task<'a> {
             .and_then(|mut log| log.write_all(output.as_bytes()))
             .map_err(|error| ImageError::system(&path, error))?;
         Ok(path)
-    }
-}
-
-/// Steps that share an image.
-struct Group {
-    docker: Docker,
-    steps: Vec<String>,
-    is_python: bool,
-}
-
-impl Group {
-    fn in_words(&self) -> String {
-        let noun = if self.steps.len() == 1 { "step" } else { "steps" };
-        format!("{noun} `{}`", self.steps.join("`, `"))
     }
 }
 
@@ -245,28 +231,6 @@ fn with_place<T>(
     made
 }
 
-/// Returns the steps of an orchestrator whose images are built, those of one image together.
-fn groups(request: &Request<'_>) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let steps = request.deployment.steps_on(&request.orchestrator.name);
-    for step in steps.filter(|step| step.config.docker.is_built()) {
-        let is_python = request.deployment.program_of(step).is_none();
-        let docker = &step.config.docker;
-        match groups.iter_mut().find(|group| group.docker == *docker) {
-            Some(group) => {
-                group.is_python |= is_python;
-                group.steps.push(step.name.clone());
-            }
-            None => groups.push(Group {
-                docker: docker.clone(),
-                steps: vec![step.name.clone()],
-                is_python,
-            }),
-        }
-    }
-    groups
-}
-
 impl Place<'_> {
     fn recipe(&self, group: &Group, parent: &Parent) -> Recipe {
         let own = self.own.as_ref().filter(|_| group.is_python);
@@ -297,6 +261,7 @@ impl Place<'_> {
             });
             return Ok(planned);
         };
+        parent.check(self.builder)?;
         let recipe = self.recipe(group, &parent);
         let image = recipe.image(self.registry.as_ref());
         if group.docker.prevent_build_reuse || !self.keeper.has_anywhere(&image).await? {
@@ -384,7 +349,9 @@ impl Place<'_> {
             let _turn = task.turn(tell).await?;
             task.build_dockerfile(config, &group.docker).await?;
         }
-        self.keeper.find(&name).await
+        let parent = self.keeper.find(&name).await?;
+        parent.check(self.builder)?;
+        Ok(parent)
     }
 
     async fn build(

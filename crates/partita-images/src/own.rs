@@ -15,6 +15,10 @@ const OWN: &str = "opt/partita/own";
 /// Where distributions are that the `native` builder installs.
 pub(crate) const PACKAGES: &str = "opt/partita/packages";
 
+/// What tells of the package as one that is installed, whichever way it is here.
+const METADATA: &str =
+    concat!("Metadata-Version: 2.1\nName: partita\nVersion: ", env!("CARGO_PKG_VERSION"), "\n");
+
 /// Has Python look there first, whatever else an image has of the same names.
 const PATHS: &str = "import site, sys; n = len(sys.path); \
     site.addsitedir('/opt/partita/own'); site.addsitedir('/opt/partita/packages'); \
@@ -46,7 +50,9 @@ impl Own {
         let mut files = Files::new();
         add_folder(&mut files, package, &Path::new(OWN).join("partita"))?;
         let mut hasher = FieldHasher::default();
-        hasher.field("paths", PATHS.as_bytes());
+        let version = env!("CARGO_PKG_VERSION");
+        let metadata = format!("{OWN}/partita-{version}.dist-info/METADATA");
+        hasher.field("paths", PATHS.as_bytes()).field("metadata", METADATA.as_bytes());
         for (path, content) in &files {
             hasher.field("path", path.as_os_str().as_encoded_bytes());
             if let Content::File(from) = content {
@@ -57,6 +63,9 @@ impl Own {
                 hasher.field("content", digest?.to_string().as_bytes());
             }
         }
+        let content =
+            Content::Bytes { bytes: METADATA.as_bytes().to_vec(), mode: crate::layer::DATA };
+        files.insert(metadata.into(), content);
         Ok(Self { digest: hasher.finish(), files })
     }
 

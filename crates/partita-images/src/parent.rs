@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bollard::models::ImageInspect;
 use serde::{Deserialize, Serialize};
 
+use crate::builder::Builder;
 use crate::error::ImageError;
 use crate::own::OwnPython;
 
@@ -34,6 +35,18 @@ impl Parent {
     /// Returns the digests of its layers, as they are when they are unpacked.
     pub(crate) fn layers(&self) -> Vec<String> {
         self.inspected.root_fs.as_ref().and_then(|root| root.layers.clone()).unwrap_or_default()
+    }
+
+    /// Checks that a builder honours all that it says of images that are built on it.
+    pub(crate) fn check(&self, builder: &Builder) -> Result<(), ImageError> {
+        let triggers = self.inspected.config.as_ref().and_then(|config| config.on_build.as_ref());
+        if matches!(builder, Builder::Docker(_)) || triggers.is_none_or(Vec::is_empty) {
+            return Ok(());
+        }
+        Err(ImageError::Parent(format!(
+            "the image `{}` has commands of a Dockerfile for images that are built on it (`ONBUILD`), which the image builder of flavor `native` does not run; take one of flavor `docker`: `partita stack update STACK -i docker`",
+            self.name
+        )))
     }
 
     /// Returns where this machine keeps what it knows of its Python.

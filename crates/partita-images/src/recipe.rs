@@ -10,7 +10,7 @@ use crate::registry::Registry;
 pub(crate) const LAYOUT: u32 = 2;
 
 /// The label of all that is made, by which it is found. That of an image has the digest of its recipe.
-pub(crate) const LABEL: &str = "partita.recipe";
+pub const LABEL: &str = "partita.recipe";
 
 /// What is said where the code is another.
 const CODE_CHANGED: &str = "the code changed";

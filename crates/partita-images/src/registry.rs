@@ -91,6 +91,21 @@ impl Registry {
         }
     }
 
+    /// Checks a component, whose password has to be a secret: components are shown, and kept with each run.
+    ///
+    /// # Errors
+    /// What is wrong with its configuration.
+    pub(crate) fn check(component: &Component) -> Result<(), String> {
+        let credentials = Self::of(component)?.credentials;
+        match credentials {
+            Some((_, password)) if Reference::parse(&password).is_none() => Err(
+                "`password` is written out, and would be shown and be kept with each run; store it with `partita secret set registry password`, and write `--password={{registry.password}}`"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     fn checked(config: ContainerRegistryConfig) -> Result<Self, String> {
         let ContainerRegistryConfig { uri, username, password } = config;
         if Reference::parse(&uri).is_some() {

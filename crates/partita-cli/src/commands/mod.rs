@@ -6,6 +6,7 @@ mod compile;
 mod completions;
 pub(crate) mod component;
 mod doctor;
+mod entrypoint;
 mod init;
 mod plan;
 mod run;
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     /// Print the completions of a shell.
     Completions(completions::Args),
+    /// Run one step that is a command, in the place where it runs.
+    #[command(hide = true)]
+    Entrypoint(entrypoint::Args),
 }
 
 /// Does what was asked.
@@ -98,5 +102,6 @@ pub(crate) fn run(
         Command::Store(verb) => store::run(verb, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Completions(args) => completions::run(args, context),
+        Command::Entrypoint(args) => entrypoint::run(args),
     }
 }

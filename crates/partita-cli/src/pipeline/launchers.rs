@@ -36,6 +36,7 @@ use super::PythonPath;
 use super::images::Images;
 use super::labels::Labels;
 use super::prepare::Prepared;
+use crate::interpreter;
 use crate::session::SessionError;
 use crate::terminal::shell_word;
 
@@ -77,6 +78,17 @@ pub enum LauncherError {
         /// Why there is none.
         reason: String,
     },
+    /// Nothing enters its commands.
+    #[error(
+        "step `{step}` is a command, which the program `partita` starts in its container, and that is neither beside `{}` nor on `PATH`; install Partita's package there anew, which brings it",
+        interpreter.display()
+    )]
+    NoCommand {
+        /// A step that is one.
+        step: String,
+        /// The Python beside which it is looked for.
+        interpreter: PathBuf,
+    },
     /// It cannot be told of the run.
     #[error("the orchestrator `{name}` cannot be opened: {error}")]
     Delegate {
@@ -110,6 +122,7 @@ pub(super) fn check(prepared: &Prepared, python: &PythonPath) -> Result<(), Laun
     for orchestrator in &prepared.stack.orchestrators {
         if orchestrator.flavor == docker::NAME && is_used(deployment, orchestrator) {
             docker::check(orchestrator, deployment, &prepared.images, prepared.store.uri())?;
+            command(deployment, orchestrator, python)?;
         }
         if is_built_in(orchestrator) {
             continue;
@@ -144,6 +157,24 @@ const NO_PYTHON: &str = "python3";
 
 fn interpreter(python: &PythonPath) -> PathBuf {
     python.clone().unwrap_or_else(|_| NO_PYTHON.into())
+}
+
+/// Returns the program `partita`, if steps of an orchestrator are commands, which it enters.
+///
+/// # Errors
+/// If they are, and it is not there.
+fn command(
+    deployment: &Deployment,
+    orchestrator: &Component,
+    python: &PythonPath,
+) -> Result<Option<PathBuf>, LauncherError> {
+    let mut steps = deployment.steps_on(&orchestrator.name);
+    let Some(step) = steps.find(|step| deployment.is_mere_command(step)) else { return Ok(None) };
+    let interpreter = interpreter(python);
+    match interpreter::command_of(&interpreter) {
+        Some(command) => Ok(Some(command)),
+        None => Err(LauncherError::NoCommand { step: step.name.clone(), interpreter }),
+    }
 }
 
 fn is_built_in(orchestrator: &Component) -> bool {
@@ -221,6 +252,7 @@ pub(super) fn open(
                 let place = docker::Place {
                     context: Arc::clone(context),
                     code: code(prepared, live)?,
+                    command: command(&context.deployment, orchestrator, python)?,
                     images: prepared.images.clone(),
                     echo: Arc::clone(&echo),
                     gpus: Arc::clone(&gpus),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use globset::{GlobBuilder, GlobMatcher};
 use partita_core::digest::{Digest, FieldHasher};
 use partita_core::settings::Memory;
-use tar::Builder;
+use tar::{Builder, EntryType, Header};
 
 use super::archive::{self, Found, add};
 use super::{CodeError, files as code_files};
@@ -33,14 +33,17 @@ pub fn context_digest(
     let path = source_root.join(dockerfile);
     let text = fs::read(&path).map_err(|error| CodeError::file(&path, "read", error))?;
     let folder = source_root.join(root);
-    let files = files(source_root, &folder, ignore)?;
+    let Copied { files, empty } = Copied::of(source_root, &folder, ignore)?;
     let copied = archive::digest(&folder, &files)?;
     let mut hasher = FieldHasher::default();
     hasher.field("dockerfile", &text).field("copied", copied.to_string().as_bytes());
+    for folder in empty {
+        hasher.field("empty", folder.as_os_str().as_encoded_bytes());
+    }
     Ok(hasher.finish())
 }
 
-/// Writes the files that a Dockerfile may copy, in order and without their times.
+/// Writes the files and the empty folders that a Dockerfile may copy, in order and without their times.
 ///
 /// # Errors
 /// As for the digest.
@@ -51,8 +54,17 @@ pub fn context_files<W: Write>(
     into: &mut Builder<W>,
 ) -> Result<(), CodeError> {
     let folder = source_root.join(root);
-    let files = files(source_root, &folder, ignore)?;
-    archive::each(&folder, &files, |path, found| add(into, path, &found)).map(drop)
+    let Copied { files, empty } = Copied::of(source_root, &folder, ignore)?;
+    archive::each(&folder, &files, |path, found| add(into, path, &found))?;
+    for path in empty {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Directory);
+        header.set_mode(0o755);
+        header.set_size(0);
+        let added = into.append_data(&mut header, &path, io::empty());
+        added.map_err(|error| CodeError::file(&folder.join(&path), "read", error))?;
+    }
+    Ok(())
 }
 
 /// Reads the code below `root` that goes into images, each file of which is handed to `each` with its
@@ -74,32 +86,47 @@ pub fn for_image(
     })
 }
 
-fn files(
-    source_root: &Path,
-    folder: &Path,
-    ignore: Option<&Path>,
-) -> Result<BTreeSet<PathBuf>, CodeError> {
-    let rules = Rules::of(folder, ignore.map(|path| source_root.join(path)))?;
-    let (mut found, mut folders, mut size) = (BTreeSet::new(), vec![PathBuf::new()], 0);
-    while let Some(below) = folders.pop() {
-        let at = folder.join(&below);
-        let read = |error| CodeError::file(&at, "read", error);
-        for entry in fs::read_dir(&at).map_err(read)? {
-            let entry = entry.map_err(read)?;
-            let path = below.join(entry.file_name());
-            let metadata = entry.metadata().map_err(read)?;
-            if metadata.is_dir() && !rules.leaves_out_all_of(&path) {
-                folders.push(path);
-            } else if (metadata.is_file() || metadata.is_symlink()) && !rules.leaves_out(&path) {
-                size += metadata.len();
-                found.insert(path);
+/// What a Dockerfile may copy of a folder.
+#[derive(Default)]
+struct Copied {
+    files: BTreeSet<PathBuf>,
+    /// The folders that have nothing of it; files bring theirs along.
+    empty: BTreeSet<PathBuf>,
+}
+
+impl Copied {
+    fn of(source_root: &Path, folder: &Path, ignore: Option<&Path>) -> Result<Self, CodeError> {
+        let rules = Rules::of(folder, ignore.map(|path| source_root.join(path)))?;
+        let (mut copied, mut folders, mut size) = (Self::default(), vec![PathBuf::new()], 0);
+        while let Some(below) = folders.pop() {
+            let at = folder.join(&below);
+            let read = |error| CodeError::file(&at, "read", error);
+            for entry in fs::read_dir(&at).map_err(read)? {
+                let entry = entry.map_err(read)?;
+                let path = below.join(entry.file_name());
+                let metadata = entry.metadata().map_err(read)?;
+                if metadata.is_dir() && !rules.leaves_out_all_of(&path) {
+                    if !rules.leaves_out(&path) {
+                        copied.empty.insert(path.clone());
+                    }
+                    folders.push(path);
+                } else if (metadata.is_file() || metadata.is_symlink()) && !rules.leaves_out(&path)
+                {
+                    size += metadata.len();
+                    copied.files.insert(path);
+                }
+            }
+            if size > LIMIT.0 {
+                return Err(CodeError::ContextTooLarge { folder: folder.to_owned(), limit: LIMIT });
             }
         }
-        if size > LIMIT.0 {
-            return Err(CodeError::ContextTooLarge { folder: folder.to_owned(), limit: LIMIT });
-        }
+        let Self { files, empty } = &mut copied;
+        let has_one = |folder: &PathBuf| {
+            files.range::<PathBuf, _>(folder..).next().is_some_and(|file| file.starts_with(folder))
+        };
+        empty.retain(|folder| !has_one(folder));
+        Ok(copied)
     }
-    Ok(found)
 }
 
 /// The lines of a `.dockerignore`: the last one that matches a file, or a folder that it is in, says
@@ -185,6 +212,19 @@ mod tests {
         assert_eq!(digest(None).unwrap(), first);
         write("image/kept", "1");
         assert_ne!(digest(None).unwrap(), first);
+        let kept = digest(None).unwrap();
+        fs::create_dir_all(folder.path().join("image/noise/empty")).unwrap();
+        assert_eq!(digest(None).unwrap(), kept);
+        fs::create_dir_all(folder.path().join("image/logs/today")).unwrap();
+        assert_ne!(digest(None).unwrap(), kept);
+        let mut tar = Builder::new(Vec::new());
+        context_files(folder.path(), Path::new("image"), None, &mut tar).unwrap();
+        let bytes = tar.into_inner().unwrap();
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let names =
+            archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned());
+        let names: Vec<_> = names.map(|path| path.display().to_string()).collect();
+        assert_eq!(names, [".dockerignore", "Dockerfile", "kept", "logs", "logs/today"]);
         write("other.dockerignore", "*\n");
         let empty = digest(Some(Path::new("other.dockerignore"))).unwrap();
         write("image/kept", "2");

@@ -197,6 +197,10 @@ fn can_be_loaded_again(key: &str, source: Option<&Source>) -> bool {
     is_no_function || (!key.contains('<') && is_in_file)
 }
 
+/// What is said of an orchestrator that would give graphics processors if it had some.
+const NO_GPUS: &str = "has none of: NVIDIA's driver tells of none on this machine, and `gpus` of its configuration names none; \
+    `partita doctor --gpu` looks at the driver, and in containers at its toolkit";
+
 /// Returns what is asked of an orchestrator that it cannot do, why, and where it is asked.
 fn unmet<'o>(
     options: &'o Options,
@@ -234,7 +238,11 @@ fn unmet<'o>(
         let asked =
             format!("{gpus} GPU{}{}", if gpus == 1 { "" } else { "s" }, kind.unwrap_or_default());
         let because = match supply.gpus {
-            0 => cannot("cannot give to a step"),
+            // Such a one keeps to nothing, or says itself what it has.
+            0 if supply.memory == 0 || capabilities.claims.is_some() => {
+                cannot("cannot give to a step")
+            }
+            0 => cannot(NO_GPUS),
             1 => lacks("is 1".to_owned()),
             all => lacks(format!("are {all}")),
         };

@@ -146,6 +146,7 @@ impl Flight {
             engine: &self.setup.engine,
             settings: &settings,
             code: self.setup.code,
+            commands: self.setup.commands.as_ref(),
             gpus,
             takes_secrets: handed.is_some(),
         };

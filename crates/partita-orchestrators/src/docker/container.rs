@@ -10,6 +10,7 @@ use partita_core::launcher::{
 use partita_engine::step_runner::RunContext;
 use serde::Serialize;
 
+use super::commands::Commands;
 use super::engine::Engine;
 use super::settings::{DockerOrchestratorSettings, bytes};
 use crate::threads::{VARIABLES, threads};
@@ -37,15 +38,20 @@ pub(super) fn device_request(gpus: &[String]) -> DeviceRequest {
     }
 }
 
-/// Returns what puts a path of this machine where it is here.
-fn as_it_is(path: &str, read_only: bool) -> Mount {
+/// Returns what puts a path of this machine into a container.
+pub(super) fn mounted(path: &str, target: &str, read_only: bool) -> Mount {
     Mount {
         typ: Some(MountType::BIND),
         source: Some(path.to_owned()),
-        target: Some(path.to_owned()),
+        target: Some(target.to_owned()),
         read_only: Some(read_only),
         ..Mount::default()
     }
+}
+
+/// Returns what puts a path of this machine where it is here.
+fn as_it_is(path: &str, read_only: bool) -> Mount {
+    mounted(path, path, read_only)
 }
 
 /// What a container is made of besides its attempt.
@@ -55,6 +61,8 @@ pub(super) struct Place<'a> {
     pub(super) settings: &'a DockerOrchestratorSettings,
     /// The archive of the author's code.
     pub(super) code: Option<Digest>,
+    /// What enters steps that are commands.
+    pub(super) commands: Option<&'a Commands>,
     /// The graphics processors that it has for itself; `None` where there are none to hand out.
     pub(super) gpus: Option<&'a [String]>,
     /// Whether the values of secrets come through its standard input.
@@ -83,9 +91,10 @@ impl Place<'_> {
     /// Returns what the engine is asked to create for an attempt.
     pub(super) fn body(&self, attempt: &Attempt, image: &str) -> ContainerCreateBody {
         let store = self.context.store.uri();
-        let command = match attempt.program() {
-            Some(program) => vec![program.path.clone(), PROGRAM_ENTRYPOINT.to_owned()],
-            None => ["python", "-m", PYTHON_ENTRYPOINT].map(str::to_owned).to_vec(),
+        let command = match (attempt.program(), self.commands(attempt)) {
+            (Some(program), _) => vec![program.path.clone(), PROGRAM_ENTRYPOINT.to_owned()],
+            (None, Some(commands)) => commands.entrypoint(),
+            (None, None) => ["python", "-m", PYTHON_ENTRYPOINT].map(str::to_owned).to_vec(),
         };
         let environment = self.environment(attempt);
         let environment = environment.into_iter().map(|(name, value)| format!("{name}={value}"));
@@ -102,6 +111,11 @@ impl Place<'_> {
             host_config: Some(self.host(attempt, store)),
             ..ContainerCreateBody::default()
         }
+    }
+
+    /// Returns what enters a step that is a command.
+    fn commands(&self, attempt: &Attempt) -> Option<&Commands> {
+        self.commands.filter(|_| attempt.deployment.is_mere_command(attempt.step()))
     }
 
     /// Returns the user that settings name.
@@ -160,7 +174,8 @@ impl Place<'_> {
         let store = store.strip_prefix("file://").map(|folder| as_it_is(folder, false));
         // A program is the code of its steps, and brings what it needs.
         let program = attempt.program().map(|program| as_it_is(&program.path, true));
-        host.mounts = Some(store.into_iter().chain(program).collect());
+        let commands = self.commands(attempt).into_iter().flat_map(Commands::mounts);
+        host.mounts = Some(store.into_iter().chain(program).chain(commands).collect());
         if self.engine.remaps_users {
             host.userns_mode = Some("host".to_owned());
         }

@@ -1,10 +1,11 @@
 //! Starts one container with a graphics processor, to see whether it gets there.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::models::{ContainerCreateBody, HostConfig};
-use bollard::query_parameters::LogsOptionsBuilder;
+use bollard::query_parameters::{ListImagesOptionsBuilder, LogsOptionsBuilder};
 use futures_util::StreamExt;
 use partita_core::stack::Component;
 use tokio::time::timeout;
@@ -25,16 +26,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: &str = "import os; print(*sorted(name for name in os.listdir('/dev') \
                     if name == 'dxg' or name.startswith('nvidia') and name[6:].isdigit()))";
 
-/// Returns what a container of an orchestrator's image sees of graphics processors.
+/// Returns what a container of an orchestrator's image sees of graphics processors; of the latest one with the
+/// label `built`, if images are built for its steps and it names none itself.
 ///
 /// # Errors
 /// If it sees none, and why where that is known.
-pub fn probe(orchestrator: &Component) -> Result<String, PreflightError> {
+pub fn probe(orchestrator: &Component, built: Option<&str>) -> Result<String, PreflightError> {
     let (config, endpoint) = read(orchestrator)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let engine = connect(&endpoint).await?;
-        let looked = timeout(PATIENCE, look(&engine, &config)).await;
+        let looked = timeout(PATIENCE, look(&engine, &config, built)).await;
         let unfit = |why: String| PreflightError::Unfit(format!("`{}`: {why}", orchestrator.name));
         match looked {
             Ok(Ok(seen)) => Ok(format!("`{}`: {seen}", orchestrator.name)),
@@ -44,9 +46,31 @@ pub fn probe(orchestrator: &Component) -> Result<String, PreflightError> {
     })
 }
 
-async fn look(engine: &Engine, config: &DockerOrchestratorConfig) -> Result<String, String> {
-    let Some(image) = &config.parent_image else {
-        return Err("it has no `parent_image` to look in; name one that has Python".to_owned());
+/// Returns the latest image with a label.
+async fn latest(engine: &Engine, label: &str) -> Result<String, String> {
+    let filters = HashMap::from([("label", vec![label])]);
+    let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+    let found = engine.docker.list_images(Some(options)).await.map_err(Trouble::from);
+    let found = found.map_err(|trouble| trouble.to_string())?;
+    let latest = found.into_iter().max_by_key(|image| image.created);
+    latest.map(|image| image.id).ok_or_else(|| {
+        "it names no `parent_image`, and no image is built yet to look in; make one with `partita build TARGET`"
+            .to_owned()
+    })
+}
+
+async fn look(
+    engine: &Engine,
+    config: &DockerOrchestratorConfig,
+    built: Option<&str>,
+) -> Result<String, String> {
+    let image = &match (&config.parent_image, built) {
+        (Some(image), _) => image.clone(),
+        (None, Some(label)) => latest(engine, label).await?,
+        (None, None) => {
+            let why = "it has no `parent_image` to look in, and the stack no image builder; name one of the two";
+            return Err(why.to_owned());
+        }
     };
     let gpus = config.gpus();
     let Some(gpu) = gpus.first() else {

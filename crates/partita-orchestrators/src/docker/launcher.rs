@@ -1,6 +1,7 @@
 //! The launcher of the `docker` orchestrator, as the engine sees it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -10,6 +11,7 @@ use partita_core::launcher::{Attempt, Job, JobStatus, LaunchError, Reports, Step
 use partita_core::stack::Component;
 use partita_engine::step_runner::RunContext;
 
+use super::commands::Commands;
 use super::config::DockerOrchestratorConfig;
 use super::endpoint::Endpoint;
 use super::engine::{Engine, away};
@@ -23,6 +25,8 @@ pub struct Place {
     pub context: Arc<RunContext>,
     /// The archive of the author's code in its artifact store.
     pub code: Option<Digest>,
+    /// The `partita` command of this machine, which enters steps that are commands, if it is there.
+    pub command: Option<PathBuf>,
     /// The images that were built for steps, by the steps' names.
     pub images: BTreeMap<String, String>,
     /// Shows what steps print.
@@ -79,9 +83,19 @@ impl DockerLauncher {
         let engine = runtime.block_on(Engine::connect(&endpoint));
         let engine =
             engine.map_err(|trouble| OpenError::Away(away(&endpoint, &trouble.to_string())))?;
-        let Place { context, code, images, echo, gpus } = place;
+        let Place { context, code, command, images, echo, gpus } = place;
+        let commands = command.as_deref().map(Commands::of).transpose().map_err(failed)?;
         let gpus = Arc::new(OwnGpus::new(gpus, config.gpus()));
-        let setup = Setup { context, config, engine, echo, code, images, gpus: Arc::clone(&gpus) };
+        let setup = Setup {
+            context,
+            config,
+            engine,
+            echo,
+            code,
+            commands,
+            images,
+            gpus: Arc::clone(&gpus),
+        };
         let (mailbox, supervisor) = supervisor::start(setup, runtime).map_err(failed)?;
         Ok(Self { mailbox, gpus, supervisor: Some(supervisor) })
     }

@@ -8,6 +8,7 @@
 //! code comes out of it.
 
 mod attempt;
+mod commands;
 mod config;
 mod container;
 mod cuda;

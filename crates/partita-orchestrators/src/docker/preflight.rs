@@ -10,7 +10,7 @@ use super::config::DockerOrchestratorConfig;
 use super::cuda::{self, Variables};
 use super::endpoint::Endpoint;
 use super::engine::{Engine, Trouble, away};
-use super::python;
+use super::python::{self, Python};
 use super::users::Users;
 use crate::nvidia;
 
@@ -104,6 +104,11 @@ pub fn check(
             environments.insert(image, check_image(&engine, image, step).await?);
         }
         deployment.steps_on(&orchestrator.name).try_for_each(|step| check_limits(&engine, step))?;
+        for step in deployment.steps_on(&orchestrator.name) {
+            let Some(image) = image_of(step, built) else { continue };
+            let variables = environments.get(image).cloned().unwrap_or_default();
+            check_hooks(&engine, deployment, (step, image), &variables).await?;
+        }
         let mut users = Users::new(&engine, store.strip_prefix("file://").map(Path::new));
         for step in deployment.steps_on(&orchestrator.name) {
             let Some(image) = image_of(step, built) else { continue };
@@ -166,6 +171,41 @@ async fn check_image(
         "step `{step}` runs in the image `{image}`, which is made for `{architecture}`, and the engine at `{}` runs on `{}`; take one that is made for it",
         engine.endpoint, engine.architecture
     )))
+}
+
+/// Checks that an image has the Python that calls the hooks of a command, which needs none itself.
+async fn check_hooks(
+    engine: &Engine,
+    deployment: &Deployment,
+    (step, image): (&Step, &str),
+    variables: &Variables,
+) -> Result<(), PreflightError> {
+    let has_hooks = !step.config.hooks.is_empty() && deployment.program_of(step).is_none();
+    if !has_hooks || deployment.command_of(step).is_none() {
+        return Ok(());
+    }
+    match find_python(engine, image, variables).await? {
+        Python::There(_) => Ok(()),
+        Python::Missing(path) => Err(PreflightError::Unfit(format!(
+            "step `{}` runs in the image `{image}`, which has no `python` in `{path}`, and its hooks are in Python; take an image that has Python and Partita, or the hooks away",
+            step.name
+        ))),
+    }
+}
+
+/// Looks for the Python of an image.
+async fn find_python(
+    engine: &Engine,
+    image: &str,
+    variables: &Variables,
+) -> Result<Python, PreflightError> {
+    let found = python::find(engine, image, variables).await;
+    found.map_err(|trouble| match trouble {
+        Trouble::Away(why) => PreflightError::Away(engine.away(&why)),
+        trouble => {
+            PreflightError::Unfit(format!("the image `{image}` cannot be looked at: {trouble}"))
+        }
+    })
 }
 
 /// Checks what a step says of its container, as far as that is known before.
@@ -263,16 +303,12 @@ impl Gpus<'_> {
         image: &str,
         variables: &Variables,
     ) -> Result<Option<String>, PreflightError> {
-        if self.built.contains_key(&step.name) || self.deployment.program_of(step).is_some() {
+        let is_python =
+            self.deployment.program_of(step).is_none() && !self.deployment.is_mere_command(step);
+        if self.built.contains_key(&step.name) || !is_python {
             return Ok(None);
         }
-        let found = python::find(self.engine, image, variables).await;
-        let found = found.map_err(|trouble| match trouble {
-            Trouble::Away(why) => PreflightError::Away(self.engine.away(&why)),
-            trouble => {
-                PreflightError::Unfit(format!("the image `{image}` cannot be looked at: {trouble}"))
-            }
-        })?;
+        let found = find_python(self.engine, image, variables).await?;
         Ok(found.unfit(&self.deployment.environment.interpreter))
     }
 }

@@ -10,6 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// Where programs put what passes.
+const PASSING: &str = "/tmp";
+
 /// The settings of steps on a `docker` orchestrator. What a step gives takes the place of what the
 /// orchestrator's configuration says, key by key.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,7 +69,8 @@ pub struct DockerOrchestratorSettings {
     /// Whether it may do all that the machine's root may.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub privileged: bool,
-    /// Whether its file system cannot be written to, besides what is mounted.
+    /// Whether its file system cannot be written to, besides what is mounted; where nothing is at `/tmp`,
+    /// that is a folder in memory.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
     /// Whether the engine's own `init` is the first process, and not the step itself, which the
@@ -132,10 +136,31 @@ impl DockerOrchestratorSettings {
         if let Some(wrong) = self.tmpfs.keys().find(|folder| !folder.starts_with('/')) {
             return Err(format!("`{wrong}` in `tmpfs` is no folder; begin it with `/`"));
         }
+        if let Some(wrong) = self.cpuset.iter().find(|text| !is_cpuset(text)) {
+            return Err(format!(
+                "`{wrong}` in `cpuset` names no processors; write them as `0-3,8`"
+            ));
+        }
+        if let Some(wrong) = self.devices.iter().find(|text| !text.starts_with('/')) {
+            return Err(format!("`{wrong}` is no device; write a path, as in `/dev/fuse`"));
+        }
         if let Some(wrong) = self.hosts.iter().find(|text| !text.contains(':')) {
             return Err(format!("`{wrong}` is no host with its address; write `NAME:ADDRESS`"));
         }
         Ok(())
+    }
+
+    /// Returns the folders in memory. The code arrives in the one for what passes, so that there is always one.
+    fn tmpfs(&self) -> BTreeMap<String, String> {
+        let mut folders = self.tmpfs.clone();
+        let is_there =
+            |target: Option<&str>| target.is_some_and(|path| path.trim_end_matches('/') == PASSING);
+        let is_mounted = self.volumes.iter().any(|text| is_there(text.split(':').nth(1)))
+            || folders.keys().any(|folder| is_there(Some(folder)));
+        if self.read_only && !is_mounted {
+            folders.insert(PASSING.to_owned(), "exec".to_owned());
+        }
+        folders
     }
 
     /// Puts them into what the engine is asked for.
@@ -147,7 +172,7 @@ impl DockerOrchestratorSettings {
         host.extra_hosts = filled(&self.hosts);
         host.dns = filled(&self.dns);
         host.devices = Some(self.devices.iter().map(|text| device(text)).collect());
-        host.tmpfs = Some(self.tmpfs.clone().into_iter().collect());
+        host.tmpfs = Some(self.tmpfs().into_iter().collect());
         host.shm_size = self.shm_size.map(|size| bytes(size.0));
         host.cpuset_cpus = self.cpuset.clone();
         host.pids_limit = self.pids_limit.map(i64::from);
@@ -182,6 +207,15 @@ fn is_volume(text: &str) -> bool {
     let mut parts = text.split(':');
     let (source, target) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     !source.is_empty() && target.starts_with('/')
+}
+
+fn is_cpuset(text: &str) -> bool {
+    let is_range = |range: &str| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let numbers = (first.parse::<u32>(), last.parse::<u32>());
+        matches!(numbers, (Ok(first), Ok(last)) if first <= last)
+    };
+    text.split(',').all(is_range)
 }
 
 fn device(text: &str) -> DeviceMapping {
@@ -226,6 +260,22 @@ mod tests {
         check(r#"{"environment": {"T": "{{a.b}}"}}"#, "would be shown to everybody");
         check(r#"{"tmpfs": {"tmp": ""}}"#, "begin it with `/`");
         check(r#"{"hosts": ["here"]}"#, "write `NAME:ADDRESS`");
+        check(r#"{"cpuset": "0-1,3-2"}"#, "write them as `0-3,8`");
+        check(r#"{"devices": ["fuse"]}"#, "as in `/dev/fuse`");
+        assert_eq!(settings(r#"{"cpuset": "0-3,8", "devices": ["/dev/fuse"]}"#).check(), Ok(()));
+    }
+
+    #[test]
+    fn what_passes_has_a_place_where_nothing_else_can_be_written() {
+        let check = |text: &str, expected: &[(&str, &str)]| {
+            let folders = settings(text).tmpfs();
+            let found: Vec<_> = folders.iter().map(|(at, how)| (&**at, &**how)).collect();
+            assert_eq!(found, expected, "{text}");
+        };
+        check(r#"{}"#, &[]);
+        check(r#"{"read_only": true}"#, &[("/tmp", "exec")]);
+        check(r#"{"read_only": true, "tmpfs": {"/tmp/": "size=1m"}}"#, &[("/tmp/", "size=1m")]);
+        check(r#"{"read_only": true, "volumes": ["/a:/tmp"]}"#, &[]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::attempt::{Begin, Flight, refuse};
+use super::commands::Commands;
 use super::config::DockerOrchestratorConfig;
 use super::container::{self, ATTEMPT_LABEL, GPUS_LABEL, RUN_LABEL};
 use super::engine::{Engine, Trouble};
@@ -37,6 +38,8 @@ pub(super) struct Setup {
     pub(super) gpus: Arc<OwnGpus>,
     /// The archive of the author's code.
     pub(super) code: Option<Digest>,
+    /// What enters steps that are commands.
+    pub(super) commands: Option<Commands>,
     /// The images that were built for steps, by the steps' names.
     pub(super) images: BTreeMap<String, String>,
 }

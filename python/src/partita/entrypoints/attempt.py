@@ -168,9 +168,11 @@ class Terms:
             from shlex import quote
 
             raise PartitaError(
-                f"{what} are gone with the engine of the run, which ended before the step began; "
-                f"resume the run with `partita runs resume {quote(entry.run_name)}`, which hands "
-                "them over anew."
+                f"{what} are gone with the engine of the run, or do not get here: if that has "
+                f"ended before the step began, `partita runs resume {quote(entry.run_name)}` hands "
+                "them over anew; if the step runs in a container or on another machine, let it run "
+                "on an orchestrator of flavor `docker`, `process` or `local`, or find the value by "
+                "itself."
             ) from None
 
 

@@ -159,6 +159,9 @@ def use_code(run: _native.RunEntry, digest: str) -> None:
     global _unpacked
     _unpacked = mkdtemp(prefix="partita-code-")
     run.unpack_code(digest, _unpacked)
+    if os.getcwd() == "/" and sys.path[:1] == ["/"]:
+        # Python looks where it was started; what lies at the top of an image are no packages.
+        del sys.path[0]
     os.chdir(_unpacked)
 
 

@@ -15,7 +15,10 @@ const ORCHESTRATOR: &str = "gpus of steps";
 pub(super) fn checks(session: &Session) -> Vec<Check> {
     let mut checks = vec![Check::of(DRIVER, driver())];
     match session.stack(None) {
-        Ok(stack) => checks.extend(stack.orchestrators.iter().map(orchestrator)),
+        Ok(stack) => {
+            let built = stack.image_builder.as_ref().map(|_| partita_images::LABEL);
+            checks.extend(stack.orchestrators.iter().map(|one| orchestrator(one, built)));
+        }
         Err(error) => checks.push(Check::of(ORCHESTRATOR, Err(error.into()))),
     }
     checks
@@ -42,11 +45,12 @@ fn drives(driver: &Driver) -> String {
     }
 }
 
-/// Checks what steps get on an orchestrator; of those in containers, by starting one.
-fn orchestrator(orchestrator: &Component) -> Check {
+/// Checks what steps get on an orchestrator; of those in containers, by starting one. `built` is the label of
+/// images that are built for these.
+fn orchestrator(orchestrator: &Component, built: Option<&str>) -> Check {
     let name = &orchestrator.name;
     if orchestrator.flavor == docker::NAME {
-        let probed = docker::probe(orchestrator);
+        let probed = docker::probe(orchestrator, built);
         return Check::of(
             ORCHESTRATOR,
             probed.map_err(|error| CommandError::failed(error.to_string())),

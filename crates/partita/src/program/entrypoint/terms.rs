@@ -134,7 +134,7 @@ impl Terms {
         }
         let handed = read.map_err(|error| match error.kind() {
             ErrorKind::NotFound => format!(
-                "{what} are gone with the engine of the run, which ended before the step began; resume the run with `partita runs resume {}`, which hands them over anew",
+                "{what} are gone with the engine of the run, or do not get here: if that has ended before the step began, `partita runs resume {}` hands them over anew; if the step runs in a container or on another machine, let it run on an orchestrator of flavor `docker`, `process` or `local`, or find the value by itself",
                 shell_word(&entry.run_entry().header().name)
             ),
             _ => format!(
