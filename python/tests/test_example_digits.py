@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,8 @@ def test_on_processes_the_models_train_at_once(
     assert (run["status"], run["orchestrator"]) == ("completed", "fast")
     check_accuracy(run)
     training = [run["steps"][f"train_{branch}"] for branch in BRANCHES]
-    began = min(moment(step["started_at"]) for step in training)
-    ended = max(moment(step["ended_at"]) for step in training)
-    assert (ended - began).total_seconds() < sum(step["duration_s"] for step in training)
+    spans = sorted((moment(step["started_at"]), moment(step["ended_at"])) for step in training)
+    assert any(began < ended for (_, ended), (began, _) in pairwise(spans))
     # Its imports start no threads, so that every step can be forked.
     assert "starts Python anew" not in partita("runs", "logs", "latest").stdout
 

@@ -20,7 +20,8 @@ from partita.conformance.subject import Subject
 from partita.errors import PartitaError
 
 #: How long to wait for what is certain to happen, in seconds, besides the time in which attempts
-#: may end that were cancelled.
+#: may end that were cancelled. It begins anew with each step that is committed, since a backend may
+#: be slow.
 PATIENCE = 60.0
 
 #: How long a command may take to end that a scenario has left, in seconds, besides that time.
@@ -131,17 +132,23 @@ class Place:
         Raises:
             Unexpected: It does not.
         """
-        end = time.monotonic() + self._patience
-        while time.monotonic() < end:
+        committed, since = self._committed(), time.monotonic()
+        while time.monotonic() < since + self._patience:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 out, err = started.communicate(given, timeout=LOOKS)
                 return Ended(started.returncode, out, err)
             self.watch()
+            if committed != (committed := self._committed()):
+                since = time.monotonic()
         raise Unexpected(
             f"`{' '.join(map(str, started.args))}` to end",  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
-            f"it still runs after {self._patience:g} s",
+            f"it still runs, and no step was committed for {self._patience:g} s",
             "report the end of every job; see whether one is waited for that never ends.",
         )
+
+    def _committed(self) -> int:
+        """Returns how many steps, and items of steps, have been committed."""
+        return sum(1 for _ in (self.home / "store" / "runs").glob("**/*commit.json"))
 
     def partita(self, *arguments: str, variables: Mapping[str, str] | None = None) -> Ended:
         """Runs the `partita` command to its end."""
