@@ -133,7 +133,7 @@ mod pipelines {
     pub use crate::command::Command;
     pub use crate::context::StepContext;
     pub use crate::events::StepLogWriter;
-    pub use crate::feed::{Fed, Feeds, FeedsEach};
+    pub use crate::feed::{Fed, Feeds, FeedsEach, Named, clashing};
     pub use crate::invocation::{Invocation, Invoked};
     pub use crate::load::Inputs;
     pub use crate::materializer::{Materializer, Stored};
