@@ -51,6 +51,9 @@
 //!
 //! [`plugin`] makes executables of orchestrators of your own.
 //!
+//! # Requirements
+//! Linux, and Rust 1.95 or newer. A program needs nothing where it runs.
+//!
 //! # Features
 //! - `pipelines` (default): steps and pipelines. An orchestrator alone builds faster without it. Its
 //!   `Cargo.toml` says `default-features = false`, and builds a quarter of the packages.
