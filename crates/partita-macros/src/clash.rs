@@ -62,8 +62,52 @@ fn name(rest: &[TokenTree]) -> Option<(String, bool)> {
 
 /// Returns whether a group has the inputs of a call by a taken name, which stands before it.
 fn is_call(before: &[TokenTree], group: &Group, taken: &BTreeSet<String>) -> bool {
-    let [.., TokenTree::Ident(name)] = before else { return false };
-    let is_part =
-        matches!(before, [.., TokenTree::Punct(mark), _] if ".:".contains(mark.as_char()));
-    group.delimiter() == Delimiter::Parenthesis && taken.contains(&name.to_string()) && !is_part
+    let [rest @ .., TokenTree::Ident(name)] = before else { return false };
+    let is_another = match rest.last() {
+        Some(TokenTree::Punct(mark)) => ".:".contains(mark.as_char()),
+        Some(TokenTree::Ident(word)) => word == "fn",
+        _ => false,
+    };
+    group.delimiter() == Delimiter::Parenthesis && taken.contains(&name.to_string()) && !is_another
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(body: &str, expected: &str) {
+        let tokens = |text| TokenStream::from_str(text).unwrap_or_default().to_string();
+        assert_eq!(
+            told(TokenStream::from_str(body).unwrap_or_default()).to_string(),
+            tokens(expected)
+        );
+    }
+
+    #[test]
+    fn a_call_of_a_step_whose_name_its_output_has_is_told() {
+        check(
+            "{ let mean = mean(rows()); mean(rows()).after(&mean); }",
+            "{ let mean = mean(rows()); ::partita::clashing::<mean, _>(mean).after(&mean); }",
+        );
+        check(
+            "let mut mean = mean(a).id(b); if c { report(&[mean(d)]) }",
+            "let mut mean = mean(a).id(b); if c { report(&[::partita::clashing::<mean, _>(mean)]) }",
+        );
+    }
+
+    #[test]
+    fn whatever_else_has_the_name_stays_as_it_is() {
+        for body in [
+            "let mean = mean(a); mean::map(b); other.mean(c); steps::mean(d); fn mean(e: u8) {}",
+            "let mean = average(a); mean(b);",
+            "let mean = mean(a); let mean = |b| c(b); mean(d);",
+            "{ let mean = mean(a); } mean(b);",
+            "let mean = mean(mean(a)); report(mean);",
+        ] {
+            check(body, body);
+        }
+    }
 }
