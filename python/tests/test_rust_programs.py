@@ -84,6 +84,27 @@ def test_steps_of_a_program_run_in_processes_that_it_is_the_entrypoint_of(
         assert "stored" in ran.stdout + run.steps["sum"].log
 
 
+def test_a_step_by_hand_is_mapped_called_back_and_offered_to_python(project: Project) -> None:
+    done = start(BY_HAND, "run", "--param", "parts=[[1.0, 2.0, 3.0], [4.0]]")
+    assert done.returncode == 0, done
+    steps = Client().get_run("latest").steps
+    assert steps["halve_2"].outputs["second"].load() == [[2.0, 3.0], [4.0]]
+    assert (steps["length"].output.load(), steps["length_2"].output.load()) == ([1, 0], [2, 1])
+    assert "the sum is stored" in done.stdout and "the run has ended" in done.stdout
+    project.write(
+        "main.py",
+        f"""
+        from partita import Program, pipeline
+
+        @pipeline
+        def halving():
+            Program({BY_HAND!r}).step("halve")([1.0, 2.0])
+        """,
+    )
+    assert project.run().code == 0
+    assert Client().get_run("latest").steps["halve"].outputs["first"].load() == [1.0]
+
+
 def test_what_is_wrong_is_said_before_anything_runs(project: Project) -> None:
     refused = start(NUMBERS, "run", "--param", "count=many")
     assert refused.returncode == 1
