@@ -25,15 +25,10 @@ COMMANDS = """
     greet = command_step(["greet", output.greeting])
     answer = command_step(["./tools/answer.sh", input.greeting, output.said])
     copy = command_step(f"cat {input.said} > {output.copy}", shell=True, name="copy")
-    complain = command_step("echo first >&2; echo last >&2; exit 7", shell=True, name="complain")
 
     @pipeline
     def line():
         copy(answer(greet()))
-
-    @pipeline
-    def complaining():
-        complain()
 """
 
 #: Makes a command that writes a text of its own into a file.
@@ -81,20 +76,20 @@ def test_a_command_starts_what_its_image_has_and_what_the_code_brings(
 ) -> None:
     engine.use(command, parent_image=greeting("hello"))
     write(project)
-    done = project.run("main.py:line")
+    done = project.run()
     assert done.code == 0, done
     assert said() == "hello yourself"
-    assert project.run("main.py:line").code == 0
+    assert project.run().code == 0
     assert set(project.statuses().values()) == {"cached"}
 
     # Of the code that is brought, what is started counts; of the image, the image does.
     project.write("tools/answer.sh", ANSWER.replace("yourself", "there")).chmod(0o755)
-    assert project.run("main.py:line").code == 0
+    assert project.run().code == 0
     assert said() == "hello there"
     assert project.statuses()["greet"] == "cached"
     other = f"--parent_image={greeting('welcome')}"
     partita(command, "orchestrator", "update", "boxed", other)
-    assert project.run("main.py:line").code == 0
+    assert project.run().code == 0
     assert said() == "welcome there"
 
 
@@ -103,17 +98,28 @@ def test_a_command_that_an_image_does_not_have_is_missed_there(
 ) -> None:
     engine.use(command)
     write(project)
-    assert project.run("main.py:line").code == 1
+    assert project.run().code == 1
     assert "`greet` cannot be started: No such file" in failed("greet")
     assert f"; the image `{engine.image}` has to have it" in failed("greet")
+
+
+COMPLAINS = """
+    from partita import command_step, pipeline
+
+    complain = command_step("echo first >&2; echo last >&2; exit 7", shell=True, name="complain")
+
+    @pipeline
+    def complaining():
+        complain()
+"""
 
 
 def test_a_command_that_fails_in_a_container_is_told_by_its_last_line(
     project: Project, command: str, engine: Engine
 ) -> None:
     engine.use(command)
-    write(project)
-    assert project.run("main.py:complaining").code == 1
+    project.write("main.py", COMPLAINS)
+    assert project.run().code == 1
     assert "`sh` ended with exit code 7: last" in failed("complain")
     assert "first\nlast" in Client().get_run("latest").steps["complain"].log
 

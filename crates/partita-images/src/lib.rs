@@ -11,6 +11,10 @@ mod code;
 mod engine_build;
 mod engine_run;
 mod error;
+#[cfg(feature = "registries")]
+mod in_registries;
+#[cfg(not(feature = "registries"))]
+#[path = "no_registries.rs"]
 mod in_registries;
 mod instructions;
 mod keeper;
