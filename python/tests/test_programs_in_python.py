@@ -273,11 +273,14 @@ def test_values_of_every_plain_type_are_stored_alike_in_both_languages(project: 
             for name, value in zip(GIVEN, values.step("pass")(**made), strict=True):
                 look(name, value)
             numbers.step("compare")(summary(1.0, None), summary(2.5, "é"))
+            numbers.step("summarize")(made["list"])  # An `Option` may be left out.
         """,
     )
     done = project.run()
     assert done.code == 0, done
-    assert Client().get_run("latest").steps["compare"].output.load() == 1.5
+    steps = Client().get_run("latest").steps
+    assert steps["compare"].output.load() == 1.5
+    assert steps["summarize"].output.load() == {"mean": float("inf"), "label": None}
 
 
 def test_arrays_bytes_and_folders_pass_from_one_language_to_the_other(project: Project) -> None:
