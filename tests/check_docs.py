@@ -22,6 +22,7 @@ ORIGIN = re.compile(r"<!-- file: (\S+) -->\n\Z")
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)[^)]*\)")
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 QUICKSTART = "examples/quickstart/train.py"
+SDK = "crates/partita"
 
 
 class Block(NamedTuple):
@@ -103,15 +104,31 @@ def broken_readme() -> Iterator[str]:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     manifest = (ROOT / "Cargo.toml").read_text(encoding="utf-8")
     msrv = re.search(r'^rust-version = "([^"]+)"', manifest, re.M)
-    if msrv is None or f"Rust {msrv[1]} or newer" not in readme:
-        yield "README.md: must say `Rust VERSION or newer`, with the `rust-version` of `Cargo.toml`"
+    for document in ("README.md", "docs/guide/rust.md", f"{SDK}/src/lib.rs"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        if msrv is None or f"Rust {msrv[1]} or newer" not in text:
+            what = "must say `Rust VERSION or newer`, with the `rust-version` of `Cargo.toml`"
+            yield f"{document}: {what}"
     if QUICKSTART not in {block.origin for block in blocks(readme)}:
         yield f"README.md: the quickstart must be a copy of `{QUICKSTART}`, marked as one"
 
 
+def broken_features() -> Iterator[str]:
+    """Yields a sentence for each feature of the Rust SDK that its documentation does not tell of."""
+    manifest = (ROOT / SDK / "Cargo.toml").read_text(encoding="utf-8")
+    section = re.search(r"^\[features\]\n(.*?)^\[", manifest, re.M | re.S)
+    features = re.findall(r"^(\w+) = \[", section[1], re.M) if section else []
+    told = (ROOT / SDK / "src/lib.rs").read_text(encoding="utf-8")
+    for feature in features:
+        if feature != "default" and f"//! - `{feature}`" not in told:
+            yield f"{SDK}/src/lib.rs: must say what the feature `{feature}` is"
+    if "pipelines" not in features:
+        yield f"{SDK}/Cargo.toml: its features cannot be read"
+
+
 def main() -> int:
     """Prints every broken promise; returns 1 if there is one."""
-    problems = list(broken_readme())
+    problems = [*broken_readme(), *broken_features()]
     found = documents()
     for document in found:
         text = document.read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE, CONFORMANCE, TABLES, FRAMES = (
+NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, OPTIONS, WINE, CONFORMANCE, TABLES, FRAMES = (
     str(ROOT / "target/debug" / name)
     for name in (
         "numbers",
@@ -16,6 +16,7 @@ NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, WINE, CONFORMANCE, TABLES,
         "values",
         "commands",
         "logging",
+        "options",
         "wine",
         "conformance",
         "tables",

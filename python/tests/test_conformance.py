@@ -20,7 +20,7 @@ from partita.conformance.place import Ended, Place, check_code
 from partita.conformance.scenario import NotClaimed, Scenario, Unexpected, expect
 from partita.conformance.subject import Subject
 from played_suites import GPUS, ISOLATION, PLUGINS, PROCESSES, begin, not_claimed
-from rust_programs import CONFORMANCE
+from rust_programs import CONFORMANCE, ROOT
 from test_rust_orchestrators import SANDBOX
 from test_rust_ways import MAKEFILE, WAVES
 
@@ -204,9 +204,19 @@ def test_orchestrators_run_pipelines_that_are_programs(
     assert not_claimed(begin(command, *words)) == left_out
 
 
-def test_a_flavor_in_python_runs_pipelines_that_are_programs(
-    project: Project, command: str
+@pytest.mark.parametrize(
+    ("folder", "source", "left_out"),
+    [
+        ("python", "flavors.launcher.JobsOrchestratorFlavor", set[str]()),
+        ("python", "flavors.direct.TidyOrchestratorFlavor", PROGRAMS_ISOLATION),
+        ("intermediate_representation", "flavors.make.MakeOrchestratorFlavor", set[str]()),
+        ("any_language", "./plugin.sh", set[str]()),
+    ],
+    ids=["launcher", "direct", "delegated", "shell"],
+)
+def test_orchestrators_in_other_languages_run_pipelines_that_are_programs(
+    command: str, folder: str, source: str, left_out: set[str]
 ) -> None:
-    write_flavor(project, DIRECT)
-    words = [SOURCE, "--queue=a", f"--conformance-program={CONFORMANCE}", OF_PROGRAMS]
-    assert not_claimed(begin(command, *words, cwd=project.folder)) == PROGRAMS_ISOLATION
+    words = [source, f"--conformance-program={CONFORMANCE}", OF_PROGRAMS]
+    suite = begin(command, *words, cwd=ROOT / f"examples/custom_orchestrator_{folder}")
+    assert not_claimed(suite) == left_out

@@ -106,6 +106,27 @@ def test_a_command_that_an_image_does_not_have_is_missed_there(
     assert f"; the image `{engine.image}` has to have it" in failed("greet")
 
 
+COMPLAINS = """
+    from partita import command_step, pipeline
+
+    complain = command_step("echo first >&2; echo last >&2; exit 7", shell=True, name="complain")
+
+    @pipeline
+    def complaining():
+        complain()
+"""
+
+
+def test_a_command_that_fails_in_a_container_is_told_by_its_last_line(
+    project: Project, command: str, engine: Engine
+) -> None:
+    engine.use(command)
+    project.write("main.py", COMPLAINS)
+    assert project.run().code == 1
+    assert "`sh` ended with exit code 7: last" in failed("complain")
+    assert "first\nlast" in Client().get_run("latest").steps["complain"].log
+
+
 @pytest.fixture(scope="module")
 def boxed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program `boxed`, built so that it links nothing; what it is made of is there already."""

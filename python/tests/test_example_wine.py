@@ -16,7 +16,7 @@ def test_wines_are_judged_and_a_second_run_is_cached(
     project: Project, command: str, where: str, by: str
 ) -> None:
     if where == "process":
-        use_process(command)
+        use_process(command, max_parallelism=2, cpu_count=2)
 
     def run() -> None:
         if by == "itself":
@@ -35,6 +35,9 @@ def test_wines_are_judged_and_a_second_run_is_cached(
     assert steps["choose"].output.load() == max(scores, key=lambda score: score["accuracy"])
     assert steps["clean"].metadata == {"wines": 1359}
     assert "decision tree is right about" in steps["evaluate_tree"].log
+    [tree], [bayes] = (steps[f"train_{name}"].attempts for name in ("tree", "bayes"))
+    at_once = tree["started_at"] < bayes["ended_at"] and bayes["started_at"] < tree["ended_at"]
+    assert at_once == (where == "process")
     image = steps["draw"].output.load()
     assert image.startswith("<svg") and image.count("<rect") > 10
     run()

@@ -238,6 +238,51 @@ def test_a_run_with_a_program_is_planned_and_resumed(project: Project, command: 
     assert len(run.steps["split"].attempts) == 1
 
 
+def test_values_of_every_plain_type_are_stored_alike_in_both_languages(project: Project) -> None:
+    write_main(
+        project,
+        f"""
+        from typing import Annotated
+
+        values = Program({VALUES!r})
+        GIVEN = {{
+            "text": 'a "text"\\n', "whole": 2**100, "number": 0.1, "yes": True, "nothing": None,
+            "list": [1.0, -0.0, 1e300, float("inf")], "tuple": (-3, "é"),
+            "mapping": {{2: [True], -1: []}}, "names": {{"$partita": 1.0, "b": 2.5}},
+            "bytes": b"\\x00\\xff",
+        }}
+
+        @step
+        def make(name: str):
+            return GIVEN[name]
+
+        @step
+        def look(name: str, value) -> None:
+            # A vector of bytes is one of numbers in Rust; `Bytes` is what bytes are.
+            expected = list(GIVEN[name]) if name == "bytes" else GIVEN[name]
+            seen = dict(sorted(value.items(), reverse=True)) if name == "mapping" else value
+            assert (seen, repr(seen)) == (expected, repr(expected)), value
+
+        @step
+        def summary(mean: float, label: str | None) -> dict:
+            return {{"mean": mean, "label": label}}
+
+        @pipeline
+        def passing():
+            made = {{name: make(name, id=f"make_{{name}}") for name in GIVEN}}
+            for name, value in zip(GIVEN, values.step("pass")(**made), strict=True):
+                look(name, value)
+            numbers.step("compare")(summary(1.0, None), summary(2.5, "é"))
+            numbers.step("summarize")(made["list"])  # An `Option` may be left out.
+        """,
+    )
+    done = project.run()
+    assert done.code == 0, done
+    steps = Client().get_run("latest").steps
+    assert steps["compare"].output.load() == 1.5
+    assert steps["summarize"].output.load() == {"mean": float("inf"), "label": None}
+
+
 def test_arrays_bytes_and_folders_pass_from_one_language_to_the_other(project: Project) -> None:
     np = pytest.importorskip("numpy")
     write_main(

@@ -35,6 +35,40 @@ def test_a_pipeline_of_a_program_runs_and_is_cached(
     assert set(project.statuses().values()) == {"cached"}
 
 
+ENTRY = """
+    from partita.entrypoints import StepEntrypointConfiguration as Base
+
+    class Queued(Base):
+        @classmethod
+        def get_entrypoint_options(cls):
+            return super().get_entrypoint_options() | {"queue"}
+
+        @classmethod
+        def get_entrypoint_arguments(cls, **kwargs):
+            return super().get_entrypoint_arguments(**kwargs) + ["--queue", kwargs["queue"]]
+
+        def post_run(self, pipeline_name, step_name):
+            with open("post_run", "a") as notes:
+                print(pipeline_name, step_name, self.entrypoint_args["queue"], file=notes)
+"""
+
+
+@WAYS
+def test_options_and_post_run_of_an_entrypoint_in_python_hold_for_steps_of_a_program(
+    project: Project, command: str, way: str
+) -> None:
+    own = STARTS.replace("StepEntrypointConfiguration.get", "Queued.get")
+    own = own.replace(
+        "deployment_id=deployment.id", 'deployment_id=deployment.id, queue="long one"'
+    )
+    use(project, command, way, "    from flavors.entry import Queued" + own)
+    project.write("flavors/entry.py", ENTRY)
+    done = start(NUMBERS, "run")
+    assert done.returncode == 0, done
+    steps = ["load", "split", "summarize", "summarize_test", "compare"]
+    assert project.lines("post_run") == [f"numbers {step} long one" for step in steps]
+
+
 @pytest.mark.parametrize("implementation", [DIRECT, LAUNCHER], ids=["direct", "launcher"])
 def test_orchestrators_that_an_engine_drives_run_steps_of_a_program(
     project: Project, command: str, implementation: str

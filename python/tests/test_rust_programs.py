@@ -84,6 +84,27 @@ def test_steps_of_a_program_run_in_processes_that_it_is_the_entrypoint_of(
         assert "stored" in ran.stdout + run.steps["sum"].log
 
 
+def test_a_step_by_hand_is_mapped_called_back_and_offered_to_python(project: Project) -> None:
+    done = start(BY_HAND, "run", "--param", "parts=[[1.0, 2.0, 3.0], [4.0]]")
+    assert done.returncode == 0, done
+    steps = Client().get_run("latest").steps
+    assert steps["halve_2"].outputs["second"].load() == [[2.0, 3.0], [4.0]]
+    assert (steps["length"].output.load(), steps["length_2"].output.load()) == ([1, 0], [2, 1])
+    assert "the sum is stored" in done.stdout and "the run has ended" in done.stdout
+    project.write(
+        "main.py",
+        f"""
+        from partita import Program, pipeline
+
+        @pipeline
+        def halving():
+            Program({BY_HAND!r}).step("halve")([1.0, 2.0])
+        """,
+    )
+    assert project.run().code == 0
+    assert Client().get_run("latest").steps["halve"].outputs["first"].load() == [1.0]
+
+
 def test_what_is_wrong_is_said_before_anything_runs(project: Project) -> None:
     refused = start(NUMBERS, "run", "--param", "count=many")
     assert refused.returncode == 1
@@ -94,44 +115,10 @@ def test_what_is_wrong_is_said_before_anything_runs(project: Project) -> None:
     refused = start(FAILING, "run")
     assert refused.returncode == 2
     assert (
-        "`errors`, `panicking`, `crashing`, `waiting`, `late`, `aborting`, `mapped`"
+        "`errors`, `panicking`, `crashing`, `waiting`, `late`, `aborting`, `mapped`, `commanding`"
         in refused.stderr
     )
     assert not Client().list_runs()
-
-
-def test_an_error_is_told_with_its_causes(project: Project) -> None:
-    failed = start(FAILING, "run", "errors")
-    assert failed.returncode == 1
-    assert "stored" in failed.stdout
-    cause = "the rows cannot be counted: invalid digit found in string"
-    assert f"told of: {cause}" in failed.stdout
-    step = Client().get_run("latest").steps["returns_an_error"]
-    assert [attempt["status"] for attempt in step.attempts] == ["failed", "failed"]
-    assert cause in failed.stderr
-
-
-def test_a_panic_is_the_failure_of_its_step(project: Project) -> None:
-    failed = start(FAILING, "run", "panicking")
-    assert failed.returncode == 1
-    assert "panic: 1 is too little at" in failed.stderr and "failing.rs" in failed.stderr
-    assert "bug in Partita" not in failed.stderr
-    assert project.statuses() == {"works": "completed", "panics": "failed"}
-
-
-def test_a_crash_in_a_process_is_the_failure_of_its_step(project: Project, command: str) -> None:
-    use_process(command)
-    failed = start(FAILING, "run", "crashing")
-    assert failed.returncode == 1
-    assert project.statuses() == {
-        "works": "completed",
-        "aborts": "failed",
-        "overflows_its_stack": "failed",
-        "leaves_a_thread": "completed",
-    }
-    run = Client().get_run("latest")
-    assert "aborting after 1" in run.steps["aborts"].log
-    assert "SIGABRT" in failed.stderr
 
 
 def test_another_program_than_the_one_that_was_compiled_is_refused(

@@ -15,6 +15,10 @@ use crate::own::OwnPython;
 use crate::parent::{Parent, ParentPython};
 
 /// What keeps images.
+#[cfg_attr(
+    not(feature = "registries"),
+    allow(clippy::large_enum_variant, reason = "the other one is never made")
+)]
 pub(crate) enum Keeper {
     /// An engine, which gets them from registries and gives them there.
     Engine(OnEngine),
@@ -38,7 +42,7 @@ impl Keeper {
         };
         match (&request.builder, registry) {
             (Builder::Native, Some(registry)) => {
-                Ok(Self::Registries(InRegistries::new(registry.clone(), &request.cache)))
+                InRegistries::new(registry.clone(), &request.cache).map(Self::Registries)
             }
             _ => Err(ImageError::NoEngine(away)),
         }

@@ -12,6 +12,10 @@ mod engine_build;
 mod engine_run;
 mod error;
 mod groups;
+#[cfg(feature = "registries")]
+mod in_registries;
+#[cfg(not(feature = "registries"))]
+#[path = "no_registries.rs"]
 mod in_registries;
 mod instructions;
 mod keeper;

@@ -88,7 +88,7 @@ impl OnEngine {
             return Ok(true);
         }
         match &self.registry {
-            Some(registry) => InRegistries::new(registry.clone(), &self.cache).has(image).await,
+            Some(registry) => InRegistries::new(registry.clone(), &self.cache)?.has(image).await,
             None => Ok(false),
         }
     }

@@ -5,6 +5,7 @@
 //! it, is nothing that a lint of code which they have not written should tell them.
 
 mod attributes;
+mod clash;
 mod command;
 mod outputs;
 mod pipeline;

@@ -1,10 +1,11 @@
 //! `#[pipeline]`: a function that calls steps becomes a pipeline.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, format_ident, quote};
 use syn::{ItemFn, Result, ReturnType, parse2};
 
 use crate::attributes::Attributes;
+use crate::clash;
 use crate::signature::{self, Parameter};
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -26,11 +27,15 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     let text = name.to_string();
     let shown = attributes.name.as_ref().map_or_else(|| text.clone(), syn::LitStr::value);
     let options = attributes.options();
-    let declared = parameters.iter().map(|Parameter { name, owned, default, .. }| {
-        let text = name.to_string();
+    let module = format_ident!("parameters_of_{name}");
+    let markers = signature::markers(&module, &parameters);
+    let declared = parameters.iter().map(|Parameter { name: own, owned, default, .. }| {
+        let text = own.to_string();
         match default {
-            None => quote!(.parameter::<#owned>(#text)),
-            Some(default) => quote!(.parameter_with::<#owned>(#text, #default)),
+            None => quote!(.parameter::<#name, #module::#own, #owned>(#text)),
+            Some(default) => {
+                quote!(.parameter_with::<#name, #module::#own, #owned>(#text, #default))
+            }
         }
     });
     let values = parameters.iter().map(|Parameter { name, owned, is_reference, .. }| {
@@ -39,10 +44,15 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
         if *is_reference { quote!(&#get) } else { get }
     });
     let given = if parameters.is_empty() { quote!(_) } else { quote!(given) };
+    let (attributes, signature) = (&function.attrs, &function.sig);
+    let body = clash::told(function.block.to_token_stream());
     let documentation = format!("The pipeline `{shown}` by its definition.");
     Ok(quote! {
+        #markers
+
+        #(#attributes)*
         #[allow(dead_code)]
-        #function
+        #visibility #signature #body
 
         #[doc = #documentation]
         #[allow(non_camel_case_types, dead_code)]

@@ -96,3 +96,18 @@ pub(crate) fn returned(output: &ReturnType) -> (TokenStream, bool) {
 pub(crate) fn documentation(attributes: &[Attribute]) -> Vec<&Attribute> {
     attributes.iter().filter(|found| found.path().is_ident("doc")).collect()
 }
+
+/// Returns a module of types that stand for parameters in messages of the compiler.
+pub(crate) fn markers(module: &Ident, parameters: &[Parameter]) -> TokenStream {
+    if parameters.is_empty() {
+        return TokenStream::new();
+    }
+    let names = parameters.iter().map(|parameter| &parameter.name);
+    quote! {
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code, missing_docs)]
+        pub mod #module {
+            #(pub enum #names {})*
+        }
+    }
+}

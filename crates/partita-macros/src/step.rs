@@ -1,6 +1,6 @@
 //! `#[step]`: a function becomes a step.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, ItemFn, Result, Token, parse2};
@@ -22,7 +22,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     let (returned, may_fail) = signature::returned(&function.sig.output);
     let documentation = signature::documentation(&function.attrs);
     let (inputs, arguments, gives) = calls(&name, &parameters);
-    let markers = markers(&name, &parameters);
+    let markers = signature::markers(&module(&name), &parameters);
     let check = attributes.command.as_ref().map(|command| command.check(&parameters, &returned));
     let map = map(&name, &visibility, &parameters, &returned);
     let does = match &attributes.command {
@@ -139,22 +139,6 @@ fn module(step: &syn::Ident) -> syn::Ident {
     format_ident!("inputs_of_{step}")
 }
 
-/// Returns the types that stand for inputs in messages of the compiler.
-fn markers(step: &syn::Ident, parameters: &[Parameter]) -> TokenStream {
-    if parameters.is_empty() {
-        return TokenStream::new();
-    }
-    let module = module(step);
-    let names = parameters.iter().map(|parameter| &parameter.name);
-    quote! {
-        #[doc(hidden)]
-        #[allow(non_camel_case_types, dead_code, missing_docs)]
-        pub mod #module {
-            #(pub enum #names {})*
-        }
-    }
-}
-
 fn definition(
     name: &syn::Ident,
     attributes: &Attributes,
@@ -207,8 +191,11 @@ fn runs(
     let call = quote!(#name::function(#(#values),*));
     let call = if may_fail { quote!(#call?) } else { call };
     let inputs_name = if parameters.is_empty() { quote!(_) } else { quote!(inputs) };
+    // What cannot be returned is shown where it is written.
+    let written = returned.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span());
+    let runs = quote_spanned!(written=> runs);
     quote! {
-        .runs(|#inputs_name| {
+        .#runs(|#inputs_name| {
             let returned: #returned = #call;
             Ok(returned)
         })

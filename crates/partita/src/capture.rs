@@ -13,7 +13,7 @@ use std::thread;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::{dup, dup2_stdout};
+use nix::unistd::dup2_stdout;
 use partita_cli::progress::{Progress, Stream};
 use partita_core::launcher::Attempt;
 use partita_engine::step_runner::{LogStream, Printed, StepCall, labelled};
@@ -63,7 +63,8 @@ pub(crate) struct Recording<'a>(&'a Shared);
 impl Capture {
     /// Makes standard output one that is recorded.
     pub(crate) fn begin(progress: Option<Arc<Progress>>) -> io::Result<Self> {
-        let outer = File::from(dup(io::stdout())?);
+        // No process that is started here has it: one that outlives this would hold it open.
+        let outer = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         let (reader, writer) = pipe()?;
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let state = State { step: None, shown: outer.try_clone()?, buffer: vec![0; CHUNK] };

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use partita_core::launcher::Attempt;
 use partita_core::literal::Literal;
 use partita_engine::step_runner::{LogStream, Notes, StepCall, StepLog};
 
@@ -33,11 +35,8 @@ thread_local! {
 /// ```
 #[derive(Clone)]
 pub struct StepContext {
-    run_id: Arc<str>,
+    attempt: Attempt,
     run_name: Arc<str>,
-    pipeline_name: Arc<str>,
-    step_name: Arc<str>,
-    attempt: u32,
     notes: Arc<Notes>,
     metadata: Arc<std::sync::Mutex<BTreeMap<String, Literal>>>,
     log: Arc<StepLog>,
@@ -52,13 +51,9 @@ impl StepContext {
     }
 
     pub(crate) fn of(call: &StepCall<'_>, run_name: &str) -> Self {
-        let attempt = call.attempt;
         Self {
-            run_id: Arc::clone(&attempt.run_id),
+            attempt: call.attempt.clone(),
             run_name: run_name.into(),
-            pipeline_name: attempt.deployment.pipeline.name.as_str().into(),
-            step_name: attempt.step().name.as_str().into(),
-            attempt: attempt.number,
             notes: Arc::clone(&call.notes),
             metadata: Arc::default(),
             log: Arc::clone(&call.log),
@@ -80,7 +75,7 @@ impl StepContext {
     /// Returns the run's id.
     #[must_use]
     pub fn run_id(&self) -> &str {
-        &self.run_id
+        &self.attempt.run_id
     }
 
     /// Returns the run's name.
@@ -92,19 +87,33 @@ impl StepContext {
     /// Returns the pipeline's name.
     #[must_use]
     pub fn pipeline_name(&self) -> &str {
-        &self.pipeline_name
+        &self.attempt.deployment.pipeline.name
     }
 
     /// Returns the name of this use of the step.
     #[must_use]
     pub fn step_name(&self) -> &str {
-        &self.step_name
+        &self.attempt.step().name
     }
 
     /// Returns the attempt's number, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.attempt
+        self.attempt.number
+    }
+
+    /// Returns the item's number, from 0, if the step is mapped.
+    #[must_use]
+    pub fn item(&self) -> Option<u32> {
+        self.attempt.item
+    }
+
+    /// Returns the value that the pipeline gave to this input, if it gave one that is a `T`: none if
+    /// another step makes it, and its reference if it is a secret.
+    #[must_use]
+    pub fn parameter<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let value = self.attempt.step().parameters.get(name)?;
+        value::decode(value.text().as_bytes()).ok()
     }
 
     /// Notes a value of the step, for whoever looks at the run; a later one with this key replaces it.

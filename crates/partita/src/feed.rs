@@ -148,3 +148,26 @@ impl<S, I, T> FeedsEach<S, I, T> for Vec<Output<T>> {
         Fed(Source::List(self.iter().map(|item| output(item).0).collect()))
     }
 }
+
+/// What a pipeline can call as the step `S`. Nothing is that but the step itself.
+///
+/// The macro `pipeline` asks for it where a name is that of a step and, by then, that of its output, as in
+/// `let mean = mean(load()); mean(load());`. It is there for the message alone.
+#[diagnostic::on_unimplemented(
+    message = "`{S}` is no longer the step `{S}` here: its name was given to an output, a `{Self}`",
+    label = "a step can be called, and this is a `{Self}`",
+    note = "give the output another name than that of the step `{S}`"
+)]
+pub trait Named<S> {
+    /// What stands for its outputs.
+    type Handles;
+
+    /// Calls it.
+    fn call(self) -> Self::Handles;
+}
+
+/// Returns what stands for the outputs of a step that is called by a name, if the name still is the
+/// step's; see [`Named`].
+pub fn clashing<S, T: Named<S>>(called: T) -> T::Handles {
+    called.call()
+}

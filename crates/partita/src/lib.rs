@@ -51,9 +51,15 @@
 //!
 //! [`plugin`] makes executables of orchestrators of your own.
 //!
+//! # Requirements
+//! Linux, and Rust 1.95 or newer. A program needs nothing where it runs.
+//!
 //! # Features
 //! - `pipelines` (default): steps and pipelines. An orchestrator alone builds faster without it. Its
 //!   `Cargo.toml` says `default-features = false`, and builds a quarter of the packages.
+//! - `registries` (default): asks a container registry which images it has, and builds images in one where no
+//!   engine is. `default-features = false, features = ["pipelines", "tracing"]` does without, and builds 44 of
+//!   273 packages less: for programs that run in images as they are, or in none.
 //! - `tracing` (default): events of the crate `tracing`, and records of `log`, are in the log of the step
 //!   that has them; see [`StepLogWriter`].
 //! - `ndarray`: arrays of the crate `ndarray` pass from step to step as `Stored<Array2<f64>>`, in npy files
@@ -133,7 +139,7 @@ mod pipelines {
     pub use crate::command::Command;
     pub use crate::context::StepContext;
     pub use crate::events::StepLogWriter;
-    pub use crate::feed::{Fed, Feeds, FeedsEach};
+    pub use crate::feed::{Fed, Feeds, FeedsEach, Named, clashing};
     pub use crate::invocation::{Invocation, Invoked};
     pub use crate::load::Inputs;
     pub use crate::materializer::{Materializer, Stored};

@@ -23,16 +23,20 @@ use crate::trace::{Trace, trace};
 use crate::types;
 use crate::value::{self, ValueError};
 
-/// A value that a pipeline can be called with from a command line, a file or a document.
+/// A value that the pipeline `P` can be called with as its parameter `N`, from a command line, a file or
+/// a document.
+///
+/// `P` and `N` are types that stand for both, for messages alone: the macro `pipeline` makes them, named
+/// after what they stand for.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a parameter of a pipeline",
+    message = "the parameter `{N}` of the pipeline `{P}` cannot be a `{Self}`",
     label = "no command line, file or document can give a value of this type",
     note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`, or make the value in a step"
 )]
-pub trait Parameter: Serialize + DeserializeOwned + 'static {}
+pub trait Parameter<P, N>: Serialize + DeserializeOwned + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + 'static> Parameter for T {}
+impl<P, N, T: Serialize + DeserializeOwned + 'static> Parameter<P, N> for T {}
 
 type Body = dyn Fn(&Arguments) -> Result<(), ValueError> + Send + Sync;
 
@@ -47,10 +51,16 @@ type Body = dyn Fn(&Arguments) -> Result<(), ValueError> + Send + Sync;
 ///     1.0 / f64::from(depth)
 /// }
 ///
-/// let pipeline = Pipeline::new("wine", "wine::wine").parameter_with("depth", 3_u32).calls(|given| {
-///     train(given.get::<u32>("depth")?);
-///     Ok(())
-/// });
+/// /// Stand for the pipeline and its parameter in messages.
+/// struct Wine;
+/// struct Depth;
+///
+/// let pipeline = Pipeline::new("wine", "wine::wine")
+///     .parameter_with::<Wine, Depth, _>("depth", 3_u32)
+///     .calls(|given| {
+///         train(given.get::<u32>("depth")?);
+///         Ok(())
+///     });
 /// assert_eq!(pipeline.trace_defaults().steps[0].name, "train");
 /// ```
 pub struct Pipeline {
@@ -165,9 +175,9 @@ impl Pipeline {
         called.map_err(|failure| (name, failure.message))
     }
 
-    /// Declares a parameter that has to be given.
+    /// Declares a parameter that has to be given, of type `T`.
     #[must_use]
-    pub fn parameter<T: Parameter>(mut self, name: &'static str) -> Self {
+    pub fn parameter<P, N, T: Parameter<P, N>>(mut self, name: &'static str) -> Self {
         self.parameters.push(DeclaredParameter {
             name,
             type_name: types::type_name::<T>(),
@@ -180,8 +190,8 @@ impl Pipeline {
 
     /// Declares a parameter with a default.
     #[must_use]
-    pub fn parameter_with<T: Parameter>(self, name: &'static str, default: T) -> Self {
-        let mut pipeline = self.parameter::<T>(name);
+    pub fn parameter_with<P, N, T: Parameter<P, N>>(self, name: &'static str, default: T) -> Self {
+        let mut pipeline = self.parameter::<P, N, T>(name);
         if let Some(parameter) = pipeline.parameters.last_mut() {
             parameter.default = value::literal(&default).ok();
         }

@@ -221,3 +221,26 @@ fn input(source: &Source, names: &[String]) -> Result<Input, String> {
         Source::Unwritable(why) => return Err(why.clone()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Load;
+
+    impl StepSource for Load {
+        const SOURCE: &'static str = "tests::load";
+
+        fn definition() -> Step {
+            Step::new("load").runs(|_| Ok(1_u32))
+        }
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "`tests::load` is called outside a pipeline; call its function by itself"
+    )]
+    fn a_step_that_is_called_outside_a_pipeline_says_what_to_call() {
+        let _ = Call::of::<Load>().returns::<u32, _>();
+    }
+}

@@ -1,5 +1,5 @@
 //! What a step prints through a pipe: put together to lines, without the values of secrets, and put into
-//! its log.
+//! its log, unless somebody else does that.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const TOLD: usize = 300;
 
 /// What an attempt has printed so far.
 pub struct Printed {
-    log: Arc<StepLog>,
+    log: Option<Arc<StepLog>>,
     secrets: Option<Arc<Secrets>>,
     streams: [(Redaction, Vec<u8>); 2],
     last_error: Option<String>,
@@ -24,8 +24,13 @@ pub struct Printed {
 impl Printed {
     /// Returns what records in a log.
     pub fn new(log: Arc<StepLog>, secrets: Option<&Arc<Secrets>>) -> Self {
+        Self { log: Some(log), ..Self::elsewhere(secrets) }
+    }
+
+    /// Returns what records nothing, since somebody else does.
+    pub fn elsewhere(secrets: Option<&Arc<Secrets>>) -> Self {
         let secrets = secrets.map(Arc::clone);
-        Self { log, secrets, streams: Default::default(), last_error: None }
+        Self { log: None, secrets, streams: Default::default(), last_error: None }
     }
 
     /// Takes more of a stream, and has lines that are whole shown.
@@ -68,7 +73,9 @@ impl Printed {
         {
             self.last_error = Some(line.chars().take(TOLD).collect());
         }
-        self.log.write(stream, &text);
+        if let Some(log) = &self.log {
+            log.write(stream, &text);
+        }
         show(&text);
     }
 }

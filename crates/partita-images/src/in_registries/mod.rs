@@ -65,8 +65,10 @@ struct Layers {
 }
 
 impl InRegistries {
-    pub(crate) fn new(registry: Registry, cache: &Path) -> Self {
-        Self { clients: Clients::new(registry), cache: cache.to_owned(), asked: RefCell::default() }
+    /// Returns the registries of a stack with this one; a build that has none refuses.
+    pub(crate) fn new(registry: Registry, cache: &Path) -> Result<Self, ImageError> {
+        let (clients, asked) = (Clients::new(registry), RefCell::default());
+        Ok(Self { clients, cache: cache.to_owned(), asked })
     }
 
     /// Returns an image that others are built on, as the registry in its name has it.

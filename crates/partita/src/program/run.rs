@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::os::fd::IntoRawFd;
+use std::os::fd::{AsFd, IntoRawFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use nix::unistd::{dup, dup2_stdout, setsid};
+use nix::unistd::{dup2_stdout, setsid};
 use partita_cli::context::Context;
 use partita_cli::error::{CANCELLED, CommandError, FAILED};
 use partita_cli::format::Format;
@@ -115,7 +115,7 @@ pub(super) fn begin(
 /// Makes a session of its own for a run that goes on by itself. Returns where its name is told.
 fn leave_terminal() -> std::io::Result<i32> {
     setsid()?;
-    let channel = dup(std::io::stdout())?;
+    let channel = std::io::stdout().as_fd().try_clone_to_owned()?;
     dup2_stdout(std::io::stderr())?;
     Ok(channel.into_raw_fd())
 }

@@ -7,10 +7,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use partita::program::OfferedStep;
 use partita::value::ValueError;
 use partita::{
-    Arguments, Call, Command, Declared, Feeds, FeedsEach, Format, Invocation, Invoked, Options,
-    Output, Outputs, Pipeline, Result, Saver, Step, StepSource,
+    Arguments, Call, Command, Declared, Failure, Feeds, FeedsEach, Format, Invocation, Invoked,
+    Options, Output, Outputs, Pipeline, Result, Returned, Saver, Step, StepSource,
 };
 
 /// Numbers in two parts: in place of `#[derive(Outputs)]`.
@@ -32,10 +33,22 @@ impl Invocation for HalvesHandles {
     }
 }
 
+/// What stands for the lists of them where their step is mapped.
+struct HalvesMappedHandles {
+    first: Output<Vec<Vec<f64>>>,
+    second: Output<Vec<Vec<f64>>>,
+    invoked: Invoked,
+}
+
+impl Invocation for HalvesMappedHandles {
+    fn invoked(&self) -> &Invoked {
+        &self.invoked
+    }
+}
+
 impl Outputs for Halves {
     type Handles = HalvesHandles;
-    // Nothing maps the step, whose lists would need another struct.
-    type Mapped = Invoked;
+    type Mapped = HalvesMappedHandles;
 
     fn declared() -> Vec<Declared> {
         vec![Declared::of::<Vec<f64>>("first"), Declared::of::<Vec<f64>>("second")]
@@ -46,8 +59,9 @@ impl Outputs for Halves {
         HalvesHandles { first, second: Output::of(&invoked, "second"), invoked }
     }
 
-    fn mapped(invoked: Invoked) -> Invoked {
-        invoked
+    fn mapped(invoked: Invoked) -> HalvesMappedHandles {
+        let first = Output::of(&invoked, "first");
+        HalvesMappedHandles { first, second: Output::of(&invoked, "second"), invoked }
     }
 
     fn save(self, saver: &mut Saver<'_>) -> Result<(), ValueError> {
@@ -56,7 +70,7 @@ impl Outputs for Halves {
     }
 }
 
-/// A step: in place of `#[step(timeout = "1m")]`.
+/// A step: in place of `#[step(cache_version = "1")]`.
 struct Halve;
 
 impl StepSource for Halve {
@@ -64,6 +78,7 @@ impl StepSource for Halve {
 
     fn definition() -> Step {
         Step::new("halve")
+            .at(file!(), line!())
             .input::<Vec<f64>>("numbers")
             .with(Options::new().cache_version("1"))
             .runs(|inputs| {
@@ -77,9 +92,18 @@ impl StepSource for Halve {
 /// Stands for the input `numbers` of either step in messages of the compiler.
 struct Numbers;
 
-/// Calls the step in a pipeline.
+/// Calls the step in a pipeline. Messages of the program, too, tell of the line that calls it.
+#[track_caller]
 fn halve(numbers: impl Feeds<Halve, Numbers, Vec<f64>>) -> HalvesHandles {
     Call::of::<Halve>().give("numbers", numbers).returns::<Halves, _>()
+}
+
+/// Maps it, as `halve::map` would.
+#[track_caller]
+fn halve_each(
+    numbers: impl FeedsEach<Halve, Numbers, Vec<f64>>,
+) -> <Halves as Returned<partita::Several>>::Mapped {
+    Call::of::<Halve>().each::<Halve, Numbers, _>("numbers", numbers).returns_each::<Halves, _>()
 }
 
 /// Another step.
@@ -92,13 +116,18 @@ impl StepSource for Sum {
         Step::new("sum")
             .input::<Vec<f64>>("numbers")
             .on_success(stored)
+            .on_failure(failed)
             .runs(|inputs| Ok(inputs.take::<Vec<f64>>("numbers")?.iter().sum::<f64>()))
     }
 }
 
-/// What `#[step(on_success = stored)]` calls.
+/// What `#[step(on_success = stored, on_failure = failed)]` calls.
 fn stored() {
     println!("the sum is stored");
+}
+
+fn failed(failure: &Failure) {
+    println!("there is no sum: {}", failure.message);
 }
 
 fn sum(numbers: impl Feeds<Sum, Numbers, Vec<f64>>) -> Output<f64> {
@@ -125,6 +154,23 @@ struct Number;
 /// Maps it, as `square::map` would.
 fn square_each(numbers: impl FeedsEach<Square, Number, f64>) -> Output<Vec<f64>> {
     Call::of::<Square>().each::<Square, Number, f64>("number", numbers).returns_each::<f64, _>()
+}
+
+/// A step that is mapped over lists.
+struct Length;
+
+impl StepSource for Length {
+    const SOURCE: &'static str = "by_hand::length";
+
+    fn definition() -> Step {
+        Step::new("length")
+            .input::<Vec<f64>>("numbers")
+            .runs(|inputs| Ok(inputs.take::<Vec<f64>>("numbers")?.len()))
+    }
+}
+
+fn count_each(lists: impl FeedsEach<Length, Numbers, Vec<f64>>) -> Output<Vec<usize>> {
+    Call::of::<Length>().each::<Length, Numbers, _>("numbers", lists).returns_each::<usize, _>()
 }
 
 /// A step that writes a file, for the next one.
@@ -168,9 +214,23 @@ fn sort(raw: impl Feeds<Sort, Raw, PathBuf>) -> Output<PathBuf> {
     Call::of::<Sort>().give("raw", raw).returns::<PathBuf, _>()
 }
 
-/// A pipeline: in place of `#[pipeline]`.
+/// A pipeline: in place of `#[pipeline(retry(max = 1), on_success = ended, on_failure = failed)]`.
 fn halves() -> Pipeline {
-    Pipeline::new("halves", "by_hand::halves").parameter_with("count", 4_u32).calls(put_together)
+    Pipeline::new("halves", "by_hand::halves")
+        .at(file!(), line!())
+        .with(Options::new().max_retries(1).at(file!(), line!()))
+        .on_success(ended)
+        .on_failure(failed)
+        .parameter_with::<Halves, Count, u32>("count", 4)
+        .parameter_with::<Halves, Parts, Option<Vec<Vec<f64>>>>("parts", None)
+        .calls(put_together)
+}
+
+/// Stands for the other parameter in messages.
+struct Parts;
+
+fn ended() {
+    println!("the run has ended");
 }
 
 fn put_together(given: &Arguments) -> Result<(), ValueError> {
@@ -180,9 +240,15 @@ fn put_together(given: &Arguments) -> Result<(), ValueError> {
     sum(&parts.second).after(&first);
     square_each(&parts.second);
     sort(write(count));
+    if let Some(parts) = given.get::<Option<Vec<Vec<f64>>>>("parts")? {
+        let halves = halve_each(parts);
+        count_each(&halves.first);
+        count_each(&halves.second).after(&halves);
+    }
     Ok(())
 }
 
+/// In place of `partita::main![halves; halve]`.
 fn main() -> ExitCode {
-    partita::program::main(&[halves()])
+    partita::program::main_with(&[halves()], &[OfferedStep::of::<Halve>()])
 }

@@ -3,22 +3,24 @@
 //! Run it with `cargo run --bin failing -- run errors`.
 
 use std::fmt;
+use std::num::ParseIntError;
+use std::path::PathBuf;
 
 use partita::prelude::*;
 
-/// An error with a cause.
+/// An error with a cause, and what it says itself.
 #[derive(Debug)]
-struct Outer(std::num::ParseIntError);
+struct Because<E>(&'static str, E);
 
-impl fmt::Display for Outer {
+impl<E> fmt::Display for Because<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the rows cannot be counted")
+        f.write_str(self.0)
     }
 }
 
-impl std::error::Error for Outer {
+impl<E: std::error::Error + 'static> std::error::Error for Because<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
+        Some(&self.1)
     }
 }
 
@@ -36,9 +38,10 @@ fn works() -> u32 {
 }
 
 #[step(retry(max = 1), on_failure = told)]
-fn returns_an_error(before: u32) -> Result<u32, Outer> {
+fn returns_an_error(before: u32) -> Result<u32, Because<Because<ParseIntError>>> {
     let rows = format!("{before} rows");
-    rows.parse().map_err(Outer)
+    let counted = rows.parse().map_err(|error| Because("the rows cannot be counted", error));
+    counted.map_err(|error| Because("there is no table", error))
 }
 
 #[step]
@@ -142,6 +145,27 @@ fn mapped(#[default(3)] count: u32, #[default(2)] largest: u32) {
     add(square::map(sums, 0_u32)).id("total");
 }
 
+/// A command that makes a file, or not.
+#[step(command = ["sh", "-c", input.script, "sh", output])]
+fn makes(script: &str) -> PathBuf;
+
+#[pipeline]
+fn commanding(script: String) {
+    makes(script);
+}
+
+/// What its name says is for no shell.
+#[step(name = "a b; touch pwned; $(touch pwned) `touch pwned` > 'pwned' \"*\" & #")]
+fn odd(text: &str) -> String {
+    text.to_owned()
+}
+
+#[pipeline(name = "odd; $(touch pwned)")]
+fn oddly_named(text: String) {
+    odd(text.clone());
+    odd(text).id("$(touch pwned); 'id'");
+}
+
 #[pipeline]
 fn errors() {
     let _ = returns_an_error(works());
@@ -161,5 +185,15 @@ fn crashing() {
 }
 
 fn main() -> ExitCode {
-    partita::main![errors, panicking, crashing, waiting, late, aborting, mapped]
+    partita::main![
+        errors,
+        panicking,
+        crashing,
+        waiting,
+        late,
+        aborting,
+        mapped,
+        commanding,
+        oddly_named
+    ]
 }

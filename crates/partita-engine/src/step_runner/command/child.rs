@@ -1,6 +1,8 @@
 //! The process of a command: what it prints, and its end.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -30,6 +32,8 @@ pub(super) struct Child {
     events: Receiver<Event>,
     /// The streams that may have more.
     open: usize,
+    /// Whether somebody else records what it prints, and shows it.
+    is_recorded: bool,
 }
 
 enum Event {
@@ -55,19 +59,26 @@ pub(super) enum Ended {
 
 impl Child {
     /// Starts a command in the process group of this process, so that whoever ends that ends it.
+    ///
+    /// Where its output is recorded by somebody else, that goes there as it comes. Its standard error
+    /// passes by here, for its last line.
     pub(super) fn start(path: &str, words: &[String], is_recorded: bool) -> io::Result<Self> {
-        let output = || if is_recorded { Stdio::inherit() } else { Stdio::piped() };
         let mut command = Command::new(path);
-        command.args(words).stdin(Stdio::null()).stdout(output()).stderr(output());
+        command.args(words).stdin(Stdio::null()).stderr(Stdio::piped());
+        command.stdout(if is_recorded { Stdio::inherit() } else { Stdio::piped() });
+        let onward = match is_recorded {
+            true => Some(File::from(io::stderr().as_fd().try_clone_to_owned()?)),
+            false => None,
+        };
         let mut process = command.spawn()?;
         let (sender, events) = unbounded();
         let mut open = 0;
         if let Some(stdout) = process.stdout.take() {
-            read(stdout, LogStream::Stdout, sender.clone());
+            read(stdout, LogStream::Stdout, sender.clone(), None);
             open += 1;
         }
         if let Some(stderr) = process.stderr.take() {
-            read(stderr, LogStream::Stderr, sender.clone());
+            read(stderr, LogStream::Stderr, sender.clone(), onward);
             open += 1;
         }
         let number = pid(&process);
@@ -77,12 +88,21 @@ impl Child {
             while waitid(Id::Pid(number), flags) == Err(Errno::EINTR) {}
             sender.send(Event::Ended)
         });
-        Ok(Self { process, events, open })
+        Ok(Self { process, events, open, is_recorded })
     }
 
     /// Waits for its end, and takes care of what it prints.
     pub(super) fn ended(mut self, call: &StepCall<'_>, caller: &mut dyn StepCaller) -> Ended {
-        let mut printed = Printed::new(Arc::clone(&call.log), call.secrets);
+        let is_recorded = self.is_recorded;
+        let mut printed = match is_recorded {
+            true => Printed::elsewhere(call.secrets),
+            false => Printed::new(Arc::clone(&call.log), call.secrets),
+        };
+        let show = |caller: &mut dyn StepCaller, stream, text: &str| {
+            if !is_recorded {
+                show(call, caller, stream, text);
+            }
+        };
         let mut deadline: Option<Instant> = None;
         let mut is_over = false;
         let mut is_asked = false;
@@ -91,7 +111,7 @@ impl Child {
             caller.wait(&mut || event = self.events.recv_timeout(LOOK).ok());
             match event {
                 Some(Event::Read(stream, data)) => {
-                    printed.take(stream, &data, |text| show(call, caller, stream, text));
+                    printed.take(stream, &data, |text| show(caller, stream, text));
                 }
                 Some(Event::Closed) => self.open -= 1,
                 Some(Event::Ended) => {
@@ -113,7 +133,7 @@ impl Child {
             }
         }
         for stream in [LogStream::Stdout, LogStream::Stderr] {
-            printed.finish(stream, |text| show(call, caller, stream, text));
+            printed.finish(stream, |text| show(caller, stream, text));
         }
         // Whoever asked for its end may have asked it as well, as Ctrl-C does.
         let is_asked = is_asked || caller.is_interrupted();
@@ -155,13 +175,22 @@ fn told(status: ExitStatus) -> (i32, String) {
     }
 }
 
-/// Reads a stream on a thread of its own.
-fn read(mut stream: impl Read + Send + 'static, kind: LogStream, sender: Sender<Event>) {
+/// Reads a stream on a thread of its own, and hands it on as it is.
+fn read(
+    mut stream: impl Read + Send + 'static,
+    kind: LogStream,
+    sender: Sender<Event>,
+    mut onward: Option<File>,
+) {
     thread::spawn(move || {
         let mut buffer = vec![0; CHUNK];
         loop {
             match stream.read(&mut buffer) {
                 Ok(count) if count > 0 => {
+                    if let Some(onward) = &mut onward {
+                        // What cannot be recorded is not worth the command.
+                        let _ = onward.write_all(&buffer[..count]);
+                    }
                     sender.send(Event::Read(kind, buffer[..count].to_vec()))?
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
