@@ -62,16 +62,23 @@ def forked() -> Iterator[Figure]:
 
 
 def cold() -> Iterator[Figure]:
-    """A step that starts Python anew; the floor is Python that does nothing."""
+    """A step that starts Python anew; the floor is Python that does nothing, as often in a row."""
+    few, many = 5, 25
+
+    def started(code: str) -> Callable[[], float]:
+        start = start_time(sys.executable, "-c", code)
+        return lambda: sum(start() for _ in range(many - few)) / (many - few)
+
     taken = repeat(
-        7,
-        *(partial(milliseconds, "chain", length, warm="false") for length in (5, 25)),
-        start_time(sys.executable, "-c", "pass"),
-        start_time(sys.executable, "-c", "import partita"),
+        11,
+        *(partial(milliseconds, "chain", length, warm="false") for length in (few, many)),
+        started("pass"),
+        started("import partita"),
     )
-    few, many, bare, importing = taken
-    measured = (many - few) / 20
+    short, long, bare, importing = taken
+    measured = (long - short) / (many - few)
     yield Figure("isolated step, cold, ms", measured, bare.median + 5, bare)
+    yield Figure("- above its floor", measured - bare, 5)
     yield Figure("- beside `import partita`", measured, None, importing)
 
 

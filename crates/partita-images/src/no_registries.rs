@@ -16,7 +16,7 @@ impl InRegistries {
     pub(crate) fn new(registry: Registry, _: &Path) -> Result<Self, ImageError> {
         Err(ImageError::Registry(format!(
             "the container registry `{}` has to be asked for images, and this program is built without \
-             that; build it with the feature `registries` of the crate `partita`, a default, or use \
+             that; build it with the feature `registries` of the crate `partita`, or use \
              images as they are, with `skip_build`",
             registry.uri
         )))

@@ -57,9 +57,9 @@
 //! # Features
 //! - `pipelines` (default): steps and pipelines. An orchestrator alone builds faster without it. Its
 //!   `Cargo.toml` says `default-features = false`, and builds a quarter of the packages.
-//! - `registries` (default): asks a container registry which images it has, and builds images in one where no
-//!   engine is. `default-features = false, features = ["pipelines", "tracing"]` does without, and builds 44 of
-//!   273 packages less: for programs that run in images as they are, or in none.
+//! - `registries`: asks a container registry which images it has, and builds images in one where no
+//!   engine is. It has 44 packages more to build; programs that run in images as they are, or in none, do
+//!   without.
 //! - `tracing` (default): events of the crate `tracing`, and records of `log`, are in the log of the step
 //!   that has them; see [`StepLogWriter`].
 //! - `ndarray`: arrays of the crate `ndarray` pass from step to step as `Stored<Array2<f64>>`, in npy files
