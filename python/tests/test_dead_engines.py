@@ -105,10 +105,10 @@ def test_an_attempt_that_ended_after_its_run_was_looked_at_is_shown_as_it_ended(
 
     assert status() == "interrupted"
     (commit,) = project.store.glob("runs/*/steps/*-before.commit.json")
-    (name,) = [path.name for path in commit.parent.glob("*-waits.attempt-1.log.jsonl")]
+    number = 1 + int(commit.name.partition("-")[0])
     late = json.loads(commit.read_text())
     late |= {"step": "waits", "status": "failed", "outputs": {}}
-    (commit.parent / name.replace(".log.jsonl", ".json")).write_text(json.dumps(late))
+    (commit.parent / f"{number}-waits.attempt-1.json").write_text(json.dumps(late))
     assert status() == "failed"
 
 

@@ -24,7 +24,7 @@ from partita.stack.stack_component import StackComponent
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
     from partita.orchestrators.base_orchestrator import BaseOrchestrator
     from partita.orchestrators.base_orchestrator_flavor import BaseOrchestratorFlavor
@@ -39,6 +39,13 @@ MOST_KEPT = 2 << 20
 
 #: Seconds in which a plugin ends once its input has.
 END = 5
+
+
+def _wait_for_end() -> NoReturn:
+    """Waits until this process is killed with its group, by the thread that ends that."""
+    while True:
+        with suppress(KeyboardInterrupt):
+            Event().wait()
 
 
 class Opened:
@@ -66,6 +73,7 @@ class Opened:
         """
         self._channel = channel
         self._is_over = Event()
+        self._is_ending = False
         self._kind = sources.load_implementation(flavor)
         self._goes_by_itself = _goes_by_itself(self._kind)
         self._orchestrator: BaseOrchestrator = self._kind(
@@ -133,6 +141,8 @@ class Opened:
         finally:
             self._channel.on_end = lambda: None
             self._is_over.set()
+            if self._is_ending and os.getpgrp() == os.getpid():
+                _wait_for_end()
             if self._is_delegated:
                 _native.end_with_parent(True)
         self._identify()
@@ -147,6 +157,7 @@ class Opened:
 
     def _end(self) -> None:
         """Ends what it has started here: an engine that was killed cannot, and may be resumed."""
+        self._is_ending = True
         os.kill(os.getpid(), signal.SIGINT)
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpgrp(), signal.SIGTERM)
