@@ -7,8 +7,6 @@ ROUNDS ?= 2000
 ROUND ?= 0
 KILLS ?= 500
 SECONDS_A_TARGET ?= 20
-# Tests in Python wait more than they compute: for processes to end, engines, and times.
-WORKERS ?= $(shell expr 2 \* $$(nproc))
 
 ROOT := $(CURDIR)
 VENV := $(ROOT)/.venv
@@ -114,7 +112,7 @@ else
 endif
 
 test-python: .venv/native.stamp
-	$(IN_VENV) python -m pytest -q -n $(WORKERS) --dist worksteal -c python/pyproject.toml python/tests
+	$(IN_VENV) python -m pytest -q -n auto --dist worksteal -c python/pyproject.toml python/tests
 
 format-check: .venv/venv.stamp
 	$(CARGO) fmt --all --check
