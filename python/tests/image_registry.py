@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import socket
 import subprocess
 import urllib.request
@@ -23,15 +24,23 @@ PASSWORD = "secret-word-7"
 USERS = "robot:$2y$05$abcdefghijklmnopqrstuudZie2e50Ytm4dl0IqmRZAurrmQpl2x.\n"
 
 
+#: The ports that a registry may have. The system gives none of them to a connection by itself, which
+#: would keep a registry that is stopped from being started again.
+PORTS = (20_000, 32_000)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as free:
+        return free.connect_ex(("127.0.0.1", port)) != 0
+
+
 class Registry:
     """A registry of a test's own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.host = "127.0.0.1"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = next(filter(_is_free, iter(lambda: random.randint(*PORTS), None)))
 
     @property
     def uri(self) -> str:
