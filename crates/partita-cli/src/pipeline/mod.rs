@@ -9,6 +9,7 @@ mod hand_over;
 mod images;
 mod labels;
 mod launchers;
+mod plugin_record;
 mod prepare;
 mod resume;
 
