@@ -25,7 +25,7 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from partita import materializers, plain
+from partita import caller, materializers
 
 
 class Color(enum.Enum):
@@ -365,13 +365,13 @@ def test_metadata_describes_the_value(value: Any, metadata: dict[str, Any], tmp_
     ],
 )
 def test_small_plain_values_are_kept_inline(value: Any, inline: bytes | None) -> None:
-    assert plain.save_inline(value) == inline
+    assert caller.save_inline(value) == inline
 
 
 def test_the_file_of_a_plain_value_holds_the_inline_bytes(tmp_path: Path) -> None:
     value = {"a": [1, (2.5, None)]}
     materializers.save(value, str(tmp_path))
-    assert (tmp_path / "data.json").read_bytes() == plain.save_inline(value)
+    assert (tmp_path / "data.json").read_bytes() == caller.save_inline(value)
 
 
 def test_equal_values_are_equal_bytes(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import pydantic
 import pytest
 from PIL import Image
 
-from partita import _native, materializers, plain
+from partita import _native, caller, materializers
 from partita.materializers import registry
 from partita.materializers.base import own_by_format, own_by_type
 from partita.materializers.errors import PickleWarning, UntrustedPickleError
@@ -332,7 +332,7 @@ def test_an_authors_materializer_comes_first_and_the_latest_wins(tmp_path: Path)
     class Sub(Thing):
         pass
 
-    assert plain.save_inline({}) is None
+    assert caller.save_inline({}) is None
     saved = materializers.save(Sub(7), str(tmp_path))
     assert saved.format == f"{__name__}.{Second.__qualname__}"
     assert saved.metadata == {"size": 7}
@@ -370,8 +370,8 @@ def test_storing_a_plain_value_loads_no_library(tmp_path: Path) -> None:
 import sys
 from partita import _native
 before = set(sys.modules)
-from partita import materializers, plain
-assert plain.save_inline(1) == b"1"
+from partita import caller, materializers
+assert caller.save_inline(1) == b"1"
 saved = materializers.save([1, "a"], {str(tmp_path)!r})
 assert materializers.load(saved.format, {str(tmp_path)!r}) == [1, "a"]
 print(*sorted(set(sys.modules) - before))

@@ -77,6 +77,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(memory_in, module)?)?;
     module.add_function(wrap_pyfunction!(value::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(value::decode_value, module)?)?;
+    module.add_function(wrap_pyfunction!(value::is_too_long, module)?)?;
     module.add_function(wrap_pyfunction!(entrypoint::adopt_orphans, module)?)?;
     module.add_function(wrap_pyfunction!(entrypoint::end_with_parent, module)?)?;
     module.add_function(wrap_pyfunction!(engine::run, module)?)?;

@@ -26,13 +26,19 @@ mod encode;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 /// Levels of collections that a value may have; a cycle ends here too.
 const MAX_DEPTH: usize = 200;
 
 /// Bytes that an encoding may have: one that shares its parts a million times over is no document.
 const MAX_LENGTH: usize = 1 << 30;
+
+/// Characters of a text that are stored in the `json` format; more are a file of their own.
+const MAX_INLINE_TEXT: usize = 64 << 10;
+
+/// Bytes that are stored in the `json` format; more are a file of their own.
+const MAX_INLINE_BYTES: usize = 4 << 10;
 
 /// Key that marks an object as something JSON cannot say.
 const TAG: &str = "$partita";
@@ -97,4 +103,13 @@ pub(crate) fn encode_value<'py>(
 #[pyfunction]
 pub(crate) fn decode_value(py: Python<'_>, data: &[u8]) -> PyResult<Py<PyAny>> {
     decode(py, data)
+}
+
+/// Returns whether a value is a text, or bytes, that is better kept as it is than in the `json` format.
+#[pyfunction]
+pub(crate) fn is_too_long(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if let Ok(text) = value.cast_exact::<PyString>() {
+        return Ok(text.len()? > MAX_INLINE_TEXT);
+    }
+    Ok(value.cast_exact::<PyBytes>().is_ok_and(|bytes| bytes.as_bytes().len() > MAX_INLINE_BYTES))
 }

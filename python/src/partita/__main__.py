@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from partita import _native, frames, running, target, tracing
+from partita import _native, frames, loader, running, target, tracing
 from partita.errors import PartitaError, StepFailedError, UnreachableError
 from partita.signature import kinds
 from partita.spec import UNSAVED
-from partita.telling import show, tell
+from partita.streams import show
+from partita.telling import tell
 from partita.termination import Terminated
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
     except PartitaError as error:
         _refuse(str(error))
         return UNREACHABLE if isinstance(error, UnreachableError) else FAILED
-    except target.AuthorError as error:
+    except loader.AuthorError as error:
         return _author_failed(f"`{error}` cannot be loaded", error.__cause__ or error)
     except (KeyboardInterrupt, Terminated):
         return CANCELLED

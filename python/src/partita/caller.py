@@ -7,7 +7,6 @@ import sys
 
 from partita import _native, context, frames
 from partita.errors import PartitaError
-from partita.plain import save_inline
 from partita.signature import OUTPUT
 from partita.telling import tell
 
@@ -251,6 +250,23 @@ class Caller:
         metadata = _native.encode_value(context.plain(saved.metadata)) if saved.metadata else None
         code = code_of(value, self._source_root)
         return (name, saved.type_name, saved.format, code, metadata, None)
+
+
+def save_inline(value: Any) -> bytes | None:
+    """Returns the bytes of a small plain value, to be kept inside the result document.
+
+    They are what the `json` format would write to `data.json`. `None` means that the value needs
+    files.
+    """
+    if _native.is_too_long(value):
+        return None
+    base = sys.modules.get("partita.materializers.base")  # Whoever has a subclass has loaded it.
+    if base is not None and base.own_for(type(value)) is not None:
+        return None
+    try:
+        return _native.encode_value(value)
+    except ValueError:
+        return None
 
 
 def _leave_if_forked(process: int, error: BaseException | None) -> None:

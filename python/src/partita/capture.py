@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from _thread import RLock
 
-from partita.per_thread import mine, replace
-from partita.telling import FULL, GONE, silence, tell
+from partita.context import mine, replace
+from partita.streams import FULL, GONE, silence
+from partita.telling import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

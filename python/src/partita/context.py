@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
+
 from partita import _native
 from partita.errors import PartitaError
-from partita.per_thread import mine, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, TypeVar
 
     from partita.client import PipelineRun
+
+    Entry = TypeVar("Entry")
 
 #: The steps that are running, by the thread that runs them.
 _running: dict[int, StepContext] = {}
@@ -89,6 +92,23 @@ class StepContext:
                 "the step, or note values about its run: `log_metadata(…, run=context.run_id)`."
             )
         return self._call
+
+
+def mine(entries: dict[int, Entry]) -> Entry | None:
+    """Returns the entry of this thread; in a thread that a step started, the only one there is."""
+    entry = entries.get(get_ident())
+    if entry is None:
+        others = list(entries.values())
+        return others[0] if len(others) == 1 else None
+    return entry
+
+
+def replace(entries: dict[int, Entry], entry: Entry | None) -> Entry | None:
+    """Makes `entry` that of this thread, or removes it; returns the one before it."""
+    before = entries.pop(get_ident(), None)
+    if entry is not None:
+        entries[get_ident()] = entry
+    return before
 
 
 def get_step_context() -> StepContext:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from _frozen_importlib import __import__ as load  # `importlib` is two modules more.
 from _frozen_importlib_external import (  # What `importlib.machinery` has, which takes its time.
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -20,14 +21,22 @@ from _frozen_importlib_external import (  # What `importlib.machinery` has, whic
     SourcelessFileLoader,
 )
 
+from partita import source_root
+from partita.errors import PartitaError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.abc import PathEntryFinder
+    from types import ModuleType
     from typing import Any
 
 
 #: Whether a file is being loaded because someone asked for a pipeline in it.
 loading = False
+
+
+class AuthorError(Exception):
+    """The author's own code failed while it was loaded; `__cause__` is what it raised."""
 
 
 class AuthorLoader(SourceFileLoader):
@@ -48,7 +57,69 @@ class AuthorLoader(SourceFileLoader):
         return moment >= int(os.stat(self.path).st_mtime) + 1
 
 
-def use_below(root: str) -> None:
+def import_module(name: str, shown: str, *, root: str | None = None) -> ModuleType:
+    """Imports a module of the author; `shown` is what messages call it.
+
+    Raises:
+        PartitaError: There is none of this name.
+        AuthorError: It cannot be loaded.
+    """
+    global loading
+    loading = True
+    try:
+        load(name)
+        return sys.modules[name]
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            place = "the source root" if root is None else source_root.described(root)
+            raise PartitaError(
+                f"there is no module `{name}` in {place} or the environment; check the target, or "
+                "name a file: `file.py:pipeline`."
+            ) from None
+        raise AuthorError(shown) from error
+    except PartitaError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise AuthorError(shown) from error
+    finally:
+        loading = False
+
+
+def load_anonymous(name: str, path: str) -> ModuleType:
+    """Loads a file whose name no import statement could say, or that another module hides."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(name, path, loader=AuthorLoader(name, path))
+    if spec is None or spec.loader is None:
+        raise PartitaError(f"`{path}` cannot be loaded as Python.")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    global loading
+    loading = True
+    try:
+        spec.loader.exec_module(module)
+    except PartitaError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise AuthorError(path) from error
+    finally:
+        loading = False
+    return module
+
+
+def put_first(root: str, *below: str) -> None:
+    """Has modules of a source root found before all others, as their files are now.
+
+    Those of folders `below` it come before its own.
+    """
+    _use_below(root)
+    for folder in (root, *below):
+        if folder in sys.path:
+            sys.path.remove(folder)
+        sys.path.insert(0, folder)
+
+
+def _use_below(root: str) -> None:
     """Makes every import from a folder at or below `root` load files as they are now."""
     find = FileFinder.path_hook(
         (ExtensionFileLoader, EXTENSION_SUFFIXES),

@@ -8,21 +8,16 @@ a resumed run would import.
 from __future__ import annotations
 
 import os
-import sys
-from _frozen_importlib import __import__ as load  # `importlib` is two modules more.
 
-from partita import loader, source_root
+from partita import source_root
 from partita.errors import PartitaError, PipelineError
+from partita.loader import import_module, load_anonymous, put_first
 from partita.pipeline import Pipeline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
-
-
-class AuthorError(Exception):
-    """The author's own code failed while it was loaded; `__cause__` is what it raised."""
 
 
 def find(target: str, *, root: str | None = None) -> Pipeline:
@@ -60,66 +55,6 @@ def _load_file(path: str) -> ModuleType:
     if loaded is None or not os.path.samefile(loaded, path):
         return load_anonymous(name, path)
     return module
-
-
-def import_module(name: str, shown: str, *, root: str | None = None) -> ModuleType:
-    """Imports a module of the author; `shown` is what messages call it.
-
-    Raises:
-        PartitaError: There is none of this name.
-        AuthorError: It cannot be loaded.
-    """
-    loader.loading = True
-    try:
-        load(name)
-        return sys.modules[name]
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            place = "the source root" if root is None else source_root.described(root)
-            raise PartitaError(
-                f"there is no module `{name}` in {place} or the environment; check the target, or "
-                "name a file: `file.py:pipeline`."
-            ) from None
-        raise AuthorError(shown) from error
-    except PartitaError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise AuthorError(shown) from error
-    finally:
-        loader.loading = False
-
-
-def load_anonymous(name: str, path: str) -> ModuleType:
-    """Loads a file whose name no import statement could say, or that another module hides."""
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location(name, path, loader=loader.AuthorLoader(name, path))
-    if spec is None or spec.loader is None:
-        raise PartitaError(f"`{path}` cannot be loaded as Python.")
-    module = module_from_spec(spec)
-    sys.modules[name] = module
-    loader.loading = True
-    try:
-        spec.loader.exec_module(module)
-    except PartitaError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise AuthorError(path) from error
-    finally:
-        loader.loading = False
-    return module
-
-
-def put_first(root: str, *below: str) -> None:
-    """Has modules of a source root found before all others, as their files are now.
-
-    Those of folders `below` it come before its own.
-    """
-    loader.use_below(root)
-    for folder in (root, *below):
-        if folder in sys.path:
-            sys.path.remove(folder)
-        sys.path.insert(0, folder)
 
 
 def _pick(module: ModuleType, name: str, place: str) -> Pipeline:

@@ -9,10 +9,10 @@ import os
 import sys
 
 from partita import _native, frames, mapping, outputs, source_root
+from partita.context import replace
 from partita.errors import PipelineError
 from partita.outputs import StepOutput, StepOutputs
 from partita.outside import OutsideStep
-from partita.per_thread import replace
 from partita.settings import Settings
 from partita.step import traces
 

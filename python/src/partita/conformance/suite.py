@@ -20,7 +20,8 @@ from partita.conformance.scenario import SCENARIOS, NotClaimed, Scenario, Unexpe
 from partita.conformance.scenarios import PROGRAMS, THEMES
 from partita.conformance.subject import Subject
 from partita.errors import PartitaError
-from partita.telling import show, tell
+from partita.streams import show
+from partita.telling import tell
 
 PASS, FAIL, NOT_CLAIMED = "pass", "fail", "not_claimed"
 

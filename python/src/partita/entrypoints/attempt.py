@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import io
 import os
 import sys
@@ -254,12 +253,12 @@ def settle(code: int) -> int:
     """Does what Python does at the end of a process; returns the exit code."""
     try:
         # Neither has a public name; `multiprocessing` ends its forked processes with both.
-        threading = sys.modules.get(
-            "threading"
-        )  # Where nobody imports it, no thread is waited for.
+        # Where nobody has imported them, there is nothing to wait for and nothing to call.
+        threading, atexit = sys.modules.get("threading"), sys.modules.get("atexit")
         if threading is not None:
             threading._shutdown()
-        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+        if atexit is not None:
+            atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
     except BaseException as error:

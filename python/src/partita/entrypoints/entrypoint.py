@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from partita import source_root, target
+from partita import loader, source_root
 from partita.entrypoints.attempt import BUG, FAILED, leave
-from partita.entrypoints.base_entrypoint_configuration import ENTRYPOINT_CONFIG_SOURCE_OPTION
-from partita.entrypoints.options import OptionError
+from partita.entrypoints.base_entrypoint_configuration import (
+    ENTRYPOINT_CONFIG_SOURCE_OPTION,
+    OptionError,
+)
 from partita.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
 from partita.errors import PartitaError
 from partita.telling import tell
@@ -54,8 +56,8 @@ def configuration_class(arguments: list[str]) -> type[StepEntrypointConfiguratio
             f"`--{ENTRYPOINT_CONFIG_SOURCE_OPTION}` is the dotted path of a class, such as "
             f"`partita.entrypoints.StepEntrypointConfiguration`, not `{source}`."
         )
-    target.put_first(source_root.find(os.getcwd()))
-    module = target.import_module(module_name, source)
+    loader.put_first(source_root.find(os.getcwd()))
+    module = loader.import_module(module_name, source)
     found = vars(module).get(name)
     if not isinstance(found, type) or not issubclass(found, StepEntrypointConfiguration):
         raise PartitaError(

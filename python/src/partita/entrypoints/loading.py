@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from partita import target
+from partita import loader
 from partita.caller import Caller
 from partita.errors import PartitaError
 from partita.step import Step
@@ -93,7 +93,7 @@ def _load_step(entry: _native.StepEntry) -> Step:
         )
     try:
         found = _load(entry, entry.source, f"step `{entry.step_name}`")
-    except target.AuthorError as error:
+    except loader.AuthorError as error:
         raise (error.__cause__ or error) from None
     function = found.entrypoint if isinstance(found, Step) else found
     if not hasattr(function, "__code__"):
@@ -187,11 +187,11 @@ def _module(entry: _native.StepEntry, name: str) -> ModuleType:
 def _load_module(entry: _native.StepEntry, name: str) -> ModuleType:
     root, file = source_root(entry), entry.file
     path = os.path.join(root, file) if file is not None else None
-    target.put_first(root, *([os.path.dirname(path)] if path is not None else []))
+    loader.put_first(root, *([os.path.dirname(path)] if path is not None else []))
     if path is None or all(part.isidentifier() for part in name.split(".")):
-        module = target.import_module(name, name)
+        module = loader.import_module(name, name)
     else:
-        module = sys.modules.get(name) or target.load_anonymous(name, path)
+        module = sys.modules.get(name) or loader.load_anonymous(name, path)
     if entry.pipeline_source.partition(":")[0] == name:
         # Values of classes that the run's script defined were pickled as those of `__main__`.
         sys.modules["__main__"] = module

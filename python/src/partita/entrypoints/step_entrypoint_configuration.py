@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from partita import _native
-from partita.entrypoints import options
 from partita.entrypoints.attempt import FAILED, Terms, attempt, print_lines, tell_end
 from partita.entrypoints.base_entrypoint_configuration import (
     DEPLOYMENT_ID_OPTION,
     ITEM_OPTION,
     BaseEntrypointConfiguration,
+    OptionError,
     given,
     running,
 )
@@ -129,7 +129,7 @@ def _item(item: str | None) -> int | None:
         return None
     if item.isascii() and item.isdigit() and int(item) < 1 << 32:
         return int(item)
-    raise options.OptionError(f"`--{ITEM_OPTION}` is a number from 0, not `{item}`.")
+    raise OptionError(f"`--{ITEM_OPTION}` is a number from 0, not `{item}`.")
 
 
 def _number(attempt: str) -> int | None:
@@ -137,6 +137,6 @@ def _number(attempt: str) -> int | None:
         return None
     if attempt.isascii() and attempt.isdigit() and 0 < int(attempt) < 1 << 32:
         return int(attempt)
-    raise options.OptionError(
+    raise OptionError(
         f"`--{ATTEMPT_OPTION}` is a number from 1, or `{AUTO}` for the next one, not `{attempt}`."
     )

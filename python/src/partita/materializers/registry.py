@@ -16,7 +16,6 @@ from partita import _native
 from partita.materializers import classes
 from partita.materializers.base import BaseMaterializer, own_by_format, own_for
 from partita.materializers.errors import MaterializeError, Unsuitable, UntrustedPickleError
-from partita.plain import is_too_long
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -246,7 +245,7 @@ def candidates(value: Any) -> Iterator[type[BaseMaterializer]]:
 
 
 def _formats(value: Any, kind: type[Any]) -> tuple[str, ...]:
-    if is_too_long(value):
+    if _native.is_too_long(value):
         return ("text", "json") if kind is str else ("bytes",)
     if dict in kind.__mro__ and "torch" in sys.modules and _is_state(value):
         return ("safetensors/torch", "torch")

@@ -23,7 +23,6 @@ from partita.materializers.base import BaseMaterializer, own_for
 from partita.materializers.errors import Unsuitable
 from partita.materializers.inline import InlineMaterializer, encoded
 from partita.materializers.tree_reader import NODE, PARTS, STRUCTURE, Reader
-from partita.plain import is_too_long
 
 _MAX_DEPTH = 200
 _MAX_NODES = 10_000_000
@@ -77,7 +76,7 @@ class _Writer:
         return self._object(value, depth=depth + 1)
 
     def _scalar(self, value: Any) -> Any:
-        return self._part(value) if is_too_long(value) else value
+        return self._part(value) if _native.is_too_long(value) else value
 
     def _dict(self, value: dict[Any, Any], *, depth: int) -> Any:
         if type(value) is dict and all(type(key) in _SCALARS for key in value):

@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
-from partita import source_root, target
+from partita import loader, source_root
 from partita.errors import PartitaError
 from partita.orchestrators.base_orchestrator import BaseOrchestrator
 from partita.orchestrators.base_orchestrator_flavor import BaseOrchestratorFlavor
@@ -24,10 +24,10 @@ def load_flavor(source: str, root: str) -> BaseOrchestratorFlavor:
     """
     module_name, _, name = source.rpartition(".")
     source_root.find(root)  # It may have come to belong to somebody else.
-    target.put_first(root)
+    loader.put_first(root)
     try:
-        module = target.import_module(module_name, module_name, root=root)
-    except target.AuthorError as error:
+        module = loader.import_module(module_name, module_name, root=root)
+    except loader.AuthorError as error:
         cause = error.__cause__ or error
         told = f"{type(cause).__name__}: {cause}{_loader(cause)}"
         raise PartitaError(f"`{module_name}` cannot be loaded: {told}") from cause
