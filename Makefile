@@ -18,7 +18,7 @@ CARGO := cargo
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 OUTER_PATH := $(PATH)
 
-# What the native module and the command are made of, and what goes into the wheel besides.
+# What the native modules and the command are made of, and what goes into the wheel besides.
 RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) .cargo/config.toml $(shell find crates examples python/rust \
 	-path '*/tests' -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.sql' -o -name '*.json' -o -path '*/templates/*' \) -print)
 PYTHON_SOURCES := python/pyproject.toml $(shell find python/src -type f \( -name '*.py' -o -name '*.pyi' \) -print)
@@ -97,7 +97,7 @@ clean: ## Remove everything that was built or installed here.
 	@tests/docker/engine.sh purge
 	@tests/docker/podman.sh purge
 	@tests/docker/rootless.sh purge
-	rm -rf target fuzz/target fuzz/corpus .venv python/partita.data python/src/partita/_native*.so
+	rm -rf target fuzz/target fuzz/corpus .venv python/partita.data python/src/partita/_*.so
 	rm -rf .pytest_cache .ruff_cache python/.pytest_cache python/.hypothesis
 	find python examples tests benches -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -168,9 +168,12 @@ target/release-venv/venv.stamp: examples/digits/requirements.txt python/requirem
 	@touch $@
 
 target/release-venv/wheel.stamp: target/release-venv/venv.stamp $(RUST_SOURCES) $(PYTHON_SOURCES)
-	$(CARGO) build --release --locked --package partita-cli
+	$(CARGO) build --release --locked --package partita-cli --package partita-python-engine \
+		--package partita-python-native
 	rm -rf python/partita.data $(WHEELS)
 	install -D -m 755 target/release/partita python/partita.data/scripts/partita
+	install -D -m 755 target/release/lib_engine.so \
+		python/partita.data/platlib/partita/_engine.abi3.so
 	cd python && $(IN_RELEASE_VENV) maturin build --release --compatibility linux --quiet --out $(WHEELS)
 	@touch $@
 

@@ -12,7 +12,7 @@ import time
 
 import numpy
 
-from partita import _native, pipeline, running, step
+from partita import _engine, pipeline, running, step
 from partita.caller import Caller
 
 
@@ -39,7 +39,7 @@ def run(length: int) -> dict[str, float]:
     request = running.Request(hand_over, {"length": length}, command_line={"quiet": True})
     caller = Caller(request.steps, request.source_root)
     started = time.perf_counter()
-    _native.run(request.document, request.literals, caller)
+    _engine.run(request.document, request.literals, caller)
     return {"seconds": time.perf_counter() - started}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from peak_memory import peak_memory
 
-from partita import _native, pipeline, running, step
+from partita import _engine, pipeline, running, step
 from partita.caller import Caller
 
 
@@ -37,7 +37,7 @@ def run(length: int) -> dict[str, float]:
     request = running.Request(chain, {"length": length}, command_line={"quiet": True})
     caller = Caller(request.steps, request.source_root)
     traced = time.perf_counter()
-    _native.run(request.document, request.literals, caller)
+    _engine.run(request.document, request.literals, caller)
     ended = time.perf_counter()
     return {"seconds": ended - started, "engine": ended - traced, "peak": peak_memory()}
 
@@ -47,7 +47,7 @@ def compile_only(length: int) -> dict[str, float]:
     started = time.perf_counter()
     request = running.Request(chain, {"length": length})
     traced = time.perf_counter()
-    document = _native.compile_pipeline(request.document)
+    document = _engine.compile_pipeline(request.document)
     compiled = time.perf_counter()
     # The floor: whoever compiles must at least read the spec and write the deployment.
     deployment = json.loads(document)

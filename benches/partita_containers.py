@@ -13,7 +13,7 @@ from typing import Any
 
 from container_steps import increment
 
-from partita import _native, pipeline, running
+from partita import _engine, pipeline, running
 from partita.caller import Caller
 
 
@@ -30,7 +30,7 @@ def run(size: int) -> dict[str, float]:
     started = time.perf_counter()
     request = running.Request(chain, {"size": size}, command_line={"quiet": True})
     caller = Caller(request.steps, request.source_root)
-    _native.run(request.document, request.literals, caller)
+    _engine.run(request.document, request.literals, caller)
     return {"seconds": time.perf_counter() - started}
 
 

@@ -12,7 +12,7 @@ import time
 
 from peak_memory import peak_memory
 
-from partita import _native, pipeline, running, step
+from partita import _engine, pipeline, running, step
 from partita.caller import Caller
 
 
@@ -45,7 +45,7 @@ def run(count: int) -> float:
     request = running.Request(mapped, {"count": count}, command_line={"quiet": True})
     caller = Caller(request.steps, request.source_root)
     started = time.perf_counter()
-    _native.run(request.document, request.literals, caller)
+    _engine.run(request.document, request.literals, caller)
     return time.perf_counter() - started
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from process_steps import bar, increment, sleep, stop
 
-from partita import Client, _native, pipeline, running
+from partita import Client, _engine, pipeline, running
 from partita.caller import Caller
 
 
@@ -67,7 +67,7 @@ def run(name: str, size: int) -> dict[str, float]:
     started = time.perf_counter()
     request = running.Request(PIPELINES[name], {"size": size}, command_line={"quiet": True})
     caller = Caller(request.steps, request.source_root)
-    _native.run(request.document, request.literals, caller)
+    _engine.run(request.document, request.literals, caller)
     taken = {"seconds": time.perf_counter() - started}
     if name == drawn.name:
         taken["drawing"] = Client().get_run("latest").steps["bar"].output.load()

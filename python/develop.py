@@ -1,6 +1,6 @@
 """Makes this tree the `partita` package of the virtual environment that runs it.
 
-An editable install without a build backend: the native module and the command that cargo has
+An editable install without a build backend: the native modules and the command that cargo has
 just built go where Python and the shell look for them, which takes milliseconds, and keeps one
 set of build results for cargo, editors and Python alike.
 
@@ -68,7 +68,8 @@ def main() -> None:
     if len(sys.argv) != 2 or sys.prefix == sys.base_prefix:
         sys.exit("usage: .venv/bin/python develop.py target/debug   (in a virtual environment)")
     results = Path(sys.argv[1]).resolve()
-    place(results / "lib_native.so", PACKAGE / "_native.abi3.so")
+    for module in ("_native", "_engine"):
+        place(results / f"lib{module}.so", PACKAGE / f"{module}.abi3.so")
     place(results / "partita", Path(sysconfig.get_path("scripts")) / "partita")
     register(Path(sysconfig.get_path("purelib")))
 

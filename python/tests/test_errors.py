@@ -295,12 +295,12 @@ def test_a_bug_in_partita_ends_a_command_with_one_paragraph_and_a_code_of_its_ow
 ) -> None:
     two(project)
     text = (project.folder / "main.py").read_text()
-    broken = "from partita import _native, running\n"
+    broken = "from partita import _engine, running\n"
     if fault:
-        broken += "def run(*_): raise _native.PanicException('as the engine raises it')\n"
-        broken += "_native.run = run\n"
+        broken += "def run(*_): raise _engine.PanicException('as the engine raises it')\n"
+        broken += "_engine.run = run\n"
     else:
-        broken += "del _native.run\n"
+        broken += "del _engine.run\n"
     project.write("main.py", broken + text)
     finished = project.run()
     assert finished.code == 70, finished

@@ -1,14 +1,22 @@
-"""The stubs of the native module say what it has, no more and no less."""
+"""The stubs of the native modules say what they have, no more and no less."""
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 import partita
-from partita import _native
+from partita import _engine, _native
 
-STUB = Path(partita.__file__).with_name("_native.pyi")
+MODULES = pytest.mark.parametrize("module", [_native, _engine], ids=["_native", "_engine"])
+
+
+def stub(module: ModuleType) -> list[ast.stmt]:
+    name = f"{module.__name__.rpartition('.')[2]}.pyi"
+    return ast.parse(Path(partita.__file__).with_name(name).read_text()).body
 
 
 def names(body: list[ast.stmt]) -> set[str]:
@@ -25,20 +33,22 @@ def public(owner: object) -> set[str]:
     return {name for name in dir(owner) if not name.startswith("_")}
 
 
-def test_the_stub_names_what_the_module_has() -> None:
-    stub = ast.parse(STUB.read_text())
-    assert names(stub.body) - {"__version__"} == public(_native)
+@MODULES
+def test_the_stub_names_what_the_module_has(module: ModuleType) -> None:
+    assert names(stub(module)) - {"__version__"} == public(module)
 
 
-def test_the_stub_names_what_each_class_has() -> None:
-    for statement in ast.parse(STUB.read_text()).body:
+@MODULES
+def test_the_stub_names_what_each_class_has(module: ModuleType) -> None:
+    for statement in stub(module):
         if isinstance(statement, ast.ClassDef):
-            assert names(statement.body) - {"__new__"} == public(getattr(_native, statement.name))
+            assert names(statement.body) - {"__new__"} == public(getattr(module, statement.name))
 
 
-def test_the_stub_names_the_parameters_of_each_function() -> None:
-    for statement in ast.parse(STUB.read_text()).body:
+@MODULES
+def test_the_stub_names_the_parameters_of_each_function(module: ModuleType) -> None:
+    for statement in stub(module):
         if isinstance(statement, ast.FunctionDef):
-            stub = [argument.arg for argument in statement.args.args]
-            text = getattr(_native, statement.name).__text_signature__
-            assert stub == [name.strip() for name in text.strip("()").split(",") if name.strip()]
+            named = [argument.arg for argument in statement.args.args]
+            text = getattr(module, statement.name).__text_signature__
+            assert named == [name.strip() for name in text.strip("()").split(",") if name.strip()]

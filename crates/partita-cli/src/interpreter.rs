@@ -92,7 +92,7 @@ impl Interpreter {
 
     /// Returns the version of Partita's package, or `None` if it is used without being installed.
     pub fn package_version(&self) -> Result<Option<String>, CommandError> {
-        let ask = "import importlib.metadata, partita._native\n\
+        let ask = "import importlib.metadata, partita._engine\n\
                    print(*(one.version for one in importlib.metadata.distributions(name='partita')))";
         let output = Command::new(&self.path)
             .args(["-c", &format!("{NOT_HERE}{ask}")])

@@ -1,10 +1,15 @@
-//! The native module of the Python package `partita`: the engine, as the package's own files call it.
+//! The native modules of the Python package `partita`, as the package's own files call them.
+//!
+//! There are two, each a library of its own. What a step needs is a fifth of the code of the engine, and
+//! whatever a library holds that points to something else is written to when it is loaded, and copied
+//! for each process: loading the engine as well would cost each step a millisecond.
 //!
 //! Documents cross the border as the bytes of the `json` format, so that neither side imports a
 //! parser of its own. Nothing here is public; the package's Python files are.
 
 mod boundary;
 mod call;
+mod channel;
 mod done;
 mod engine;
 mod entrypoint;
@@ -56,20 +61,20 @@ fn describe_bug(place: Option<&str>, message: &str) -> String {
     partita_cli::bug::paragraph(place, message)
 }
 
-/// The native half of `partita`.
-#[pymodule]
-fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    partita_cli::bug::report_panics(|| ());
+/// Fills `partita._native`: values, steps and their entrypoints.
+///
+/// # Errors
+/// Those of Python, if it has no room for them.
+pub fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    begin(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add("PanicException", module.py().get_type::<PanicException>())?;
     module.add_class::<boundary::Boundary>()?;
     module.add_class::<call::StepCall>()?;
+    module.add_class::<channel::Channel>()?;
     module.add_class::<done::PyDone>()?;
     module.add_class::<entrypoint::PyRunEntry>()?;
     module.add_class::<entrypoint::PyStepEntry>()?;
     module.add_class::<redaction::Redactor>()?;
-    module.add_class::<staging::Literals>()?;
-    module.add_class::<staging::Staging>()?;
     module.add_function(wrap_pyfunction!(describe_bug, module)?)?;
     module.add_function(wrap_pyfunction!(digest, module)?)?;
     module.add_function(wrap_pyfunction!(digest_file, module)?)?;
@@ -78,8 +83,20 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(value::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(value::decode_value, module)?)?;
     module.add_function(wrap_pyfunction!(value::is_too_long, module)?)?;
+    module.add_function(wrap_pyfunction!(channel::wait_for_end, module)?)?;
     module.add_function(wrap_pyfunction!(entrypoint::adopt_orphans, module)?)?;
     module.add_function(wrap_pyfunction!(entrypoint::end_with_parent, module)?)?;
+    Ok(())
+}
+
+/// Fills `partita._engine`: runs, and what is known of them.
+///
+/// # Errors
+/// Those of Python, if it has no room for them.
+pub fn engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    begin(module)?;
+    module.add_class::<staging::Literals>()?;
+    module.add_class::<staging::Staging>()?;
     module.add_function(wrap_pyfunction!(engine::run, module)?)?;
     module.add_function(wrap_pyfunction!(engine::resume, module)?)?;
     module.add_function(wrap_pyfunction!(engine::plan, module)?)?;
@@ -101,4 +118,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(look::list_stacks, module)?)?;
     module.add_function(wrap_pyfunction!(look::list_components, module)?)?;
     Ok(())
+}
+
+/// Has faults of a module told as what they are; each has such an exception of its own.
+fn begin(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    partita_cli::bug::report_panics(|| ());
+    module.add("PanicException", module.py().get_type::<PanicException>())
 }

@@ -15,7 +15,7 @@ use crate::errors::partita_error;
 
 /// The values of one pipeline that become artifacts of their own. They are not collected until its
 /// run has begun, or this is released.
-#[pyclass(frozen, module = "partita._native")]
+#[pyclass(frozen, module = "partita._engine")]
 pub(crate) struct Literals {
     source_root: PathBuf,
     stack: Option<String>,
@@ -68,7 +68,7 @@ impl Literals {
 }
 
 /// A folder that becomes an artifact version which no step made.
-#[pyclass(frozen, module = "partita._native")]
+#[pyclass(frozen, module = "partita._engine")]
 pub(crate) struct Staging {
     artifact: String,
     /// The folder to write files to.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from partita import _native, frames, loader, running, target, tracing
+from partita import _engine, _native, frames, loader, running, target, tracing
 from partita.errors import PartitaError, StepFailedError, UnreachableError
 from partita.signature import kinds
 from partita.spec import UNSAVED
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         return _author_failed(f"`{error}` cannot be loaded", error.__cause__ or error)
     except (KeyboardInterrupt, Terminated):
         return CANCELLED
-    except _native.PanicException:
+    except (_native.PanicException, _engine.PanicException):
         return BUG  # The panic has told of itself.
     except Exception as error:
         if error is not tracing.raised:
@@ -71,7 +71,7 @@ def _run(request: dict[str, Any]) -> None:
 
 def _resume(request: dict[str, Any]) -> None:
     pipeline = target.find(request["target"], root=request.get("source_root"))
-    called: dict[str, Any] = _native.decode_value(_native.run_call(request["run_id"]))
+    called: dict[str, Any] = _native.decode_value(_engine.run_call(request["run_id"]))
     given: dict[str, Any] = called["parameters"]
     asked: dict[str, Any] = called["target"] or {}
     for name, value in given.items():
@@ -90,18 +90,18 @@ def _resume(request: dict[str, Any]) -> None:
 
 
 def _plan(request: dict[str, Any]) -> None:
-    planned = _native.plan(_traced(request).document)
+    planned = _engine.plan(_traced(request).document)
     form, verbose = request.get("format") or "table", bool(request.get("verbose"))
-    show(_native.render_plan(planned, form, verbose).encode())
+    show(_engine.render_plan(planned, form, verbose).encode())
 
 
 def _build(request: dict[str, Any]) -> None:
-    made = _native.build(_traced(request).document, request.get("format") or "table")
+    made = _engine.build(_traced(request).document, request.get("format") or "table")
     show(made.encode())
 
 
 def _compile(request: dict[str, Any]) -> None:
-    document = _native.compile_pipeline(_traced(request).document)
+    document = _engine.compile_pipeline(_traced(request).document)
     output = request.get("output")
     if output is None:
         show(document)

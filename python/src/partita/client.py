@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from partita import _native
+from partita import _engine, _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ class Artifact:
         Raises:
             PartitaError: It is gone, corrupt, or a pickle in a store that is not trusted.
         """
-        return _load(_native.load_artifact(self.id), as_type)
+        return _load(_engine.load_artifact(self.id), as_type)
 
     @property
     def artifact_version_document(self) -> dict[str, Any]:
         """The version as a pipeline passes it to a step."""
-        return _native.decode_value(_native.artifact_version(self.id))
+        return _native.decode_value(_engine.artifact_version(self.id))
 
     def __repr__(self) -> str:
         return f"<artifact {self.name} {self.id}>"
@@ -121,7 +121,7 @@ class StepRun:
         """What its attempts printed; of a mapped step, what all its items did, in order."""
         if self._items is not None:
             return "".join(item.log for item in self.items or [])
-        return _native.read_log(self._run_id, self.name, self.item)
+        return _engine.read_log(self._run_id, self.name, self.item)
 
     @property
     def output(self) -> Artifact:
@@ -192,7 +192,7 @@ class PipelineRun:
     def _whole(self) -> dict[str, Any]:
         """What the engine says of it, asked for once where a list has left some of it out."""
         if "steps" not in self._view:
-            self._view = _native.decode_value(_native.get_run(self.id))
+            self._view = _native.decode_value(_engine.get_run(self.id))
         return self._view
 
     def __repr__(self) -> str:
@@ -215,7 +215,7 @@ class Client:
         limit: int | None = None,
     ) -> list[PipelineRun]:
         """Returns runs, latest first."""
-        views = _native.decode_value(_native.list_runs(pipeline, status, name, _count(limit)))
+        views = _native.decode_value(_engine.list_runs(pipeline, status, name, _count(limit)))
         return [PipelineRun(view) for view in views]
 
     def get_run(self, run: str) -> PipelineRun:
@@ -224,13 +224,13 @@ class Client:
         Raises:
             PartitaError: There is none, or several.
         """
-        return PipelineRun(_native.decode_value(_native.get_run(run)))
+        return PipelineRun(_native.decode_value(_engine.get_run(run)))
 
     def list_artifacts(
         self, *, artifact: str | None = None, run: str | None = None, limit: int | None = None
     ) -> list[Artifact]:
         """Returns artifact versions, latest first."""
-        views = _native.decode_value(_native.list_artifacts(artifact, run, _count(limit)))
+        views = _native.decode_value(_engine.list_artifacts(artifact, run, _count(limit)))
         return [Artifact(view) for view in views]
 
     def get_artifact(self, artifact: str) -> Artifact:
@@ -239,11 +239,11 @@ class Client:
         Raises:
             PartitaError: There is none.
         """
-        return Artifact(_native.decode_value(_native.get_artifact(artifact)))
+        return Artifact(_native.decode_value(_engine.get_artifact(artifact)))
 
     def list_stacks(self) -> list[dict[str, Any]]:
         """Returns the stacks, by name."""
-        stacks: list[dict[str, Any]] = _native.decode_value(_native.list_stacks())
+        stacks: list[dict[str, Any]] = _native.decode_value(_engine.list_stacks())
         for stack in stacks:
             stack["orchestrators"] = [_component(one) for one in stack["orchestrators"]]
             stack["artifact_store"] = _component(stack["artifact_store"])
@@ -255,7 +255,7 @@ class Client:
         Raises:
             PartitaError: There is no such type.
         """
-        components = _native.decode_value(_native.list_components(component_type))
+        components = _native.decode_value(_engine.list_components(component_type))
         return [_component(one) for one in components]
 
 

@@ -144,10 +144,12 @@ def log_metadata(metadata: Mapping[str, Any], *, run: PipelineRun | str | None =
     if run is None:
         get_step_context().add_metadata(metadata)
         return
+    from partita import _engine
+
     reference = run if isinstance(run, str) else run.id
     values, current = plain(metadata), mine(_running)
     data = _native.encode_value(current.without_secrets(values) if current else values)
-    _native.add_run_metadata(reference, data or b"{}")
+    _engine.add_run_metadata(reference, data or b"{}")
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from partita import _engine
+
 
 def save_literal(
-    pipeline: str, source_root: str, literals: _native.Literals, place: str, value: Any
+    pipeline: str, source_root: str, literals: _engine.Literals, place: str, value: Any
 ) -> dict[str, Any]:
     """Stores a value, such as a `Path` or a dataclass, and returns its artifact version.
 

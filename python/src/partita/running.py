@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from partita import _native, frames, loader, source_root, tracing
+from partita import _engine, _native, frames, loader, source_root, tracing
 from partita.caller import Caller, call_failure_hook
 from partita.capture import LogHandlers
 from partita.errors import PartitaError, PipelineError, StepFailedError
@@ -49,7 +49,7 @@ class Request:
         typed: dict[str, Any] = asked.get("parameters", {})
         places: dict[str, Any] = {}
         if config is not None:
-            configured = _native.decode_value(_native.config_parameters(config))
+            configured = _native.decode_value(_engine.config_parameters(config))
             given = {**given, **{name: found["value"] for name, found in configured.items()}}
             places = {n: found["location"] for n, found in configured.items() if n not in typed}
         given = {**given, **typed}
@@ -57,13 +57,13 @@ class Request:
         _alias_script(pipeline, root)
         call = frames.author_location() if command_line is None else None
         values, problems = bind_defaults(pipeline, given, call, places)
-        self.literals = _native.Literals(root, asked.get("stack"))
+        self.literals = _engine.Literals(root, asked.get("stack"))
         try:
             found = trace(pipeline, values, root, self.literals)
             traced = spec(pipeline, {**given, **values}, found, problems)
         except (Exception, SystemExit):
             if problems:  # Whatever this is, it may come of them.
-                raise PipelineError(_native.report(_encoded(problems))) from None
+                raise PipelineError(_engine.report(_encoded(problems))) from None
             raise
         self.pipeline = pipeline
         self.source_root = root
@@ -113,7 +113,7 @@ def run(
     termination = Termination()
     caller = Caller(request.steps, request.source_root, termination)
     with termination, LogHandlers():
-        outcome = _native.run(request.document, request.literals, caller)
+        outcome = _engine.run(request.document, request.literals, caller)
     return _finish(pipeline, caller, outcome, termination, is_script=command_line is None)
 
 
@@ -131,7 +131,7 @@ def resume(
     termination = Termination()
     caller = Caller(request.steps, request.source_root, termination)
     with termination, LogHandlers():
-        outcome = _native.resume(
+        outcome = _engine.resume(
             request.document, request.literals, run_id, command_line.get("from_step"), caller
         )
     return _finish(pipeline, caller, outcome, termination, is_script=False)
@@ -192,7 +192,7 @@ def _hook(kind: str, run: PipelineRun, hook: Callable[[], object]) -> None:
     except Exception as error:
         tell(f"warning: the hook `{kind}` of pipeline `{run.pipeline}` raised {error!r}")
         try:
-            _native.note_failed_hook(run.id, kind, f"{type(error).__name__}: {error}")
+            _engine.note_failed_hook(run.id, kind, f"{type(error).__name__}: {error}")
         except PartitaError as unwritten:
             tell(f"warning: that cannot be recorded: {unwritten}")
 

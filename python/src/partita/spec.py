@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from partita import _native
+    from partita import _engine
     from partita.pipeline import Pipeline
 
 #: Marks a parameter that documents show and cannot give back.
@@ -20,7 +20,7 @@ UNSAVED = "$unsaved"
 
 
 def trace(
-    target: Pipeline, arguments: dict[str, Any], root: str, literals: _native.Literals
+    target: Pipeline, arguments: dict[str, Any], root: str, literals: _engine.Literals
 ) -> tracing.Trace:
     """Runs a pipeline's function once and returns what it calls."""
     from partita.literals import save_literal

@@ -13,9 +13,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import select
-import signal
-import socket
 import sys
 
 from partita import _native
@@ -27,11 +24,11 @@ from partita.workers import child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Iterator
     from typing import Any
-
-#: Longest message from the orchestrator, in bytes.
-MESSAGE_LIMIT = 1 << 16
+else:
+    import _signal as signal  # What a fork need not copy is not imported.
 
 #: The environment variable that names the lock of the run that a process belongs to.
 MARK = "PARTITA_PROCESS_LOCK"
@@ -40,38 +37,39 @@ MARK = "PARTITA_PROCESS_LOCK"
 class Zygote:
     """The loop that forks steps and tells how they end."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        """Takes the socket to the orchestrator."""
-        self._connection = connection
-        self._poll = select.poll()
-        self._poll.register(connection, select.POLLIN)
-        # A fork of the engine may have its end of the connection, and keep it open.
-        self._engine = os.pidfd_open(os.getppid())
-        self._poll.register(self._engine, select.POLLIN)
+    def __init__(self, channel: _native.Channel) -> None:
+        """Takes the channel to the orchestrator."""
+        self._channel = channel
+        # A fork of the engine may have its end of the channel, and keep it open.
+        self._engine = os.getppid()
+        self._channel.watch(self._engine)
         self._run: _native.RunEntry | None = None
         self._lock = -1
         self._done: _native.Done | None = None
         self._failed: set[str] = set()  # sources that could not be imported here
-        self._jobs: dict[int, int] = {}  # process ids, by job
-        self._ends: dict[int, int] = {}  # jobs, by the descriptor that tells of their end
+        self._processes: dict[int, int] = {}  # by job
+        self._jobs: dict[int, int] = {}  # by process
 
     def serve(self) -> None:
         """Does what it is told until nobody is there to tell it."""
-        while True:
-            for descriptor, _ in self._poll.poll():
-                if descriptor in self._ends:
-                    self._ended(descriptor)
-                elif descriptor == self._engine or not self._take_request():
-                    self._end_all()
-                    return
+        while self._serves():
+            pass
+        self._end_all()
+
+    def _serves(self) -> bool:
+        """Waits for what is next and does it; returns whether anybody may tell it more."""
+        has_packet, ended = self._channel.wait()
+        for process in ended:
+            if process == self._engine:
+                return False
+            self._ended(self._jobs[process], process)
+        return not has_packet or self._take_request()
 
     def _take_request(self) -> bool:
-        try:
-            data, descriptors, _, _ = socket.recv_fds(self._connection, MESSAGE_LIMIT, 2)
-        except ConnectionResetError:  # It has died without reading what was said to it.
+        packet = self._channel.receive()
+        if packet is None:
             return False
-        if not data:
-            return False
+        data, descriptors = packet
         ((name, request),) = _native.decode_value(data).items()
         if name == "open":
             self._lock, done = descriptors
@@ -85,9 +83,7 @@ class Zygote:
         return True
 
     def _say(self, name: str, **message: Any) -> None:
-        data = _native.encode_value({name: message} if message else name)
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # The next read says so.
-            self._connection.send(data or b"")
+        self._channel.send(_native.encode_value({name: message} if message else name) or b"")
 
     def _open(self, request: dict[str, Any]) -> None:
         """Imports the modules of the steps; who needs one that fails here starts anew."""
@@ -117,16 +113,14 @@ class Zygote:
 
         This process imports, which may never end; until it has, it ends with its engine.
         """
-        engine = os.pidfd_open(os.getppid())
         watcher = os.fork()
         if watcher == 0:
-            self._connection.close()
-            select.select([engine], [], [])
+            self._channel.close()
+            _native.wait_for_end(self._engine)
             self._end_all()
             os._exit(0)
-        os.close(engine)
         _native.end_with_parent(True)
-        if any(event & select.POLLHUP for _, event in self._poll.poll(0)):
+        if self._channel.is_deserted():
             self._end_all()  # It has died before anybody watched it, and so does the watcher.
             os._exit(0)
         return watcher
@@ -149,21 +143,18 @@ class Zygote:
         zygote = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._connection.close()
+            self._channel.close()
             assert self._done is not None, "nothing is started before a run is open"
             child.run(entry, request, zygote, streams, self._done)
         return pid
 
     def _watch_end(self, job: int, pid: int) -> None:
-        self._jobs[job] = pid
+        self._processes[job], self._jobs[pid] = pid, job
         try:
-            end = os.pidfd_open(pid)
+            self._channel.watch(pid)
         except OSError:  # It must not run where nobody would see it end.
             _kill(pid, signal.SIGKILL)
-            self._say("ended", job=job, code=_reap(self._jobs.pop(job)))
-        else:
-            self._ends[end] = job
-            self._poll.register(end, select.POLLIN)
+            self._ended(job, pid)
 
     def _entry(self, step: int, item: int | None) -> _native.StepEntry:
         """Returns the step or the item that a fork of this process is to run.
@@ -182,30 +173,28 @@ class Zygote:
         return entry
 
     def _signal(self, job: int, number: int) -> None:
-        pid = self._jobs.get(job)
+        pid = self._processes.get(job)
         if pid is not None:  # It is not reaped yet, so that the id is still its own.
             _kill(pid, number)
 
-    def _ended(self, descriptor: int) -> None:
-        self._poll.unregister(descriptor)
-        os.close(descriptor)
-        job = self._ends.pop(descriptor)
-        self._say("ended", job=job, code=_reap(self._jobs.pop(job)))
+    def _ended(self, job: int, pid: int) -> None:
+        del self._processes[job], self._jobs[pid]
+        self._say("ended", job=job, code=_reap(pid))
         self._reap_orphans()
 
     def _reap_orphans(self) -> None:
         """Reaps programs that steps have left behind and that have ended since."""
         with contextlib.suppress(ChildProcessError):
             while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                if ended.si_pid in self._jobs.values():
+                if ended.si_pid in self._jobs:
                     return  # Its own turn comes.
                 os.waitpid(ended.si_pid, 0)
 
     def _end_all(self) -> None:
         """Ends every process of the run: those forked here, theirs, and those of a dead engine."""
-        for pid in (*self._jobs.values(), *self._others()):
+        for pid in (*self._jobs, *self._others()):
             _kill(pid, signal.SIGKILL)
-        for pid in self._jobs.values():
+        for pid in self._jobs:
             _reap(pid)
         while orphans := _children():  # Those of the ones that are ended here come after them.
             for pid in orphans:
@@ -258,15 +247,13 @@ def _reap(pid: int) -> int:
 
 def main() -> None:
     """Serves the orchestrator that started this process."""
-    private = os.dup(0)  # Nothing that the author's modules read or print goes there.
+    channel = _native.Channel.of_stdin()
     nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    os.dup2(nothing, 0)  # Nothing that the author's modules read comes from there.
     os.close(nothing)
-    connection = socket.socket(fileno=private)
-    connection.setblocking(True)
     print_lines()
     _native.adopt_orphans()  # So that what has left the processes of steps can be found.
-    Zygote(connection).serve()
+    Zygote(channel).serve()
     os._exit(0)
 
 
