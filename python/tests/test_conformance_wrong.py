@@ -128,7 +128,7 @@ WITH_OPTIONS = ENTERS.replace("OPTIONS", "['--queue', 'a']")
 ENTRY = """
     from partita import _native
     from partita.entrypoints import StepEntrypointConfiguration as Base
-    from partita.entrypoints.attempt import Terms, attempt
+    from partita.entrypoints.attempt import Attempt, Terms
 
     class StepEntrypointConfiguration(Base):
         @classmethod
@@ -148,7 +148,8 @@ IGNORES_POST_RUN = (
             run = _native.RunEntry(
                 given["artifact_store"], given["deployment_id"], given["run_id"]
             )
-            attempt(run.step_named(given["step_name"], None), int(given["attempt"]), terms)
+            entry = run.step_named(given["step_name"], None)
+            Attempt(entry, int(given["attempt"]), terms).make()
 """
 )
 

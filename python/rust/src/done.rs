@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -62,11 +62,13 @@ impl PyDone {
             .custom_flags(OFlag::O_NONBLOCK.bits()) // A step never waits for who listens.
             .open(pipe)?;
         let identity = identity(&pipe)?;
-        Ok(Self { pipe, identity, pages: resident()?, mapped: mapped()? })
+        Ok(Self { pipe, identity, pages: State::read()?.pages, mapped: mapped()? })
     }
 
     fn say(&self, token: &str) -> io::Result<()> {
-        if has_children() || has_threads()? || resident()? > self.pages + MOST_PAGES {
+        let state = State::read()?;
+        // A thread that waits in the system keeps what it waits for open.
+        if has_children() || state.threads > 1 || state.pages > self.pages + MOST_PAGES {
             return Ok(());
         }
         self.close_others()?;
@@ -94,15 +96,40 @@ fn identity(pipe: &File) -> io::Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-/// Returns how many pages of memory this process has, shared ones too (proc(5), `statm`).
-fn resident() -> io::Result<u64> {
-    let sizes = fs::read_to_string("/proc/self/statm")?;
-    Ok(sizes.split(' ').nth(1).and_then(|size| size.parse().ok()).unwrap_or(0))
+/// What the system says of this process (proc(5), `stat`).
+struct State {
+    threads: u64,
+    /// Pages of memory, shared ones too.
+    pages: u64,
+}
+
+impl State {
+    fn read() -> io::Result<Self> {
+        let text = system_says("/proc/self/stat", 1 << 10)?;
+        // The program's name ends with the last parenthesis; the third field follows it.
+        let mut fields = text.rsplit(") ").next().unwrap_or_default().split(' ');
+        let mut number = |skipped| fields.nth(skipped).and_then(|field| field.parse().ok());
+        let (threads, pages) = (number(17), number(3));
+        Ok(Self { threads: threads.unwrap_or(u64::MAX), pages: pages.unwrap_or(u64::MAX) })
+    }
+}
+
+/// Returns how many threads this process has.
+#[pyfunction]
+pub(crate) fn count_threads() -> PyResult<u64> {
+    Ok(State::read()?.threads)
+}
+
+/// Returns a file of the system's, whose length it does not tell beforehand, in few reads.
+fn system_says(path: &str, expected: usize) -> io::Result<String> {
+    let mut text = String::with_capacity(expected);
+    File::open(path)?.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Returns the files that this process maps, but for programs and libraries (proc(5), `maps`).
 fn mapped() -> io::Result<BTreeSet<MappedFile>> {
-    let maps = fs::read_to_string("/proc/self/maps")?;
+    let maps = system_says("/proc/self/maps", 1 << 15)?;
     let (mut files, mut programs) = (BTreeSet::new(), BTreeSet::new());
     for line in maps.lines() {
         let mut fields = line.split(' ').skip(1);
@@ -127,11 +154,6 @@ fn has_locks() -> io::Result<bool> {
     let own = std::process::id().to_string();
     let locks = fs::read_to_string("/proc/locks")?;
     Ok(locks.lines().any(|lock| lock.split_ascii_whitespace().nth(4) == Some(&own)))
-}
-
-/// Returns whether threads are left; one that waits in the system keeps what it waits for open.
-fn has_threads() -> io::Result<bool> {
-    Ok(fs::read_dir("/proc/self/task")?.count() > 1)
 }
 
 fn has_children() -> bool {

@@ -9,12 +9,12 @@
 
 mod boundary;
 mod call;
-mod channel;
 mod done;
 mod engine;
 mod entrypoint;
 mod errors;
 mod look;
+mod packets;
 mod redaction;
 mod staging;
 mod value;
@@ -70,12 +70,14 @@ pub fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<boundary::Boundary>()?;
     module.add_class::<call::StepCall>()?;
-    module.add_class::<channel::Channel>()?;
+    module.add_class::<packets::Descriptor>()?;
+    module.add_class::<packets::PacketSocket>()?;
     module.add_class::<done::PyDone>()?;
     module.add_class::<entrypoint::PyRunEntry>()?;
     module.add_class::<entrypoint::PyStepEntry>()?;
     module.add_class::<redaction::Redactor>()?;
     module.add_function(wrap_pyfunction!(describe_bug, module)?)?;
+    module.add_function(wrap_pyfunction!(done::count_threads, module)?)?;
     module.add_function(wrap_pyfunction!(digest, module)?)?;
     module.add_function(wrap_pyfunction!(digest_file, module)?)?;
     module.add_function(wrap_pyfunction!(is_program, module)?)?;
@@ -83,7 +85,8 @@ pub fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(value::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(value::decode_value, module)?)?;
     module.add_function(wrap_pyfunction!(value::is_too_long, module)?)?;
-    module.add_function(wrap_pyfunction!(channel::wait_for_end, module)?)?;
+    module.add_function(wrap_pyfunction!(packets::separate, module)?)?;
+    module.add_function(wrap_pyfunction!(packets::wait_for_end, module)?)?;
     module.add_function(wrap_pyfunction!(entrypoint::adopt_orphans, module)?)?;
     module.add_function(wrap_pyfunction!(entrypoint::end_with_parent, module)?)?;
     Ok(())

@@ -46,9 +46,10 @@ class Termination:
     def __init__(self) -> None:
         self.asked = False
         self._before: Any = None
-        self._process = os.getpid()
+        self._process = -1  # Who entered it.
 
     def __enter__(self) -> Termination:
+        self._process = os.getpid()
         before = signal.getsignal(signal.SIGTERM)
         if before in (signal.SIG_DFL, _leave):
             try:

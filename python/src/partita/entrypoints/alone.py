@@ -7,7 +7,7 @@ import traceback
 from functools import partial
 
 from partita.caller import call_failure_hook
-from partita.entrypoints.attempt import FAILED, Terms, attempt, tell_end
+from partita.entrypoints.attempt import FAILED, Attempt, Terms, tell_end
 from partita.entrypoints.loading import pipeline_hook
 from partita.entrypoints.supervised import supervised
 from partita.errors import PartitaError
@@ -85,7 +85,7 @@ def _attempt(entry: _native.StepEntry, number: int, terms: Terms, after: Callabl
     """Makes an attempt in a process of its own; returns its exit code."""
     try:
         terms.apply_of(entry)
-        ended, failure = attempt(entry, number, terms, claimed=True)
+        ended, failure = Attempt(entry, number, terms, claimed=True).make()
     except PartitaError as error:
         tell(f"error: {error}")
         return FAILED

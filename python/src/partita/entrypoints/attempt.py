@@ -175,44 +175,66 @@ class Terms:
             ) from None
 
 
-def attempt(
-    entry: _native.StepEntry, number: int, terms: Terms, *, claimed: bool = False
-) -> tuple[str, tuple[str, str | None] | None]:
-    """Makes an attempt; returns how it ended, and what went wrong.
+class Attempt:
+    """An attempt at a step, ready to be made.
 
-    Args:
-        entry: The step.
-        number: The attempt's number.
-        terms: What a launcher says of it.
-        claimed: Whether this place has claimed it, where no engine counts attempts.
-
-    Raises:
-        PartitaError: It cannot begin.
-        SystemExit: SIGTERM interrupted it.
-        KeyboardInterrupt: Ctrl-C did.
+    It can be put together in one process and made in a fork of it.
     """
-    try:
-        terms.hand_secrets(entry)
-        terms.check_gpus(entry)
-    except PartitaError as error:
-        entry.refuse(number, str(error))
-        if terms.is_told and not terms.is_recorded:  # The engine may be gone, too.
-            tell(f"error: step `{entry.step_name}` failed: {error}")
-        return "failed", (str(error), None)
-    termination = Termination()
-    caller = EntryCaller(
-        entry, termination, is_recorded=terms.is_recorded, is_labelled=terms.is_labelled
-    )
-    with termination:
-        ended, failure = entry.run(
-            number, caller, terms.cache_reason, terms.is_last, claimed=claimed
+
+    def __init__(
+        self, entry: _native.StepEntry, number: int, terms: Terms, *, claimed: bool = False
+    ) -> None:
+        """Puts together what it takes.
+
+        Args:
+            entry: The step.
+            number: The attempt's number.
+            terms: What a launcher says of it.
+            claimed: Whether this place has claimed it, where no engine counts attempts.
+        """
+        self._entry = entry
+        self._number = number
+        self._terms = terms
+        self._claimed = claimed
+        self._termination = Termination()
+        self._caller = EntryCaller(
+            entry,
+            self._termination,
+            is_recorded=terms.is_recorded,
+            is_labelled=terms.is_labelled,
         )
-        if ended == "cancelled":
-            raise termination.exception(f"step `{entry.step_name}` was interrupted")
-    if failure is not None and terms.is_told:
-        if not entry.is_recorded(number):  # Then what it prints is all that tells.
-            tell(f"error: {failure[0]}")
-    return ended, failure
+
+    def make(self) -> tuple[str, tuple[str, str | None] | None]:
+        """Makes it; returns how it ended, and what went wrong.
+
+        Raises:
+            PartitaError: It cannot begin.
+            SystemExit: SIGTERM interrupted it.
+            KeyboardInterrupt: Ctrl-C did.
+        """
+        entry, terms = self._entry, self._terms
+        try:
+            terms.hand_secrets(entry)
+            terms.check_gpus(entry)
+        except PartitaError as error:
+            entry.refuse(self._number, str(error))
+            if terms.is_told and not terms.is_recorded:  # The engine may be gone, too.
+                tell(f"error: step `{entry.step_name}` failed: {error}")
+            return "failed", (str(error), None)
+        with self._termination:
+            ended, failure = entry.run(
+                self._number,
+                self._caller,
+                terms.cache_reason,
+                terms.is_last,
+                claimed=self._claimed,
+            )
+            if ended == "cancelled":
+                raise self._termination.exception(f"step `{entry.step_name}` was interrupted")
+        if failure is not None and terms.is_told:
+            if not entry.is_recorded(self._number):  # Then what it prints is all that tells.
+                tell(f"error: {failure[0]}")
+        return ended, failure
 
 
 def tell_end(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from partita import _native
-from partita.entrypoints.attempt import FAILED, Terms, attempt, print_lines, tell_end
+from partita.entrypoints.attempt import FAILED, Attempt, Terms, print_lines, tell_end
 from partita.entrypoints.base_entrypoint_configuration import (
     DEPLOYMENT_ID_OPTION,
     ITEM_OPTION,
@@ -113,7 +113,7 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
                 run, entry, terms, lambda: self.post_run(entry.pipeline_name, entry.step_name)
             )
         else:
-            ended, failure = attempt(entry, number, terms)
+            ended, failure = Attempt(entry, number, terms).make()
             is_done = tell_end(entry, ended, failure, terms)
             if is_done:
                 self.post_run(entry.pipeline_name, entry.step_name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from partita import _native
-from partita.entrypoints.attempt import VARIABLE, Terms, attempt
+from partita.entrypoints.attempt import VARIABLE, Attempt, Terms
 from partita.errors import PartitaError
 from partita.plugins.channel import told
 from partita.plugins.interruption import Interruption
@@ -59,7 +59,7 @@ class DirectSteps:
             if entry.program is not None:
                 return self._made_by(entry.program, which, environment)
             with self._interruption.of(which["id"]):
-                _, failure = attempt(entry, which["number"], terms)
+                _, failure = Attempt(entry, which["number"], terms).make()
         except (KeyboardInterrupt, SystemExit):
             return {"state": "cancelled"}
         except PartitaError as error:

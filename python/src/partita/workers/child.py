@@ -1,4 +1,4 @@
-"""What a process does that the zygote has forked: it becomes one of its own, and runs one step."""
+"""What a process does that the zygote has forked: it is one of its own, and makes an attempt."""
 
 from __future__ import annotations
 
@@ -6,57 +6,52 @@ import os
 import sys
 
 from partita import _native
-from partita.entrypoints.attempt import BUG, FAILED, Terms, attempt, settle
+from partita.entrypoints.attempt import BUG, FAILED, Attempt, Terms, settle
 from partita.errors import PartitaError
 from partita.telling import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import NoReturn
 
 INTERRUPTED = 130
 
 
 def run(
-    entry: _native.StepEntry,
-    request: dict[str, Any],
-    zygote: int,
-    streams: list[int],
+    attempt: Attempt,
+    terms: Terms,
+    streams: tuple[_native.Descriptor, _native.Descriptor, _native.Descriptor],
     done: _native.Done,
+    token: str,
 ) -> NoReturn:
-    """Runs the attempt that was asked for and ends this process.
+    """Makes an attempt and ends this process.
 
     Args:
-        entry: The step.
-        request: The attempt.
-        zygote: The process that forked this one.
-        streams: The descriptors of standard input, output and error.
+        attempt: What the zygote has put together.
+        terms: What the orchestrator says of it.
+        streams: Standard input, output and error.
         done: Where it says that it is done.
+        token: What it says.
     """
     code, process = BUG, os.getpid()
     try:
-        os.setsid()  # Whatever it starts ends with it.
-        _native.adopt_orphans()
-        for target, descriptor in enumerate(streams):
-            os.dup2(descriptor, target)
-        for descriptor in streams:
-            os.close(descriptor)
-        code = _attempt(entry, request, Terms(request["terms"], parent=zygote))
+        _native.separate(*streams)  # Whatever it starts ends with it.
+        code = _make(attempt, terms)
     except BaseException as error:
         tell(f"partita: the process of the step could not end as it should: {error!r}")
     try:
         code = settle(code)
         if code == 0 and os.getpid() == process:  # And no fork of it that the step has let return.
-            done.tell(request["token"])
+            done.tell(token)
     finally:
         os._exit(code)
 
 
-def _attempt(entry: _native.StepEntry, request: dict[str, Any], terms: Terms) -> int:
+def _make(attempt: Attempt, terms: Terms) -> int:
     try:
         terms.apply()
         _seed_anew()
-        _, failure = attempt(entry, request["number"], terms)
+        _, failure = attempt.make()
     except PartitaError as error:
         tell(f"error: {error}")
         return FAILED
@@ -69,9 +64,8 @@ def _attempt(entry: _native.StepEntry, request: dict[str, Any], terms: Terms) ->
 
 def _seed_anew() -> None:
     """Gives this process random numbers of its own; Python's own module does so by itself."""
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.seed()
+    modules = sys.modules
+    if "numpy.random" in modules:
+        modules["numpy.random"].seed()
+    if "torch" in modules:
+        modules["torch"].seed()

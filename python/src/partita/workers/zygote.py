@@ -17,7 +17,7 @@ import sys
 
 from partita import _native
 from partita.entrypoints import loading
-from partita.entrypoints.attempt import print_lines
+from partita.entrypoints.attempt import Attempt, Terms, print_lines
 from partita.errors import PartitaError
 from partita.materializers import registry  # pyright: ignore[reportUnusedImport]  # noqa: F401 - for the forks, which import nothing
 from partita.workers import child
@@ -37,14 +37,14 @@ MARK = "PARTITA_PROCESS_LOCK"
 class Zygote:
     """The loop that forks steps and tells how they end."""
 
-    def __init__(self, channel: _native.Channel) -> None:
-        """Takes the channel to the orchestrator."""
-        self._channel = channel
-        # A fork of the engine may have its end of the channel, and keep it open.
+    def __init__(self, connection: _native.PacketSocket) -> None:
+        """Takes the socket to the orchestrator."""
+        self._connection = connection
+        # A fork of the engine may have its end of it, and keep it open.
         self._engine = os.getppid()
-        self._channel.watch(self._engine)
+        self._connection.watch(self._engine)
         self._run: _native.RunEntry | None = None
-        self._lock = -1
+        self._lock: _native.Descriptor | None = None
         self._done: _native.Done | None = None
         self._failed: set[str] = set()  # sources that could not be imported here
         self._processes: dict[int, int] = {}  # by job
@@ -58,7 +58,7 @@ class Zygote:
 
     def _serves(self) -> bool:
         """Waits for what is next and does it; returns whether anybody may tell it more."""
-        has_packet, ended = self._channel.wait()
+        has_packet, ended = self._connection.wait()
         for process in ended:
             if process == self._engine:
                 return False
@@ -66,7 +66,7 @@ class Zygote:
         return not has_packet or self._take_request()
 
     def _take_request(self) -> bool:
-        packet = self._channel.receive()
+        packet = self._connection.receive()
         if packet is None:
             return False
         data, descriptors = packet
@@ -74,8 +74,8 @@ class Zygote:
         if name == "open":
             self._lock, done = descriptors
             self._open(request)
-            self._done = _native.Done(f"/proc/self/fd/{done}")
-            os.close(done)
+            self._done = _native.Done(f"/proc/self/fd/{done.fileno()}")
+            done.close()
         elif name == "start":
             self._start(request, descriptors)
         elif name == "signal":
@@ -83,7 +83,7 @@ class Zygote:
         return True
 
     def _say(self, name: str, **message: Any) -> None:
-        self._channel.send(_native.encode_value({name: message} if message else name) or b"")
+        self._connection.send(_native.encode_value({name: message} if message else name) or b"")
 
     def _open(self, request: dict[str, Any]) -> None:
         """Imports the modules of the steps; who needs one that fails here starts anew."""
@@ -115,43 +115,55 @@ class Zygote:
         """
         watcher = os.fork()
         if watcher == 0:
-            self._channel.close()
+            self._connection.close()
             _native.wait_for_end(self._engine)
             self._end_all()
             os._exit(0)
         _native.end_with_parent(True)
-        if self._channel.is_deserted():
+        if self._connection.is_deserted():
             self._end_all()  # It has died before anybody watched it, and so does the watcher.
             os._exit(0)
         return watcher
 
-    def _start(self, request: dict[str, Any], descriptors: list[int]) -> None:
+    def _start(self, request: dict[str, Any], streams: list[_native.Descriptor]) -> None:
         job = request["job"]
         try:
-            entry = self._entry(request["step"], request["item"])
-            pid = self._fork(entry, request, [self._lock, *descriptors])
+            pid = self._fork(request, *streams)
         except (PartitaError, OSError) as error:
             self._say("refused", job=job, reason=str(error))
         else:
             self._say("started", job=job, pid=pid)
             self._watch_end(job, pid)
-        for descriptor in descriptors:
-            os.close(descriptor)
+        for stream in streams:
+            stream.close()
 
-    def _fork(self, entry: _native.StepEntry, request: dict[str, Any], streams: list[int]) -> int:
-        """Forks the process of an attempt; returns its id."""
-        zygote = os.getpid()
+    def _fork(
+        self, request: dict[str, Any], stdout: _native.Descriptor, stderr: _native.Descriptor
+    ) -> int:
+        """Forks the process of an attempt; returns its id.
+
+        What can be done before the fork is done here: this process has done it often, and writes
+        to no page that a fork would have to copy.
+
+        Raises:
+            PartitaError: Why it is not to be forked from this process.
+        """
+        assert self._lock is not None, "nothing is started before a run is open"
+        assert self._done is not None, "nothing is started before a run is open"
+        entry = self._entry(request["step"], request["item"])
+        terms = Terms(request["terms"], parent=os.getpid())
+        attempt = Attempt(entry, request["number"], terms)
+        streams, done, token = (self._lock, stdout, stderr), self._done, request["token"]
         pid = os.fork()
         if pid == 0:
-            self._channel.close()
-            assert self._done is not None, "nothing is started before a run is open"
-            child.run(entry, request, zygote, streams, self._done)
+            self._connection.close()
+            child.run(attempt, terms, streams, done, token)
         return pid
 
     def _watch_end(self, job: int, pid: int) -> None:
         self._processes[job], self._jobs[pid] = pid, job
         try:
-            self._channel.watch(pid)
+            self._connection.watch(pid)
         except OSError:  # It must not run where nobody would see it end.
             _kill(pid, signal.SIGKILL)
             self._ended(job, pid)
@@ -167,7 +179,7 @@ class Zygote:
         entry = self._run.step_at(step, item)
         if entry.source in self._failed:
             raise PartitaError("its module cannot be imported before it")
-        threads = _threads()
+        threads = _native.count_threads()
         if threads != 1:
             raise PartitaError(f"importing its modules has started threads ({threads - 1})")
         return entry
@@ -203,9 +215,9 @@ class Zygote:
 
     def _others(self) -> Iterator[int]:
         """Yields the run's other processes: its lock is their input, or in their environment."""
-        if self._lock < 0:
+        if self._lock is None:
             return
-        lock = os.readlink(f"/proc/self/fd/{self._lock}")
+        lock = os.readlink(f"/proc/self/fd/{self._lock.fileno()}")
         mark = os.fsencode(f"{MARK}={lock}")
         own = (os.getpid(), os.getpgrp())  # Who watches is of the group of whom it watches over.
         for name in filter(str.isdigit, os.listdir("/proc")):
@@ -226,10 +238,6 @@ def _children() -> list[int]:
         return [int(pid) for pid in children.read().split()]
 
 
-def _threads() -> int:
-    return len(os.listdir("/proc/self/task"))
-
-
 def _kill(pid: int, number: int) -> None:
     try:
         os.killpg(pid, number)
@@ -247,13 +255,13 @@ def _reap(pid: int) -> int:
 
 def main() -> None:
     """Serves the orchestrator that started this process."""
-    channel = _native.Channel.of_stdin()
+    connection = _native.PacketSocket.of_stdin()
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # Nothing that the author's modules read comes from there.
     os.close(nothing)
     print_lines()
     _native.adopt_orphans()  # So that what has left the processes of steps can be found.
-    Zygote(channel).serve()
+    Zygote(connection).serve()
     os._exit(0)
 
 

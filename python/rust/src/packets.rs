@@ -5,18 +5,19 @@
 
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::{Mutex, PoisonError};
 
+use nix::sys::prctl::set_child_subreaper;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rustix::cmsg_space;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send,
-};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
+use rustix::process::{Pid, PidfdFlags, pidfd_open, setsid};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 /// Longest packet, in bytes.
 const MESSAGE_LIMIT: usize = 1 << 16;
@@ -28,11 +29,54 @@ const DESCRIPTORS: usize = 2;
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// A packet, and the descriptors that came with it.
-type Packet<'py> = (Bound<'py, PyBytes>, Vec<RawFd>);
+type Packet<'py> = (Bound<'py, PyBytes>, Vec<Descriptor>);
+
+/// A descriptor that came with a packet, open until it is closed or forgotten.
+#[pyclass(frozen, module = "partita._native")]
+pub(crate) struct Descriptor(Mutex<Option<OwnedFd>>);
+
+#[pymethods]
+impl Descriptor {
+    /// Returns its number.
+    fn fileno(&self) -> PyResult<RawFd> {
+        self.with(|descriptor| Ok(descriptor.as_raw_fd()))
+    }
+
+    /// Closes it.
+    fn close(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl Descriptor {
+    fn with<T>(&self, work: impl FnOnce(&OwnedFd) -> rustix::io::Result<T>) -> PyResult<T> {
+        let descriptor = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(work(descriptor.as_ref().ok_or_else(closed)?).map_err(io::Error::from)?)
+    }
+}
+
+/// Makes this process, a fork, one of its own: whatever it starts is of its group, or becomes its child,
+/// and its standard streams are these.
+#[pyfunction]
+pub(crate) fn separate(
+    stdin: &Descriptor,
+    stdout: &Descriptor,
+    stderr: &Descriptor,
+) -> PyResult<()> {
+    setsid().map_err(io::Error::from)?;
+    set_child_subreaper(true).map_err(io::Error::from)?;
+    stdin.with(|stream| dup2_stdin(stream))?;
+    stdout.with(|stream| dup2_stdout(stream))?;
+    stderr.with(|stream| dup2_stderr(stream))?;
+    for stream in [stdin, stdout, stderr] {
+        stream.close();
+    }
+    Ok(())
+}
 
 /// A socket that keeps packets apart, and processes that are watched beside it.
-#[pyclass(module = "partita._native", name = "Channel")]
-pub(crate) struct Channel {
+#[pyclass(module = "partita._native", name = "PacketSocket")]
+pub(crate) struct PacketSocket {
     socket: Option<OwnedFd>,
     /// Processes and the descriptors that tell of their ends.
     watched: Vec<(i32, OwnedFd)>,
@@ -40,7 +84,7 @@ pub(crate) struct Channel {
 }
 
 #[pymethods]
-impl Channel {
+impl PacketSocket {
     /// Takes the socket that is the standard input of this process.
     #[staticmethod]
     fn of_stdin() -> PyResult<Self> {
@@ -86,8 +130,9 @@ impl Channel {
         let Self { socket, buffer, .. } = self;
         let socket = socket.as_ref().ok_or_else(closed)?;
         let (length, descriptors) = retried(py, || receive(socket, buffer))?;
-        let descriptors = descriptors.into_iter().map(IntoRawFd::into_raw_fd).collect();
-        Ok((length > 0).then(|| (PyBytes::new(py, &self.buffer[..length]), descriptors)))
+        let descriptors =
+            descriptors.into_iter().map(|descriptor| Descriptor(Mutex::new(Some(descriptor))));
+        Ok((length > 0).then(|| (PyBytes::new(py, &self.buffer[..length]), descriptors.collect())))
     }
 
     /// Sends a packet; if nobody is there any more, that is seen by whoever waits next.
@@ -106,7 +151,7 @@ impl Channel {
     }
 }
 
-impl Channel {
+impl PacketSocket {
     fn socket(&self) -> PyResult<&OwnedFd> {
         self.socket.as_ref().ok_or_else(closed)
     }
@@ -124,7 +169,7 @@ pub(crate) fn wait_for_end(py: Python<'_>, process: i32) -> PyResult<()> {
 }
 
 fn closed() -> PyErr {
-    PyValueError::new_err("the channel is closed")
+    PyValueError::new_err("it is closed")
 }
 
 /// Returns a descriptor that can be read from once a process has ended.
