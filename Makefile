@@ -145,8 +145,10 @@ msrv:
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
 	@touch $@
 
+# With all targets: tests have features of dependencies on, and what is built without them would be
+# built again for them.
 .venv/native.stamp: .venv/venv.stamp python/develop.py $(RUST_SOURCES)
-	$(CARGO) build --workspace --locked
+	$(CARGO) build --workspace --all-targets --locked
 	.venv/bin/python python/develop.py target/debug
 	@touch $@
 

@@ -39,8 +39,8 @@ install_missing() {
     [ "$(id -u)" = 0 ] || fail "\`podman\` can be installed by root alone"
     command -v apt-get >/dev/null || fail "there is no \`podman\`, and no \`apt-get\` to install it with"
     { apt-get update -qq || true
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends podman crun
-    } >&2 || fail "\`apt-get install podman crun\` failed"
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends podman crun runc
+    } >&2 || fail "\`apt-get install podman crun runc\` failed"
 }
 
 configure() {
@@ -52,7 +52,10 @@ configure() {
     if [ "$processes" = unlimited ] || [ "$processes" -gt 32768 ]; then processes=32768; fi
     local runtime=runc driver=overlay
     [ "$user" = 0 ] || driver=vfs
-    ! command -v crun >/dev/null || runtime=crun
+    # crun refuses the first version of control groups if the second one has a controller beside it.
+    if [ -z "$(cat /sys/fs/cgroup/unified/cgroup.controllers 2>/dev/null)" ]; then
+        ! command -v crun >/dev/null || runtime=crun
+    fi
     cat >"$state/containers.conf" <<CONFIGURATION
 [containers]
 default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
