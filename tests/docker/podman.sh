@@ -107,8 +107,16 @@ down() {
     done
 }
 
+# Prints the processes that are left of it: one keeps the namespaces of a rootless one, whose service may
+# outlive the process that was asked to end.
+left() { grep -lsxzF "XDG_RUNTIME_DIR=$run" /proc/[0-9]*/environ | cut -d / -f 3; }
+
 purge() {
+    local pid
     down
+    for pid in $(left); do
+        kill -KILL "$pid" 2>/dev/null || true
+    done
     awk -v state="$state/" -v run="$run/" 'index($2, state) == 1 || index($2, run) == 1 { print $2 }' \
         /proc/mounts | sort -r | xargs -r umount --lazy
     rm -rf -- "$known" "$state" "$run"
