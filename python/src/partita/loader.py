@@ -26,6 +26,7 @@ from partita.errors import PartitaError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from importlib.abc import PathEntryFinder
     from types import ModuleType
     from typing import Any
@@ -64,25 +65,20 @@ def import_module(name: str, shown: str, *, root: str | None = None) -> ModuleTy
         PartitaError: There is none of this name.
         AuthorError: It cannot be loaded.
     """
-    global loading
-    loading = True
     try:
-        load(name)
-        return sys.modules[name]
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            place = "the source root" if root is None else source_root.described(root)
-            raise PartitaError(
-                f"there is no module `{name}` in {place} or the environment; check the target, or "
-                "name a file: `file.py:pipeline`."
-            ) from None
-        raise AuthorError(shown) from error
-    except PartitaError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise AuthorError(shown) from error
-    finally:
-        loading = False
+        _execute(load, name, shown)
+    except AuthorError as error:
+        missing = getattr(error.__cause__, "name", None)
+        if not isinstance(error.__cause__, ModuleNotFoundError) or missing is None:
+            raise
+        if name != missing and not name.startswith(f"{missing}."):
+            raise
+        place = "the source root" if root is None else source_root.described(root)
+        raise PartitaError(
+            f"there is no module `{name}` in {place} or the environment; check the target, or "
+            "name a file: `file.py:pipeline`."
+        ) from None
+    return sys.modules[name]
 
 
 def load_anonymous(name: str, path: str) -> ModuleType:
@@ -94,17 +90,22 @@ def load_anonymous(name: str, path: str) -> ModuleType:
         raise PartitaError(f"`{path}` cannot be loaded as Python.")
     module = module_from_spec(spec)
     sys.modules[name] = module
+    _execute(spec.loader.exec_module, module, path)
+    return module
+
+
+def _execute(work: Callable[[Any], object], what: Any, shown: str) -> None:
+    """Does what executes the author's code; whatever that raises is an `AuthorError`."""
     global loading
     loading = True
     try:
-        spec.loader.exec_module(module)
+        work(what)
     except PartitaError:
         raise
     except (Exception, SystemExit) as error:
-        raise AuthorError(path) from error
+        raise AuthorError(shown) from error
     finally:
         loading = False
-    return module
 
 
 def put_first(root: str, *below: str) -> None:
