@@ -145,10 +145,10 @@ msrv:
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
 	@touch $@
 
-# With all targets: tests have features of dependencies on, and what is built without them would be
-# built again for them.
+# With the examples: they, and tests, have features of dependencies on, and what is built without them
+# would be built again for the tests.
 .venv/native.stamp: .venv/venv.stamp python/develop.py $(RUST_SOURCES)
-	$(CARGO) build --workspace --all-targets --locked
+	$(CARGO) build --workspace --lib --bins --examples --locked
 	.venv/bin/python python/develop.py target/debug
 	@touch $@
 
