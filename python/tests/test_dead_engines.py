@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -11,6 +12,7 @@ from chaos_faults import zygotes
 from conftest import Project
 from partita import Client
 from process_stack import check_nothing_left, use_process, wait_until_gone
+from rust_programs import FAILING, start
 from waiting_run import run_until_ready, write_waiting
 
 #: Starts a program that keeps nothing of its step, and waits.
@@ -119,3 +121,40 @@ def test_a_program_that_left_its_steps_group_ends_with_the_run(
     write_waiting(project, DAEMON.replace("ready()\n        time.sleep(1000)", "return number"))
     assert project.run().code == 0
     check_nothing_left(project)
+
+
+#: Starts a program that is of no group of its step, says so, and waits.
+SCRIPT = "setsid sleep 1000 & echo started; exec sleep 1000"
+
+
+def test_programs_end_with_an_engine_that_is_a_program(project: Project, command: str) -> None:
+    use_process(command)
+    words = [FAILING, "run", "commanding", "--param", f"script={SCRIPT}"]
+    engine = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert engine.stdout is not None
+    assert engine.stdout.readline() == "makes | started\n"
+    engine.kill()
+    engine.communicate()
+    wait_until_gone(project)
+    assert start(FAILING, "run", "mapped").returncode == 0
+    check_nothing_left(project)
+
+
+def test_commands_end_with_an_engine_in_python_that_forks_no_step(
+    project: Project, command: str
+) -> None:
+    use_process(command)
+    project.write("main.py", COMMANDING.format(script=SCRIPT))
+    engine = run_until_ready(project, "makes | started")
+    engine.kill()
+    engine.communicate()
+    wait_until_gone(project)
+
+
+COMMANDING = """
+    from partita import command_step, output, pipeline
+
+    @pipeline
+    def main():
+        command_step(["sh", "-c", "{script}", "sh", output.made], name="makes")()
+"""

@@ -82,6 +82,9 @@ impl Attempt {
 /// The word that tells a program to run one of its steps.
 pub const PROGRAM_ENTRYPOINT: &str = "entrypoint";
 
+/// The word that tells a program to end what its parent leaves behind of a run.
+pub const PROGRAM_WATCHER: &str = "watcher";
+
 /// What is found in a program that has pipelines, so that nothing else is started as one.
 pub const PROGRAM_MARK: &str = "partita program: its pipelines are run as `PROGRAM run PIPELINE`";
 

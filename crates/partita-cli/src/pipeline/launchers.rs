@@ -157,6 +157,11 @@ fn interpreter(python: &PythonPath) -> PathBuf {
     python.clone().unwrap_or_else(|_| NO_PYTHON.into())
 }
 
+/// Returns the program whose pipeline a run is, if it is one's.
+fn own_program(live: &LiveRun) -> Option<PathBuf> {
+    live.header().target.as_ref()?.program.as_ref().map(PathBuf::from)
+}
+
 /// Returns the program `partita`, if steps of an orchestrator are commands, which it enters.
 ///
 /// # Errors
@@ -227,6 +232,7 @@ pub(super) fn open(
             context: Arc::clone(context),
             locks: locks(prepared),
             interpreter: interpreter.clone(),
+            program: own_program(live),
             echo: Arc::clone(&echo),
             gpus: Arc::clone(&gpus),
         };

@@ -39,6 +39,8 @@ pub(super) struct Setup {
     pub(super) config: ProcessOrchestratorConfig,
     pub(super) gpus: Arc<OwnGpus>,
     pub(super) interpreter: PathBuf,
+    /// The program that drives the run, if one does.
+    pub(super) program: Option<PathBuf>,
     pub(super) echo: Arc<dyn Echo>,
     /// The name of the orchestrator.
     pub(super) orchestrator: String,

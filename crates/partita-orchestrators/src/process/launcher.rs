@@ -28,6 +28,8 @@ pub struct Place {
     pub locks: PathBuf,
     /// The Python that runs steps.
     pub interpreter: PathBuf,
+    /// The program that drives the run, and watches over it; `None` where Python drives.
+    pub program: Option<PathBuf>,
     /// Shows what steps print.
     pub echo: Arc<dyn Echo>,
     /// The graphics processors that the steps of the run hold.
@@ -82,6 +84,7 @@ impl ProcessLauncher {
             context: place.context,
             config,
             interpreter: place.interpreter,
+            program: place.program,
             echo: place.echo,
             orchestrator: name(),
         };

@@ -62,18 +62,7 @@ impl ProcessLock {
 
     /// Ends what is left of an earlier engine of the run and does not hold the lock.
     pub(super) fn end_marked(&self) -> io::Result<()> {
-        let begun = Instant::now();
-        loop {
-            let left = found(&self.path, is_marked)?;
-            if left.is_empty() {
-                return Ok(());
-            }
-            if begun.elapsed() > PATIENCE {
-                return Err(still_there(&left));
-            }
-            end(&left);
-            std::thread::sleep(LOOK);
-        }
+        end_found(&self.path, is_marked)
     }
 
     /// Returns the file, to be the standard input of a process.
@@ -90,6 +79,26 @@ impl ProcessLock {
 impl Drop for ProcessLock {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Ends the other processes of the run whose lock is at `path`.
+pub(super) fn end_all(path: &Path) -> io::Result<()> {
+    end_found(path, belongs)
+}
+
+fn end_found(path: &Path, is_one: fn(&Path, &Path) -> bool) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let left = found(path, is_one)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err(still_there(&left));
+        }
+        end(&left);
+        std::thread::sleep(LOOK);
     }
 }
 

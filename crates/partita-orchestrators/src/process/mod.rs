@@ -18,6 +18,7 @@ mod pipes;
 mod running;
 mod supervisor;
 mod warm;
+mod watcher;
 mod zygote;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use partita_core::stack::{Capabilities, ComponentType, Delegates, Flavor};
 
 pub use config::ProcessOrchestratorConfig;
 pub use launcher::{OpenError, Place, ProcessLauncher, end_left};
+pub use watcher::watch;
 
 /// The name of the flavor.
 pub const NAME: &str = "process";

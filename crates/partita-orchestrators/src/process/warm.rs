@@ -1,7 +1,7 @@
 //! Whether steps are forked from a zygote, and which one.
 //!
-//! A run has one also where steps start Python anew: it ends whatever its engine leaves behind. Where
-//! all steps are entered by programs, there is none.
+//! A run has one also where no step is forked: it ends whatever its engine leaves behind. Where a
+//! program drives, its watcher does that.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use partita_core::deployment::Step;
 
 use super::entrypoint::{Setup, needs_own_start};
 use super::lock::ProcessLock;
+use super::watcher::Watcher;
 use super::zygote::Zygote;
 
 /// How long a zygote's imports may take before steps are started without it.
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How many zygotes of a run may be lost before no more steps are forked.
 const MOST_LOSSES: u32 = 3;
 
-/// The zygote of a run, started with the first step that needs it.
+/// The zygote of a run, or its watcher, started with the first step.
 pub(super) struct Warm {
     state: State,
     losses: u32,
@@ -32,6 +33,8 @@ enum State {
     None,
     /// There is one; until it is ready, it has to be by some time.
     Live { zygote: Zygote, overdue_at: Instant },
+    /// There is none, and a watcher in its place.
+    Watched(#[expect(dead_code, reason = "it is dropped")] Watcher),
     /// There will be none.
     Unusable,
 }
@@ -49,24 +52,26 @@ impl Warm {
         let mut known = std::collections::HashSet::new();
         let steps = deployment.steps.iter().enumerate();
         let is_python = |step: &Step| deployment.program_of(step).is_none();
-        let has_python = deployment.steps.iter().any(|step| is_ours(step) && is_python(step));
         let steps = steps.filter(|(_, step)| {
             is_ours(step) && is_python(step) && needs_own_start(step).is_none()
         });
         let steps = steps.filter(|(_, step)| known.insert(&step.source)).map(|(step, _)| step);
         let forks = setup.config.warm;
         let steps = steps.filter(|_| forks).collect();
-        let state = if has_python { State::None } else { State::Unusable };
-        Self { state, losses: 0, forks, steps }
+        Self { state: State::None, losses: 0, forks, steps }
     }
 
-    /// Starts the zygote if there is none; returns whether it forks steps.
+    /// Starts the zygote, or the watcher, if there is none; returns whether it forks steps.
     pub(super) fn start(&mut self, setup: &Setup, lock: &ProcessLock) -> bool {
         if matches!(self.state, State::None) {
-            self.state = match Zygote::start(setup, &self.steps, lock) {
-                Ok(zygote) => State::Live { zygote, overdue_at: Instant::now() + PATIENCE },
-                Err(_) => State::Unusable,
+            let started = match &setup.program {
+                Some(program) => Watcher::start(program, lock).map(State::Watched),
+                None => Zygote::start(setup, &self.steps, lock).map(|zygote| {
+                    let overdue_at = Instant::now() + PATIENCE;
+                    State::Live { zygote, overdue_at }
+                }),
             };
+            self.state = started.unwrap_or(State::Unusable);
         }
         self.forks && matches!(self.state, State::Live { .. })
     }
@@ -75,7 +80,7 @@ impl Warm {
     pub(super) fn zygote(&self) -> Option<&Zygote> {
         match &self.state {
             State::Live { zygote, .. } => Some(zygote),
-            State::None | State::Unusable => None,
+            State::None | State::Watched(_) | State::Unusable => None,
         }
     }
 
@@ -83,7 +88,7 @@ impl Warm {
     pub(super) fn zygote_mut(&mut self) -> Option<&mut Zygote> {
         match &mut self.state {
             State::Live { zygote, .. } => Some(zygote),
-            State::None | State::Unusable => None,
+            State::None | State::Watched(_) | State::Unusable => None,
         }
     }
 
@@ -91,7 +96,7 @@ impl Warm {
     pub(super) fn overdue_at(&self) -> Option<Instant> {
         match &self.state {
             State::Live { zygote, overdue_at } => (!zygote.is_ready).then_some(*overdue_at),
-            State::None | State::Unusable => None,
+            State::None | State::Watched(_) | State::Unusable => None,
         }
     }
 

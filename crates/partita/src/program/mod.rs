@@ -15,7 +15,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use partita_cli::context::Context;
 use partita_cli::error::{CommandError, USAGE};
 use partita_cli::pipeline_options::PipelineOptions;
-use partita_core::launcher::{PROGRAM_ENTRYPOINT, PROGRAM_MARK};
+use partita_core::launcher::{PROGRAM_ENTRYPOINT, PROGRAM_MARK, PROGRAM_WATCHER};
 
 pub use offered::OfferedStep;
 
@@ -84,6 +84,12 @@ enum Verb {
     /// Say what pipelines in other languages have to know of the steps, in JSON.
     #[command(hide = true)]
     Steps,
+    /// Wait for the end of the process that has started this one, and end what it leaves of its run.
+    #[command(hide = true, name = PROGRAM_WATCHER)]
+    Watcher {
+        /// Its process id.
+        engine: u32,
+    },
     /// Continue a run of this program.
     #[command(hide = true)]
     Resume {
@@ -168,6 +174,8 @@ fn dispatch(
             let pipeline = choose(pipelines, asked.pipeline.as_deref())?;
             run::resume(pipeline, asked.options, run, from_step, &context)
         }
+        Verb::Watcher { engine } => partita_orchestrators::process::watch(engine)
+            .map_err(|error| CommandError::failed(error.to_string())),
         Verb::Steps => offered::tell(pipelines, steps, &context),
         Verb::Describe { output } => describe::describe(pipelines, output.output, &context),
     }
