@@ -181,13 +181,13 @@ impl Session {
     /// # Errors
     /// If the registry cannot be read.
     pub fn flavor_settings(&self) -> Result<FlavorSettings, SessionError> {
-        let built_in = partita_orchestrators::flavors();
-        let flavors = self.home.metadata().flavors(ComponentType::Orchestrator, &built_in)?;
-        let names = flavors.iter().map(|flavor| flavor.name.clone()).collect();
-        let schemas = flavors
-            .into_iter()
-            .filter_map(|flavor| Some((flavor.name.clone(), flavor.settings()?.clone())));
-        Ok(FlavorSettings { schemas: schemas.collect(), flavors: names })
+        let registered = self.home.metadata().flavors(ComponentType::Orchestrator, &[])?;
+        let registered = registered.into_iter().map(|flavor| {
+            let settings = flavor.settings().cloned();
+            (flavor.name, settings)
+        });
+        let built_in = partita_orchestrators::settings_schemas();
+        Ok(FlavorSettings { built_in, registered: registered.collect() })
     }
 
     /// Returns what a stack's image builder cannot do.

@@ -1,6 +1,7 @@
 //! Checks the settings that a flavor of orchestrators has of its own, against the flavor's schema.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use partita_core::diagnostic::{Diagnostic, Location, Report};
 use partita_core::literal::Literal;
@@ -8,18 +9,34 @@ use partita_core::schema::{Mismatch, Schema};
 use partita_core::secret;
 use partita_core::spec::StepSpec;
 use partita_core::stack::Component;
+use serde_json::Value;
 
 use super::CompileRequest;
 use super::messages::{quoted, suggestion};
 use super::options::{Options, Placed};
 
-/// The flavors whose settings a pipeline may hold.
+/// The flavors of orchestrators, with the JSON Schemas of the settings that a pipeline may hold for
+/// them; a flavor without one takes none.
 #[derive(Debug, Clone, Default)]
 pub struct FlavorSettings {
-    /// The JSON Schemas of settings, by flavor; a flavor without one takes none.
-    pub schemas: BTreeMap<String, serde_json::Value>,
-    /// The names of all flavors of orchestrators.
-    pub flavors: Vec<String>,
+    /// Those that need no registration. What makes a schema takes as long as many a step, and few
+    /// pipelines need it.
+    pub built_in: BTreeMap<&'static str, Option<fn() -> Value>>,
+    /// Those that are registered; none of them is called as one that is built in.
+    pub registered: BTreeMap<String, Option<Value>>,
+}
+
+impl FlavorSettings {
+    fn names(&self) -> Vec<&str> {
+        self.built_in.keys().copied().chain(self.registered.keys().map(String::as_str)).collect()
+    }
+
+    fn schema(&self, flavor: &str) -> Option<Value> {
+        match self.built_in.get(flavor) {
+            Some(schema) => schema.map(|schema| schema()),
+            None => self.registered.get(flavor).cloned().flatten(),
+        }
+    }
 }
 
 /// Settings of orchestrators, by flavor; under an empty name those for whatever flavor runs the step.
@@ -40,12 +57,23 @@ struct Owner<'o> {
 /// Checks the settings of each step, and tells what several inherit once.
 pub(super) struct SettingsChecker<'a> {
     request: &'a CompileRequest,
+    /// The schemas that were needed so far, by flavor.
+    schemas: HashMap<String, Option<Arc<Value>>>,
     told: HashSet<(Option<(String, u64)>, String)>,
 }
 
 impl<'a> SettingsChecker<'a> {
     pub(super) fn new(request: &'a CompileRequest) -> Self {
-        Self { request, told: HashSet::new() }
+        Self { request, schemas: HashMap::new(), told: HashSet::new() }
+    }
+
+    fn schema(&mut self, flavor: &str) -> Option<Arc<Value>> {
+        if let Some(known) = self.schemas.get(flavor) {
+            return known.clone();
+        }
+        let schema = self.request.flavor_settings.schema(flavor).map(Arc::new);
+        self.schemas.insert(flavor.to_owned(), schema.clone());
+        schema
     }
 
     /// Returns the settings of a step for the orchestrator with this name, or the default one.
@@ -57,10 +85,10 @@ impl<'a> SettingsChecker<'a> {
         report: &mut Report,
     ) -> BTreeMap<String, Literal> {
         let all = &options.orchestrator_settings;
-        let FlavorSettings { schemas, flavors } = &self.request.flavor_settings;
-        let names: Vec<&str> = flavors.iter().map(String::as_str).collect();
+        let names = self.request.flavor_settings.names();
+        let is_flavor = |name: &str| names.contains(&name);
         for (flavor, settings) in all {
-            if !flavor.is_empty() && !names.contains(&flavor.as_str()) {
+            if !flavor.is_empty() && !is_flavor(flavor) {
                 let what =
                     format!("`settings` has keys for {}, which is no flavor", quoted(flavor));
                 let place = settings.values().find_map(|placed| placed.location.as_ref());
@@ -76,20 +104,21 @@ impl<'a> SettingsChecker<'a> {
         }
         // Those for other flavors wait for a stack that has them; what is wrong is wrong already.
         let others = |(flavor, _): &(&String, _)| **flavor != component.flavor;
-        for (flavor, settings) in all.iter().filter(others).filter(|(it, _)| flavors.contains(it)) {
+        for (flavor, settings) in all.iter().filter(others).filter(|(it, _)| is_flavor(it)) {
             let name = format!("flavor {}", quoted(flavor));
             let owner = Owner { name, flavor, without: "take them away" };
             let settings = settings.iter().collect();
-            self.check_all(schemas.get(flavor), &settings, &owner, step, report);
+            let schema = self.schema(flavor);
+            self.check_all(schema.as_deref(), &settings, &owner, step, report);
         }
         let owner = Owner {
             name: named(component),
             flavor: &component.flavor,
             without: "take them away, or say for which flavor they are, as in `orchestrator.FLAVOR`",
         };
-        let schema = schemas.get(&component.flavor);
-        self.check_all(schema, &settings, &owner, step, report);
-        if let Some(schema) = schema {
+        let schema = self.schema(&component.flavor);
+        self.check_all(schema.as_deref(), &settings, &owner, step, report);
+        if let Some(schema) = &schema {
             self.check_missing(&Schema::of(schema), &settings, &owner, step, report);
         }
         let values = settings.into_iter().map(|(key, placed)| (key.clone(), placed.value.clone()));
@@ -99,7 +128,7 @@ impl<'a> SettingsChecker<'a> {
     /// Checks settings against a schema; without one there are none.
     fn check_all(
         &mut self,
-        schema: Option<&serde_json::Value>,
+        schema: Option<&Value>,
         settings: &Settings<'_>,
         owner: &Owner<'_>,
         step: &StepSpec,

@@ -52,9 +52,14 @@ pub fn flavor() -> Flavor {
             .to_owned(),
         source: "built-in".to_owned(),
         config_schema: schemars::schema_for!(DockerOrchestratorConfig).to_value(),
-        settings_schema: Some(schemars::schema_for!(DockerOrchestratorSettings).to_value()),
+        settings_schema: Some(settings_schema()),
         plugin: None,
     }
+}
+
+/// Returns the JSON Schema of its settings on pipelines and steps.
+pub fn settings_schema() -> serde_json::Value {
+    schemars::schema_for!(DockerOrchestratorSettings).to_value()
 }
 
 /// Seconds in which a busy engine ends a container that was killed when its grace was over.

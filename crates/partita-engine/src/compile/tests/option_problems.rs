@@ -277,9 +277,10 @@ fn request_with_settings() -> CompileRequest {
         "additionalProperties": false,
     });
     let slurm = json!({ "properties": { "partition": {} }, "required": ["account"] });
-    let schemas = BTreeMap::from([("local".to_owned(), schema), ("slurm".to_owned(), slurm)]);
-    let flavors = ["local", "slurm", "plain"].map(str::to_owned).into();
-    CompileRequest { flavor_settings: FlavorSettings { schemas, flavors }, ..request() }
+    let schemas = [("local", Some(schema)), ("slurm", Some(slurm)), ("plain", None)];
+    let registered = schemas.map(|(name, schema)| (name.to_owned(), schema)).into();
+    let flavor_settings = FlavorSettings { registered, ..FlavorSettings::default() };
+    CompileRequest { flavor_settings, ..request() }
 }
 
 #[test]
