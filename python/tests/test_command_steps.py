@@ -121,11 +121,16 @@ METACHARACTERS = """
         shell=True, inputs=["in " + ODD, "text"], name="copy " + ODD,
     )
     listed = command_step(["cp", input.file, output[ODD]], name="listed")
+    quoted = command_step(
+        f'printf "%s" "{{input.text}}" > "{{output.made}}"; echo "`echo {{input.text}}`" >&2',
+        shell=True, name="quoted",
+    )
 
     @pipeline
     def copying():
         copied = copy.with_options(retry=StepRetryConfig(max_retries=1))(**{{"in " + ODD: write()}}, text=ODD)
         listed(copied)
+        quoted(ODD)
 """
 
 
@@ -136,7 +141,18 @@ def test_nothing_that_is_inserted_means_anything_to_a_shell(project: Project, pl
     assert not (project.folder / "pwned").exists()
     run = Client().get_run("latest")
     assert run.steps["listed"].outputs[ODD].load().read_text() == "odd\n"
-    assert ODD in run.steps["copy " + ODD].log
+    assert ODD in run.steps["copy " + ODD].log and ODD in run.steps["quoted"].log
+    assert run.steps["quoted"].outputs["made"].load().read_text() == ODD
+
+
+def test_what_a_shell_would_take_as_text_is_refused_before_the_run(project: Project) -> None:
+    words = "grep '{input.text}' > {output.made}"
+    write_main(project, WRONG.format(words=words).replace("wrong()", 'wrong("a")'))
+    refused = project.run()
+    assert refused.code == 1, refused
+    told = "in step `wrong`, the input `text` stands between single quotes of the script"
+    assert told in refused.err and "what is inserted is quoted" in refused.err
+    assert not Client().list_runs()
 
 
 WRONG = """

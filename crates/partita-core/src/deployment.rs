@@ -99,12 +99,20 @@ pub struct CommandLine {
     pub executable: Executable,
     /// The words that it is started with, each in parts.
     pub words: Vec<Vec<CommandPart>>,
-    /// Whether the words are for a shell, so that what is inserted is quoted.
+    /// Whether a shell is started, and the words are `-c` and a script, which sees no more of what is
+    /// inserted than its value.
     #[serde(default, skip_serializing_if = "is_default")]
     pub is_script: bool,
     /// The outputs whose files may be empty.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub may_be_empty: BTreeSet<String>,
+}
+
+impl CommandLine {
+    /// Returns the parts of the script, if a shell runs one.
+    pub fn script(&self) -> Option<&[CommandPart]> {
+        self.words.get(1).filter(|_| self.is_script).map(Vec::as_slice)
+    }
 }
 
 /// A part of a word.

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod metadata;
 pub mod runs;
 pub mod schedule;
+mod script;
 pub mod secrets;
 pub mod step_runner;
 pub mod store;

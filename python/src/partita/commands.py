@@ -152,7 +152,7 @@ def command_step(
             not given; so are those whose names alone are given.
         outputs: The outputs by name, with their types: `Path`, which is all that are not said, or
             the type of what the file says. Those that `words` mention if not given.
-        shell: Whether `words` is a script for `/bin/sh`; what it inserts is quoted.
+        shell: Whether `words` is a script for `/bin/sh`, which has what it inserts in variables.
         may_be_empty: The outputs whose files may be empty.
         **options: Those of `step`.
 

@@ -7,6 +7,7 @@ use partita_core::diagnostic::{Diagnostic, Report};
 use partita_core::spec::StepSpec;
 
 use super::messages::quoted;
+use crate::script::Script;
 
 /// What follows the key of a source whose executable is that of an image.
 const IN_IMAGE: &str = " in its image";
@@ -14,7 +15,8 @@ const IN_IMAGE: &str = " in its image";
 /// What the parts of a source are called that are executables.
 const PART: &str = "executable";
 
-/// Checks that the executable of a command is there, unless its step runs in an image.
+/// Checks that a shell inserts what its script is to have, and that the executable of a command is
+/// there, unless its step runs in an image.
 pub(super) fn check(
     step: &StepSpec,
     source: Option<&Source>,
@@ -22,6 +24,11 @@ pub(super) fn check(
     report: &mut Report,
 ) {
     let Some(command) = source.and_then(|source| source.command.as_ref()) else { return };
+    if let Some(Err(misplaced)) = command.script().map(Script::of) {
+        let what = format!("in step {}, {misplaced}", quoted(&step.name));
+        let help = "write it outside of quotes, or between double ones: what is inserted is quoted";
+        report.push(Diagnostic::new(what).help(help).at(step.location.clone()));
+    }
     if command.executable.digest.is_some() || config.docker.has_image() {
         return;
     }

@@ -6,6 +6,7 @@ use partita_core::deployment::{CommandLine, CommandPart};
 
 use super::failed;
 use super::files::Written;
+use crate::script::Script;
 use crate::step_runner::Stopped;
 
 /// Returns the inputs that a command mentions.
@@ -18,17 +19,13 @@ pub(super) fn inputs(command: &CommandLine) -> BTreeSet<&str> {
     inputs.collect()
 }
 
-/// Returns the words with texts and paths in place of inputs and outputs.
+/// Returns the words with texts and paths in place of inputs and outputs. Those of a script follow it.
 pub(super) fn filled(
     command: &CommandLine,
     inputs: &BTreeMap<&str, String>,
     outputs: &[Written],
 ) -> Result<Vec<String>, Stopped> {
-    let insert = |text: &str| match command.is_script {
-        true => quoted(text),
-        false => text.to_owned(),
-    };
-    let part = |part: &CommandPart| {
+    let value = |part: &CommandPart| {
         let found = match part {
             CommandPart::Text(text) => return Ok(text.clone()),
             CommandPart::Input(name) => inputs.get(name.as_str()).cloned(),
@@ -43,27 +40,14 @@ pub(super) fn filled(
             true => Err(failed(format!(
                 "the value of {part} has a NUL in it, which no command can be given"
             ))),
-            false => Ok(insert(&found)),
+            false => Ok(found),
         }
     };
-    command.words.iter().map(|word| word.iter().map(part).collect()).collect()
-}
-
-/// Returns text as a single word of a shell that says nothing else.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_that_is_inserted_means_anything_to_a_shell() {
-        for text in ["", "plain", "a b", "$(touch x); `y` | z > \"w\"", "it's", "-rf *", "a\nb"] {
-            let script = format!("printf %s {}", quoted(text));
-            let said = std::process::Command::new("/bin/sh").args(["-c", &script]).output();
-            assert_eq!(String::from_utf8(said.expect("a shell").stdout).expect("text"), text);
-        }
-    }
+    let Some(parts) = command.script() else {
+        return command.words.iter().map(|word| word.iter().map(value).collect()).collect();
+    };
+    let script = Script::of(parts).map_err(|misplaced| failed(misplaced.to_string()))?;
+    let name = command.executable.path.clone();
+    let words = ["-c".to_owned(), script.text, name].into_iter().map(Ok);
+    words.chain(script.inserted.into_iter().map(value)).collect()
 }
