@@ -9,6 +9,7 @@ from pathlib import Path
 from conftest import Project
 from partita import Client
 from process_stack import partita
+from rust_programs import NUMBERS, start
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/custom_orchestrator_rust"
@@ -75,6 +76,19 @@ def test_options_of_a_rust_orchestrator_reach_the_entrypoint_that_it_names(
     partita(command, "run", "train.py", "--param", "count=1")
     told = sorted(project.lines())
     assert told == [f"train {step} user,pid" for step in ("look_around", "square", "total")]
+
+
+def test_they_reach_it_also_where_a_program_enters_the_steps(
+    project: Project, command: str
+) -> None:
+    project.write(".partita/config.toml", "")
+    project.write("entry.py", ENTRYPOINT)
+    use_sandbox(command, "--entrypoint=entry.Told", '--namespaces=["user", "pid"]')
+    ran = start(NUMBERS, "run")
+    assert ran.returncode == 0, ran
+    run = Client().get_run("latest")
+    assert sorted(project.lines()) == sorted(f"numbers {step} user,pid" for step in run.steps)
+    assert [len(step.attempts) for step in run.steps.values()] == [1] * 5
 
 
 def test_what_a_rust_orchestrator_does_after_a_step_is_done_in_its_executable(

@@ -47,9 +47,10 @@ class RemoteOrchestrator(BaseOrchestrator):
     ) -> str:
         """Starts a step there, unless it is there already."""
         job = attempt.id.replace("/", "_")
-        words = [self.config.python or command[0], *command[1:]]
+        if self.config.python and command[1] == "-m":  # A program enters its steps without.
+            command = [self.config.python, *command[1:]]
         variables = [f"export {key}={shlex.quote(value)}" for key, value in environment.items()]
-        self.ask(LAUNCH, job, command=shlex.join(words), variables="\n".join(variables))
+        self.ask(LAUNCH, job, command=shlex.join(command), variables="\n".join(variables))
         return job
 
     def poll(self, job_id: str) -> JobReport | JobStatus:

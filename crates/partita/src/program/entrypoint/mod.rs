@@ -8,12 +8,14 @@ mod terms;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use partita_cli::error::{CANCELLED, FAILED, USAGE};
-use partita_core::launcher::{ENTRYPOINT_CONFIG_SOURCE, Outcome};
+use partita_cli::interpreter;
+use partita_core::launcher::{ENTRYPOINT_CONFIG_SOURCE, Outcome, PYTHON_ENTRYPOINT};
 use partita_core::run::Failure;
 use partita_engine::step_runner::{Entered, RunEntry, StepEntry};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -41,9 +43,12 @@ impl<E: std::error::Error> From<E> for Refused {
 /// Runs the step that these words name.
 pub(super) fn main(pipelines: &[Pipeline], steps: &[OfferedStep], words: &[OsString]) -> ExitCode {
     let offered = &Offered { pipelines, steps };
-    let told = options::read(words)
-        .map_err(|message| Refused(USAGE, message))
-        .and_then(|given| enter(offered, &given));
+    let told = match options::source(words) {
+        Some(source) if !is_own(&source) => Err(become_python(&source, words)),
+        _ => options::read(words)
+            .map_err(|message| Refused(USAGE, message))
+            .and_then(|given| enter(offered, &given)),
+    };
     match told {
         Ok(code) => code,
         Err(Refused(code, message)) => {
@@ -55,7 +60,6 @@ pub(super) fn main(pipelines: &[Pipeline], steps: &[OfferedStep], words: &[OsStr
 
 fn enter(offered: &Offered<'_>, given: &Given) -> Result<ExitCode, Refused> {
     let option = |name: &str| given.get(name).map(String::as_str).unwrap_or_default();
-    check_configuration(option("entrypoint_config_source"))?;
     let number = number(option("attempt"))?;
     let item = given.get("item").map(|item| self::item(item)).transpose()?;
     let terms = Terms::from_environment()?;
@@ -105,20 +109,26 @@ fn attempt(
     Ok(told(entry, entered, number, terms.is_told()))
 }
 
-/// A program reads the standard options, and no others.
-fn check_configuration(source: &str) -> Result<(), Refused> {
+/// Returns whether a program is what this source names: it reads the standard options, and no others.
+fn is_own(source: &str) -> bool {
     // Python names it by the module that it is defined in.
     const IN_ITS_MODULE: &str =
         "partita.entrypoints.step_entrypoint_configuration.StepEntrypointConfiguration";
-    if [ENTRYPOINT_CONFIG_SOURCE, IN_ITS_MODULE].contains(&source) {
-        return Ok(());
-    }
-    Err(Refused(
-        FAILED,
-        format!(
-            "`{source}` is a class in Python, and this program enters its steps itself; run its pipelines on an orchestrator whose entrypoint is `{ENTRYPOINT_CONFIG_SOURCE}`"
-        ),
-    ))
+    [ENTRYPOINT_CONFIG_SOURCE, IN_ITS_MODULE].contains(&source)
+}
+
+/// Has the class that an orchestrator names read its options, start this program once more with those
+/// that are left, and do what follows the step. Returns why that cannot be.
+fn become_python(source: &str, words: &[OsString]) -> Refused {
+    let why = match interpreter::find() {
+        Ok(found) => {
+            let mut python = Command::new(&found.path);
+            let error = python.args(["-m", PYTHON_ENTRYPOINT]).args(words).exec();
+            format!("`{}` cannot be started: {error}", found.path.display())
+        }
+        Err(_) => "there is none, neither active nor on `PATH`".to_owned(),
+    };
+    Refused(FAILED, format!("`{source}` is a class in Python, and {why}"))
 }
 
 /// Refuses to run a step of another program than the one that the deployment was compiled with.

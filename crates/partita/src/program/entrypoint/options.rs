@@ -19,6 +19,23 @@ pub(super) const OPTIONS: [(&str, bool); 7] = [
 /// The value of each option.
 pub(super) type Given = BTreeMap<&'static str, String>;
 
+/// Returns what the option says that all others depend on, if it is there.
+pub(super) fn source(words: &[OsString]) -> Option<String> {
+    let (name, _) = OPTIONS[0];
+    let mut words = words.iter().map(|word| word.to_string_lossy());
+    loop {
+        let word = words.next()?;
+        let Some(rest) = word.strip_prefix("--").and_then(|word| word.strip_prefix(name)) else {
+            continue;
+        };
+        match rest.strip_prefix('=') {
+            Some(value) => return Some(value.to_owned()),
+            None if rest.is_empty() => return words.next().map(|value| value.into_owned()),
+            None => {}
+        }
+    }
+}
+
 /// Returns the words that give options these values.
 pub(super) fn words(given: &Given) -> impl Iterator<Item = String> {
     given.iter().map(|(name, value)| format!("--{name}={value}"))
