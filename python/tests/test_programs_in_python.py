@@ -121,6 +121,25 @@ def test_what_does_not_fit_is_refused_before_the_run(
     assert not Client().list_runs()
 
 
+def test_a_program_of_another_version_is_refused_before_the_run(project: Project) -> None:
+    mark = "partita program: its pipelines are run as `PROGRAM run PIPELINE`"
+    other = """echo '{"version":99,"steps":{}}'"""
+    project.write("other", f"#!/bin/sh\n# {mark}\n{other}\n").chmod(0o755)
+    project.write(
+        "main.py",
+        """
+        from partita import Program, pipeline
+
+        @pipeline
+        def main():
+            Program("./other").step("clean")()
+        """,
+    )
+    refused = project.run()
+    assert refused.code == 1
+    assert "`./other` was built with another version of Partita" in refused.err, refused
+
+
 FAILS = """
     @pipeline
     def panicking():

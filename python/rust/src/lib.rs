@@ -68,6 +68,7 @@ fn describe_bug(place: Option<&str>, message: &str) -> String {
 pub fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     begin(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("DEPLOYMENT_VERSION", partita_core::deployment::VERSION)?;
     module.add_class::<boundary::Boundary>()?;
     module.add_class::<call::StepCall>()?;
     module.add_class::<packets::Descriptor>()?;

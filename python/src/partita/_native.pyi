@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 __version__: str
+DEPLOYMENT_VERSION: int
 PanicException: type[BaseException]
 
 def describe_bug(place: str | None, message: str) -> str: ...

@@ -81,7 +81,13 @@ class Program:
             raise PipelineError(
                 f"the program `{self._path}` cannot be asked for its steps: {said[-1]}"
             )
-        told: Told = _native.decode_value(asked.stdout)
+        offer = _native.decode_value(asked.stdout)
+        if offer.get("version") != _native.DEPLOYMENT_VERSION:
+            raise PipelineError(
+                f"the program `{self._path}` was built with another version of Partita, whose "
+                "deployments are others; build it anew with the version that is installed here."
+            )
+        told: Told = offer["steps"]
         self._told = digest, told
         return told
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use partita_cli::context::Context;
 use partita_cli::error::CommandError;
-use partita_core::deployment::Source;
+use partita_core::deployment::{Source, VERSION};
 use partita_core::spec::StepDefinition;
 use serde::Serialize;
 
@@ -27,7 +27,16 @@ impl OfferedStep {
     }
 }
 
-/// What a pipeline in another language is told of a step.
+/// What a pipeline in another language is told.
+#[derive(Serialize)]
+struct Offer {
+    /// That of the deployments that it is for.
+    version: u32,
+    /// By source.
+    steps: BTreeMap<&'static str, Told>,
+}
+
+/// What it is told of a step.
 #[derive(Serialize)]
 struct Told {
     /// Its inputs, in their order.
@@ -57,8 +66,8 @@ pub(super) fn tell(
         let inputs = step.input_names();
         Ok((source, Told { inputs, definition: step.spec(source), source: found }))
     };
-    let all: BTreeMap<&str, Told> =
-        all(pipelines, steps).into_iter().map(told).collect::<Result<_, CommandError>>()?;
-    let text = serde_json::to_string(&all).map_err(CommandError::bug)?;
+    let steps = all(pipelines, steps).into_iter().map(told).collect::<Result<_, CommandError>>()?;
+    let offer = Offer { version: VERSION, steps };
+    let text = serde_json::to_string(&offer).map_err(CommandError::bug)?;
     context.data(&format!("{text}\n"))
 }
