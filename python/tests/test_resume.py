@@ -243,6 +243,64 @@ def test_a_completed_run_whose_code_is_edited_has_another_one_take_its_place(
     assert json.loads(shown.stdout)["resumed_from"] == earlier.id
 
 
+REACHED = """
+    from partita import pipeline, step
+
+    def ran(call: str) -> None:
+        with open("calls.txt", "a") as calls:
+            calls.write(f"{call}\\n")
+
+    @step(enable_cache=False)
+    def before() -> int:
+        ran("before")
+        return 2
+
+    @step(enable_cache=False)
+    def beside() -> int:
+        ran("beside")
+        return 1
+
+    @step(enable_cache=False)
+    def times(number: int, factor: int) -> int:
+        ran(f"times {factor}")
+        return number * factor
+
+    @step(enable_cache=False)
+    def judge(number: int) -> int:
+        ran(f"judge {number}")
+        if number < 10:
+            raise ValueError("too small")
+        return number
+
+    @pipeline
+    def reached(factor: int = 3):
+        judge(times(before(), factor), after=[beside()])
+"""
+
+
+def test_another_value_of_a_parameter_makes_a_new_run_of_the_steps_that_it_reaches(
+    project: Project, command: str
+) -> None:
+    project.write("main.py", REACHED)
+    assert project.run().code == 1
+    (earlier,) = Client().list_runs()
+    assert sorted(project.lines()) == ["before", "beside", "judge 6", "times 3"]
+    (project.folder / "calls.txt").unlink()
+    partita(f"runs resume {earlier.name} --param factor=5")
+    assert project.lines() == ["times 5", "judge 10"]
+    assert project.statuses() == {
+        "before": "cached",
+        "beside": "cached",
+        "times": "completed",
+        "judge": "completed",
+    }
+    words = [command, "runs", "describe", "latest", "--output", "json"]
+    later = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+    assert later["resumed_from"] == earlier.id != later["id"]
+    assert Client().get_run(earlier.id).status == "failed"
+    assert len(Client().list_runs()) == 2
+
+
 def test_of_two_resumes_of_an_edited_run_one_makes_a_new_run(project: Project) -> None:
     write_waiting(project, "ready(); signal.pause()")
     engine = run_until_ready(project)
