@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import time
+from datetime import datetime
+from itertools import chain
 
 import pytest
 
@@ -86,6 +90,97 @@ def test_the_log_has_all_that_a_step_and_its_programs_print(
     assert [line for line in log if line != "to the other stream"] == expected
     assert "to the other stream" in log
     assert [line.removeprefix("prints | ") for line in finished.out.splitlines()] == expected
+
+
+def moment(text: str | None) -> datetime:
+    """Reads a time, also with Python 3.10, to which `Z` means nothing."""
+    return datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+
+
+TIMED = """
+    import os, sys
+    from datetime import datetime, timezone
+    from pathlib import Path
+    from partita import pipeline, step
+
+    def say(line: str, stream) -> str:
+        before = datetime.now(timezone.utc).isoformat()
+        print(line, file=stream, flush=True)
+        home = Path(os.environ["PARTITA_HOME"])
+        # Until it is recorded, so that the step does not end before.
+        while not any(line in log.read_text() for log in home.glob("store/runs/*/steps/*.log.*")):
+            os.sched_yield()
+        return before
+
+    @step
+    def says() -> list[str]:
+        return [say("one", sys.stdout), say("two", sys.stderr), say("three", sys.stdout)]
+
+    @pipeline
+    def main():
+        says()
+"""
+
+
+@pytest.mark.parametrize("where", ["local", "forked", "started anew"])
+def test_each_line_of_a_log_says_when_it_was_printed_and_to_which_stream(
+    project: Project, command: str, where: str
+) -> None:
+    if where != "local":
+        use_process(command, warm=where == "forked")
+    project.write("main.py", TIMED)
+    finished = project.run()
+    assert finished.code == 0, finished
+    step = Client().get_run("latest").steps["says"]
+    (attempt,) = step.attempts
+    (log,) = project.store.glob("runs/*/steps/*-says.attempt-1.log.jsonl")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    expected = [("stdout", "one"), ("stderr", "two"), ("stdout", "three")]
+    assert [(line["stream"], line["line"]) for line in lines] == expected
+    said = zip(step.output.load(), (line["at"] for line in lines), strict=True)
+    times = [attempt["started_at"], *chain.from_iterable(said), attempt["ended_at"]]
+    assert list(map(moment, times)) == sorted(map(moment, times))
+
+
+MUCH = """
+    from partita import pipeline, step
+
+    @step
+    def much(count: int) -> None:
+        for number in range(count):
+            print(f"{number:09}")
+
+    @pipeline
+    def main(count: int):
+        much(count)
+"""
+
+
+def test_lines_above_the_rate_of_a_log_are_counted_in_it(project: Project, command: str) -> None:
+    rate, printed = 10, 20_000
+    use_process(command, log_rate=rate)
+    project.write("main.py", MUCH)
+    began = time.monotonic()
+    finished = project.run(parameters={"count": str(printed)})
+    assert finished.code == 0, finished
+    step = Client().get_run("latest").steps["much"]
+    kept = [line for line in step.log.splitlines() if line.isdigit()]
+    told = re.findall(r"^partita: (\d+) lines? left out here", step.log, re.MULTILINE)
+    assert kept[:rate] == [f"{number:09}" for number in range(rate)]
+    assert len(kept) + sum(map(int, told)) == printed
+    assert len(kept) <= rate * (1 + time.monotonic() - began)
+
+
+def test_a_log_takes_no_more_bytes_than_its_size_and_says_so(
+    project: Project, command: str
+) -> None:
+    use_process(command, log_size="1KB")
+    project.write("main.py", MUCH)
+    finished = project.run(parameters={"count": "2000"})
+    assert finished.code == 0, finished
+    *kept, told = Client().get_run("latest").steps["much"].log.splitlines()
+    assert kept == [f"{number:09}" for number in range(100)]
+    assert told.startswith("partita: this log ends here, since it has reached 1KB (`log_size`")
 
 
 ENVIRONMENT = """
