@@ -57,6 +57,48 @@ def test_a_step_whose_imports_start_threads_starts_python_anew_and_says_so(
     assert expected in log
 
 
+ENDING = """
+    import os, threading, time
+    from pathlib import Path
+    from partita import pipeline, step
+
+    def watch() -> None:
+        while not Path("told").exists():
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    with open("threads.txt", "a") as threads:
+        threads.write(f"/proc/{os.getpid()}/task/{thread.native_id}\\n")
+
+    @step(timeout="1m")
+    def ends_them() -> int:
+        Path("told").touch()
+        while any(map(os.path.exists, Path("threads.txt").read_text().split())):
+            time.sleep(0.005)
+        return 1
+
+    @step
+    def after(number: int) -> int:
+        return number
+
+    @pipeline
+    def main():
+        after(ends_them())
+"""
+
+
+def test_threads_are_counted_before_each_fork(project: Project, command: str) -> None:
+    use_process(command)
+    project.write("main.py", ENDING)
+    finished = project.run()
+    assert finished.code == 0, finished
+    steps = Client().get_run("latest").steps
+    anew = "this step starts Python anew, since importing its modules has started threads (1)"
+    assert anew in (steps["ends_them"].log or "")
+    assert steps["after"].log == ""
+
+
 ASKING = """
     from partita import ResourceSettings, pipeline, step
 
