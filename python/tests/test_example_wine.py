@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from conftest import Project
@@ -52,3 +54,14 @@ def test_another_depth_trains_the_tree_alone(project: Project) -> None:
     statuses = project.statuses()
     ran = {name for name, status in statuses.items() if status == "completed"}
     assert ran - {"choose", "draw"} == {"train_tree", "evaluate_tree"}
+
+
+def test_neither_training_depends_on_the_other(project: Project, command: str) -> None:
+    compiled = json.loads(partita(command, "compile", WINE))
+    upstream = {step["name"]: step.get("upstream_steps", []) for step in compiled["steps"]}
+
+    def before(name: str) -> set[str]:
+        return {name}.union(*map(before, upstream[name]))
+
+    assert before("train_tree") == {"load", "clean", "split", "train_tree"}
+    assert before("train_bayes") == {"load", "clean", "split", "train_bayes"}
