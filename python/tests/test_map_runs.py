@@ -11,6 +11,7 @@ import pytest
 from conftest import Finished, Project, finish
 from mapped import DATA, HEAD, Point, completed, items, outputs, run
 from partita import Client
+from process_stack import use_process
 
 FAILING = """
     @step
@@ -99,6 +100,27 @@ def test_a_killed_run_is_resumed_with_its_unfinished_items(project: Project) -> 
     found = Client().get_run("latest").steps["slow"].items or []
     assert [item.attempts[-1]["number"] for item in found] == [1, 1, 1, 2, 1, 1]
     assert outputs("total") == 15
+
+
+@pytest.mark.parametrize("where", ["local", "process"])
+def test_of_many_items_those_that_are_not_finished_are_resumed(
+    project: Project, command: str, where: str
+) -> None:
+    if where == "process":
+        use_process(command, max_parallelism=2)
+    body = FAILING.replace("[1, 2, 3]", "list(range(-98, 102))")
+    assert run(project, body).code == 1
+    statuses = dict(zip(range(-98, 102), items("risky"), strict=True))
+    unfinished = [x for x, status in statuses.items() if status != "completed"]
+    assert statuses[2] == "failed" and len(unfinished) <= 101
+    (failed,) = Client().list_runs()
+    (project.folder / "calls.txt").unlink()
+    project.write("mended", "")
+    assert project.resume(failed.id).code == 0
+    assert sorted(project.lines()) == sorted(f"risky {x}" for x in unfinished)
+    assert [one.id for one in Client().list_runs()] == [failed.id]
+    assert items("risky") == ["completed"] * 200
+    assert outputs("total") == sum(range(-98, 102))
 
 
 def test_a_resumed_run_with_other_items_takes_over_what_still_fits(project: Project) -> None:
