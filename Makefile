@@ -111,8 +111,11 @@ else
 	$(CARGO) test --workspace --locked --quiet
 endif
 
+# A third of the time tests wait, for what others do.
+WORKERS = $$(( $$(nproc) * 3 / 2 ))
+
 test-python: .venv/native.stamp
-	$(IN_VENV) python -m pytest -q -n auto --dist worksteal -c python/pyproject.toml python/tests
+	$(IN_VENV) python -m pytest -q -n $(WORKERS) --dist worksteal -c python/pyproject.toml python/tests
 
 format-check: .venv/venv.stamp
 	$(CARGO) fmt --all --check
