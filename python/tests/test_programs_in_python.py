@@ -302,6 +302,35 @@ def test_values_of_every_plain_type_are_stored_alike_in_both_languages(project: 
     assert steps["summarize"].output.load() == {"mean": float("inf"), "label": None}
 
 
+def test_numbers_of_numpy_are_numbers_in_rust(project: Project) -> None:
+    pytest.importorskip("numpy")
+    write_main(
+        project,
+        f"""
+        import numpy as np
+
+        numbers = Program({NUMBERS!r})
+
+        @step
+        def mean() -> float:
+            return np.mean([2.0, 3.0])
+
+        @step
+        def single() -> np.float32:
+            return np.float32(0.5)
+
+        @pipeline
+        def passing():
+            numbers.step("halve")(mean(), id="first")
+            numbers.step("halve")(single(), id="second")
+        """,
+    )
+    done = project.run("main.py:passing")
+    assert done.code == 0, done
+    steps = Client().get_run("latest").steps
+    assert [steps[name].output.load() for name in ("first", "second")] == [1.25, 0.25]
+
+
 def test_arrays_bytes_and_folders_pass_from_one_language_to_the_other(project: Project) -> None:
     np = pytest.importorskip("numpy")
     write_main(

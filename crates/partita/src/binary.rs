@@ -23,6 +23,8 @@ use crate::value;
 
 /// The format of vectors of numbers.
 pub(crate) const NPY: &str = "npy";
+/// The format of numpy's scalars, which steps in Python return: npy files of a single number.
+pub(crate) const NPY_SCALAR: &str = "npy/scalar";
 /// The format of everything else.
 pub(crate) const MESSAGE_PACK: &str = "msgpack";
 
@@ -37,6 +39,9 @@ const ALIGNMENT: usize = 64;
 const LARGE: usize = 1 << 20;
 /// Bytes of the longest header that is read.
 const LONGEST_HEADER: u64 = 1 << 16;
+
+/// What npy calls truth values, each of which is a byte.
+const BOOL: &str = "|b1";
 
 /// A number that npy files have.
 trait Number: Pod + Serialize {
@@ -182,21 +187,33 @@ pub(crate) fn as_text(folder: &Path, format: &str) -> Result<Vec<u8>> {
         let mut packed = rmp_serde::Deserializer::new(file);
         return Ok(value::encode(&serde_transcode::Transcoder::new(&mut packed))?);
     }
-    let (name, count, file) = open(folder)?;
+    let Npy { name, shape, file } = open(folder)?;
+    let (is_scalar, count) =
+        (format == NPY_SCALAR, if shape.is_empty() { 1 } else { count(&shape)? });
+    if is_scalar && name == BOOL {
+        let [value] = numbers::<u8>(file, 1)?[..] else { return Err("it has no value".into()) };
+        return Ok(value::encode(&(value != 0))?);
+    }
     macro_rules! find {
         ($($number:ident $npy:literal),*) => { $(
             if name == type_name::<$number>() {
-                return Ok(value::encode(&numbers::<$number>(file, count)?)?);
+                let numbers = numbers::<$number>(file, count)?;
+                return Ok(match numbers[..] {
+                    [number] if is_scalar => value::encode(&number)?,
+                    _ => value::encode(&numbers)?,
+                });
             }
         )* };
     }
     with_numbers!(find);
-    Err(format!("it is an array of `{name}`, which is no number that Rust has").into())
+    let what = if is_scalar { "a value" } else { "an array" };
+    Err(format!("it is {what} of `{name}`, which is no number that Rust has").into())
 }
 
 /// Reads a vector of the numbers that a file has, if that is what is asked for.
 fn numbers_as<T: 'static>(folder: &Path) -> Option<Result<T>> {
-    let (name, count, file) = match open(folder) {
+    let opened = open(folder).and_then(|npy| Ok((npy.name, count(&npy.shape)?, npy.file)));
+    let (name, count, file) = match opened {
         Ok(opened) => opened,
         Err(error) => return Some(Err(error)),
     };
@@ -217,9 +234,17 @@ fn numbers_as<T: 'static>(folder: &Path) -> Option<Result<T>> {
     None
 }
 
-/// Opens an npy file; returns the name of its numbers' type, how many there are, and the file, which
-/// stands where they begin.
-fn open(folder: &Path) -> Result<(String, usize, File)> {
+/// An npy file.
+struct Npy {
+    /// The name of its numbers' type.
+    name: String,
+    /// How many there are along each axis, as `3, 4`; a scalar has none.
+    shape: String,
+    /// It stands where they begin.
+    file: File,
+}
+
+fn open(folder: &Path) -> Result<Npy> {
     let mut file = File::open(folder.join(NPY_FILE))?;
     let mut start = [0; NPY_START.len()];
     file.read_exact(&mut start)?;
@@ -237,11 +262,14 @@ fn open(folder: &Path) -> Result<(String, usize, File)> {
     let (name, _) = name.split_once('\'').ok_or("its header is damaged")?;
     let (_, shape) = header.split_once("'shape': (").ok_or("its header is damaged")?;
     let (shape, _) = shape.split_once(')').ok_or("its header is damaged")?;
-    let count = shape.trim_end_matches(',').parse();
-    let count = count.map_err(|_| {
+    Ok(Npy { name: name.to_owned(), shape: shape.to_owned(), file })
+}
+
+/// Returns how many numbers a vector of this shape has.
+fn count(shape: &str) -> Result<usize> {
+    Ok(shape.trim_end_matches(',').parse().map_err(|_| {
         format!("it is an array of the shape ({shape}); take `Stored<ArrayD<_>>` of `ndarray`")
-    })?;
-    Ok((name.to_owned(), count, file))
+    })?)
 }
 
 fn bytes<const COUNT: usize>(file: &mut File) -> Result<[u8; COUNT]> {
@@ -313,6 +341,24 @@ mod tests {
         Binary::of(&vec![1_u8, 2]).expect("numbers").write(folder.path()).expect("a file");
         assert!(read::<Vec<f64>>(folder.path(), NPY).is_none());
         assert_eq!(as_text(folder.path(), NPY).expect("text"), b"[1,2]");
+    }
+
+    #[test]
+    fn a_scalar_of_numpy_is_a_number() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = |name: &str, bytes: &[u8]| {
+            let header = header(name, 1);
+            let header =
+                String::from_utf8_lossy(&header[NPY_START.len()..]).replace("(1,),", "(),  ");
+            let content = [NPY_START, header.as_bytes(), bytes].concat();
+            std::fs::write(folder.path().join(NPY_FILE), content).expect("a file");
+            as_text(folder.path(), NPY_SCALAR)
+        };
+        assert_eq!(text("<f8", &0.5_f64.to_le_bytes()).expect("a number"), b"0.5");
+        assert_eq!(text("<i8", &(-3_i64).to_le_bytes()).expect("a number"), b"-3");
+        assert_eq!(text("|b1", &[1]).expect("a value"), b"true");
+        let told = text("<c16", &[0; 16]).expect_err("no number").to_string();
+        assert!(told.contains("a value of `<c16`, which is no number that Rust has"), "{told}");
     }
 
     #[test]

@@ -187,7 +187,7 @@ fn read(folder: &Path, format: &str) -> Result<Vec<u8>> {
         "json" => Ok(fs::read(folder.join("data.json"))?),
         "bytes" => Ok(value::encode(&Bytes(fs::read(folder.join("data.bin"))?))?),
         "text" => Ok(value::encode(&fs::read_to_string(folder.join("data.txt"))?)?),
-        binary::NPY | binary::MESSAGE_PACK => binary::as_text(folder, format),
+        binary::NPY | binary::NPY_SCALAR | binary::MESSAGE_PACK => binary::as_text(folder, format),
         other => Err(format!(
             "it is stored in the format `{other}`, which Rust does not read; make a value of numbers, texts and collections of it in its own language"
         )
