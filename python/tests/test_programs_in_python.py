@@ -147,7 +147,11 @@ FAILS = """
 
     @pipeline
     def trying():
-        failing.step("late_once", timeout=None)()
+        failing.step("returns_an_error")(failing.step("works")())
+
+    @pipeline
+    def crashing(step: str):
+        failing.step(step)(1)
 
     @pipeline
     def waiting():
@@ -162,6 +166,30 @@ def test_a_panic_in_a_program_is_the_failure_of_its_step(project: Project, place
     if place != "entrypoints":  # There, the orchestrator raises.
         done.check_no_faults()
     assert project.statuses() == {"panics": "failed"}
+
+
+def test_retries_and_hooks_of_a_program_hold_in_python(project: Project, place: str) -> None:
+    write_main(project, FAILS)
+    done = project.run("main.py:trying")
+    assert done.code == 1 and "there is no table" in done.err, done
+    assert done.out.count("stored") + done.err.count("stored") == 1
+    assert done.out.count("told of: ") + done.err.count("told of: ") == 1
+    steps = Client().get_run("latest").steps
+    assert [attempt["status"] for attempt in steps["works"].attempts] == ["completed"]
+    assert [attempt["status"] for attempt in steps["returns_an_error"].attempts] == ["failed"] * 2
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [("aborts", "aborting after 1"), ("overflows_its_stack", "has overflowed its stack")],
+)
+def test_a_crash_of_a_program_is_the_failure_of_its_step(
+    project: Project, place: str, step: str, told: str
+) -> None:
+    write_main(project, FAILS)
+    done = project.run("main.py:crashing", parameters={"step": step})
+    assert done.code == 1 and told in done.err and "SIGABRT" in done.err, done
+    assert project.statuses() == {step: "failed"}
 
 
 def test_ctrl_c_ends_the_step_of_a_program(project: Project, place: str) -> None:
