@@ -430,6 +430,35 @@ def test_a_run_can_be_cancelled_while_an_import_does_not_end(
     check_nothing_left(project)
 
 
+#: Its import ends in no process but the one that asks for the run.
+HANGS = """
+    import sys, time
+    from partita import pipeline, step
+
+    if "partita.entrypoints.attempt" in sys.modules:
+        time.sleep(1000)
+
+    @step(timeout="300ms")
+    def makes() -> int:
+        return 1
+
+    @pipeline
+    def main():
+        makes()
+"""
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["forked", "started anew"])
+def test_a_timeout_ends_a_step_whose_import_does_not_end(
+    project: Project, command: str, *, warm: bool
+) -> None:
+    use_process(command, warm=warm)
+    project.write("main.py", HANGS)
+    ended = project.run()
+    assert ended.code == 1 and "timed out after 0.3s" in ended.err, ended
+    check_nothing_left(project)
+
+
 def test_an_engine_that_was_stopped_keeps_its_run(project: Project, command: str) -> None:
     use_process(command)
     write_waiting(

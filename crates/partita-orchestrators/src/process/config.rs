@@ -119,6 +119,8 @@ mod tests {
     #[test]
     fn a_configuration_is_read_and_checked() {
         check("{}", Ok(ProcessOrchestratorConfig::default()));
+        let processors = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(ProcessOrchestratorConfig::default().max_parallelism(), processors);
         let config = ProcessOrchestratorConfig {
             max_parallelism: NonZeroUsize::new(4),
             memory: Some(Memory(2_000_000_000)),
