@@ -122,7 +122,7 @@ METACHARACTERS = """
     )
     listed = command_step(["cp", input.file, output[ODD]], name="listed")
     quoted = command_step(
-        f'printf "%s" "{{input.text}}" > "{{output.made}}"; echo "`echo {{input.text}}`" >&2',
+        f'printf "%s" "{{input.text}}" > "{{output.made}}"; echo "$(echo {{input.text}})" >&2',
         shell=True, name="quoted",
     )
 
@@ -150,7 +150,7 @@ def test_what_a_shell_would_take_as_text_is_refused_before_the_run(project: Proj
     write_main(project, WRONG.format(words=words).replace("wrong()", 'wrong("a")'))
     refused = project.run()
     assert refused.code == 1, refused
-    told = "in step `wrong`, the input `text` stands between single quotes of the script"
+    told = "in step `wrong`, the input `text` stands between single quotes in the script"
     assert told in refused.err and "what is inserted is quoted" in refused.err
     assert not Client().list_runs()
 

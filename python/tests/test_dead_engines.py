@@ -140,6 +140,16 @@ def test_programs_end_with_an_engine_that_is_a_program(project: Project, command
     check_nothing_left(project)
 
 
+def test_programs_that_left_their_step_end_with_the_run_of_a_program(
+    project: Project, command: str
+) -> None:
+    use_process(command)
+    script = 'setsid sleep 1000 > /dev/null 2>&1 & echo made > "$1"'
+    done = start(FAILING, "run", "commanding", "--param", f"script={script}")
+    assert done.returncode == 0, done
+    wait_until_gone(project)
+
+
 def test_commands_end_with_an_engine_in_python_that_forks_no_step(
     project: Project, command: str
 ) -> None:

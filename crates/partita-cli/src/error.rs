@@ -43,6 +43,15 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// Returns what is wrong and what to do in one text, for a message that has more to say.
+    pub fn said(self) -> String {
+        match self {
+            Self::Failed { message, help: Some(help), .. } => format!("{message}; {help}"),
+            Self::Failed { message, .. } => message,
+            Self::Told(_) | Self::ClosedPipe => "it has told of itself".to_owned(),
+        }
+    }
+
     /// Returns a failure of the configuration or of what was asked for.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::Failed { code: FAILED, message: message.into(), help: None }

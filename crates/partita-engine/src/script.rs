@@ -19,12 +19,14 @@ pub(crate) struct Script<'p> {
     pub(crate) inserted: Vec<&'p CommandPart>,
 }
 
-/// Something that stands where a shell takes it for text.
+/// Something that stands where a shell does not insert it as it is.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{part} stands {place} of the script, where the shell takes it as text")]
+#[error("{part} stands {place} in the script, where a shell does not insert it as it is")]
 pub(crate) struct Misplaced {
     part: String,
     place: &'static str,
+    /// What to do.
+    pub(crate) help: &'static str,
 }
 
 impl<'p> Script<'p> {
@@ -38,14 +40,10 @@ impl<'p> Script<'p> {
                 continue;
             }
             let quote = match reader.place() {
-                Ok(is_quoted) => {
-                    if is_quoted {
-                        ""
-                    } else {
-                        "\""
-                    }
+                Ok(is_quoted) => ["\"", ""][usize::from(is_quoted)],
+                Err((place, help)) => {
+                    return Err(Misplaced { part: part.to_string(), place, help });
                 }
-                Err(place) => return Err(Misplaced { part: part.to_string(), place }),
             };
             inserted.push(part);
             body.push_str(&format!("{quote}${{{VARIABLE}{}}}{quote}", inserted.len()));
@@ -67,8 +65,14 @@ enum Inside {
     Single,
     /// `"…"`
     Double,
-    /// `(…)` or `$(…)`
+    /// `$(…)`
+    Substitution,
+    /// `(…)`
     Parentheses,
+    /// `((…))` and `$((…))`, from the second parenthesis on
+    Sum,
+    /// `${…}`
+    Braces,
     /// `` `…` ``
     Backticks,
     /// `# …`
@@ -79,71 +83,125 @@ enum Inside {
 #[derive(Debug, Default)]
 struct Reader {
     inside: Vec<Inside>,
+    /// The character before, or a letter where that has no meaning of its own.
     before: Option<char>,
     /// Whether the character before was a backslash that takes the meaning of this one.
     is_escaped: bool,
     /// Less-than signs that came one after the other.
     arrows: usize,
+    /// The letters of the word so far.
+    word: String,
     has_here_document: bool,
+    /// Whether `case` stands in parentheses, one of which may be the end of a pattern.
+    has_inner_case: bool,
 }
 
+/// Where something does not belong, and what to do.
+type Wrong = (&'static str, &'static str);
+
 impl Reader {
-    /// Returns whether what stands here is in quotes where the shell still inserts, or where it is
-    /// that the shell does not.
-    fn place(&self) -> Result<bool, &'static str> {
-        match self.inside.last() {
-            _ if self.is_escaped => Err("after a backslash"),
-            _ if self.has_here_document => Err("after the beginning of a here-document"),
-            Some(Inside::Single) => Err("between single quotes"),
-            Some(Inside::Comment) => Err("in a comment"),
-            inside => Ok(inside == Some(&Inside::Double)),
+    /// Returns whether what stands here is in quotes where a shell inserts it as it is, or where it is
+    /// that a shell does not.
+    fn place(&self) -> Result<bool, Wrong> {
+        const VARIABLE: &str = "set a variable of the script to it, and write that";
+        let is_in = |what: Inside| self.inside.contains(&what);
+        let last = self.inside.last();
+        if self.is_escaped {
+            Err(("after a backslash", "take that away"))
+        } else if self.has_here_document || self.arrows == 2 {
+            Err(("after the beginning of a here-document", "write with `printf` instead"))
+        } else if last == Some(&Inside::Single) {
+            let help = "take them away, or write double ones: what is inserted is quoted";
+            Err(("between single quotes", help))
+        } else if last == Some(&Inside::Comment) {
+            Err(("in a comment", "take it away"))
+        } else if self.before == Some('$') {
+            Err(("after `$`", "take that away, or write a backslash before it"))
+        } else if is_in(Inside::Backticks) {
+            Err(("between backticks", "write `$(…)` instead"))
+        } else if is_in(Inside::Braces) {
+            Err(("in `${…}`", VARIABLE))
+        } else if last == Some(&Inside::Sum) {
+            Err(("in arithmetic", VARIABLE))
+        } else if self.has_inner_case {
+            Err(("after a `case` in parentheses", VARIABLE))
+        } else {
+            Ok(last == Some(&Inside::Double))
         }
     }
 
     /// Passes something that is inserted.
     fn insert(&mut self) {
-        (self.before, self.arrows) = (Some('"'), 0);
+        (self.before, self.arrows) = (Some('x'), 0);
+        self.word.clear();
     }
 
     fn read(&mut self, character: char) {
         let is_escaped = std::mem::take(&mut self.is_escaped);
-        let before = self.before.replace(character);
         let inside = self.inside.last().copied();
+        let is_text = matches!(inside, Some(Inside::Single | Inside::Comment));
+        if is_escaped && character == '\n' {
+            return; // Together they are nothing.
+        }
+        let before = self.before.replace(if is_escaped { 'x' } else { character });
+        let is_plain = !is_escaped && !is_text && inside != Some(Inside::Double);
+        self.has_here_document |= is_plain && self.arrows == 2 && character != '<';
+        let is_arrow = is_plain && character == '<' && inside != Some(Inside::Sum);
+        self.arrows = if is_arrow { self.arrows + 1 } else { 0 };
+        self.look_for_case(character, is_plain);
+        if !is_escaped {
+            self.enter_or_leave(inside, before, character);
+        }
+    }
+
+    fn enter_or_leave(&mut self, inside: Option<Inside>, before: Option<char>, character: char) {
         match (inside, character) {
-            (Some(Inside::Single), '\'') | (Some(Inside::Comment), '\n') => {
-                self.inside.pop();
-            }
-            (Some(Inside::Single | Inside::Comment), _) => {}
-            _ if is_escaped => {}
-            (_, '\\') => self.is_escaped = true,
+            (Some(Inside::Single), '\'') | (Some(Inside::Comment), '\n') => self.leave(),
+            (Some(Inside::Single), _) => {}
             (_, '`') => match self.inside.iter().rposition(|&inside| inside == Inside::Backticks) {
-                Some(begun) => self.inside.truncate(begun),
+                Some(begun) => {
+                    self.inside.truncate(begun);
+                    self.before = Some('x');
+                }
+                None if inside == Some(Inside::Comment) => {}
                 None => self.inside.push(Inside::Backticks),
             },
-            (Some(Inside::Double), '"') => {
-                self.inside.pop();
-            }
-            (Some(Inside::Double), '(') if before == Some('$') => {
-                self.inside.push(Inside::Parentheses);
+            (Some(Inside::Comment), _) => {}
+            (_, '\\') => self.is_escaped = true,
+            (Some(Inside::Double), '"') | (Some(Inside::Braces), '}') => self.leave(),
+            (_, '(') if before == Some('$') => self.inside.push(Inside::Substitution),
+            (_, '{') if before == Some('$') => self.inside.push(Inside::Braces),
+            (Some(Inside::Substitution | Inside::Parentheses), '(') if before == Some('(') => {
+                self.inside.push(Inside::Sum);
             }
             (Some(Inside::Double), _) => {}
             (_, '"') => self.inside.push(Inside::Double),
             (_, '\'') => self.inside.push(Inside::Single),
             (_, '(') => self.inside.push(Inside::Parentheses),
+            (Some(Inside::Substitution | Inside::Sum), ')') => self.leave(),
             (Some(Inside::Parentheses), ')') => {
                 self.inside.pop();
             }
             (_, '#') if before.is_none_or(begins_word) => self.inside.push(Inside::Comment),
-            _ => self.look_for_here_document(character),
+            _ => {}
         }
-        let is_plain = !matches!(inside, Some(Inside::Single | Inside::Double | Inside::Comment));
-        self.arrows = if is_plain && !is_escaped && character == '<' { self.arrows + 1 } else { 0 };
     }
 
-    /// Notes `<<WORD`, which is neither `<<<` nor a shift in `$((…))`.
-    fn look_for_here_document(&mut self, character: char) {
-        let is_sum = self.inside.ends_with(&[Inside::Parentheses; 2]);
-        self.has_here_document |= self.arrows == 2 && character != '<' && !is_sum;
+    /// Leaves what a word may go on after.
+    fn leave(&mut self) {
+        if self.inside.pop() != Some(Inside::Comment) {
+            self.before = Some('x');
+        }
+    }
+
+    fn look_for_case(&mut self, character: char, is_plain: bool) {
+        if is_plain && character.is_alphanumeric() {
+            self.word.push(character);
+            return;
+        }
+        let is_inner = self.inside.contains(&Inside::Substitution);
+        self.has_inner_case |= is_inner && self.word == "case";
+        self.word.clear();
     }
 }
 
@@ -203,8 +261,15 @@ mod tests {
             "set -- 1 2; printf %s @",
             "tell() { printf %s @; }; tell 1 2",
             ": \\'; printf %s @",
-            "printf %s \"${unset:-\"@\"}\"",
+            "printf %s \"${unset:-it}\" > /dev/null; printf %s @",
             "case $((1 << 2)) in 4) printf %s @;; esac",
+            "x=$(printf a)#b; printf %s @",
+            "x=a\\ #b; printf %s @",
+            "x=a\\\n#b; printf %s @",
+            "x=`printf a # it`; printf %s @",
+            "(true)# it's\nprintf %s @",
+            "v=\"a'\"; : \"${v%'\"'}\"; printf %s @",
+            "set -eu; printf %s @",
         ] {
             for value in ODD {
                 assert_eq!(said(script, value), value, "{script}");
@@ -220,14 +285,23 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_where_the_shell_takes_it_as_text_is_refused() {
+    fn what_a_shell_does_not_insert_as_it_is_is_refused() {
         for (script, place) in [
             ("echo '@'", "between single quotes"),
             ("echo \"a\" 'b @ c'", "between single quotes"),
             ("echo \\@", "after a backslash"),
             ("echo # @", "in a comment"),
+            ("echo \"costs $@\"", "after `$`"),
+            ("echo $((@ + 1))", "in arithmetic"),
+            ("echo \"${v%%@}\"", "in `${…}`"),
+            ("echo \"${v#'@'}\"", "between single quotes"),
+            ("echo \"`echo \\\"@\\\"`\"", "between backticks"),
+            ("echo \"$(case x in x) echo @;; esac)\"", "after a `case` in parentheses"),
             ("cat <<EOF\n@\nEOF", "after the beginning of a here-document"),
-            ("cat << 'EOF'\n@\nEOF", "after the beginning of a here-document"),
+            ("cat <<'EOF'\n@\nEOF", "after the beginning of a here-document"),
+            ("cat << \\EOF\n@\nEOF", "after the beginning of a here-document"),
+            ("( (cat <<-EOF\n@\nEOF\n) )", "after the beginning of a here-document"),
+            ("cat <<@\na\na", "after the beginning of a here-document"),
         ] {
             let told = Script::of(&parts(script)).expect_err(script).to_string();
             assert!(told.starts_with(&format!("the input `it` stands {place}")), "{told}");

@@ -188,8 +188,8 @@ pub(crate) fn as_text(folder: &Path, format: &str) -> Result<Vec<u8>> {
         return Ok(value::encode(&serde_transcode::Transcoder::new(&mut packed))?);
     }
     let Npy { name, shape, file } = open(folder)?;
-    let (is_scalar, count) =
-        (format == NPY_SCALAR, if shape.is_empty() { 1 } else { count(&shape)? });
+    let is_scalar = format == NPY_SCALAR;
+    let count = if is_scalar { 1 } else { count(&shape)? };
     if is_scalar && name == BOOL {
         let [value] = numbers::<u8>(file, 1)?[..] else { return Err("it has no value".into()) };
         return Ok(value::encode(&(value != 0))?);

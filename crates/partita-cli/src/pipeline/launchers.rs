@@ -157,7 +157,7 @@ fn interpreter(python: &PythonPath) -> PathBuf {
     python.clone().unwrap_or_else(|_| NO_PYTHON.into())
 }
 
-/// Returns the program whose pipeline a run is, if it is one's.
+/// Returns the program that drives a run of its own pipeline.
 fn own_program(live: &LiveRun) -> Option<PathBuf> {
     live.header().target.as_ref()?.program.as_ref().map(PathBuf::from)
 }

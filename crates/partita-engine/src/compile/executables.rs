@@ -26,8 +26,7 @@ pub(super) fn check(
     let Some(command) = source.and_then(|source| source.command.as_ref()) else { return };
     if let Some(Err(misplaced)) = command.script().map(Script::of) {
         let what = format!("in step {}, {misplaced}", quoted(&step.name));
-        let help = "write it outside of quotes, or between double ones: what is inserted is quoted";
-        report.push(Diagnostic::new(what).help(help).at(step.location.clone()));
+        report.push(Diagnostic::new(what).help(misplaced.help).at(step.location.clone()));
     }
     if command.executable.digest.is_some() || config.docker.has_image() {
         return;

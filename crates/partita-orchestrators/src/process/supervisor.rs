@@ -99,7 +99,7 @@ impl Supervisor {
             }
             self.keep_time();
         }
-        self.warm.end();
+        self.warm.end(&self.lock);
     }
 
     /// Waits until something can be read, or something is due.

@@ -34,7 +34,7 @@ enum State {
     /// There is one; until it is ready, it has to be by some time.
     Live { zygote: Zygote, overdue_at: Instant },
     /// There is none, and a watcher in its place.
-    Watched(#[expect(dead_code, reason = "it is dropped")] Watcher),
+    Watched(Watcher),
     /// There will be none.
     Unusable,
 }
@@ -63,6 +63,11 @@ impl Warm {
 
     /// Starts the zygote, or the watcher, if there is none; returns whether it forks steps.
     pub(super) fn start(&mut self, setup: &Setup, lock: &ProcessLock) -> bool {
+        if let State::Watched(watcher) = &mut self.state
+            && watcher.has_ended()
+        {
+            self.state = State::None;
+        }
         if matches!(self.state, State::None) {
             let started = match &setup.program {
                 Some(program) => Watcher::start(program, lock).map(State::Watched),
@@ -123,10 +128,15 @@ impl Warm {
         }
     }
 
-    /// Ends the zygote.
-    pub(super) fn end(self) {
-        if let State::Live { zygote, .. } = self.state {
-            zygote.end();
+    /// Ends the zygote, or the watcher, and what steps have left.
+    pub(super) fn end(self, lock: &ProcessLock) {
+        match self.state {
+            State::Live { zygote, .. } => zygote.end(),
+            State::Watched(_watcher) => {
+                // What does not end now ends before the next engine of the run begins.
+                let _ = lock.end_marked();
+            }
+            State::None | State::Unusable => {}
         }
     }
 }

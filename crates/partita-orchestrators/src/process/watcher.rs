@@ -7,13 +7,17 @@ use std::io;
 use std::os::unix::process::{CommandExt, parent_id};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use partita_core::launcher::PROGRAM_WATCHER;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::lock::{self, ProcessLock};
+
+/// How often it is looked whether the engine has ended, where the system does not tell.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A running watcher; its engine ends it when it has ended all else.
 pub(super) struct Watcher(Child);
@@ -27,6 +31,11 @@ impl Watcher {
         command.stdin(Stdio::from(lock.file().try_clone()?));
         command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         command.spawn().map(Self)
+    }
+
+    /// Returns whether it has ended, as it should not have.
+    pub(super) fn has_ended(&mut self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
     }
 }
 
@@ -44,12 +53,14 @@ impl Drop for Watcher {
 /// What the system said, or that some of them do not end.
 pub fn watch(engine: u32) -> io::Result<()> {
     let lock = fs::read_link("/proc/self/fd/0")?;
-    let process = i32::try_from(engine).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-    let end = pidfd_open(process, PidfdFlags::empty());
-    // If it has ended before, the number may be another process's by now.
-    if let (Ok(end), true) = (end, parent_id() == engine) {
-        let mut end = [PollFd::new(&end, PollFlags::IN)];
-        while poll(&mut end, None) == Err(Errno::INTR) {}
+    let process = i32::try_from(engine).ok().and_then(Pid::from_raw);
+    let end = process.and_then(|process| pidfd_open(process, PidfdFlags::empty()).ok());
+    // Once it has ended, another process is the parent, and its number may be another's.
+    while parent_id() == engine {
+        let told = end.as_ref().map(|end| poll(&mut [PollFd::new(end, PollFlags::IN)], None));
+        if !matches!(told, Some(Ok(_))) {
+            thread::sleep(LOOK);
+        }
     }
     lock::end_all(&lock)
 }

@@ -249,12 +249,7 @@ fn read(pipeline: &Pipeline, name: &str, text: &str) -> Result<Literal, CommandE
 
 /// Returns the Python that hosts flavors in Python.
 fn python() -> PythonPath {
-    interpreter::find().map(|found| found.path).map_err(|error| match error {
-        CommandError::Failed { message, help, .. } => {
-            help.map_or(message.clone(), |help| format!("{message}; {help}"))
-        }
-        _ => "there is no Python".to_owned(),
-    })
+    interpreter::find().map(|found| found.path).map_err(|error| error.said())
 }
 
 /// Runs the steps of a run as they come, on this thread, until it is over.

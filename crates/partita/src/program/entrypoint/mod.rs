@@ -120,15 +120,16 @@ fn is_own(source: &str) -> bool {
 /// Has the class that an orchestrator names read its options, start this program once more with those
 /// that are left, and do what follows the step. Returns why that cannot be.
 fn become_python(source: &str, words: &[OsString]) -> Refused {
-    let why = match interpreter::find() {
+    let found = interpreter::find().and_then(|found| found.check_package().map(|()| found));
+    let why = match found {
         Ok(found) => {
             let mut python = Command::new(&found.path);
             let error = python.args(["-m", PYTHON_ENTRYPOINT]).args(words).exec();
             format!("`{}` cannot be started: {error}", found.path.display())
         }
-        Err(_) => "there is none, neither active nor on `PATH`".to_owned(),
+        Err(error) => error.said(),
     };
-    Refused(FAILED, format!("`{source}` is a class in Python, and {why}"))
+    Refused(FAILED, format!("`{source}` is a class in Python: {why}"))
 }
 
 /// Refuses to run a step of another program than the one that the deployment was compiled with.
