@@ -243,9 +243,9 @@ impl Supervisor {
         let Running { attempt, terms, process, token, .. } = &mut running;
         terms.done = self.warm.zygote().map(|zygote| [zygote.done_place(), token.clone()]);
         let started = match process {
-            Process::Waiting { pipes, .. } => self.watcher(job).and_then(|watcher| {
+            Process::Waiting { pipes, .. } => self.waiter(job).and_then(|waiter| {
                 let child = self.setup.start_entrypoint(attempt, terms, pipes, &self.lock)?;
-                let _ = watcher.send(child.id());
+                let _ = waiter.send(child.id());
                 Ok(child)
             }),
             Process::Forked(_) | Process::Own(_) => return,
@@ -398,7 +398,7 @@ impl Supervisor {
 
     /// Starts a thread that waits for the end of the process whose id it is sent, without reaping
     /// it. It is there before the process is, so that none runs which nobody sees end.
-    fn watcher(&self, job: u64) -> std::io::Result<Sender<u32>> {
+    fn waiter(&self, job: u64) -> std::io::Result<Sender<u32>> {
         let mailbox = self.mailbox.clone();
         let (sender, pids) = bounded::<u32>(1);
         let wait = move || {
