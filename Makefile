@@ -123,7 +123,6 @@ format-check: .venv/venv.stamp
 
 clippy: .venv/venv.stamp
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) clippy --package partita --no-default-features --features pipelines --locked -- -D warnings
 
 ruff: .venv/venv.stamp
 	$(VENV)/bin/ruff check --quiet .

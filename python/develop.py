@@ -9,6 +9,7 @@ Usage: python develop.py FOLDER_OF_CARGO_RESULTS
 
 from __future__ import annotations
 
+import compileall
 import os
 import re
 import shutil
@@ -72,6 +73,8 @@ def main() -> None:
         place(results / f"lib{module}.so", PACKAGE / f"{module}.abi3.so")
     place(results / "partita", Path(sysconfig.get_path("scripts")) / "partita")
     register(Path(sysconfig.get_path("purelib")))
+    # As `pip` does: who may not write bytecode has every process compile the package anew.
+    compileall.compile_dir(PACKAGE, quiet=1)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 //! What the compiler says of pipelines that are wired wrongly.
 //!
-//! Each file in `wiring/` does not compile; the one beside it has what is said of it. Other versions
+//! Each file in `cases/` does not compile; the one beside it has what is said of it. Other versions
 //! of the compiler say the same in other words, so it is compared with one alone. To renew what is
-//! said: `TRYBUILD=overwrite cargo test --package partita --test wiring`.
+//! said: `TRYBUILD=overwrite cargo test --package wiring`.
 
 #![allow(clippy::expect_used, reason = "tests may panic")]
 
@@ -20,5 +20,5 @@ fn what_is_wired_wrongly_does_not_compile_and_is_told_of_with_step_input_and_typ
         println!("skipped: `{RUSTC}` is not installed, but `{}`", version.trim());
         return;
     }
-    trybuild::TestCases::new().compile_fail("tests/wiring/*.rs");
+    trybuild::TestCases::new().compile_fail("cases/*.rs");
 }
