@@ -7,7 +7,20 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, OPTIONS, WINE, CONFORMANCE, TABLES, FRAMES = (
+(
+    NUMBERS,
+    BY_HAND,
+    FAILING,
+    VALUES,
+    COMMANDS,
+    LOGGING,
+    OPTIONS,
+    WINE,
+    CONFORMANCE,
+    TABLES,
+    FRAMES,
+    VOCABULARY,
+) = (
     str(ROOT / "target/debug" / name)
     for name in (
         "numbers",
@@ -21,6 +34,7 @@ NUMBERS, BY_HAND, FAILING, VALUES, COMMANDS, LOGGING, OPTIONS, WINE, CONFORMANCE
         "conformance",
         "tables",
         "frames",
+        "vocabulary",
     )
 )
 

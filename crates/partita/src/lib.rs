@@ -123,6 +123,15 @@ mod types;
 #[cfg(feature = "pipelines")]
 pub mod value;
 
+/// Has what the README and a guide show compiled.
+#[cfg(doctest)]
+mod shown {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/guide/commands.md")]
+    struct Commands;
+}
+
 #[cfg(feature = "pipelines")]
 pub use pipelines::*;
 
