@@ -42,6 +42,7 @@ class Engine:
                 stderr=log,
             )
         self._end = os.pidfd_open(self.process.pid)
+        self.went_wrong = False
 
     def wait(self, patience: float) -> bool:
         """Waits for a step's line, the engine's end or so long; returns whether it goes on."""
@@ -188,6 +189,7 @@ def drive(engine: Engine, fault: str | None, moment: Moment) -> int:
     """
     if fault is not None and (moment.lines == 0 or engine.wait_for(moment.lines)):
         if engine.wait(moment.after):
+            engine.went_wrong = True
             FAULTS[fault](engine, moment)
     try:
         return engine.finish()

@@ -5,8 +5,10 @@ What is checked after each engine stands in `chaos_rounds.py`, what goes wrong i
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,9 @@ from conftest import PATIENCE, Project
 #: The rounds that are played, and those of them that are played at once; `make chaos` plays more.
 ROUNDS = int(os.environ.get("PARTITA_CHAOS_ROUNDS", "200"))
 AT_ONCE = min(ROUNDS, 2 * (os.cpu_count() or 1))
+
+#: In so many everything goes wrong that may.
+ENOUGH = 200
 
 #: The first of the rounds; they differ by their numbers and by the seed.
 FIRST = int(os.environ.get("PARTITA_CHAOS_ROUND", "0"))
@@ -39,5 +44,9 @@ def test_a_run_survives_whatever_goes_wrong(project: Project, command: str, tmp_
     for player, (out, err) in zip(players, ends, strict=True):
         if player.returncode != 0:
             pytest.fail(out + err, pytrace=False)
+    times: Counter[str] = Counter()
     for out, _ in ends:
-        print(out)
+        times.update(json.loads(out))
+    print(times)
+    if ROUNDS >= ENOUGH:
+        assert all(times.values()), f"what never went wrong was not survived: {times}"
