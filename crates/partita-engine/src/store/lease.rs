@@ -61,11 +61,11 @@ pub(super) enum Taken {
 }
 
 /// How often it is looked whether an engine that was killed has ended, and how long between.
-const LOOKS: u32 = 200;
+const LOOKS: u32 = 2000;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Takes the lease kept at `path`, whose folder exists. The system takes its time to end a process
-/// that was killed; for one that has it, this waits a second.
+/// that was killed, seconds if the disk lets it wait; for one that has the lease, this waits ten.
 pub(super) fn take(path: &Path, owner: Owner) -> std::io::Result<Taken> {
     for _ in 0..LOOKS {
         match take_now(path, owner)? {
