@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
-/// Bytes that are read at a time.
-const CHUNK: usize = 1 << 16;
+/// Bytes that are read at a time, at most.
+const CHUNK: u64 = 1 << 16;
 
 /// Reads lines of a limited length.
 pub(super) struct Lines<R> {
@@ -88,21 +88,16 @@ impl<R: Read + AsFd> Lines<R> {
         self.is_skipping
     }
 
-    /// Reads once; returns whether that brought something.
+    /// Reads what is there, up to a chunk; returns whether that brought something.
     fn fill(&mut self) -> bool {
         let Some(pipe) = &mut self.pipe else { return false };
         let before = self.buffer.len();
-        self.buffer.resize(before + CHUNK, 0);
-        let read = pipe.read(&mut self.buffer[before..]);
-        self.buffer.truncate(before + read.as_ref().map_or(0, |count| *count));
-        match read {
-            Ok(0) => self.pipe = None,
-            Ok(_) => return true,
+        match pipe.by_ref().take(CHUNK).read_to_end(&mut self.buffer) {
+            Ok(count) if count as u64 == CHUNK => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => return self.fill(),
-            Err(_) => self.pipe = None,
+            _ => self.pipe = None,
         }
-        false
+        self.buffer.len() > before
     }
 }
 
