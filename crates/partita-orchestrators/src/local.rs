@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Write};
-use std::num::NonZero;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +19,8 @@ use partita_core::stack::{Capabilities, ComponentType, Delegates, Flavor};
 use partita_engine::drive::Handover;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::machine;
 
 /// The name of the flavor.
 pub const NAME: &str = "local";
@@ -60,7 +61,7 @@ pub fn capabilities(config: &BTreeMap<String, Literal>) -> Result<Capabilities, 
         timeouts: false,
         grace: GRACE,
         loads_steps_again: false,
-        cpus: Some(std::thread::available_parallelism().map_or(1, NonZero::get) as f64),
+        cpus: Some(machine::processors() as f64),
         memory: Some(0),
         gpus: Some(0),
         gpu_classes: false,
