@@ -17,6 +17,9 @@ from pathlib import Path
 
 BENCHES = Path(__file__).resolve().parent
 
+#: Microseconds for which a file is not created on a disk that has time.
+SLOW = 40
+
 
 class Sample:
     """What one measure took, round by round.
@@ -85,6 +88,25 @@ def folder() -> Generator[str, None, None]:
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     os.sync()
     yield path
+
+
+def warn_of_slow_disk() -> None:
+    """Says so if files are created slowly, which every figure of a run has in it.
+
+    For each file, ext4 without a journal looks through what was deleted in the last six minutes.
+    """
+    times = []
+    with folder() as path:
+        for number in range(100):
+            started = time.perf_counter()
+            os.close(os.open(f"{path}/{number}", os.O_CREAT | os.O_WRONLY))
+            times.append(time.perf_counter() - started)
+    typical = 1e6 * statistics.median(times)
+    if typical > SLOW:
+        print(
+            f"note: creating a file takes {typical:.0f} µs here, and should take less than {SLOW}:"
+            " wait for six minutes if many were deleted, as by a build.\n"
+        )
 
 
 def workload(home: str, script: str, *arguments: object) -> dict[str, float]:

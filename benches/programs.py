@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import struct
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from figure import Figure
@@ -19,22 +19,24 @@ ROOT = BENCHES.parent
 VECTOR_LENGTH = 12_500_000
 
 
+#: How `docs/guide/containers.md` has a program linked that needs no library of its machine.
+STATIC = ("-C", "target-feature=+crt-static")
+
+
 @cache
-def program() -> str:
-    """Builds the program; returns its path."""
+def program(*linked: str) -> str:
+    """Builds the program, and links it with these options; returns its path."""
     cargo = os.environ.get("CARGO", "cargo")
     example = ["--package", "partita", "--example", "bench_program"]
-    subprocess.run(
-        [cargo, "build", "--release", "--quiet", "--locked", *example], cwd=ROOT, check=True
-    )
+    words = [cargo, "rustc", "--release", "--quiet", "--locked", *example, "--", *linked]
+    subprocess.run(words, cwd=ROOT, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
-    return str(target / "release/examples/bench_program")
+    built = target / "release/examples/bench_program"
+    return str(shutil.copy2(built, built.with_name(f"bench_program-{len(linked)}")))
 
 
-def run(
-    home: str, pipeline: str, *parameters: str, before: Callable[[], None] | None = None
-) -> list[float]:
-    """Runs a pipeline, with `before` called ahead; returns the numbers that it prints."""
+def run(home: str, pipeline: str, *parameters: str) -> list[float]:
+    """Runs a pipeline; returns the numbers that it prints."""
     options = [word for parameter in parameters for word in ("--param", parameter)]
     done = subprocess.run(
         [program(), "--quiet", "run", pipeline, *options],
@@ -43,7 +45,6 @@ def run(
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=before,
     )
     return [float(line) for line in done.stdout.splitlines()]
 
@@ -92,32 +93,44 @@ def chaining() -> Iterator[Figure]:
 def starting() -> Iterator[Figure]:
     """From a program's start until its first step is called; in a home that knows the program.
 
-    It starts when the system is asked to execute it: the fork of this process is not its work.
+    It starts when the system is asked for the process, and no interpreter is forked for it.
     """
-    times, at = os.pipe()
+    with folder() as home, folder() as static_home:
+        homes = {program(): home, program(*STATIC): static_home}
 
-    def note_start() -> None:
-        os.write(at, struct.pack("d", time.time()))
-
-    def started() -> float:
-        (seconds,) = struct.unpack("d", os.read(times, 8))
-        return float(seconds)
-
-    with folder() as home:
-
-        def measure() -> float:
-            (called,) = run(home, "starting", before=note_start)
-            return 1e3 * (called - started())
+        def measure(executable: str) -> float:
+            words = [executable, "--quiet", "run", "starting"]
+            begun, said = spawned(words, {**os.environ, "PARTITA_HOME": homes[executable]})
+            return 1e3 * (float(said) - begun)
 
         def nothing() -> float:
-            subprocess.run(["/bin/true"], check=True, preexec_fn=note_start)
-            return 1e3 * (time.time() - started())
+            begun, _ = spawned(["/bin/true"], dict(os.environ))
+            return 1e3 * (time.time() - begun)
 
         # A digest is remembered once the program has not changed for some seconds.
-        while not any(Path(home, "digests").glob("*")):
-            measure()
-        measured, least = repeat(31, measure, nothing)
+        for executable, place in homes.items():
+            while not any(Path(place, "digests").glob("*")):
+                time.sleep(0.2)
+                measure(executable)
+        measures = [partial(measure, executable) for executable in homes]
+        measured, static, least = repeat(31, *measures, nothing)
     yield Figure("program start to its first step, ms", measured, 5, least)
+    yield Figure("- linked statically", static, None, least)
+
+
+def spawned(words: list[str], environment: dict[str, str]) -> tuple[float, str]:
+    """Runs a process to its end; returns when the system was asked for it, and what it printed."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as said:
+        actions = [(os.POSIX_SPAWN_DUP2, writing, 1)]
+        begun = time.time()
+        process = os.posix_spawn(words[0], words, environment, file_actions=actions)
+        os.close(writing)
+        text = said.read()
+    _, status = os.waitpid(process, 0)
+    if status:
+        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), words)
+    return begun, text
 
 
 def passing() -> Iterator[Figure]:

@@ -20,7 +20,17 @@ import plugins
 import processes
 import programs
 from figure import HEADINGS, Figure
-from measuring import BENCHES, Sample, floor, folder, repeat, show, start_time, workload
+from measuring import (
+    BENCHES,
+    Sample,
+    floor,
+    folder,
+    repeat,
+    show,
+    start_time,
+    warn_of_slow_disk,
+    workload,
+)
 
 ARRAY_LENGTH = 12_500_000
 
@@ -188,6 +198,7 @@ def main(names: list[str]) -> int:
         known = ", ".join(MEASUREMENTS)
         print(f"error: there is no measurement `{unknown[0]}`; there are {known}.")
         return 2
+    warn_of_slow_disk()
     figures: list[Figure] = []
     for name in names or MEASUREMENTS:
         for figure in MEASUREMENTS[name]():
