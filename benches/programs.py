@@ -32,7 +32,9 @@ def program(*linked: str) -> str:
     subprocess.run(words, cwd=ROOT, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
     built = target / "release/examples/bench_program"
-    return str(shutil.copy2(built, built.with_name(f"bench_program-{len(linked)}")))
+    # Linked otherwise, it would take this one's place.
+    kept = built.with_name("bench_program_static" if linked else "bench_program_shared")
+    return str(shutil.copy2(built, kept))
 
 
 def run(home: str, pipeline: str, *parameters: str) -> list[float]:
@@ -107,7 +109,8 @@ def starting() -> Iterator[Figure]:
             begun, _ = spawned(["/bin/true"], dict(os.environ))
             return 1e3 * (time.time() - begun)
 
-        # A digest is remembered once the program has not changed for some seconds.
+        # A digest is remembered once the program has not changed for some seconds; asking all the
+        # time until then would leave thousands of files, and slow what is measured.
         for executable, place in homes.items():
             while not any(Path(place, "digests").glob("*")):
                 time.sleep(0.2)
